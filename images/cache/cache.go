@@ -1,0 +1,132 @@
+// Package cache keeps directories that are dear to make: each is filled once, under a lock, and then only read.
+//
+// An entry is there as a whole or not at all. It is filled in a temporary directory beside its place and renamed
+// when it is complete, so neither a crash nor an interrupt leaves half of one.
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	tempSuffix = ".tmp"
+	lockSuffix = ".lock"
+
+	// retry is how long a caller sleeps between two looks at a lock that another holds: flock(2) itself cannot be
+	// given up when a context ends.
+	retry = 20 * time.Millisecond
+)
+
+// Entry returns the path dir/key, and first fills it with fill if it is not there.
+//
+// fill gets an empty directory to fill, which becomes the entry when fill returns nil; until then its path is
+// dir/key with a suffix, so what is put there must not name its own place. Whoever asks for the same entry at the same
+// time, in this process or another, waits for the one that fills it, or until ctx ends. If fill fails, the next to
+// wait tries again. What a filler left behind that died is removed by the next. An entry that is there costs one stat and
+// takes no lock.
+//
+// key names one directory: no slash, no leading dot, and no ending that Entry uses itself (".tmp", ".lock").
+func Entry(ctx context.Context, dir, key string, fill func(ctx context.Context, tmp string) error) (string, error) {
+	path := filepath.Join(dir, key)
+	if err := checkKey(key); err != nil {
+		return "", err
+	}
+	if there, err := isThere(path); there || err != nil {
+		return path, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make cache directory: %w", err)
+	}
+	lock := flock.New(path + lockSuffix)
+	if _, err := lock.TryLockContext(ctx, retry); err != nil {
+		return "", fmt.Errorf("lock cache entry %s: %w", path, err)
+	}
+	defer func() { _ = lock.Close() }() // closing the file is what unlocks it; there is nothing to lose
+	if there, err := isThere(path); there || err != nil {
+		return path, err
+	}
+	return path, fillLocked(ctx, path, fill)
+}
+
+// fillLocked makes the entry at path. The caller holds its lock, so a temporary directory that is there belongs to
+// nobody who lives.
+func fillLocked(ctx context.Context, path string, fill func(context.Context, string) error) (err error) {
+	tmp := path + tempSuffix
+	if err := os.RemoveAll(tmp); err != nil {
+		return fmt.Errorf("remove what an interrupted run left: %w", err)
+	}
+	if err := os.Mkdir(tmp, 0o755); err != nil {
+		return fmt.Errorf("make cache entry: %w", err)
+	}
+	defer func() {
+		// After a success the name is gone already. A fill that panics or ends its goroutine comes by here too.
+		if rmErr := os.RemoveAll(tmp); err != nil && rmErr != nil {
+			err = errors.Join(err, fmt.Errorf("remove half a cache entry: %w", rmErr))
+		}
+	}()
+	if err := fill(ctx, tmp); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("fill cache entry: %w", err)
+	}
+	if err := syncContent(tmp); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("complete cache entry: %w", err)
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncContent brings everything below tmp to the disk, so that the rename cannot get there first. An entry may be
+// tens of thousands of small files: one syncfs(2) is cheaper than an fsync(2) for each.
+func syncContent(tmp string) error {
+	return withDir(tmp, func(d *os.File) error { return unix.Syncfs(int(d.Fd())) })
+}
+
+// syncDir brings the names in dir to the disk.
+func syncDir(dir string) error {
+	return withDir(dir, (*os.File).Sync)
+}
+
+func withDir(dir string, do func(*os.File) error) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("open cache directory: %w", err)
+	}
+	defer func() { _ = d.Close() }()
+	if err := do(d); err != nil {
+		return fmt.Errorf("write %s to disk: %w", dir, err)
+	}
+	return nil
+}
+
+func isThere(path string) (bool, error) {
+	switch _, err := os.Stat(path); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	default:
+		return false, fmt.Errorf("look up cache entry: %w", err)
+	}
+}
+
+func checkKey(key string) error {
+	if key == "" || key != filepath.Base(key) || strings.HasPrefix(key, ".") ||
+		strings.HasSuffix(key, tempSuffix) || strings.HasSuffix(key, lockSuffix) {
+		return fmt.Errorf("cache key %q is not usable as a directory's name", key)
+	}
+	return nil
+}
