@@ -1,0 +1,171 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/internal/apt"
+	"github.com/kmodtest/kmodtest/images/internal/command"
+)
+
+// layout is part of every entry's key: a new number makes entries of older versions of this package unseen. It goes up
+// with every change of what fetching or unpacking leaves in an entry.
+const layout = "1"
+
+// resolveDebian returns a row's kernel from the cache, and first fetches it from Debian's archive if it is not there.
+// From then on it stays as it is, whatever the archive has that is newer.
+func resolveDebian(ctx context.Context, row Row, opt Options) (*Kernel, error) {
+	key := row.Name + "-" + hash(layout, row.Arch, row.Debian.Suite, row.Debian.Image)[:16]
+	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
+		return fetchDebian(ctx, row, opt, tmp)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)
+	}
+	return readKernel(row.Name, entry)
+}
+
+// fetchDebian fills entry with the packages of a row's kernel.
+func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error {
+	if err := checkCachePath(entry); err != nil {
+		return err
+	}
+	mirror, err := debianMirror(ctx, opt)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	show := newProgress(opt.Progress)
+	defer show.close()
+	show.line("fetching kernel %s (Debian %s, %d MB)", row.Name, row.Debian.Suite, row.Download)
+	packages, err := fetchPackages(ctx, row, mirror, entry, show)
+	if err != nil {
+		return err
+	}
+	release, err := strip(entry)
+	if err != nil {
+		return err
+	}
+	if err := relocate(entry); err != nil {
+		return err
+	}
+	if err := depmod(ctx, entry, release); err != nil {
+		return err
+	}
+	record := newRecord(release, packages)
+	if err := checkHostTools(ctx, filepath.Join(entry, record.Build)); err != nil {
+		return err
+	}
+	if err := record.write(entry); err != nil {
+		return err
+	}
+	show.close()
+	show.line("kernel %s is Linux %s, version %s (%.0f s)", row.Name, release, record.Version, time.Since(begin).Seconds())
+	return nil
+}
+
+func debianMirror(ctx context.Context, opt Options) (string, error) {
+	if opt.Mirror != "" {
+		return opt.Mirror, nil
+	}
+	mirror, err := apt.Mirror(ctx)
+	if errors.Is(err, apt.ErrNoMirror) {
+		return "", fmt.Errorf("%w: set KMODTEST_MIRROR to the address of one, which ends in /debian", err)
+	}
+	return mirror, err
+}
+
+// fetchPackages unpacks a row's kernel and what modules are built with into entry, and returns the packages, that of
+// the kernel first.
+func fetchPackages(ctx context.Context, row Row, mirror, entry string, show *progress) ([]apt.Package, error) {
+	scratch := filepath.Join(entry, "apt")
+	if err := os.Mkdir(scratch, 0o755); err != nil {
+		return nil, fmt.Errorf("make directory for apt: %w", err)
+	}
+	archive := &apt.Archive{Mirror: mirror, Suite: row.Debian.Suite, Architecture: row.Arch, Dir: scratch}
+	if err := archive.Update(ctx, show.part(0, 20)); err != nil {
+		return nil, err
+	}
+	packages, err := choose(ctx, archive, row.Debian.Image)
+	if err != nil {
+		return nil, err
+	}
+	files, err := archive.Download(ctx, scratch, packages, show.part(20, 80))
+	if err != nil {
+		return nil, err
+	}
+	if err := unpack(ctx, files, entry, show.part(80, 100)); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(scratch); err != nil {
+		return nil, fmt.Errorf("remove fetched packages: %w", err)
+	}
+	return packages, nil
+}
+
+// choose returns the newest image that matches the pattern, its headers, and of what these depend on more headers and
+// the host's tools. Compilers they also depend on are the user's business.
+func choose(ctx context.Context, archive *apt.Archive, pattern string) ([]apt.Package, error) {
+	image, err := archive.Find(ctx, pattern)
+	if err != nil {
+		return nil, err
+	}
+	headers, err := archive.Find(ctx, "linux-headers-"+strings.TrimPrefix(image.Name, "linux-image-"))
+	if err != nil {
+		return nil, err
+	}
+	if image.Version != headers.Version {
+		return nil, fmt.Errorf("the archive has %s in version %s but %s in version %s: it is being updated, try again later",
+			image.Name, image.Version, headers.Name, headers.Version)
+	}
+	packages := []apt.Package{image, headers}
+	for _, name := range headers.DependsOn() {
+		if !strings.HasPrefix(name, "linux-headers-") && !strings.HasPrefix(name, "linux-kbuild-") {
+			continue
+		}
+		p, err := archive.Find(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		packages = append(packages, p)
+	}
+	return packages, nil
+}
+
+func unpack(ctx context.Context, files []string, entry string, progress func(float64)) error {
+	dpkgDeb, err := command.Find("dpkg-deb", "dpkg")
+	if err != nil {
+		return err
+	}
+	for i, file := range files {
+		if _, err := (command.Command{Path: dpkgDeb, Args: []string{"-x", file, entry}}).Run(ctx); err != nil {
+			return fmt.Errorf("unpack package: %w", err)
+		}
+		progress(float64(100 * (i + 1) / len(files)))
+	}
+	return nil
+}
+
+// newRecord describes an entry with the given packages. Its key knows them by their content.
+func newRecord(release string, packages []apt.Package) record {
+	parts := []string{layout, strconv.Itoa(len(packages))}
+	for _, p := range packages {
+		parts = append(parts, p.Name, p.Version, p.SHA256)
+	}
+	return record{
+		Release:  release,
+		Version:  packages[0].Version,
+		Boot:     "boot/vmlinuz-" + release,
+		Build:    "usr/src/linux-headers-" + release,
+		Modules:  "lib/modules/" + release,
+		Key:      hash(parts...),
+		Packages: packages,
+	}
+}

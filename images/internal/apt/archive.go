@@ -1,0 +1,197 @@
+// Package apt fetches packages from any suite of Debian's archive with apt-get, but apart from the system's own apt: all
+// state is in a directory of the caller's, so it needs no root and leaves the system as it is. Proxies, passwords and
+// timeouts of the system's configuration hold here too.
+package apt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/images/internal/command"
+)
+
+// Archive is the main component of one suite. It verifies the archive's signature with Debian's keys.
+type Archive struct {
+	Mirror       string // address of the mirror, as in sources.list(5)
+	Suite        string // "bookworm"
+	Architecture string // "amd64"
+	Dir          string // an empty directory of the caller's for apt's state
+
+	aptGet, aptCache string
+}
+
+// Package is one version of a package in an archive.
+type Package struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	SHA256  string `json:"sha256"` // of the .deb file
+	Size    int64  `json:"-"`      // of the .deb file, in bytes
+	Depends string `json:"-"`      // as the archive has it
+}
+
+// ErrNoKeyring is returned when the keys of Debian's archive are not on this machine.
+var ErrNoKeyring = errors.New("the keys of Debian's archive are not on this machine: install the package debian-archive-keyring")
+
+// keyrings are the places where the package debian-archive-keyring puts the keys, by its version.
+var keyrings = []string{"/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"}
+
+// Update fetches the list of packages. progress is told how much of it is here, in percent.
+func (a *Archive) Update(ctx context.Context, progress func(percent float64)) error {
+	var err error
+	if a.aptGet, err = command.Find("apt-get", "apt"); err != nil {
+		return err
+	}
+	if a.aptCache, err = command.Find("apt-cache", "apt"); err != nil {
+		return err
+	}
+	if err := a.configure(); err != nil {
+		return fmt.Errorf("prepare apt's directories: %w", err)
+	}
+	if err := a.get(ctx, progress, a.Dir, "update"); err != nil {
+		return fmt.Errorf("fetch the package list of %s from %s: %w", a.Suite, a.Mirror, err)
+	}
+	return nil
+}
+
+func (a *Archive) configFile() string { return filepath.Join(a.Dir, "apt.conf") }
+
+// configure writes what apt needs to work in our directory.
+func (a *Archive) configure() error {
+	keyring, err := findKeyring()
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{"state/lists/partial", "cache/archives/partial"} {
+		if err := os.MkdirAll(filepath.Join(a.Dir, dir), 0o755); err != nil {
+			return err
+		}
+	}
+	source := fmt.Sprintf("deb [arch=%s target=Packages signed-by=%s] %s %s main\n", a.Architecture, keyring, a.Mirror, a.Suite)
+	for name, content := range map[string]string{"apt.conf": a.config(), "sources.list": source, "status": ""} {
+		if err := os.WriteFile(filepath.Join(a.Dir, name), []byte(content), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// config is given to apt by -c, so it is read after the system's configuration and has the last word.
+func (a *Archive) config() string {
+	in := func(name string) string { return strconv.Quote(filepath.Join(a.Dir, name)) }
+	return strings.Join([]string{
+		"Dir::State " + in("state") + ";",
+		"Dir::State::lists " + in("state/lists") + ";",
+		"Dir::State::status " + in("status") + ";",
+		"Dir::Cache " + in("cache") + ";",
+		"Dir::Cache::archives " + in("cache/archives") + ";",
+		`Dir::Cache::pkgcache "pkgcache.bin";`, // some containers switch it off, and every question then reads the list anew
+		`Dir::Cache::srcpkgcache "";`,
+		"Dir::Etc::sourcelist " + in("sources.list") + ";",
+		`Dir::Etc::sourceparts "/dev/null";`,
+		`Dir::Etc::preferences "/dev/null";`,
+		`Dir::Etc::preferencesparts "/dev/null";`,
+		`Dir::Etc::trusted "/dev/null";`, // only the keyring that sources.list names
+		`Dir::Etc::trustedparts "/dev/null";`,
+		`Acquire::AllowInsecureRepositories "false";`,
+		`Acquire::Languages "none";`,
+		`Acquire::Retries "3";`,
+		`APT::Get::AllowUnauthenticated "false";`,
+		fmt.Sprintf("APT::Architecture %q;", a.Architecture),
+		"#clear APT::Architectures;",
+		fmt.Sprintf("APT::Architectures { %q; };", a.Architecture),
+		`APT::Sandbox::User "root";`,     // root's caches are closed to apt's own user; an ordinary user has no sandbox anyway
+		"#clear APT::Update;",            // what the system does after an update is for the system's lists
+		`APT::Update::Error-Mode "any";`, // else a mirror that does not answer is a mere warning
+		"",
+	}, "\n")
+}
+
+func findKeyring() (string, error) {
+	for _, path := range keyrings {
+		switch _, err := os.Stat(path); {
+		case err == nil:
+			return path, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return "", err
+		}
+	}
+	return "", ErrNoKeyring
+}
+
+// Find returns the newest version of the packages whose names match pattern, as path.Match has it. The error says so
+// when none does.
+func (a *Archive) Find(ctx context.Context, pattern string) (Package, error) {
+	prefix, _, _ := strings.Cut(pattern, "*")
+	names, err := a.ask(ctx, "pkgnames", prefix)
+	if err != nil {
+		return Package{}, err
+	}
+	matching, err := matchNames(strings.Fields(string(names)), pattern)
+	if err != nil {
+		return Package{}, err
+	}
+	if len(matching) == 0 {
+		return Package{}, fmt.Errorf("no package of %s (%s) matches %s", a.Suite, a.Architecture, pattern)
+	}
+	found, err := a.ask(ctx, append([]string{"show"}, matching...)...)
+	if err != nil {
+		return Package{}, err
+	}
+	return newest(parseStanzas(found))
+}
+
+func (a *Archive) ask(ctx context.Context, args ...string) ([]byte, error) {
+	return command.Command{Path: a.aptCache, Args: append(args, "-c", a.configFile())}.Run(ctx)
+}
+
+func matchNames(names []string, pattern string) ([]string, error) {
+	var matching []string
+	for _, name := range names {
+		ok, err := path.Match(pattern, name)
+		if err != nil {
+			return nil, fmt.Errorf("match packages with %q: %w", pattern, err)
+		}
+		if ok {
+			matching = append(matching, name)
+		}
+	}
+	return matching, nil
+}
+
+// newest returns the package with the highest version.
+func newest(stanzas []stanza) (Package, error) {
+	var best stanza
+	for _, s := range stanzas {
+		if s["Package"] != "" && s["SHA256"] != "" && (best == nil || CompareVersions(s["Version"], best["Version"]) > 0) {
+			best = s
+		}
+	}
+	if best == nil {
+		return Package{}, errors.New("apt lists the package but has no file for it")
+	}
+	size, err := strconv.ParseInt(best["Size"], 10, 64)
+	if err != nil {
+		return Package{}, fmt.Errorf("read size of package %s: %w", best["Package"], err)
+	}
+	return Package{
+		Name: best["Package"], Version: best["Version"], SHA256: best["SHA256"], Size: size, Depends: best["Depends"],
+	}, nil
+}
+
+// DependsOn returns the names of the packages that p depends on; where it has a choice, the first.
+func (p Package) DependsOn() []string {
+	var names []string
+	for _, clause := range strings.Split(p.Depends, ",") {
+		if words := strings.Fields(clause); len(words) > 0 {
+			names = append(names, words[0])
+		}
+	}
+	return names
+}

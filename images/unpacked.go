@@ -1,0 +1,148 @@
+package images
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/images/internal/command"
+)
+
+// strip removes from unpacked packages what neither a machine nor a build reads, and returns the kernel's release.
+func strip(root string) (string, error) {
+	unneeded := []string{"usr/share", "etc", "boot/System.map-*", "boot/config-*"}
+	for _, pattern := range unneeded {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			return "", fmt.Errorf("strip packages: %w", err)
+		}
+		for _, path := range found {
+			if err := os.RemoveAll(path); err != nil {
+				return "", fmt.Errorf("strip packages: %w", err)
+			}
+		}
+	}
+	images, err := filepath.Glob(filepath.Join(root, "boot/vmlinuz-*"))
+	if err != nil || len(images) != 1 {
+		return "", fmt.Errorf("find kernel in its package: there are %d images, not 1", len(images))
+	}
+	if err := mergeUsr(root); err != nil {
+		return "", err
+	}
+	return strings.TrimPrefix(filepath.Base(images[0]), "vmlinuz-"), nil
+}
+
+// mergeUsr gives modules the place that depmod looks at: newer packages have them in usr/lib.
+func mergeUsr(root string) error {
+	if _, err := os.Stat(filepath.Join(root, "lib")); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Symlink("usr/lib", filepath.Join(root, "lib")); err != nil {
+		return fmt.Errorf("make lib of packages: %w", err)
+	}
+	return nil
+}
+
+// relocate makes packages with kernel headers, unpacked below root, work where they lie: they name absolute paths, in
+// links and in makefiles. The new ones are relative, so root can be moved.
+func relocate(root string) error {
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Type() != fs.ModeSymlink {
+			return err
+		}
+		return relocateLink(root, path)
+	})
+	if err != nil {
+		return fmt.Errorf("relocate headers: %w", err)
+	}
+	builds, err := filepath.Glob(filepath.Join(root, "usr/src/linux-headers-*/include/config/auto.conf"))
+	if err != nil {
+		return fmt.Errorf("relocate headers: %w", err)
+	}
+	for _, autoConf := range builds {
+		build := strings.TrimSuffix(autoConf, "/include/config/auto.conf")
+		if err := rewrite(filepath.Join(build, "Makefile"), relocateMakefile); err != nil {
+			return fmt.Errorf("relocate headers: %w", err)
+		}
+		if err := rewrite(autoConf, withoutBTF); err != nil {
+			return fmt.Errorf("switch off BTF of modules: %w", err)
+		}
+	}
+	return nil
+}
+
+// relocateLink makes an absolute link relative, if what it names is below root.
+func relocateLink(root, path string) error {
+	target, err := os.Readlink(path)
+	if err != nil || !filepath.IsAbs(target) {
+		return err
+	}
+	if _, err := os.Lstat(filepath.Join(root, target)); err != nil {
+		return nil // names something of the system's
+	}
+	relative, err := filepath.Rel(filepath.Dir(path), filepath.Join(root, target))
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	return os.Symlink(relative, path)
+}
+
+var includeOfHeaders = regexp.MustCompile(`(?m)^include /usr/src/`)
+
+// relocateMakefile has the makefile of a build directory include that of the common headers from beside it, from
+// wherever make was started.
+func relocateMakefile(text []byte) []byte {
+	return includeOfHeaders.ReplaceAllLiteral(text, []byte("include $(dir $(lastword $(MAKEFILE_LIST)))../"))
+}
+
+var btfOfModules = regexp.MustCompile(`(?m)^CONFIG_DEBUG_INFO_BTF_MODULES=y\n`)
+
+// withoutBTF has make leave out the BTF of modules. It would take a vmlinux, which most headers packages lack, and then
+// warn; or pahole, which most machines lack, and then fail. The C headers keep the option: the layout of struct module
+// depends on it.
+func withoutBTF(text []byte) []byte {
+	return btfOfModules.ReplaceAllLiteral(text, nil)
+}
+
+// rewrite replaces a file with what edit makes of it.
+func rewrite(path string, edit func([]byte) []byte) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	edited := edit(text)
+	if bytes.Equal(text, edited) {
+		return nil
+	}
+	return os.WriteFile(path, edited, 0o644)
+}
+
+// checkHostTools sees that the programs that a build of modules runs can run here. Those of a newer suite need a newer
+// libc, and make would only report that some command failed.
+func checkHostTools(ctx context.Context, build string) error {
+	for _, tool := range []string{"scripts/basic/fixdep", "scripts/mod/modpost", "tools/objtool/objtool"} {
+		path := filepath.Join(build, tool)
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			continue // not every kernel has them all
+		}
+		_, err := command.Command{Path: path, Dir: os.TempDir()}.Run(ctx)
+		var failed *command.Error
+		if err != nil && !errors.As(err, &failed) {
+			return fmt.Errorf("try tools for building modules: %w", err)
+		}
+		if failed != nil && strings.Contains(failed.Stderr, path+": ") && strings.Contains(failed.Stderr, ".so") {
+			return fmt.Errorf("the tools for building this kernel's modules do not run on this system: "+
+				"install the library, or choose a kernel of a release no newer than this system: %s", failed.Stderr)
+		}
+	}
+	return nil
+}
