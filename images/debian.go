@@ -22,7 +22,7 @@ const layout = "1"
 // resolveDebian returns a row's kernel from the cache, and first fetches it from Debian's archive if it is not there.
 // From then on it stays as it is, whatever the archive has that is newer.
 func resolveDebian(ctx context.Context, row Row, opt Options) (*Kernel, error) {
-	key := row.Name + "-" + hash(layout, row.Arch, row.Debian.Suite, row.Debian.Image)[:16]
+	key := row.Name + "-" + digest(layout, row.Arch, row.Debian.Suite, row.Debian.Image)[:16]
 	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
 		return fetchDebian(ctx, row, opt, tmp)
 	})
@@ -165,7 +165,7 @@ func newRecord(release string, packages []apt.Package) record {
 		Boot:     "boot/vmlinuz-" + release,
 		Build:    "usr/src/linux-headers-" + release,
 		Modules:  "lib/modules/" + release,
-		Key:      hash(parts...),
+		Key:      digest(parts...),
 		Packages: packages,
 	}
 }

@@ -103,8 +103,8 @@ func checkCachePath(dir string) error {
 	return nil
 }
 
-// hash returns a hex hash of all parts and the borders between them.
-func hash(parts ...string) string {
+// digest returns a hex hash of all parts and the borders between them.
+func digest(parts ...string) string {
 	h := sha256.New()
 	for _, part := range parts {
 		_, _ = fmt.Fprintf(h, "%d:%s,", len(part), part) // a hash takes everything

@@ -3,8 +3,137 @@ package images
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kmodtest/kmodtest/images/cache"
 )
 
+// place is a kernel found at a path, and what has to be made in an entry of the cache before it can be used.
+type place struct {
+	release string
+	boot    string // path of the image
+	build   string // directory to build modules in, relative to the entry if a step makes it
+	modules string // directory with modules.dep, or "", relative to the entry if a step makes it
+	key     string
+	steps   []step
+}
+
+// step makes a part of an entry.
+type step func(ctx context.Context, entry string) error
+
+// resolvePath returns the kernel at a path.
 func resolvePath(ctx context.Context, name string, opt Options) (*Kernel, error) {
-	return nil, errors.New("a path is not understood yet")
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return nil, fmt.Errorf("find kernel at %s: %w", name, err)
+	}
+	found, err := recognise(path)
+	if err != nil {
+		return nil, fmt.Errorf("find kernel at %s: %w", name, err)
+	}
+	if err := found.prepare(ctx, opt); err != nil {
+		return nil, fmt.Errorf("prepare kernel at %s: %w", name, err)
+	}
+	return &Kernel{
+		Name: name, Release: found.release, Boot: found.boot, Build: found.build, Modules: found.modules, Key: found.key,
+	}, nil
+}
+
+// recognise finds out what lies at a path.
+func recognise(path string) (*place, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; a name without a slash is one of %s", err, strings.Join(Names(), ", "))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return recogniseImage(path)
+	}
+	if isBuildTree(path) {
+		return findInTree(path, "")
+	}
+	images, err := findImages(path)
+	if err != nil {
+		return nil, err
+	}
+	switch len(images) {
+	case 0:
+		return nil, errors.New("this is neither a kernel build tree (with Makefile and .config), nor a directory with " +
+			"boot/vmlinuz-RELEASE and lib/modules/RELEASE, such as / or an unpacked kernel package")
+	case 1:
+		return findInstalled(path, images[0])
+	default:
+		return nil, fmt.Errorf("there are %d kernels: give the path of one of them: %s", len(images), strings.Join(images, ", "))
+	}
+}
+
+// recogniseImage finds the directory that a kernel's image belongs to.
+func recogniseImage(image string) (*place, error) {
+	dir, base := filepath.Split(image)
+	dir = filepath.Clean(dir)
+	if filepath.Base(dir) == "boot" && strings.HasPrefix(base, "vmlinuz") {
+		return findInstalled(filepath.Dir(dir), image)
+	}
+	for _, name := range treeImages {
+		if tree, ok := strings.CutSuffix(image, "/"+name); ok && isBuildTree(tree) {
+			return findInTree(tree, image)
+		}
+	}
+	return nil, fmt.Errorf("this file is neither boot/vmlinuz-RELEASE nor %s in a kernel build tree", strings.Join(treeImages, " or "))
+}
+
+// prepare makes in the cache what the place lacks; if it lacks nothing it leaves the cache alone.
+func (p *place) prepare(ctx context.Context, opt Options) error {
+	if len(p.steps) == 0 {
+		return nil
+	}
+	dir := filepath.Join(opt.Cache, "paths")
+	if err := checkCachePath(dir); err != nil {
+		return err
+	}
+	family := digest(p.boot)[:16] + "-"
+	entry, err := cache.Entry(ctx, dir, family+digest(layout, p.key)[:32], func(ctx context.Context, tmp string) error {
+		for _, step := range p.steps {
+			if err := step(ctx, tmp); err != nil {
+				return err
+			}
+		}
+		return prune(dir, family)
+	})
+	if err != nil {
+		return err
+	}
+	if !filepath.IsAbs(p.build) {
+		p.build = filepath.Join(entry, p.build)
+	}
+	if p.modules != "" && !filepath.IsAbs(p.modules) {
+		p.modules = filepath.Join(entry, p.modules)
+	}
+	return nil
+}
+
+// prune removes entries of the same kernel that have not been made lately: every build of a tree makes a new one, and
+// nobody asks for an old one again. A day is longer than any run that may still use one.
+func prune(dir, family string) error {
+	old, err := filepath.Glob(filepath.Join(dir, family+"*"))
+	if err != nil {
+		return fmt.Errorf("remove old entries: %w", err)
+	}
+	for _, path := range old {
+		info, err := os.Stat(path)
+		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < 24*time.Hour {
+			continue // another run may have removed it just now
+		}
+		if err := os.RemoveAll(path); err != nil {
+			return fmt.Errorf("remove old entry: %w", err)
+		}
+	}
+	return nil
 }

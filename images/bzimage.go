@@ -1,0 +1,46 @@
+package images
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// errNotBzImage is the error for a file without the header of an x86 boot image.
+var errNotBzImage = errors.New("not an x86 boot image (bzImage)")
+
+// imageRelease reads the kernel's release from a bzImage. Where it is says Documentation/arch/x86/boot.rst.
+func imageRelease(path string) (string, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return "", fmt.Errorf("read kernel image: %w; make it readable (chmod a+r), or give a directory with a copy of it", err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read kernel image: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	const (
+		magicAt   = 0x202
+		versionAt = 0x20e
+		base      = 0x200 // what the version's offset counts from
+	)
+	head := make([]byte, versionAt+2)
+	if _, err := io.ReadFull(file, head); err != nil || string(head[magicAt:magicAt+4]) != "HdrS" {
+		return "", fmt.Errorf("read kernel image %s: %w", path, errNotBzImage)
+	}
+	text := make([]byte, 256)
+	n, err := file.ReadAt(text, int64(binary.LittleEndian.Uint16(head[versionAt:]))+base)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read version in kernel image: %w", err)
+	}
+	version, _, _ := strings.Cut(string(text[:n]), "\x00")
+	release, _, _ := strings.Cut(version, " ")
+	if release == "" {
+		return "", fmt.Errorf("read version in kernel image %s: it has none", path)
+	}
+	return release, nil
+}

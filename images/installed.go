@@ -1,0 +1,158 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// findImages returns the kernel images in root/boot, each once: links to others are left out.
+func findImages(root string) ([]string, error) {
+	found, err := filepath.Glob(filepath.Join(root, "boot/vmlinuz*"))
+	if err != nil {
+		return nil, fmt.Errorf("look for kernel images: %w", err)
+	}
+	var images []string
+	seen := map[string]bool{}
+	for _, image := range found {
+		real, err := filepath.EvalSymlinks(image)
+		if err != nil || seen[real] || !isFile(real) {
+			continue // a link to a kernel that was removed, or one of several to the same
+		}
+		seen[real] = true
+		images = append(images, real)
+	}
+	return images, nil
+}
+
+// findInstalled returns the kernel of an image in root/boot, with what is installed for it below root.
+func findInstalled(root, image string) (*place, error) {
+	release, err := imageRelease(image)
+	if errors.Is(err, errNotBzImage) {
+		release = strings.TrimPrefix(filepath.Base(image), "vmlinuz-")
+	} else if err != nil {
+		return nil, err
+	}
+	modules, err := modulesDir(root, release)
+	if err != nil {
+		return nil, err
+	}
+	build, err := buildDir(root, modules, release)
+	if err != nil {
+		return nil, err
+	}
+	key := newFingerprint()
+	key.file(image)
+	key.text(release)
+	key.tree(modules)
+	key.buildDirectory(build)
+	p := &place{release: release, boot: image, build: build, modules: modules}
+	if !isFile(filepath.Join(modules, "modules.dep")) {
+		p.modules = filepath.Join("lib/modules", release)
+		p.steps = append(p.steps, func(ctx context.Context, entry string) error {
+			return copyModules(ctx, modules, entry, release)
+		})
+	}
+	if moved(root, build) {
+		if p.build, err = filepath.Rel(root, build); err != nil {
+			return nil, fmt.Errorf("find headers: %w", err)
+		}
+		p.steps = append(p.steps, func(_ context.Context, entry string) error {
+			return copyHeaders(root, p.build, entry)
+		})
+	}
+	p.key, err = key.hex()
+	return p, err
+}
+
+// modulesDir returns the directory with the modules of a release.
+func modulesDir(root, release string) (string, error) {
+	for _, lib := range []string{"lib/modules", "usr/lib/modules"} {
+		dir := filepath.Join(root, lib, release)
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("the kernel is of release %s, but there is no directory %s", release, filepath.Join(root, "lib/modules", release))
+}
+
+// buildDir returns the directory to build modules in, without links in its path. An absolute link in a package means a
+// place below root.
+func buildDir(root, modules, release string) (string, error) {
+	link := filepath.Join(modules, "build")
+	candidates := []string{link, filepath.Join(root, "usr/src/linux-headers-"+release)}
+	if target, err := os.Readlink(link); err == nil && filepath.IsAbs(target) {
+		candidates = append([]string{filepath.Join(root, target)}, candidates...)
+	}
+	for _, dir := range candidates {
+		if !isFile(filepath.Join(dir, "Makefile")) {
+			continue
+		}
+		real, err := filepath.EvalSymlinks(dir)
+		if err != nil {
+			return "", fmt.Errorf("find headers: %w", err)
+		}
+		return real, nil
+	}
+	return "", fmt.Errorf("modules cannot be built, there is nothing at %s: install the headers of this kernel (on Debian linux-headers-%s)", link, release)
+}
+
+// moved reports whether build, below root, includes makefiles by their path in a system where root is /.
+func moved(root, build string) bool {
+	text, err := os.ReadFile(filepath.Join(build, "Makefile"))
+	below := strings.HasPrefix(build, filepath.Clean(root)+"/")
+	return err == nil && filepath.Clean(root) != "/" && below && includeOfHeaders.Match(text)
+}
+
+// copyModules copies a directory with modules that has no modules.dep, and makes it.
+func copyModules(ctx context.Context, modules, entry, release string) error {
+	to := filepath.Join(entry, "lib/modules", release)
+	err := filepath.WalkDir(modules, func(path string, file fs.DirEntry, err error) error {
+		if err != nil || !file.Type().IsRegular() {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(modules, path)
+		if err != nil {
+			return err
+		}
+		return copyFile(path, filepath.Join(to, relative))
+	})
+	if err != nil {
+		return fmt.Errorf("copy modules: %w", err)
+	}
+	return depmod(ctx, entry, release)
+}
+
+// copyHeaders copies the packages that a build directory belongs to, and makes the copy work where it lies.
+func copyHeaders(root, build, entry string) error {
+	text, err := os.ReadFile(filepath.Join(root, build, "Makefile"))
+	if err != nil {
+		return fmt.Errorf("copy headers: %w", err)
+	}
+	dirs := []string{build}
+	for _, line := range strings.Split(string(text), "\n") {
+		if makefile, ok := strings.CutPrefix(line, "include /"); ok {
+			dirs = append(dirs, filepath.Dir(makefile))
+		}
+	}
+	tools, err := filepath.Glob(filepath.Join(root, "usr/lib/linux-kbuild-*"))
+	if err != nil {
+		return fmt.Errorf("copy headers: %w", err)
+	}
+	for _, dir := range tools {
+		dirs = append(dirs, filepath.Join("usr/lib", filepath.Base(dir)))
+	}
+	for _, dir := range dirs {
+		if err := os.CopyFS(filepath.Join(entry, dir), os.DirFS(filepath.Join(root, dir))); err != nil {
+			return fmt.Errorf("copy headers: %w", err)
+		}
+	}
+	return relocate(entry)
+}
