@@ -1,0 +1,57 @@
+package guest
+
+import (
+	"fmt"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// capabilityState is a thread's three capability sets, each in two words of 32 bits.
+type capabilityState [2]unix.CapUserData
+
+// DropCapabilities takes the capabilities caps (unix.CAP_NET_ADMIN and so on), or all if none is given, out of the
+// effective set of the calling thread. That set is what the kernel asks for; the permitted set stays, so that cleanup
+// can raise them again. A program started meanwhile as root gets its capabilities back from the kernel: give it another
+// user in its SysProcAttr.Credential.
+func DropCapabilities(tb testing.TB, caps ...int) {
+	tb.Helper()
+	require(tb)
+	before, err := threadCapabilities()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	after := before
+	if len(caps) == 0 {
+		after[0].Effective, after[1].Effective = 0, 0
+	}
+	for _, c := range caps {
+		if c < 0 || c > unix.CAP_LAST_CAP {
+			tb.Fatalf("drop capability %d: there is none of that number", c)
+		}
+		after[c/32].Effective &^= 1 << (c % 32)
+	}
+	lockThread(tb, func() error { return setThreadCapabilities(before) })
+	if err := setThreadCapabilities(after); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// threadCapabilities reads the calling thread's capabilities.
+func threadCapabilities() (capabilityState, error) {
+	var state capabilityState
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	if err := unix.Capget(&header, &state[0]); err != nil {
+		return state, fmt.Errorf("read capabilities: %w", err)
+	}
+	return state, nil
+}
+
+// setThreadCapabilities sets the calling thread's capabilities.
+func setThreadCapabilities(state capabilityState) error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	if err := unix.Capset(&header, &state[0]); err != nil {
+		return fmt.Errorf("set capabilities: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxRecord is more than the longest record that /dev/kmsg hands out; a shorter buffer would get EINVAL.
+const maxRecord = 16 << 10
+
+// A Record is one message of the kernel log.
+type Record struct {
+	Facility int    // 0 for the kernel's own messages, more for those written to /dev/kmsg
+	Level    int    // 0 (emergency) to 7 (debug); 6 is info
+	Text     string // as it was logged, without time and prefix; a newline in here is one that the message contained
+}
+
+// A KernelLog reads the kernel log from the moment it was made. It is for one goroutine.
+type KernelLog struct {
+	tb      testing.TB
+	fd      int
+	records []Record
+}
+
+// WatchKernelLog starts to watch the kernel log: what was logged before is left out. What a system call logs can be read as
+// soon as the call has returned.
+func WatchKernelLog(tb testing.TB) *KernelLog {
+	tb.Helper()
+	require(tb)
+	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		tb.Fatalf("open kernel log: %v", err)
+	}
+	tb.Cleanup(func() { _ = unix.Close(fd) })
+	if _, err := unix.Seek(fd, 0, unix.SEEK_END); err != nil {
+		tb.Fatalf("go to the end of the kernel log: %v", err)
+	}
+	return &KernelLog{tb: tb, fd: fd}
+}
+
+// Records returns everything logged since WatchKernelLog. Records that the kernel dropped before they could be read fail
+// the test.
+func (l *KernelLog) Records() []Record {
+	l.tb.Helper()
+	buffer := make([]byte, maxRecord)
+	for {
+		n, err := unix.Read(l.fd, buffer)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return l.records
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EPIPE):
+			l.tb.Errorf("kernel log: records were overwritten before they were read")
+			continue
+		case err != nil:
+			l.tb.Fatalf("read kernel log: %v", err)
+		}
+		record, err := parseRecord(string(buffer[:n]))
+		if err != nil {
+			l.tb.Fatal(err)
+		}
+		l.records = append(l.records, record)
+	}
+}
+
+// WaitFor waits until a record with exactly this text was logged since WatchKernelLog, and returns it. It ends the test
+// after timeout.
+func (l *KernelLog) WaitFor(text string, timeout time.Duration) Record {
+	l.tb.Helper()
+	deadline := time.Now().Add(timeout)
+	seen := 0
+	for {
+		records := l.Records()
+		for _, record := range records[seen:] {
+			if record.Text == text {
+				return record
+			}
+		}
+		seen = len(records)
+		left := time.Until(deadline)
+		if left <= 0 {
+			l.tb.Fatalf("kernel log: no record %q within %v, but these %d: %+v", text, timeout, seen, records)
+		}
+		poll := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
+		if _, err := unix.Poll(poll, int(left.Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
+			l.tb.Fatalf("wait for kernel log: %v", err)
+		}
+	}
+}
+
+// parseRecord reads a record of /dev/kmsg: "priority,sequence,microseconds,flags[,…];text", and below it lines about the
+// device, which begin with a space (Documentation/ABI/testing/dev-kmsg).
+func parseRecord(record string) (Record, error) {
+	line, _, _ := strings.Cut(record, "\n")
+	prefix, text, found := strings.Cut(line, ";")
+	number, _, _ := strings.Cut(prefix, ",")
+	priority, err := strconv.Atoi(number)
+	if !found || err != nil {
+		return Record{}, fmt.Errorf("parse kernel log: not a record: %q", record)
+	}
+	return Record{Facility: priority >> 3, Level: priority & 7, Text: unescape(text)}, nil
+}
+
+// unescape undoes what /dev/kmsg does to unprintable bytes, bytes from 127 on, and the backslash: each is written \xNN.
+func unescape(text string) string {
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		if i+3 < len(text) && text[i] == '\\' && text[i+1] == 'x' {
+			if b, err := strconv.ParseUint(text[i+2:i+4], 16, 8); err == nil {
+				out.WriteByte(byte(b))
+				i += 3
+				continue
+			}
+		}
+		out.WriteByte(text[i])
+	}
+	return out.String()
+}

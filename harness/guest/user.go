@@ -1,0 +1,120 @@
+package guest
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+const (
+	// childCall names, in the environment of a child process, the call of InUserNamespace whose body it is to run.
+	childCall = "KMODTEST_USER_NAMESPACE"
+	// childDone is what a child writes to its file descriptor 3 after its body has run to the end.
+	childDone = "done"
+	// mappedIDs is the number of users and groups that are the same inside and outside of the new user namespace.
+	mappedIDs = 1 << 16
+)
+
+// InUserNamespace runs body as root, with all capabilities, in a new user namespace and the other new namespaces of flags
+// (unix.CLONE_NEWNET and so on, or 0). A process with several threads, as any in Go, can not enter a user namespace, so
+// this very test is run once more in a child process: what stands before the call runs there, too, then body, and nothing
+// after it. What body sets is lost with the child. The test fails with the child's output if the child fails, or if body did
+// not run to its end. Body may use the other helpers, but not call InUserNamespace.
+func InUserNamespace(tb testing.TB, flags uintptr, body func()) {
+	tb.Helper()
+	require(tb)
+	_, file, line, _ := runtime.Caller(1)
+	call := fmt.Sprintf("%s at %s:%d", tb.Name(), file, line)
+	switch os.Getenv(childCall) {
+	case "":
+		runChild(tb, flags, call)
+	case call:
+		body()
+		finishChild(tb)
+	}
+}
+
+// runChild runs the test tb again in a child process, and fails it if the child did.
+func runChild(tb testing.TB, flags uintptr, call string) {
+	tb.Helper()
+	done, childEnd, err := os.Pipe()
+	if err != nil {
+		tb.Fatalf("make pipe: %v", err)
+	}
+	defer func() { _ = done.Close() }()
+	//nolint:noctx // the child gets the test's own deadline as its -test.timeout
+	cmd := exec.Command("/proc/self/exe", childArguments(tb)...)
+	cmd.Env = childEnvironment(os.Environ(), call)
+	cmd.ExtraFiles = []*os.File{childEnd}
+	ids := []syscall.SysProcIDMap{{Size: mappedIDs}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:                 syscall.CLONE_NEWUSER | flags,
+		UidMappings:                ids,
+		GidMappings:                ids,
+		GidMappingsEnableSetgroups: true,
+	}
+	output, err := cmd.CombinedOutput()
+	_ = childEnd.Close()
+	if err != nil {
+		tb.Fatalf("in the user namespace: %v\n%s", err, output)
+	}
+	said, err := io.ReadAll(done)
+	if err != nil {
+		tb.Fatalf("read from the child: %v", err)
+	}
+	if string(said) != childDone {
+		tb.Fatalf("in the user namespace: the body did not run to its end\n%s", output)
+	}
+}
+
+// finishChild ends the test in the child after its body, and tells the parent that it got there.
+func finishChild(tb testing.TB) {
+	tb.Helper()
+	if tb.Failed() {
+		tb.FailNow()
+	}
+	if _, err := os.NewFile(3, "parent").WriteString(childDone); err != nil {
+		tb.Fatalf("write to the parent: %v", err)
+	}
+	tb.SkipNow()
+}
+
+// childArguments are the arguments that make a test binary run only the test tb, once.
+func childArguments(tb testing.TB) []string {
+	var elements []string
+	for element := range strings.SplitSeq(tb.Name(), "/") {
+		elements = append(elements, "^"+regexp.QuoteMeta(element)+"$")
+	}
+	arguments := []string{"-test.run=" + strings.Join(elements, "/"), "-test.count=1", "-test.v=true",
+		"-test.paniconexit0=true"}
+	if testing.Short() {
+		arguments = append(arguments, "-test.short=true")
+	}
+	if t, ok := tb.(*testing.T); ok {
+		if deadline, ok := t.Deadline(); ok {
+			arguments = append(arguments, fmt.Sprintf("-test.timeout=%v", max(time.Until(deadline), time.Millisecond)))
+		}
+	}
+	return arguments
+}
+
+// childEnvironment is the environment for a child that is to run the body of one call. It has no result file: that is
+// where the outermost run of a test binary writes its exit code, and a child is not that run.
+func childEnvironment(environment []string, call string) []string {
+	out := []string{childCall + "=" + call}
+	for _, variable := range environment {
+		if !strings.HasPrefix(variable, wire.ResultVariable+"=") {
+			out = append(out, variable)
+		}
+	}
+	return out
+}
