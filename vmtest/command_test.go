@@ -1,0 +1,50 @@
+package vmtest
+
+import (
+	"math"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/kmod/uapi"
+	"golang.org/x/sys/unix"
+)
+
+// unknown are commands that neither a set nor a get may know.
+var unknown = []int32{
+	math.MinInt32, -1, 0,
+	uapi.SocketOpsBase - 1, uapi.SocketOpsStats + 1, uapi.SocketOpsStats + 2,
+	math.MaxInt32,
+}
+
+func TestSetKnowsOneCommand(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "kept")
+	text := message(t, "must not be stored")
+	for _, command := range append(unknown, uapi.SocketOpsLast, uapi.SocketOpsStats) {
+		s.wantCounts(t, uapi.Stats{}, "a set of an unknown command", func() {
+			err := s.set(command, text.address, int32(len(text.data)))
+			wantErrno(t, err, unix.ENOPROTOOPT, "set of command %d (base%+d)", command, int64(command)-uapi.SocketOpsBase)
+		})
+	}
+	s.wantLast(t, "kept", "after sets of unknown commands")
+}
+
+func TestGetKnowsThreeCommands(t *testing.T) {
+	s := newSocket(t)
+	buffer := beforeGuard(t, uapi.SocketOpsMsgMax)
+	for _, command := range unknown {
+		s.wantCounts(t, uapi.Stats{}, "a get of an unknown command", func() {
+			_, err := s.get(command, buffer.address, int32(len(buffer.data)))
+			wantErrno(t, err, unix.ENOPROTOOPT, "get of command %d (base%+d)", command, int64(command)-uapi.SocketOpsBase)
+		})
+	}
+	buffer.wantWritten("", "get of unknown commands")
+}
+
+func TestEveryKnownCommandWorks(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "a message")
+	for _, command := range []int32{uapi.SocketOpsGet, uapi.SocketOpsLast, uapi.SocketOpsStats} {
+		_, err := s.tryGet(command)
+		wantErrno(t, err, nil, "get of command %d (base%+d)", command, command-uapi.SocketOpsBase)
+	}
+}

@@ -1,0 +1,111 @@
+package vmtest
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kmodtest/kmodtest/kmod/uapi"
+)
+
+// patience is how long a call may take that must not wait for anything.
+const patience = 30 * time.Second
+
+// TestReadersSeeWholeMessages stores messages that each consist of one letter, and whose length tells which.
+func TestReadersSeeWholeMessages(t *testing.T) {
+	const threads, calls = 2, 5000
+	s := newSocket(t)
+	whole := func(message string) bool {
+		return message == "" || message == strings.Repeat(message[:1], uapi.SocketOpsMsgMax-int(message[0]-'a'))
+	}
+	var group sync.WaitGroup
+	for thread := range threads {
+		group.Go(func() {
+			for i := range calls {
+				letter := (thread + i*threads) % 26
+				message := strings.Repeat(string(rune('a'+letter)), uapi.SocketOpsMsgMax-letter)
+				if err := s.trySet(message); err != nil {
+					t.Errorf("set of %q: got %s, want nil", message, errnoName(err))
+					return
+				}
+			}
+		})
+		group.Go(func() {
+			for range calls {
+				got, err := s.tryGet(uapi.SocketOpsLast)
+				if err != nil || !whole(got) {
+					t.Errorf("last message while others set: got %q and %s, want one message as it was set", got, errnoName(err))
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestReaderSeesOldMessageUntilSetHasReadItsOwn(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "old")
+	slow := newSlowMemory(t)
+	done := make(chan error, 1)
+	go func() { done <- s.set(uapi.SocketOpsSet, slow.halfway(4), 8) }()
+	slow.wait()
+	var seen string
+	err := within(t, "get of the last message during a set", func() (err error) {
+		seen, err = s.tryGet(uapi.SocketOpsLast)
+		return err
+	})
+	wantErrno(t, err, nil, "get of the last message during a set")
+	if seen != "old" {
+		t.Fatalf("last message while a set has read half of its own: got %q, want %q", seen, "old")
+	}
+	slow.fill("12345678")
+	wantErrno(t, <-done, nil, "set of memory that came late")
+	s.wantLast(t, slow.before(4)+"1234", "after the set")
+}
+
+func TestSetsDoNotWaitForEachOther(t *testing.T) {
+	s := newSocket(t)
+	slow := newSlowMemory(t)
+	done := make(chan error, 1)
+	go func() { done <- s.set(uapi.SocketOpsSet, slow.halfway(4), 8) }()
+	slow.wait()
+	err := within(t, "set during another set", func() error { return s.trySet("overtakes") })
+	wantErrno(t, err, nil, "set during another set")
+	s.wantLast(t, "overtakes", "after a set that was begun later")
+	slow.fill("12345678")
+	wantErrno(t, <-done, nil, "set of memory that came late")
+	s.wantLast(t, slow.before(4)+"1234", "after the slower set")
+}
+
+func TestSetDoesNotWaitForGet(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, strings.Repeat("o", 8))
+	slow := newSlowMemory(t)
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.get(uapi.SocketOpsLast, slow.halfway(4), 8)
+		done <- err
+	}()
+	slow.wait()
+	err := within(t, "set during a get", func() error { return s.trySet("new") })
+	wantErrno(t, err, nil, "set during a get")
+	slow.fill("")
+	wantErrno(t, <-done, nil, "get into memory that came late")
+	s.wantLast(t, "new", "after a set during a get")
+}
+
+// within returns what do returns on a thread of its own, and ends the test if that waits for something.
+func within(t *testing.T, what string, do func() error) error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		t.Fatalf("%s: still waiting after %v", what, patience)
+		return nil
+	}
+}

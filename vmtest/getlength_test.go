@@ -1,0 +1,125 @@
+package vmtest
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/kmod/uapi"
+	"golang.org/x/sys/unix"
+)
+
+// lengths are those that a get of size bytes is tried with.
+func lengths(size int) []int32 {
+	n := int32(size)
+	return []int32{0, 1, n - 1, n, n + 1, 63, 64, 65, 4096, math.MaxInt32}
+}
+
+// wantGets gets a command with every length edge, into memory that begins and into memory that ends at a page that nobody may
+// touch, and checks that each get writes what it should of want, and not one byte else.
+func wantGets(t *testing.T, s socket, command int32, name, want string) {
+	t.Helper()
+	for _, length := range lengths(len(want)) {
+		n := min(int(length), len(want))
+		for i, m := range []memory{afterGuard(t, n), beforeGuard(t, n)} {
+			place := [...]string{"behind", "before"}[i]
+			call := fmt.Sprintf("get of %s with *optlen %d into memory right %s a guard page", name, length, place)
+			got, err := s.get(command, m.address, length)
+			m.wantWritten(want[:n], call)
+			wantErrno(t, err, nil, "%s", call)
+			if int(got) != n {
+				t.Fatalf("%s: *optlen is now %d, want %d", call, got, n)
+			}
+		}
+	}
+}
+
+func TestGetOfGreetingCopiesWhatFits(t *testing.T) {
+	wantGets(t, newSocket(t), uapi.SocketOpsGet, "the greeting", greeting)
+}
+
+func TestGetOfLastCopiesWhatFits(t *testing.T) {
+	s := newSocket(t)
+	for _, size := range []int{1, 5, uapi.SocketOpsMsgMax - 1, uapi.SocketOpsMsgMax} {
+		text := strings.Repeat("m", size)
+		s.store(t, text)
+		wantGets(t, s, uapi.SocketOpsLast, fmt.Sprintf("a message of %d bytes", size), text)
+	}
+}
+
+func TestGetOfShortMessageShowsNothingOfLongerOne(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, strings.Repeat("m", uapi.SocketOpsMsgMax))
+	s.store(t, "short")
+	m := afterGuard(t, uapi.SocketOpsMsgMax)
+	got, err := s.get(uapi.SocketOpsLast, m.address, uapi.SocketOpsMsgMax)
+	wantErrno(t, err, nil, "get of the last message")
+	m.wantWritten("short", "get of a short message after a longer one")
+	if int(got) != len("short") {
+		t.Fatalf("get of a short message after a longer one: *optlen is now %d, want %d", got, len("short"))
+	}
+}
+
+func TestGetOfStatsCopiesWhatFits(t *testing.T) {
+	s := newSocket(t)
+	full := []byte{39: 0} // a new namespace has counted nothing
+	m := afterGuard(t, len(full))
+	got, err := s.get(uapi.SocketOpsStats, m.address, math.MaxInt32)
+	m.wantWritten(string(full), "get of the counters")
+	wantErrno(t, err, nil, "get of the counters")
+	if int(got) != len(full) {
+		t.Fatalf("get of the counters: *optlen is now %d, want %d", got, len(full))
+	}
+	for _, length := range []int32{1, 7, 8, 39} {
+		m := afterGuard(t, int(length))
+		got, err := s.get(uapi.SocketOpsStats, m.address, length)
+		wantErrno(t, err, nil, "get of the counters with *optlen %d", length)
+		for i, b := range m.page[length:] {
+			if b != filler {
+				t.Fatalf("get of the counters with *optlen %d: wrote byte %d behind the buffer", length, i)
+			}
+		}
+		if got != length {
+			t.Fatalf("get of the counters with *optlen %d: *optlen is now %d", length, got)
+		}
+	}
+}
+
+func TestGetOfNothingTouchesNoMemory(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "a message")
+	for _, command := range []int32{uapi.SocketOpsGet, uapi.SocketOpsLast, uapi.SocketOpsStats} {
+		for _, bad := range badAddresses(t) {
+			got, err := s.get(command, bad.at, 0)
+			wantErrno(t, err, nil, "get of command %d with *optlen 0 at %s (%#x)", command, bad.name, bad.at)
+			if got != 0 {
+				t.Fatalf("get of command %d with *optlen 0: *optlen is now %d", command, got)
+			}
+		}
+	}
+}
+
+func TestGetOfEmptyMessageTouchesNoMemory(t *testing.T) {
+	s := newSocket(t)
+	for _, bad := range badAddresses(t) {
+		got, err := s.get(uapi.SocketOpsLast, bad.at, uapi.SocketOpsMsgMax)
+		wantErrno(t, err, nil, "get of an empty message at %s (%#x)", bad.name, bad.at)
+		if got != 0 {
+			t.Fatalf("get of an empty message: *optlen is now %d, want 0", got)
+		}
+	}
+}
+
+func TestGetRejectsNegativeLength(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "a message")
+	m := beforeGuard(t, uapi.SocketOpsMsgMax)
+	for _, command := range []int32{uapi.SocketOpsGet, uapi.SocketOpsLast, uapi.SocketOpsStats} {
+		for _, length := range []int32{-1, math.MinInt32} {
+			_, err := s.get(command, m.address, length)
+			wantErrno(t, err, unix.EINVAL, "get of command %d with *optlen %d", command, length)
+			m.wantWritten("", "get with a negative *optlen")
+		}
+	}
+}

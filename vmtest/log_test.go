@@ -1,0 +1,161 @@
+package vmtest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness/guest"
+	"github.com/kmodtest/kmodtest/kmod/uapi"
+	"golang.org/x/sys/unix"
+)
+
+// info is the log level of all that the module says.
+const info = 6
+
+// reload loads the module afresh, so that its rate limits have let nothing through yet.
+func reload(t *testing.T) {
+	t.Helper()
+	guest.UnloadModule(t, module)
+	guest.LoadModule(t, module)
+}
+
+// said are the lines that the module logged. A line break inside a message begins a new line here as it does on a console, so
+// a forged line counts like any other.
+func said(t *testing.T, log *guest.KernelLog) []string {
+	t.Helper()
+	var out []string
+	for _, record := range log.Records() {
+		for line := range strings.SplitSeq(record.Text, "\n") {
+			if !strings.HasPrefix(line, "sockopt: ") && !strings.HasPrefix(line, "recv_msg: ") && !strings.HasPrefix(line, "send_msg: ") {
+				continue
+			}
+			if record.Level != info {
+				t.Errorf("kernel log: %q has level %d, want %d", line, record.Level, info)
+			}
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// wantSaid checks what the module logged.
+func wantSaid(t *testing.T, log *guest.KernelLog, when string, want ...string) {
+	t.Helper()
+	if got := said(t, log); !slices.Equal(got, want) {
+		t.Fatalf("kernel log after %s: got %q, want %q", when, got, want)
+	}
+}
+
+func TestLoadAndUnloadAreLogged(t *testing.T) {
+	log := guest.WatchKernelLog(t)
+	guest.UnloadModule(t, module)
+	wantSaid(t, log, "unloading", "sockopt: fini_sockopt()")
+	guest.LoadModule(t, module)
+	wantSaid(t, log, "unloading and loading", "sockopt: fini_sockopt()", "sockopt: init_sockopt()")
+}
+
+func TestSetIsLogged(t *testing.T) {
+	reload(t)
+	s, log := newSocket(t), guest.WatchKernelLog(t)
+	s.store(t, "hello")
+	wantSaid(t, log, "a set", "sockopt: recv_msg()", "recv_msg: umsg = hello. ret = 0")
+}
+
+func TestGreetingIsLogged(t *testing.T) {
+	reload(t)
+	s, log := newSocket(t), guest.WatchKernelLog(t)
+	_, err := s.tryGet(uapi.SocketOpsGet)
+	wantErrno(t, err, nil, "get of the greeting")
+	wantSaid(t, log, "a get of the greeting",
+		"sockopt: send_msg()", "send_msg: umsg = --------kernel---------. ret = 0. success")
+}
+
+func TestOtherGetsAreNotLogged(t *testing.T) {
+	reload(t)
+	s, log := newSocket(t), guest.WatchKernelLog(t)
+	s.wantLast(t, "", "in a new namespace")
+	s.stats(t)
+	wantSaid(t, log, "gets of the last message and the counters")
+}
+
+func TestRefusedSetLogsNoMessage(t *testing.T) {
+	reload(t)
+	s, log := newSocket(t), guest.WatchKernelLog(t)
+	nowhere := beforeGuard(t, 0).address
+	wantErrno(t, s.set(uapi.SocketOpsSet, nowhere, uapi.SocketOpsMsgMax+1), unix.EINVAL, "set of too many bytes")
+	wantErrno(t, s.set(uapi.SocketOpsSet, nowhere, 1), unix.EFAULT, "set of unreadable memory")
+	guest.DropCapabilities(t)
+	wantErrno(t, s.trySet("a message"), unix.EPERM, "set without CAP_NET_ADMIN")
+	for _, line := range said(t, log) {
+		if strings.Contains(line, "umsg") {
+			t.Errorf("kernel log after refused sets: got %q", line)
+		}
+	}
+}
+
+func TestLoggedMessageCannotForgeLine(t *testing.T) {
+	for _, c := range []struct{ name, message, logged string }{
+		{"empty", "", ""},
+		{"NUL at the end", "text\x00", "text"},
+		{"two NULs at the end", "text\x00\x00", `text\x00`},
+		{"NUL inside", "one\x00two", `one\x00two`},
+		{"newline", "x. ret = 0\nsockopt: fini_sockopt()", `x. ret = 0\x0asockopt: fini_sockopt()`},
+		{"newline at the end", "text\n", `text\x0a`},
+		{"carriage return", "text\rsockopt: ", `text\x0dsockopt: `},
+		{"escape sequence", "\x1b[2J\x1b[31m", `\x1b[2J\x1b[31m`},
+		{"high bytes", "\x7f\x80\x9b\xa0\xff", `\x7f\x80\x9b\xa0\xff`},
+		{"UTF-8", "ä", `\xc3\xa4`},
+		{"backslash", `\x0a`, `\x5cx0a`},
+		{"format", "%s%n%d", "%s%n%d"},
+		{"log level", "\x016<3>", `\x016<3>`},
+		{"longest", strings.Repeat("\n", uapi.SocketOpsMsgMax), strings.Repeat(`\x0a`, uapi.SocketOpsMsgMax)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			reload(t)
+			s, log := newSocket(t), guest.WatchKernelLog(t)
+			s.store(t, c.message)
+			wantSaid(t, log, "a set", "sockopt: recv_msg()", "recv_msg: umsg = "+c.logged+". ret = 0")
+		})
+	}
+}
+
+func TestManyCallsLogFewLines(t *testing.T) {
+	const calls, few = 1000, 100
+	reload(t)
+	s, log := newSocket(t), guest.WatchKernelLog(t)
+	for range calls {
+		s.store(t, "again")
+	}
+	for range calls {
+		_, err := s.tryGet(uapi.SocketOpsGet)
+		wantErrno(t, err, nil, "get of the greeting")
+	}
+	lines := said(t, log)
+	if len(lines) > few {
+		t.Fatalf("%d sets and %d gets logged %d lines, want at most %d", calls, calls, len(lines), few)
+	}
+	wantPairs(t, lines, "sockopt: recv_msg()", "recv_msg: umsg = again. ret = 0")
+	wantPairs(t, lines, "sockopt: send_msg()", "send_msg: umsg = --------kernel---------. ret = 0. success")
+}
+
+// wantPairs checks that among lines each first one is followed by its second one, that no second one stands alone, and that
+// there are some.
+func wantPairs(t *testing.T, lines []string, first, second string) {
+	t.Helper()
+	pairs := 0
+	for i, line := range lines {
+		if line == first && (i+1 == len(lines) || lines[i+1] != second) {
+			t.Fatalf("kernel log: %q is not followed by %q: %q", first, second, lines)
+		}
+		if line == second && (i == 0 || lines[i-1] != first) {
+			t.Fatalf("kernel log: %q does not follow %q: %q", second, first, lines)
+		}
+		if line == second {
+			pairs++
+		}
+	}
+	if pairs == 0 {
+		t.Fatalf("kernel log: no %q: %q", second, lines)
+	}
+}

@@ -1,0 +1,172 @@
+package vmtest
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// filler is what a page holds where nothing was written.
+const filler = 0xa5
+
+// memory is some bytes in a page whose neighbours, before and after, nobody may touch.
+type memory struct {
+	tb      testing.TB
+	page    []byte
+	offset  int     // of the bytes in the page
+	data    []byte  // the bytes themselves
+	address uintptr // of the first of them, even where there are none
+}
+
+// beforeGuard makes memory that ends right before a page that nobody may touch.
+func beforeGuard(tb testing.TB, size int) memory {
+	tb.Helper()
+	return guarded(tb, unix.Getpagesize()-size, size)
+}
+
+// afterGuard makes memory that begins right behind a page that nobody may touch.
+func afterGuard(tb testing.TB, size int) memory {
+	tb.Helper()
+	return guarded(tb, 0, size)
+}
+
+// guarded makes memory in the middle one of three pages, the others without any access.
+func guarded(tb testing.TB, offset, size int) memory {
+	tb.Helper()
+	pageSize := unix.Getpagesize()
+	pages, err := unix.Mmap(-1, 0, 3*pageSize, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		tb.Fatalf("map three pages: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := unix.Munmap(pages); err != nil {
+			tb.Errorf("unmap three pages: %v", err)
+		}
+	})
+	page := pages[pageSize : 2*pageSize]
+	m := memory{
+		tb:      tb,
+		page:    page,
+		offset:  offset,
+		data:    page[offset : offset+size],
+		address: uintptr(unsafe.Pointer(unsafe.SliceData(page))) + uintptr(offset),
+	}
+	m.protect(unix.PROT_READ | unix.PROT_WRITE)
+	copy(page, bytes.Repeat([]byte{filler}, pageSize))
+	return m
+}
+
+// message makes memory that ends right before a page that nobody may touch, and holds text.
+func message(tb testing.TB, text string) memory {
+	tb.Helper()
+	m := beforeGuard(tb, len(text))
+	copy(m.data, text)
+	return m
+}
+
+// protect sets what the memory may be used for.
+func (m memory) protect(access int) {
+	m.tb.Helper()
+	if err := unix.Mprotect(m.page, access); err != nil {
+		m.tb.Fatalf("protect memory: %v", err)
+	}
+}
+
+// forget makes the bytes look as if nothing was written to them.
+func (m memory) forget() {
+	copy(m.data, bytes.Repeat([]byte{filler}, len(m.data)))
+}
+
+// wantWritten checks that the memory holds want at its beginning, and that nothing else of the page was written.
+func (m memory) wantWritten(want, call string) {
+	m.tb.Helper()
+	end := m.offset + len(want)
+	for i, b := range m.page {
+		if b != filler && i < m.offset {
+			m.tb.Fatalf("%s: byte %d before the buffer was written: %q", call, m.offset-i, b)
+		}
+		if b != filler && i >= end {
+			m.tb.Fatalf("%s: wrote behind the %d bytes it may write: byte %d is %q", call, len(want), i-m.offset, b)
+		}
+	}
+	if got := m.page[m.offset:end]; !bytes.Equal(got, []byte(want)) {
+		m.tb.Fatalf("%s: got %q, want %q", call, got, want)
+	}
+}
+
+// An address is one that a system call must not use.
+type address struct {
+	name string
+	at   uintptr
+}
+
+// badAddresses are addresses where a process can neither read nor write.
+func badAddresses(tb testing.TB) []address {
+	tb.Helper()
+	out := []address{
+		{"NULL", 0},
+		{"unmapped memory", unmapped(tb)},
+		{"memory without access", afterGuard(tb, 0).address - 1},
+	}
+	for _, kernel := range []struct {
+		name string
+		at   uint64
+	}{
+		{"the highest page of a 32-bit process", 0xffff_f000},
+		{"the last byte of 32 bits", 0xffff_ffff},
+		{"the first address behind a process", 0x7fff_ffff_f000},
+		{"the kernel's half", 0xffff_8000_0000_0000},
+		{"the kernel's code", kernelText(tb)},
+		{"the highest page", 0xffff_ffff_ffff_f000},
+		{"the last byte", 0xffff_ffff_ffff_ffff},
+	} {
+		if at := uintptr(kernel.at); uint64(at) == kernel.at { // a 32-bit process can not even name the others
+			out = append(out, address{kernel.name, at})
+		}
+	}
+	return out
+}
+
+// unmapped is the address of a page that was there and is not any more.
+func unmapped(tb testing.TB) uintptr {
+	tb.Helper()
+	page, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		tb.Fatalf("map a page: %v", err)
+	}
+	at := uintptr(unsafe.Pointer(&page[0]))
+	if err := unix.Munmap(page); err != nil {
+		tb.Fatalf("unmap a page: %v", err)
+	}
+	return at
+}
+
+// kernelText is where the running kernel's code begins.
+func kernelText(tb testing.TB) uint64 {
+	tb.Helper()
+	file, err := os.Open("/proc/kallsyms")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		field := strings.Fields(lines.Text())
+		if len(field) < 3 || field[2] != "_text" {
+			continue
+		}
+		at, err := strconv.ParseUint(field[0], 16, 64)
+		if err != nil || at == 0 {
+			tb.Fatalf("find the kernel's code: %q: %v", lines.Text(), err)
+		}
+		return at
+	}
+	tb.Fatalf("find the kernel's code: no _text in /proc/kallsyms: %v", lines.Err())
+	return 0
+}

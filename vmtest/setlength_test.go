@@ -1,0 +1,71 @@
+package vmtest
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/kmod/uapi"
+	"golang.org/x/sys/unix"
+)
+
+func TestSetTakesEveryLength(t *testing.T) {
+	s := newSocket(t)
+	for size := 0; size <= uapi.SocketOpsMsgMax; size++ {
+		text := strings.Repeat("m", size)
+		m := message(t, text)
+		wantErrno(t, s.set(uapi.SocketOpsSet, m.address, int32(size)), nil, "set of %d bytes", size)
+		s.wantLast(t, text, "after a set of that length")
+		m.wantWritten(text, "a set")
+	}
+}
+
+func TestSetReadsFromFirstByteOn(t *testing.T) {
+	s := newSocket(t)
+	for _, size := range []int{1, uapi.SocketOpsMsgMax - 1, uapi.SocketOpsMsgMax} {
+		m := afterGuard(t, size)
+		copy(m.data, strings.Repeat("m", size))
+		wantErrno(t, s.set(uapi.SocketOpsSet, m.address, int32(size)), nil, "set of %d bytes at the beginning of a page", size)
+		s.wantLast(t, string(m.data), "after a set at the beginning of a page")
+	}
+}
+
+// A length that is too long is refused before the message is read, so these can not harm a kernel that does not check it.
+func TestSetRejectsLongLengthUnread(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "kept")
+	nowhere := beforeGuard(t, 0).address
+	for _, size := range []int32{uapi.SocketOpsMsgMax + 1, 4096, math.MaxInt32} {
+		wantErrno(t, s.set(uapi.SocketOpsSet, nowhere, size), unix.EINVAL, "set of %d bytes that can not be read", size)
+	}
+	s.wantLast(t, "kept", "after sets of too many bytes")
+}
+
+func TestSetRejectsLongMessage(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "kept")
+	for _, size := range []int{uapi.SocketOpsMsgMax + 1, 4096} {
+		m := message(t, strings.Repeat("m", size))
+		wantErrno(t, s.set(uapi.SocketOpsSet, m.address, int32(size)), unix.EINVAL, "set of %d bytes", size)
+		s.wantLast(t, "kept", "after a set of too many bytes")
+	}
+}
+
+func TestSetRejectsNegativeLength(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "kept")
+	m := message(t, "must not be stored")
+	for _, size := range []int32{-1, math.MinInt32} {
+		wantErrno(t, s.set(uapi.SocketOpsSet, m.address, size), unix.EINVAL, "set of %d bytes", size)
+	}
+	s.wantLast(t, "kept", "after sets of a negative length")
+}
+
+func TestEmptySetTouchesNoMemory(t *testing.T) {
+	s := newSocket(t)
+	for _, bad := range badAddresses(t) {
+		s.store(t, "replaced")
+		wantErrno(t, s.set(uapi.SocketOpsSet, bad.at, 0), nil, "set of 0 bytes at %s (%#x)", bad.name, bad.at)
+		s.wantLast(t, "", "after an empty set")
+	}
+}

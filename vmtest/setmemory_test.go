@@ -1,0 +1,58 @@
+package vmtest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/kmod/uapi"
+	"golang.org/x/sys/unix"
+)
+
+func TestSetRejectsUnreadableMemory(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "kept")
+	for _, bad := range badAddresses(t) {
+		for _, size := range []int32{1, uapi.SocketOpsMsgMax} {
+			err := s.set(uapi.SocketOpsSet, bad.at, size)
+			wantErrno(t, err, unix.EFAULT, "set of %d bytes at %s (%#x)", size, bad.name, bad.at)
+		}
+	}
+	s.wantLast(t, "kept", "after sets of memory that can not be read")
+}
+
+func TestSetRejectsMessageUnreadableAtItsEnd(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "kept")
+	for size := 1; size <= uapi.SocketOpsMsgMax; size++ {
+		m := message(t, strings.Repeat("m", size-1))
+		err := s.set(uapi.SocketOpsSet, m.address, int32(size))
+		wantErrno(t, err, unix.EFAULT, "set of %d bytes, the last of them unreadable", size)
+		s.wantLast(t, "kept", "after a set of memory that can not be read at its end")
+	}
+}
+
+func TestSetRejectsMessageUnreadableAtItsBeginning(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "kept")
+	m := afterGuard(t, uapi.SocketOpsMsgMax)
+	err := s.set(uapi.SocketOpsSet, m.address-1, uapi.SocketOpsMsgMax)
+	wantErrno(t, err, unix.EFAULT, "set of %d bytes, the first of them unreadable", uapi.SocketOpsMsgMax)
+	s.wantLast(t, "kept", "after a set of memory that can not be read at its beginning")
+}
+
+func TestSetReadsReadOnlyMemory(t *testing.T) {
+	s := newSocket(t)
+	m := message(t, "read only")
+	m.protect(unix.PROT_READ)
+	wantErrno(t, s.set(uapi.SocketOpsSet, m.address, int32(len(m.data))), nil, "set from read-only memory")
+	s.wantLast(t, "read only", "after a set from read-only memory")
+}
+
+// An x86 page that may be written may be read as well, whatever mmap was asked for.
+func TestSetReadsWriteOnlyMemory(t *testing.T) {
+	s := newSocket(t)
+	m := message(t, "write only")
+	m.protect(unix.PROT_WRITE)
+	wantErrno(t, s.set(uapi.SocketOpsSet, m.address, int32(len(m.data))), nil, "set from write-only memory")
+	s.wantLast(t, "write only", "after a set from write-only memory")
+}

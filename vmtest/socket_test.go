@@ -1,0 +1,156 @@
+package vmtest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"unsafe"
+
+	"github.com/kmodtest/kmodtest/harness/guest"
+	"github.com/kmodtest/kmodtest/kmod/uapi"
+	"golang.org/x/sys/unix"
+)
+
+// A socket makes the system calls under test, with nothing between the test and the kernel. Lengths and commands are int32,
+// as the kernel sees them; memory is given by its address, so that it can be any.
+type socket struct{ fd int }
+
+// newSocket opens a raw socket in a new network namespace, which the calling goroutine stays in until the test ends.
+func newSocket(tb testing.TB) socket {
+	tb.Helper()
+	guest.NewNetworkNamespace(tb)
+	return openSocket(tb, unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
+}
+
+// openSocket opens a socket in the network namespace of the calling goroutine.
+func openSocket(tb testing.TB, domain, kind, protocol int) socket {
+	tb.Helper()
+	fd, err := unix.Socket(domain, kind|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		tb.Fatalf("open socket of family %d, type %d, protocol %d: %v", domain, kind, protocol, err)
+	}
+	tb.Cleanup(func() { _ = unix.Close(fd) })
+	return socket{fd}
+}
+
+// set is setsockopt(2) at level SOL_IP.
+func (s socket) set(command int32, from uintptr, size int32) error {
+	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT,
+		uintptr(s.fd), unix.SOL_IP, uintptr(command), from, uintptr(size), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// get is getsockopt(2) at level SOL_IP, with *optlen as given. It returns *optlen as the kernel left it.
+func (s socket) get(command int32, to uintptr, size int32) (int32, error) {
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT,
+		uintptr(s.fd), unix.SOL_IP, uintptr(command), to, uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return size, errno
+	}
+	return size, nil
+}
+
+// getAt is get for an optlen that is anywhere.
+func (s socket) getAt(command int32, to, optlen uintptr) error {
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_IP, uintptr(command), to, optlen, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// trySet sets a message that lies in ordinary memory.
+func (s socket) trySet(message string) error {
+	data := append([]byte(message), 0) // never empty, so that it has an address
+	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(s.fd), unix.SOL_IP, uapi.SocketOpsSet,
+		uintptr(unsafe.Pointer(&data[0])), uintptr(len(message)), 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// tryGet gets what a command answers, at most 64 bytes, into ordinary memory.
+func (s socket) tryGet(command int32) (string, error) {
+	var data [uapi.SocketOpsMsgMax]byte
+	size := int32(len(data))
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_IP, uintptr(command),
+		uintptr(unsafe.Pointer(&data[0])), uintptr(unsafe.Pointer(&size)), 0)
+	if errno != 0 {
+		return "", errno
+	}
+	if size < 0 || int(size) > len(data) {
+		return "", fmt.Errorf("get of command %d with *optlen %d: *optlen is now %d", command, len(data), size)
+	}
+	return string(data[:size]), nil
+}
+
+// store sets a message, which must work.
+func (s socket) store(tb testing.TB, message string) {
+	tb.Helper()
+	wantErrno(tb, s.trySet(message), nil, "set of %q", message)
+}
+
+// wantLast checks which message is stored.
+func (s socket) wantLast(tb testing.TB, want, when string) {
+	tb.Helper()
+	got, err := s.tryGet(uapi.SocketOpsLast)
+	wantErrno(tb, err, nil, "get of the last message %s", when)
+	if got != want {
+		tb.Fatalf("last message %s: got %q, want %q", when, got, want)
+	}
+}
+
+// stats reads the counters.
+func (s socket) stats(tb testing.TB) uapi.Stats {
+	tb.Helper()
+	data, err := s.tryGet(uapi.SocketOpsStats)
+	wantErrno(tb, err, nil, "get of the counters")
+	stats, err := uapi.ParseStats([]byte(data))
+	if err != nil {
+		tb.Fatalf("get of the counters: %v", err)
+	}
+	return stats
+}
+
+// wantCounts checks how much do adds to the counters.
+func (s socket) wantCounts(tb testing.TB, want uapi.Stats, what string, do func()) {
+	tb.Helper()
+	before := s.stats(tb)
+	do()
+	after := s.stats(tb)
+	got := uapi.Stats{
+		Sets:     after.Sets - before.Sets,
+		Gets:     after.Gets - before.Gets - 1, // the first reading of the counters
+		SetBytes: after.SetBytes - before.SetBytes,
+		GetBytes: after.GetBytes - before.GetBytes - uint64(unsafe.Sizeof(after)),
+		Rejected: after.Rejected - before.Rejected,
+	}
+	if got != want {
+		tb.Fatalf("counters after %s: grown by %+v, want %+v", what, got, want)
+	}
+}
+
+// wantErrno checks the error of a system call, which the rest describes. It ends the test where it is another one: what
+// follows would only repeat the fault, or do harm in a kernel that does not check what it should.
+func wantErrno(tb testing.TB, got, want error, call string, args ...any) {
+	tb.Helper()
+	if !errors.Is(got, want) {
+		tb.Fatalf("%s: got %s, want %s", fmt.Sprintf(call, args...), errnoName(got), errnoName(want))
+	}
+}
+
+// errnoName is the name that the manual uses for an errno.
+func errnoName(err error) string {
+	var errno unix.Errno
+	if err == nil {
+		return "nil"
+	}
+	if errors.As(err, &errno) && unix.ErrnoName(errno) != "" {
+		return unix.ErrnoName(errno)
+	}
+	return err.Error()
+}

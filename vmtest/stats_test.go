@@ -1,0 +1,116 @@
+package vmtest
+
+import (
+	"encoding/binary"
+	"sync"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness/guest"
+	"github.com/kmodtest/kmodtest/kmod/uapi"
+	"golang.org/x/sys/unix"
+)
+
+func TestStatsCountSets(t *testing.T) {
+	s := newSocket(t)
+	s.wantCounts(t, uapi.Stats{Sets: 3, SetBytes: 8}, "sets of 3, 0 and 5 bytes", func() {
+		s.store(t, "abc")
+		s.store(t, "")
+		s.store(t, "defgh")
+	})
+}
+
+func TestStatsCountGets(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "12345")
+	m := beforeGuard(t, uapi.SocketOpsMsgMax)
+	want := uapi.Stats{Gets: 5, GetBytes: 10 + 24 + 5 + 0 + 8}
+	s.wantCounts(t, want, "gets of 10, 24, 5, 0 and 8 bytes", func() {
+		for _, get := range []struct{ command, length int32 }{
+			{uapi.SocketOpsGet, 10},
+			{uapi.SocketOpsGet, 64},
+			{uapi.SocketOpsLast, 64},
+			{uapi.SocketOpsLast, 0},
+			{uapi.SocketOpsStats, 8},
+		} {
+			_, err := s.get(get.command, m.address, get.length)
+			wantErrno(t, err, nil, "get of command %d with *optlen %d", get.command, get.length)
+		}
+	})
+}
+
+func TestStatsCountRejected(t *testing.T) {
+	s := newSocket(t)
+	bad := afterGuard(t, 0).address - 1
+	s.wantCounts(t, uapi.Stats{Rejected: 3}, "two sets and a get refused", func() {
+		wantErrno(t, s.set(uapi.SocketOpsSet, bad, uapi.SocketOpsMsgMax+1), unix.EINVAL, "set of too many bytes")
+		wantErrno(t, s.set(uapi.SocketOpsSet, bad, 1), unix.EFAULT, "set of unreadable memory")
+		_, err := s.get(uapi.SocketOpsGet, bad, 1)
+		wantErrno(t, err, unix.EFAULT, "get into unwritable memory")
+	})
+}
+
+func TestStatsCountMissingCapability(t *testing.T) {
+	s := newSocket(t)
+	s.wantCounts(t, uapi.Stats{Rejected: 3}, "a set and two gets without CAP_NET_ADMIN", func() {
+		t.Run("without CAP_NET_ADMIN", func(t *testing.T) {
+			guest.DropCapabilities(t, unix.CAP_NET_ADMIN)
+			wantErrno(t, s.trySet("a message"), unix.EPERM, "set")
+			for _, command := range []int32{uapi.SocketOpsLast, uapi.SocketOpsStats} {
+				_, err := s.tryGet(command)
+				wantErrno(t, err, unix.EPERM, "get of command %d", command)
+			}
+		})
+	})
+}
+
+func TestStatsLeaveOutWhatTheCoreRefuses(t *testing.T) {
+	s := newSocket(t)
+	bad := afterGuard(t, 0).address - 1
+	m := beforeGuard(t, uapi.SocketOpsMsgMax)
+	s.wantCounts(t, uapi.Stats{}, "calls that never reach the module", func() {
+		wantErrno(t, s.set(uapi.SocketOpsSet, m.address, -1), unix.EINVAL, "set of -1 bytes")
+		_, err := s.get(uapi.SocketOpsGet, m.address, -1)
+		wantErrno(t, err, unix.EINVAL, "get with *optlen -1")
+		wantErrno(t, s.getAt(uapi.SocketOpsGet, m.address, bad), unix.EFAULT, "get with an unreadable optlen")
+		wantErrno(t, s.set(uapi.SocketOpsLast, m.address, 1), unix.ENOPROTOOPT, "set of command %d", uapi.SocketOpsLast)
+	})
+}
+
+// The bytes are copied before the kernel finds that it can not say how many.
+func TestStatsCountGetWithReadOnlyOptlen(t *testing.T) {
+	s := newSocket(t)
+	m := beforeGuard(t, uapi.SocketOpsMsgMax)
+	optlen := beforeGuard(t, 4)
+	binary.NativeEndian.PutUint32(optlen.data, 10)
+	optlen.protect(unix.PROT_READ)
+	s.wantCounts(t, uapi.Stats{Gets: 1, GetBytes: 10}, "a get of 10 bytes with a read-only optlen", func() {
+		wantErrno(t, s.getAt(uapi.SocketOpsGet, m.address, optlen.address), unix.EFAULT, "get with a read-only optlen")
+	})
+}
+
+func TestStatsMissNoCallOfManyThreads(t *testing.T) {
+	const threads, calls = 4, 250
+	s := newSocket(t)
+	want := uapi.Stats{
+		Sets: threads * calls, SetBytes: threads * calls * 3,
+		Gets: threads * calls, GetBytes: threads * calls * uint64(len(greeting)),
+		Rejected: threads * calls,
+	}
+	s.wantCounts(t, want, "calls of several threads at once", func() {
+		var group sync.WaitGroup
+		for range threads {
+			group.Go(func() {
+				for range calls {
+					setErr := s.trySet("abc")
+					_, getErr := s.tryGet(uapi.SocketOpsGet)
+					tooLong := s.set(uapi.SocketOpsSet, 0, uapi.SocketOpsMsgMax+1)
+					if setErr != nil || getErr != nil || tooLong == nil {
+						t.Errorf("set: %v; get: %v; set of 65 bytes: %v", setErr, getErr, tooLong)
+						return
+					}
+				}
+			})
+		}
+		group.Wait()
+	})
+}
