@@ -12,7 +12,7 @@ import (
 
 // findImages returns the kernel images in root/boot, each once: links to others are left out.
 func findImages(root string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(root, "boot/vmlinuz*"))
+	found, err := glob(root, "boot/vmlinuz*")
 	if err != nil {
 		return nil, fmt.Errorf("look for kernel images: %w", err)
 	}
@@ -142,7 +142,7 @@ func copyHeaders(root, build, entry string) error {
 			dirs = append(dirs, filepath.Dir(makefile))
 		}
 	}
-	tools, err := filepath.Glob(filepath.Join(root, "usr/lib/linux-kbuild-*"))
+	tools, err := glob(root, "usr/lib/linux-kbuild-*")
 	if err != nil {
 		return fmt.Errorf("copy headers: %w", err)
 	}

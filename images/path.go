@@ -122,7 +122,7 @@ func (p *place) prepare(ctx context.Context, opt Options) error {
 // prune removes entries of the same kernel that have not been made lately: every build of a tree makes a new one, and
 // nobody asks for an old one again. A day is longer than any run that may still use one.
 func prune(dir, family string) error {
-	old, err := filepath.Glob(filepath.Join(dir, family+"*"))
+	old, err := glob(dir, family+"*")
 	if err != nil {
 		return fmt.Errorf("remove old entries: %w", err)
 	}

@@ -16,9 +16,9 @@ import (
 
 // strip removes from unpacked packages what neither a machine nor a build reads, and returns the kernel's release.
 func strip(root string) (string, error) {
-	unneeded := []string{"usr/share", "etc", "boot/System.map-*", "boot/config-*"}
+	unneeded := []string{"usr/share", "etc", "boot/System.map-*", "boot/config-*", "usr/src/linux-headers-*/vmlinux"}
 	for _, pattern := range unneeded {
-		found, err := filepath.Glob(filepath.Join(root, pattern))
+		found, err := glob(root, pattern)
 		if err != nil {
 			return "", fmt.Errorf("strip packages: %w", err)
 		}
@@ -28,7 +28,7 @@ func strip(root string) (string, error) {
 			}
 		}
 	}
-	images, err := filepath.Glob(filepath.Join(root, "boot/vmlinuz-*"))
+	images, err := glob(root, "boot/vmlinuz-*")
 	if err != nil || len(images) != 1 {
 		return "", fmt.Errorf("find kernel in its package: there are %d images, not 1", len(images))
 	}
@@ -36,6 +36,15 @@ func strip(root string) (string, error) {
 		return "", err
 	}
 	return strings.TrimPrefix(filepath.Base(images[0]), "vmlinuz-"), nil
+}
+
+// glob returns the paths below root that match a pattern; root itself may hold any character.
+func glob(root, pattern string) ([]string, error) {
+	found, err := fs.Glob(os.DirFS(root), pattern)
+	for i, name := range found {
+		found[i] = filepath.Join(root, name)
+	}
+	return found, err
 }
 
 // mergeUsr gives modules the place that depmod looks at: newer packages have them in usr/lib.
@@ -61,7 +70,7 @@ func relocate(root string) error {
 	if err != nil {
 		return fmt.Errorf("relocate headers: %w", err)
 	}
-	builds, err := filepath.Glob(filepath.Join(root, "usr/src/linux-headers-*/include/config/auto.conf"))
+	builds, err := glob(root, "usr/src/linux-headers-*/include/config/auto.conf")
 	if err != nil {
 		return fmt.Errorf("relocate headers: %w", err)
 	}

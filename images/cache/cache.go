@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	tempSuffix = ".tmp"
+	tempInfix  = ".tmp-" // between an entry's name and a random number
 	lockSuffix = ".lock"
 
 	// retry is how long a caller sleeps between two looks at a lock that another holds: flock(2) itself cannot be
@@ -30,12 +30,13 @@ const (
 // Entry returns the path dir/key, and first fills it with fill if it is not there.
 //
 // fill gets an empty directory to fill, which becomes the entry when fill returns nil; until then its path is
-// dir/key with a suffix, so what is put there must not name its own place. Whoever asks for the same entry at the same
+// another, so what is put there must not name its own place. Whoever asks for the same entry at the same
 // time, in this process or another, waits for the one that fills it, or until ctx ends. If fill fails, the next to
 // wait tries again. What a filler left behind that died is removed by the next. An entry that is there costs one stat and
 // takes no lock.
 //
-// key names one directory: no slash, no leading dot, and no ending that Entry uses itself (".tmp", ".lock").
+// key names one directory: no slash, no leading dot, and not what Entry's own names are made with: ".tmp-" and, at the
+// end, ".lock".
 func Entry(ctx context.Context, dir, key string, fill func(ctx context.Context, tmp string) error) (string, error) {
 	path := filepath.Join(dir, key)
 	if err := checkKey(key); err != nil {
@@ -45,7 +46,7 @@ func Entry(ctx context.Context, dir, key string, fill func(ctx context.Context, 
 		return path, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("make cache directory: %w", err)
+		return "", fmt.Errorf("make cache directory, which XDG_CACHE_HOME can move: %w", err)
 	}
 	lock := flock.New(path + lockSuffix)
 	if _, err := lock.TryLockContext(ctx, retry); err != nil {
@@ -61,11 +62,15 @@ func Entry(ctx context.Context, dir, key string, fill func(ctx context.Context, 
 // fillLocked makes the entry at path. The caller holds its lock, so a temporary directory that is there belongs to
 // nobody who lives.
 func fillLocked(ctx context.Context, path string, fill func(context.Context, string) error) (err error) {
-	tmp := path + tempSuffix
-	if err := os.RemoveAll(tmp); err != nil {
-		return fmt.Errorf("remove what an interrupted run left: %w", err)
+	dir, prefix := filepath.Dir(path), filepath.Base(path)+tempInfix
+	if err := removeLeft(ctx, dir, prefix); err != nil {
+		return err
 	}
-	if err := os.Mkdir(tmp, 0o755); err != nil {
+	tmp, err := os.MkdirTemp(dir, prefix)
+	if err != nil {
+		return fmt.Errorf("make cache entry: %w", err)
+	}
+	if err := os.Chmod(tmp, 0o755); err != nil {
 		return fmt.Errorf("make cache entry: %w", err)
 	}
 	defer func() {
@@ -86,7 +91,29 @@ func fillLocked(ctx context.Context, path string, fill func(context.Context, str
 	if err := os.Rename(tmp, path); err != nil {
 		return fmt.Errorf("complete cache entry: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return syncDir(dir)
+}
+
+// removeLeft removes the temporary directories in dir whose names begin with prefix. A program that a dead filler started
+// may still be at its last file there: that is waited for.
+func removeLeft(ctx context.Context, dir, prefix string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look for what an interrupted run left: %w", err)
+	}
+	for _, entry := range list {
+		if !strings.HasPrefix(entry.Name(), prefix) {
+			continue
+		}
+		left := filepath.Join(dir, entry.Name())
+		for err = os.RemoveAll(left); errors.Is(err, unix.ENOTEMPTY) && ctx.Err() == nil; err = os.RemoveAll(left) {
+			time.Sleep(retry)
+		}
+		if err != nil {
+			return fmt.Errorf("remove what an interrupted run left: %w", err)
+		}
+	}
+	return nil
 }
 
 // syncContent brings everything below tmp to the disk, so that the rename cannot get there first. An entry may be
@@ -119,13 +146,13 @@ func isThere(path string) (bool, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	default:
-		return false, fmt.Errorf("look up cache entry: %w", err)
+		return false, fmt.Errorf("look up cache entry, which XDG_CACHE_HOME can move: %w", err)
 	}
 }
 
 func checkKey(key string) error {
 	if key == "" || key != filepath.Base(key) || strings.HasPrefix(key, ".") ||
-		strings.HasSuffix(key, tempSuffix) || strings.HasSuffix(key, lockSuffix) {
+		strings.Contains(key, tempInfix) || strings.HasSuffix(key, lockSuffix) {
 		return fmt.Errorf("cache key %q is not usable as a directory's name", key)
 	}
 	return nil

@@ -39,8 +39,10 @@ type Package struct {
 // ErrNoKeyring is returned when the keys of Debian's archive are not on this machine.
 var ErrNoKeyring = errors.New("the keys of Debian's archive are not on this machine: install the package debian-archive-keyring")
 
-// keyrings are the places where the package debian-archive-keyring puts the keys, by its version.
-var keyrings = []string{"/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"}
+// keyrings returns the places where the package debian-archive-keyring puts the keys: it depends on its version.
+func keyrings() []string {
+	return []string{"/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"}
+}
 
 // Update fetches the list of packages. progress is told how much of it is here, in percent.
 func (a *Archive) Update(ctx context.Context, progress func(percent float64)) error {
@@ -64,7 +66,7 @@ func (a *Archive) configFile() string { return filepath.Join(a.Dir, "apt.conf") 
 
 // configure writes what apt needs to work in our directory.
 func (a *Archive) configure() error {
-	keyring, err := findKeyring()
+	keyring, err := findKeyring(keyrings())
 	if err != nil {
 		return err
 	}
@@ -113,8 +115,8 @@ func (a *Archive) config() string {
 	}, "\n")
 }
 
-func findKeyring() (string, error) {
-	for _, path := range keyrings {
+func findKeyring(paths []string) (string, error) {
+	for _, path := range paths {
 		switch _, err := os.Stat(path); {
 		case err == nil:
 			return path, nil

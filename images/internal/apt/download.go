@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,11 +27,11 @@ func (a *Archive) Download(ctx context.Context, dir string, packages []Package, 
 	}
 	var files []string
 	for _, p := range packages {
-		found, err := filepath.Glob(filepath.Join(dir, p.Name+"_*.deb"))
+		found, err := fs.Glob(os.DirFS(dir), p.Name+"_*.deb")
 		if err != nil || len(found) != 1 {
 			return nil, fmt.Errorf("find the file of package %s: there are %d, not 1", p.Name, len(found))
 		}
-		files = append(files, found[0])
+		files = append(files, filepath.Join(dir, found[0]))
 	}
 	return files, nil
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -34,15 +35,18 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Stderr == "" {
-		return fmt.Sprintf("run %s: %v", e.Command, e.Err)
+	const most = 10 // lines: some programs say the same of every file
+	text := fmt.Sprintf("run %s: %v", e.Command, e.Err)
+	lines := strings.Split(e.Stderr, "\n")
+	if len(lines) > most {
+		lines = slices.Concat(lines[:most/2], []string{"…"}, lines[len(lines)-most/2:])
 	}
-	return fmt.Sprintf("run %s: %v\n%s", e.Command, e.Err, e.Stderr)
+	return strings.TrimSpace(text + "\n" + strings.Join(lines, "\n"))
 }
 
 // Unwrap returns how the command ended; when the disk was full, that is what it says and errors.Is finds ENOSPC.
 func (e *Error) Unwrap() []error {
-	if strings.Contains(e.Stderr, unix.ENOSPC.Error()) || strings.Contains(e.Stderr, "No space left on device") {
+	if strings.Contains(strings.ToLower(e.Stderr), unix.ENOSPC.Error()) {
 		return []error{e.Err, unix.ENOSPC}
 	}
 	return []error{e.Err}
@@ -86,7 +90,7 @@ func (c Command) Run(ctx context.Context) ([]byte, error) {
 	cmd.WaitDelay = 2 * time.Second
 	err := runOnOneThread(cmd)
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("run %s: %w", c.name(), context.Cause(ctx))
+		return nil, fmt.Errorf("run %s: %w", c.name(), ctx.Err())
 	}
 	if err != nil {
 		return stdout.Bytes(), c.failure(err, stderr.String())

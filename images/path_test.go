@@ -1,0 +1,225 @@
+package images
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// builtTree is the least that is taken for a kernel that was built.
+func builtTree() map[string]string {
+	return map[string]string{
+		"Makefile":                      "# made up\n",
+		".config":                       "CONFIG_MODULES=y\n",
+		"include/config/kernel.release": "6.1.9-test\n",
+		"Module.symvers":                "",
+		"scripts/mod/modpost":           "",
+		"modules.order":                 "",
+		"arch/x86/boot/bzImage":         string(bzImage("6.1.9-test")),
+		"vmlinux":                       "\x7fELF",
+	}
+}
+
+// installed is the least that is taken for a directory with an installed kernel.
+func installed(release string) map[string]string {
+	return map[string]string{
+		"boot/vmlinuz-" + release:                        string(bzImage(release)),
+		"lib/modules/" + release + "/modules.dep":        "",
+		"lib/modules/" + release + "/build":              "-> /usr/src/linux-headers-" + release,
+		"usr/src/linux-headers-" + release + "/Makefile": "# made up\n",
+		"usr/src/linux-headers-" + release + "/.config":  "",
+	}
+}
+
+func resolveIn(t *testing.T, path string) (*Kernel, error) {
+	t.Helper()
+	return Resolve(t.Context(), path, Options{Cache: filepath.Join(t.TempDir(), "cache")})
+}
+
+func assertKernel(t *testing.T, path string, want Kernel) *Kernel {
+	t.Helper()
+	got, err := resolveIn(t, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Key) != 64 {
+		t.Errorf("key %q is no hash", got.Key)
+	}
+	want.Name, want.Key = path, got.Key
+	if *got != want {
+		t.Errorf("got  %+v\nwant %+v", *got, want)
+	}
+	return got
+}
+
+func TestBuildTree(t *testing.T) {
+	tree := makeTree(t, builtTree())
+	vmlinux, image := filepath.Join(tree, "vmlinux"), filepath.Join(tree, "arch/x86/boot/bzImage")
+	assertKernel(t, tree, Kernel{Release: "6.1.9-test", Boot: image, Build: tree})
+	assertKernel(t, image, Kernel{Release: "6.1.9-test", Boot: image, Build: tree})
+	assertKernel(t, vmlinux, Kernel{Release: "6.1.9-test", Boot: vmlinux, Build: tree})
+	if err := os.Remove(image); err != nil {
+		t.Fatal(err)
+	}
+	assertKernel(t, tree, Kernel{Release: "6.1.9-test", Boot: vmlinux, Build: tree})
+}
+
+func TestRelativePath(t *testing.T) {
+	tree := makeTree(t, builtTree())
+	t.Chdir(tree)
+	assertKernel(t, ".", Kernel{Release: "6.1.9-test", Boot: filepath.Join(tree, "arch/x86/boot/bzImage"), Build: tree})
+}
+
+func TestBuildTreeThatIsNotDone(t *testing.T) {
+	for missing, says := range map[string]string{
+		"include/config/kernel.release": "make -C",
+		"Module.symvers":                "CONFIG_MODULES=y",
+		"scripts/mod/modpost":           "make -C",
+	} {
+		files := builtTree()
+		delete(files, missing)
+		assertRefused(t, makeTree(t, files), says)
+	}
+	none := builtTree()
+	delete(none, "vmlinux")
+	delete(none, "arch/x86/boot/bzImage")
+	assertRefused(t, makeTree(t, none), "no kernel image")
+
+	older := builtTree()
+	older["arch/x86/boot/bzImage"] = string(bzImage("6.1.8-test"))
+	assertRefused(t, makeTree(t, older), "6.1.8-test")
+
+	without := builtTree()
+	without["modules.order"] = "net/there.ko\nnet/missing.o\n"
+	without["net/there.ko"] = ""
+	assertRefused(t, makeTree(t, without), "net/missing.ko is not built")
+}
+
+func assertRefused(t *testing.T, path, says string) {
+	t.Helper()
+	got, err := resolveIn(t, path)
+	if err == nil {
+		t.Errorf("got %+v, want an error that says %q", *got, says)
+	} else if !strings.Contains(err.Error(), says) {
+		t.Errorf("%q does not say %q", err, says)
+	}
+}
+
+func TestKeyFollowsTheTree(t *testing.T) {
+	files := builtTree()
+	files["include/linux/module.h"] = "old"
+	tree := makeTree(t, files)
+	key := func() string {
+		kernel, err := resolveIn(t, tree)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kernel.Key
+	}
+	before := key()
+	if key() != before {
+		t.Fatal("the key changes without a reason")
+	}
+	for _, name := range []string{
+		"arch/x86/boot/bzImage", ".config", "Module.symvers", "include/linux/module.h", "include/linux/new.h", "scripts/mod/modpost",
+	} {
+		path := filepath.Join(tree, name)
+		content := []byte("new")
+		if strings.HasSuffix(name, "bzImage") {
+			content = append([]byte(files[name]), "more"...)
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		// Whoever sets the time back does not deceive it.
+		if err := os.Chtimes(path, time.Unix(0, 0), time.Unix(0, 0)); err != nil {
+			t.Fatal(err)
+		}
+		after := key()
+		if after == before {
+			t.Errorf("the key does not see a change of %s", name)
+		}
+		before = after
+	}
+}
+
+func TestInstalledKernel(t *testing.T) {
+	root := makeTree(t, installed("6.1.9-a"))
+	image := filepath.Join(root, "boot/vmlinuz-6.1.9-a")
+	want := Kernel{
+		Release: "6.1.9-a",
+		Boot:    image,
+		Build:   filepath.Join(root, "usr/src/linux-headers-6.1.9-a"),
+		Modules: filepath.Join(root, "lib/modules/6.1.9-a"),
+	}
+	assertKernel(t, root, want)
+	assertKernel(t, root+"/", want)
+	assertKernel(t, image, want)
+}
+
+func TestInstalledKernelThroughALink(t *testing.T) {
+	files := installed("6.1.9-a")
+	files["boot/vmlinuz"] = "-> vmlinuz-6.1.9-a"
+	files["boot/vmlinuz.old"] = "-> vmlinuz-6.1.8-removed"
+	root := makeTree(t, files)
+	kernel, err := resolveIn(t, root)
+	if err != nil || kernel.Boot != filepath.Join(root, "boot/vmlinuz-6.1.9-a") {
+		t.Fatalf("got %+v, %v", kernel, err)
+	}
+}
+
+func TestSeveralInstalledKernelsMustBeChosenFrom(t *testing.T) {
+	files := installed("6.1.9-a")
+	maps.Copy(files, installed("6.1.9-b"))
+	root := makeTree(t, files)
+	a, b := filepath.Join(root, "boot/vmlinuz-6.1.9-a"), filepath.Join(root, "boot/vmlinuz-6.1.9-b")
+	assertRefused(t, root, a+", "+b)
+	if kernel, err := resolveIn(t, b); err != nil || kernel.Release != "6.1.9-b" {
+		t.Errorf("got %+v, %v", kernel, err)
+	}
+}
+
+func TestInstalledKernelThatLacksSomething(t *testing.T) {
+	headers := installed("6.1.9-a")
+	delete(headers, "usr/src/linux-headers-6.1.9-a/Makefile")
+	assertRefused(t, makeTree(t, headers), "install the headers")
+	assertRefused(t, makeTree(t, map[string]string{"boot/vmlinuz-6.1.9-a": string(bzImage("6.1.9-a"))}), "lib/modules/6.1.9-a")
+}
+
+func TestPathsThatHoldNoKernel(t *testing.T) {
+	root := makeTree(t, map[string]string{"file": "text"})
+	assertRefused(t, root, "neither a kernel build tree")
+	assertRefused(t, filepath.Join(root, "file"), "neither boot/vmlinuz-RELEASE")
+	assertRefused(t, filepath.Join(root, "not"), "5.10, 6.1, 6.12")
+	headers := builtTree()
+	delete(headers, "vmlinux")
+	delete(headers, "arch/x86/boot/bzImage")
+	assertRefused(t, makeTree(t, headers), "package of headers")
+}
+
+func TestPruneRemovesOldEntriesOfTheSameKernel(t *testing.T) {
+	dir := makeTree(t, map[string]string{"aa-1/f": "", "aa-2/f": "", "bb-1/f": "", "aa-1.lock": ""})
+	old := time.Now().Add(-48 * time.Hour)
+	for _, name := range []string{"aa-1", "bb-1"} {
+		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := prune(dir, "aa-"); err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, entry := range list {
+		left = append(left, entry.Name())
+	}
+	if got := strings.Join(left, " "); got != "aa-1.lock aa-2 bb-1" {
+		t.Errorf("left are %s", got)
+	}
+}

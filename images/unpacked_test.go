@@ -1,0 +1,129 @@
+package images
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// makeTree writes files below a new directory: their names, and what is in them. "-> x" makes a link to x.
+func makeTree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	addFiles(t, root, files)
+	return root
+}
+
+func addFiles(t *testing.T, root string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write := func() error { return os.WriteFile(path, []byte(content), 0o644) }
+		if target, ok := strings.CutPrefix(content, "-> "); ok {
+			write = func() error { return os.Symlink(target, path) }
+		}
+		if err := write(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func assertContent(t *testing.T, path, want string) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != want {
+		t.Errorf("%s holds %q, %v, want %q", path, got, err, want)
+	}
+}
+
+func TestRelocateMakesPathsRelative(t *testing.T) {
+	root := makeTree(t, map[string]string{
+		"usr/src/linux-headers-1-common/Makefile":                "include /usr/src/not-at-the-top\n",
+		"usr/src/linux-headers-1-cloud/Makefile":                 "# made\ninclude /usr/src/linux-headers-1-common/Makefile\n",
+		"usr/src/linux-headers-1-cloud/include/config/auto.conf": "CONFIG_A=y\nCONFIG_DEBUG_INFO_BTF_MODULES=y\nCONFIG_B=y\n",
+		"usr/src/linux-headers-1-cloud/scripts":                  "-> ../../lib/linux-kbuild-1/scripts",
+		"usr/lib/linux-kbuild-1/scripts/file":                    "script",
+		"lib/modules/1-cloud/build":                              "-> /usr/src/linux-headers-1-cloud",
+		"lib/modules/1-cloud/system":                             "-> /etc/passwd",
+	})
+	if err := relocate(root); err != nil {
+		t.Fatal(err)
+	}
+	moved := filepath.Join(t.TempDir(), "moved")
+	if err := os.Rename(root, moved); err != nil {
+		t.Fatal(err)
+	}
+	build := filepath.Join(moved, "lib/modules/1-cloud/build")
+	assertContent(t, filepath.Join(build, "Makefile"),
+		"# made\ninclude $(dir $(lastword $(MAKEFILE_LIST)))../linux-headers-1-common/Makefile\n")
+	assertContent(t, filepath.Join(build, "include/config/auto.conf"), "CONFIG_A=y\nCONFIG_B=y\n")
+	assertContent(t, filepath.Join(build, "scripts/file"), "script")
+	assertContent(t, filepath.Join(moved, "usr/src/linux-headers-1-common/Makefile"), "include /usr/src/not-at-the-top\n")
+	if target, err := os.Readlink(filepath.Join(moved, "lib/modules/1-cloud/system")); err != nil || target != "/etc/passwd" {
+		t.Errorf("a link out of the packages now goes to %q, %v", target, err)
+	}
+}
+
+func TestStripKeepsWhatIsNeeded(t *testing.T) {
+	root := makeTree(t, map[string]string{
+		"boot/vmlinuz-1-cloud":                   "kernel",
+		"boot/System.map-1-cloud":                "map",
+		"boot/config-1-cloud":                    "config",
+		"usr/share/doc/linux/changelog.gz":       "doc",
+		"usr/src/linux-headers-1-cloud/vmlinux":  "types",
+		"usr/src/linux-headers-1-cloud/Makefile": "makefile",
+		"usr/lib/modules/1-cloud/kernel/a.ko":    "module",
+	})
+	release, err := strip(root)
+	if err != nil || release != "1-cloud" {
+		t.Fatalf("got release %q, %v", release, err)
+	}
+	for _, name := range []string{"boot/System.map-1-cloud", "boot/config-1-cloud", "usr/share", "usr/src/linux-headers-1-cloud/vmlinux"} {
+		if _, err := os.Lstat(filepath.Join(root, name)); err == nil {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	assertContent(t, filepath.Join(root, "boot/vmlinuz-1-cloud"), "kernel")
+	assertContent(t, filepath.Join(root, "usr/src/linux-headers-1-cloud/Makefile"), "makefile")
+	assertContent(t, filepath.Join(root, "lib/modules/1-cloud/kernel/a.ko"), "module")
+}
+
+func TestStripWantsOneKernel(t *testing.T) {
+	for _, files := range []map[string]string{{"boot/x": ""}, {"boot/vmlinuz-1": "", "boot/vmlinuz-2": ""}} {
+		if _, err := strip(makeTree(t, files)); err == nil {
+			t.Errorf("%v was accepted", files)
+		}
+	}
+}
+
+func TestCheckHostToolsReportsAMissingLibrary(t *testing.T) {
+	build := makeTree(t, map[string]string{
+		"scripts/basic/fixdep": "#!/bin/sh\necho usage >&2; exit 1\n",
+		"scripts/mod/modpost":  "#!/bin/sh\nexit 0\n",
+	})
+	objtool := filepath.Join(build, "tools/objtool/objtool")
+	for _, name := range []string{"scripts/basic/fixdep", "scripts/mod/modpost"} {
+		if err := os.Chmod(filepath.Join(build, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := checkHostTools(t.Context(), build); err != nil {
+		t.Fatalf("a tool that only wants arguments: %v", err)
+	}
+	for _, says := range []string{
+		"$0: error while loading shared libraries: libelf.so.1: cannot open shared object file: No such file or directory",
+		"$0: /lib/libc.so.6: version \\`GLIBC_2.38' not found (required by $0)",
+	} {
+		addFiles(t, build, map[string]string{"tools/objtool/objtool": "#!/bin/sh\necho \"" + says + "\" >&2; exit 127\n"})
+		if err := os.Chmod(objtool, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkHostTools(t.Context(), build); err == nil || !strings.Contains(err.Error(), "do not run on this system") {
+			t.Errorf("%s: got %v", says, err)
+		}
+	}
+}
