@@ -1,0 +1,69 @@
+package wire
+
+// GuestFile exists in every guest and nowhere else: a test binary that sees it
+// knows that it runs inside.
+const GuestFile = "/run/kmodtest/guest"
+
+// ConfigFile is where PID 1 finds its Boot, in the initramfs.
+const ConfigFile = "/etc/kmodtest/boot.json"
+
+// ResultVariable is the environment variable with the path of the file into
+// which a test binary that came to its regular end writes its exit code.
+const ResultVariable = "KMODTEST_RESULT"
+
+// Boot is what PID 1 is to do before it is ready for a job.
+type Boot struct {
+	// Transport holds the modules that the channel needs, in loading order;
+	// names built into the kernel are passed over.
+	Transport []string
+	// Modules are the modules under test, in loading order.
+	Modules []string
+}
+
+// Greeting is the guest's first record.
+type Greeting struct {
+	Release string // as of uname -r
+}
+
+// Readiness tells that the guest waits for a job, or why it can not.
+type Readiness struct {
+	// Module is the module under test that could not be loaded, and Error
+	// the reason; both are empty when all are loaded.
+	Module, Error string
+}
+
+// Work is a program to run.
+type Work struct {
+	Path string   // the binary's absolute path in the guest
+	Args []string // Args[0] is the program's name
+	Env  []string // in the form name=value
+	Dir  string   // working directory
+	// OneStream sends standard error where standard output goes, so that
+	// their order is kept, and all of it arrives as Stdout.
+	OneStream bool
+	// Mkdir are directories to make before the program starts.
+	Mkdir []string
+	// Collect are files and directories to send back after it has ended,
+	// as far as they are there and the job did not bring them.
+	Collect []string
+}
+
+// Status is how the program ended.
+type Status struct {
+	Code   int // exit code, or -1 when a signal ended it
+	Signal int // number of the signal that ended it, or 0
+	// Finished tells that the test binary came to its regular end, and
+	// did not leave by a stray os.Exit.
+	Finished bool
+	// Error says why the program could not be started.
+	Error string
+}
+
+// Findings are what PID 1 saw when it cleaned up.
+type Findings struct {
+	// Unload maps a module that could not be unloaded to the reason.
+	Unload map[string]string
+	// Errors are other things that went wrong in the guest, such as a file
+	// that could not be sent.
+	Errors []string
+}
