@@ -1,0 +1,270 @@
+// Package pid1 is the first process of a guest: it makes a system out of a bare
+// kernel, loads the modules under test, runs one job that the host sends, and
+// reports on it. It ends only with the machine.
+package pid1
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/u-root/u-root/pkg/kmodule"
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Main is all of PID 1's life. It does not return: at its end the machine is
+// switched off, with the reason on the console if there is one.
+func Main() {
+	if os.Getpid() != 1 {
+		fmt.Fprintln(os.Stderr, "kmodtest-init: this is the first process of a kmodtest guest; it does nothing anywhere else")
+		os.Exit(2)
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "kmodtest-init:", err)
+	}
+	// Nothing is left to do if even this fails; the kernel then panics, as
+	// its first process ends.
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+}
+
+func run() error {
+	if err := mountAll(); err != nil {
+		return err
+	}
+	if err := setUpSystem(); err != nil {
+		return err
+	}
+	if err := writeFile(wire.GuestFile, ""); err != nil {
+		return err
+	}
+	boot, err := readBoot()
+	if err != nil {
+		return err
+	}
+	port, err := openPort(boot.Transport)
+	if err != nil {
+		return err
+	}
+	g := &guest{in: wire.NewReader(port), out: wire.NewWriter(port), boot: boot}
+	return g.serve()
+}
+
+func readBoot() (wire.Boot, error) {
+	var boot wire.Boot
+	b, err := os.ReadFile(wire.ConfigFile)
+	if err != nil {
+		return boot, err
+	}
+	if err := json.Unmarshal(b, &boot); err != nil {
+		return boot, fmt.Errorf("read %s: %w", wire.ConfigFile, err)
+	}
+	return boot, nil
+}
+
+// openPort loads the drivers of the channel and opens it. The file is in
+// blocking mode: an idle guest sleeps in its read, without a poller.
+func openPort(drivers []string) (io.ReadWriter, error) {
+	for _, name := range drivers {
+		if err := kmodule.Probe(name, ""); err != nil {
+			return nil, fmt.Errorf("load %s: %w", name, err)
+		}
+	}
+	path, err := findPort()
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open channel %s: %w", path, err)
+	}
+	return blockingFile(fd), nil
+}
+
+// portPatience is how long the driver may take to find its ports.
+const portPatience = 20 * time.Second
+
+func findPort() (string, error) {
+	for deadline := time.Now().Add(portPatience); ; time.Sleep(time.Millisecond) {
+		names, _ := filepath.Glob("/sys/class/virtio-ports/*/name") // the pattern is well formed
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err == nil && string(text) == wire.Port+"\n" {
+				return "/dev/" + filepath.Base(filepath.Dir(name)), nil
+			}
+		}
+		if time.Now().After(deadline) {
+			return "", fmt.Errorf("no virtio port %s appeared in %v", wire.Port, portPatience)
+		}
+	}
+}
+
+// blockingFile reads and writes a file descriptor without Go's poller.
+type blockingFile int
+
+func (fd blockingFile) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(int(fd), p)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return 0, err
+		case n == 0:
+			return 0, io.EOF
+		default:
+			return n, nil
+		}
+	}
+}
+
+func (fd blockingFile) Write(p []byte) (n int, err error) {
+	for n < len(p) {
+		m, err := unix.Write(int(fd), p[n:])
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return n, err
+		}
+		n += max(m, 0)
+	}
+	return n, nil
+}
+
+// guest is PID 1 once the channel is open.
+type guest struct {
+	in   *wire.Reader
+	out  *wire.Writer
+	boot wire.Boot
+	log  *kernelLog
+}
+
+// beatEvery is the time between two signs of life.
+const beatEvery = time.Second
+
+func (g *guest) serve() error {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return fmt.Errorf("uname: %w", err)
+	}
+	var err error
+	if g.log, err = streamKernelLog(g.out); err != nil {
+		return err
+	}
+	// What the kernel logged before the greeting belongs to its boot.
+	if err := g.log.Sync(); err != nil {
+		return err
+	}
+	if err := g.out.WriteJSON(wire.Hello, wire.Greeting{Release: unix.ByteSliceToString(name.Release[:])}); err != nil {
+		return err
+	}
+	ready := loadModules(g.boot.Modules)
+	if err := g.log.Sync(); err != nil {
+		return err
+	}
+	if err := g.out.WriteJSON(wire.Ready, ready); err != nil {
+		return err
+	}
+	files := &store{times: map[string]time.Time{}}
+	work, err := g.receive(files)
+	if err != nil {
+		return err
+	}
+	go g.beat()
+	p, err := start(work, g.out)
+	if err != nil {
+		return g.refuse(err)
+	}
+	return g.attend(p, work, files)
+}
+
+func (g *guest) beat() {
+	for range time.Tick(beatEvery) {
+		if g.out.Write(wire.Beat, nil) != nil {
+			return
+		}
+	}
+}
+
+// receive reads up to the job, and stores the files that come before it.
+func (g *guest) receive(files *store) (work wire.Work, err error) {
+	unpacker := wire.NewUnpacker(files.put)
+	for {
+		rec, err := g.in.Read()
+		if err != nil {
+			return work, fmt.Errorf("wait for a job: %w", err)
+		}
+		switch rec.Type {
+		case wire.File:
+			_, err = unpacker.Write(rec.Payload)
+		case wire.FileEnd:
+			err = unpacker.Close()
+		case wire.Job:
+			return work, rec.Decode(&work)
+		default:
+			return work, fmt.Errorf("wait for a job: unexpected %v record", rec.Type)
+		}
+		if err != nil {
+			return work, g.refuse(err)
+		}
+	}
+}
+
+// refuse tells the host why the job can not run, and reads on until the host
+// has heard it and ends the machine.
+func (g *guest) refuse(reason error) error {
+	if err := g.out.WriteJSON(wire.Exit, wire.Status{Code: -1, Error: reason.Error()}); err != nil {
+		return err
+	}
+	for {
+		if _, err := g.in.Read(); err != nil {
+			return reason
+		}
+	}
+}
+
+// attend waits for the job's program and reports on it.
+func (g *guest) attend(p *process, work wire.Work, files *store) error {
+	hostGone := make(chan error, 1)
+	go func() { hostGone <- g.relaySignals(p.pid) }()
+
+	status := p.wait()
+	if err := g.out.WriteJSON(wire.Exit, status); err != nil {
+		return err
+	}
+	findings := wire.Findings{Errors: files.sendBack(work.Collect, g.out)}
+	findings.Unload = unloadModules(g.boot.Modules)
+	if err := g.log.Sync(); err != nil {
+		return err
+	}
+	if err := g.out.WriteJSON(wire.Checks, findings); err != nil {
+		return err
+	}
+	if err := g.out.Write(wire.Done, nil); err != nil {
+		return err
+	}
+	return <-hostGone
+}
+
+// relaySignals hands the host's signals to the job's program until the host
+// closes the channel.
+func (g *guest) relaySignals(pid int) error {
+	for {
+		rec, err := g.in.Read()
+		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read from the host: %w", err)
+		}
+		if rec.Type != wire.Signal || len(rec.Payload) != 1 {
+			return fmt.Errorf("read from the host: unexpected %v record", rec.Type)
+		}
+		// The program may have just ended, which is no error.
+		_ = unix.Kill(pid, syscall.Signal(rec.Payload[0]))
+	}
+}

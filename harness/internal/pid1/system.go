@@ -1,0 +1,71 @@
+package pid1
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// etc holds the least that name look-ups of users, hosts and services expect.
+var etc = map[string]string{
+	"/etc/passwd":        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
+	"/etc/group":         "root:x:0:\nnogroup:x:65534:\n",
+	"/etc/hosts":         "127.0.0.1 localhost kmodtest\n::1 localhost\n",
+	"/etc/resolv.conf":   "",
+	"/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+	"/etc/protocols":     "ip 0 IP\nicmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6 41 IPv6\n",
+	"/etc/services":      "",
+}
+
+// hostname is the guest's name for itself.
+const hostname = "kmodtest"
+
+// maxFiles is the limit of open files, as systemd sets it for services.
+const maxFiles = 1 << 19
+
+func setUpSystem() error {
+	for name, text := range etc {
+		if err := writeFile(name, text); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{"/root", "/var/tmp", "/usr/bin", "/sbin"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := unix.Sethostname([]byte(hostname)); err != nil {
+		return fmt.Errorf("set host name: %w", err)
+	}
+	limit := &unix.Rlimit{Cur: maxFiles, Max: maxFiles}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, limit); err != nil {
+		return fmt.Errorf("raise limit of open files: %w", err)
+	}
+	return loopbackUp()
+}
+
+func writeFile(name, text string) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, []byte(text), 0o644)
+}
+
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open a socket to configure lo: %w", err)
+	}
+	defer unix.Close(fd)
+	ifr, err := unix.NewIfreq("lo")
+	if err != nil {
+		return err
+	}
+	ifr.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
+	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr); err != nil {
+		return fmt.Errorf("bring lo up: %w", err)
+	}
+	return nil
+}
