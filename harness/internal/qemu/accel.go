@@ -1,0 +1,79 @@
+package qemu
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Accel is how QEMU runs the guest's instructions.
+type Accel string
+
+// The accelerators that a Machine can have.
+const (
+	KVM Accel = "kvm" // on the processor itself
+	TCG Accel = "tcg" // translated by QEMU: works everywhere, slower
+)
+
+// host is what the choice of an accelerator looks at; tests bring their own.
+type host struct {
+	device  string // /dev/kvm
+	cpuinfo string // /proc/cpuinfo
+	arch    string // runtime.GOARCH of the machine
+}
+
+var thisHost = host{device: "/dev/kvm", cpuinfo: "/proc/cpuinfo", arch: runtime.GOARCH}
+
+// Detect returns the fastest accelerator that works here. When that is not KVM,
+// why says in a few words what KVM lacks.
+//
+// That the device opens is no proof: a machine may offer a nested KVM made of
+// software alone, under which no ordinary kernel boots. So on x86 the CPU's
+// flags must show vmx or svm as well.
+func Detect() (a Accel, why string) { return thisHost.detect() }
+
+func (h host) detect() (a Accel, why string) {
+	f, err := os.OpenFile(h.device, os.O_RDWR, 0)
+	if err != nil {
+		return TCG, openProblem(h.device, err)
+	}
+	f.Close()
+	if h.arch != "amd64" && h.arch != "386" {
+		return KVM, ""
+	}
+	if !hasVirtualization(h.cpuinfo) {
+		return TCG, fmt.Sprintf("%s opens, but the CPU's flags show neither vmx nor svm", h.device)
+	}
+	return KVM, ""
+}
+
+func openProblem(device string, err error) string {
+	switch {
+	case os.IsNotExist(err):
+		return "there is no " + device
+	case os.IsPermission(err):
+		return fmt.Sprintf("%s may not be opened by this user; the group kvm usually may", device)
+	}
+	return err.Error()
+}
+
+func hasVirtualization(cpuinfo string) bool {
+	f, err := os.Open(cpuinfo)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		if strings.TrimSpace(name) != "flags" {
+			continue
+		}
+		flags := strings.Fields(value)
+		return slices.Contains(flags, "vmx") || slices.Contains(flags, "svm")
+	}
+	return false
+}

@@ -1,0 +1,101 @@
+// Package qemu starts QEMU, and makes sure that it ends.
+package qemu
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Machine describes a virtual machine. All of it but CPUs and Memory must be
+// given.
+type Machine struct {
+	Binary    string // QEMU's system emulator: a path, or a name in PATH
+	Accel     Accel
+	Kernel    string // path of the boot image
+	Initramfs string // path of the initramfs, not compressed or as the kernel can
+	CPUs      int    // virtual CPUs; 0 means 2
+	Memory    int    // MiB; 0 means 512
+}
+
+// Binary is the name of QEMU's system emulator for this kind of machine.
+const Binary = "qemu-system-x86_64"
+
+// channelFile is the file descriptor of the channel in QEMU's process: the
+// first behind standard input, output and error.
+const channelFile = 3
+
+// Args returns the whole command line but for the program's name.
+func (m Machine) Args() []string {
+	var args []string
+	for _, part := range [][]string{
+		bare(),
+		m.processor(),
+		m.memory(),
+		m.boot(),
+		console(),
+		channel(),
+	} {
+		args = append(args, part...)
+	}
+	return args
+}
+
+// bare leaves out every device that is not asked for, and all configuration
+// that the user may have. A guest that wants to reboot, as a panicking kernel
+// does, ends QEMU.
+func bare() []string {
+	return []string{"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}
+}
+
+func (m Machine) processor() []string {
+	cpu := "host"
+	if m.Accel == TCG {
+		// Five-level page tables cost the emulated MMU a level of walks
+		// and gain nothing in a small guest.
+		cpu = "max,la57=off"
+	}
+	return []string{
+		"-machine", "pc,accel=" + string(m.Accel),
+		"-cpu", cpu,
+		"-smp", strconv.Itoa(orDefault(m.CPUs, 2)),
+	}
+}
+
+func (m Machine) memory() []string {
+	return []string{"-m", strconv.Itoa(orDefault(m.Memory, 512)) + "M"}
+}
+
+func (m Machine) boot() []string {
+	args := []string{
+		"console=ttyS0",
+		"quiet",             // the log comes over the channel; the console is for what stops the kernel
+		"panic=-1",          // a panic ends the machine at once
+		"printk.devkmsg=on", // do not limit what user space writes to the log
+		"rdinit=/init",
+	}
+	return []string{"-kernel", m.Kernel, "-initrd", m.Initramfs, "-append", strings.Join(args, " ")}
+}
+
+// console is the kernel's serial line, on QEMU's standard output.
+func console() []string {
+	return []string{"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"}
+}
+
+// channel is the virtio-serial port that carries the records.
+func channel() []string {
+	return []string{
+		"-chardev", fmt.Sprintf("socket,id=records,fd=%d", channelFile),
+		"-device", "virtio-serial-pci",
+		"-device", "virtserialport,chardev=records,name=" + wire.Port,
+	}
+}
+
+func orDefault(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}

@@ -1,0 +1,148 @@
+package qemu
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// NotFoundError tells that QEMU is not installed, or not where it was said to
+// be.
+type NotFoundError struct {
+	Binary string
+	Err    error
+}
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("QEMU is missing: %v; install it (Debian and Ubuntu: apt-get install qemu-system-x86; "+
+		"Fedora: dnf install qemu-system-x86-core) or name its path in KMODTEST_QEMU", e.Err)
+}
+
+func (e *NotFoundError) Unwrap() error { return e.Err }
+
+// Process is a running QEMU.
+type Process struct {
+	// Channel is the host's end of the virtio-serial port.
+	Channel net.Conn
+
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+	ended  chan struct{}
+	err    error // valid once ended is closed
+}
+
+// Start starts the machine. What its console prints goes to console, from one
+// goroutine. QEMU is killed when ctx is done, and by the kernel when this
+// process ends in whatever way, so it is never left behind.
+func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) {
+	path, err := exec.LookPath(m.Binary)
+	if err != nil {
+		return nil, &NotFoundError{Binary: m.Binary, Err: err}
+	}
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, fmt.Errorf("make the channel's socket pair: %w", err)
+	}
+	defer theirs.Close()
+
+	p := &Process{Channel: ours, ended: make(chan struct{})}
+	p.cmd = exec.CommandContext(ctx, path, m.Args()...)
+	p.cmd.Stdout = console
+	p.cmd.Stderr = &p.stderr
+	p.cmd.ExtraFiles = []*os.File{theirs}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{
+		Pdeathsig: syscall.SIGKILL,
+		Setpgid:   true, // an interrupt from the terminal is ours to handle
+	}
+	started := make(chan error)
+	go p.run(started)
+	if err := <-started; err != nil {
+		ours.Close()
+		return nil, fmt.Errorf("start %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// run starts QEMU and waits for its end, on one thread: the kernel sends the
+// death signal when the thread that started a process ends.
+func (p *Process) run(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := p.cmd.Start()
+	started <- err
+	if err != nil {
+		return
+	}
+	p.err = p.cmd.Wait()
+	close(p.ended)
+}
+
+func socketPair() (ours net.Conn, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	f := os.NewFile(uintptr(fds[0]), "channel")
+	defer f.Close()
+	theirs = os.NewFile(uintptr(fds[1]), "channel")
+	if ours, err = net.FileConn(f); err != nil {
+		theirs.Close()
+		return nil, nil, err
+	}
+	return ours, theirs, nil
+}
+
+// Ended is closed when QEMU has ended and all of its console has been written.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// Err tells how QEMU ended, once Ended is closed: nil for exit code 0. The
+// error holds what QEMU printed to standard error.
+func (p *Process) Err() error {
+	said := strings.TrimSpace(p.stderr.String())
+	if p.err == nil && said == "" {
+		return nil
+	}
+	if p.err == nil {
+		return errors.New(said)
+	}
+	if said == "" {
+		return p.err
+	}
+	return fmt.Errorf("%w: %s", p.err, said)
+}
+
+// Stop kills QEMU and waits until it has ended. It may be called at any time,
+// from any goroutine, and more than once.
+func (p *Process) Stop() {
+	// The only error is that it has ended already.
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+	p.Channel.Close()
+}
+
+// CommandLine is what was started, quoted for a shell.
+func (p *Process) CommandLine() string {
+	words := make([]string, len(p.cmd.Args))
+	for i, word := range p.cmd.Args {
+		words[i] = quote(word)
+	}
+	words[0] = quote(p.cmd.Path)
+	return strings.Join(words, " ")
+}
+
+func quote(word string) string {
+	if word != "" && !strings.ContainsAny(word, " \t\n'\"\\$&|;<>()*?[]#~`!{}") {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
