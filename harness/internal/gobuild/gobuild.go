@@ -1,0 +1,245 @@
+// Package gobuild builds Go programs for the guest, and builds none whose
+// sources have not changed since: the check is a look at each file's size and
+// time, a matter of milliseconds, where asking the go command takes tenths of a
+// second.
+package gobuild
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/images/cache"
+)
+
+// Program is a built program.
+type Program struct {
+	Path string // in the cache
+	Hash string // of its content, in hex
+}
+
+// BuildError holds what the compiler said.
+type BuildError struct {
+	Package string // as it was asked for
+	Output  string
+	Err     error
+}
+
+func (e *BuildError) Error() string {
+	return fmt.Sprintf("build %s for the guest: %v\n%s", e.Package, e.Err, strings.TrimRight(e.Output, "\n"))
+}
+
+func (e *BuildError) Unwrap() error { return e.Err }
+
+// manifest is what the cache remembers of a build.
+type manifest struct {
+	Program Program
+	Inputs  []input
+}
+
+// input is a file or directory that the program was built from. A directory's
+// time tells of files that came or went.
+type input struct {
+	Path string
+	Size int64 // 0 for a directory
+	Time time.Time
+}
+
+// Build builds the main package pkg, named as on the go command's line and as
+// seen from directory dir, into the cache at cacheDir. The program is static,
+// and for the machine's architecture whatever GOARCH says. It may be called from
+// several goroutines and processes at once.
+func Build(ctx context.Context, cacheDir, dir, pkg string) (Program, error) {
+	goarch, err := machineArch()
+	if err != nil {
+		return Program{}, err
+	}
+	b := builder{dir: dir, pkg: pkg, env: append(os.Environ(), "GOOS=linux", "GOARCH="+goarch, "CGO_ENABLED=0")}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q", dir, pkg, goarch, runtime.Version(), os.Getenv("GOFLAGS")))
+	record := filepath.Join(cacheDir, "programs", hex.EncodeToString(sum[:16])+".json")
+
+	if m, err := readManifest(record); err == nil && m.current() {
+		return m.Program, nil
+	}
+	m := manifest{}
+	if m.Inputs, err = b.inputs(ctx); err != nil {
+		return Program{}, err
+	}
+	if m.Program, err = b.build(ctx, filepath.Join(cacheDir, "programs")); err != nil {
+		return Program{}, err
+	}
+	return m.Program, writeManifest(record, m)
+}
+
+func readManifest(path string) (m manifest, err error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return m, err
+	}
+	return m, json.Unmarshal(b, &m)
+}
+
+func writeManifest(path string, m manifest) error {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".manifest-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func (m manifest) current() bool {
+	for _, in := range m.Inputs {
+		if now, err := stat(in.Path); err != nil || !now.Time.Equal(in.Time) || now.Size != in.Size {
+			return false
+		}
+	}
+	_, err := os.Stat(m.Program.Path)
+	return err == nil && len(m.Inputs) > 0
+}
+
+func stat(path string) (input, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return input{}, err
+	}
+	in := input{Path: path, Time: info.ModTime()}
+	if !info.IsDir() {
+		in.Size = info.Size()
+	}
+	return in, nil
+}
+
+type builder struct {
+	dir, pkg string
+	env      []string
+}
+
+// listFormat prints, for each package that is not Go's own, its directory, then
+// its files, then its module's go.mod.
+const listFormat = `{{if not .Standard}}{{$d := .Dir}}{{$d}}
+{{range .GoFiles}}{{$d}}/{{.}}
+{{end}}{{range .SFiles}}{{$d}}/{{.}}
+{{end}}{{range .HFiles}}{{$d}}/{{.}}
+{{end}}{{range .EmbedFiles}}{{$d}}/{{.}}
+{{end}}{{with .Module}}{{.GoMod}}{{end}}{{end}}`
+
+// inputs returns what the program is made of. It is read before the build, so
+// that a change during the build makes the next check fail.
+func (b builder) inputs(ctx context.Context) ([]input, error) {
+	out, err := b.run(ctx, "list", "-deps", "-f", listFormat, b.pkg)
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	var inputs []input
+	for path := range strings.Lines(string(out)) {
+		path = strings.TrimSpace(path)
+		if path == "" || seen[path] {
+			continue
+		}
+		seen[path] = true
+		in, err := stat(path)
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, in)
+	}
+	return inputs, nil
+}
+
+// build puts the program into the cache under the hash of its content.
+func (b builder) build(ctx context.Context, dir string) (Program, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return Program{}, err
+	}
+	tmp, err := os.MkdirTemp(dir, ".build-")
+	if err != nil {
+		return Program{}, err
+	}
+	defer os.RemoveAll(tmp)
+	out := filepath.Join(tmp, "program")
+	if _, err := b.run(ctx, "build", "-trimpath", "-ldflags=-s -w", "-o", out, b.pkg); err != nil {
+		return Program{}, err
+	}
+	hash, err := hashFile(out)
+	if err != nil {
+		return Program{}, err
+	}
+	path, err := cache.Entry(ctx, dir, hash[:32], func(_ context.Context, entry string) error {
+		return os.Rename(out, filepath.Join(entry, "program"))
+	})
+	if err != nil {
+		return Program{}, err
+	}
+	return Program{Path: filepath.Join(path, "program"), Hash: hash}, nil
+}
+
+// run runs the go command and returns its standard output.
+func (b builder) run(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir, cmd.Env = b.dir, b.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		err = fmt.Errorf("%w; the guest's first process is built from source, which needs the go command in PATH", err)
+	}
+	if err != nil {
+		return nil, &BuildError{Package: b.pkg, Output: stderr.String(), Err: err}
+	}
+	return out, nil
+}
+
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// machineArch returns GOARCH of the machine, which a 32-bit test binary on a
+// 64-bit kernel does not share.
+func machineArch() (string, error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return "", fmt.Errorf("uname: %w", err)
+	}
+	switch machine := unix.ByteSliceToString(name.Machine[:]); machine {
+	case "x86_64":
+		return "amd64", nil
+	case "aarch64":
+		return "arm64", nil
+	default:
+		return "", fmt.Errorf("machines of type %s are not supported yet", machine)
+	}
+}
