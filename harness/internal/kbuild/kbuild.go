@@ -1,0 +1,175 @@
+// Package kbuild builds out-of-tree kernel modules against a kernel, in a copy,
+// so that the user's own tree stays as it is.
+package kbuild
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/cache"
+)
+
+// CompileError tells that the sources do not build against a kernel.
+type CompileError struct {
+	Dir     string // the user's sources
+	Release string // of the kernel
+	Command string
+	Output  string // of make and the compiler, with paths of the user's own
+}
+
+func (e *CompileError) Error() string {
+	return fmt.Sprintf("module %s does not build against Linux %s\n%s\n(%s)",
+		e.Dir, e.Release, strings.TrimRight(e.Output, "\n"), e.Command)
+}
+
+// Result is a built directory of modules.
+type Result struct {
+	Modules []Module // in loading order
+	Key     string   // changes with anything that the modules were built from
+	Built   bool     // now, not found in the cache
+	Output  string   // of the build when it gave warnings
+}
+
+const logName = "build.log"
+
+// Build builds the modules in directory dir against a kernel, or finds them in
+// the cache at cacheDir, keyed by sources, kernel and compiler.
+func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir string) (*Result, error) {
+	src, err := findSources(dir)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := src.hash()
+	if err != nil {
+		return nil, err
+	}
+	tools, err := toolsFor(kernel.Build)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s", hash, kernel.Key, tools.identity))
+	r := &Result{Key: hex.EncodeToString(sum[:16])}
+
+	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "modules"), r.Key, func(ctx context.Context, tmp string) error {
+		r.Built = true
+		return build(ctx, kernel, src, tools, tmp)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, r.read(entry)
+}
+
+func (r *Result) read(entry string) error {
+	paths, err := filepath.Glob(filepath.Join(entry, "*.ko"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		m, err := readModule(path)
+		if err != nil {
+			return err
+		}
+		r.Modules = append(r.Modules, m)
+	}
+	r.Modules = inLoadingOrder(r.Modules)
+	if r.Built {
+		r.Output, err = warnings(filepath.Join(entry, logName))
+	}
+	return err
+}
+
+func warnings(log string) (string, error) {
+	b, err := os.ReadFile(log)
+	if err != nil || !bytes.Contains(b, []byte(": warning: ")) {
+		return "", err
+	}
+	return string(b), nil
+}
+
+// build leaves the modules and the build's log in out.
+func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools, out string) error {
+	dir := filepath.Join(out, "src")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	if err := src.copyTo(dir); err != nil {
+		return err
+	}
+	args := append([]string{"-C", kernel.Build, "M=" + dir, fmt.Sprintf("-j%d", runtime.NumCPU())}, tools.variables...)
+	cmd := exec.CommandContext(ctx, "make", append(args, "modules")...)
+	cmd.Env = cleanEnvironment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	log, err := cmd.CombinedOutput()
+	log = bytes.ReplaceAll(log, []byte(dir), []byte(src.dir))
+	if err != nil {
+		return buildProblem(ctx, kernel, src, cmd, log, err)
+	}
+	if err := os.WriteFile(filepath.Join(out, logName), log, 0o644); err != nil {
+		return err
+	}
+	if err := keepModules(dir, out); err != nil {
+		return fmt.Errorf("module %s: %w\n%s", src.dir, err, log)
+	}
+	return os.RemoveAll(dir)
+}
+
+func buildProblem(ctx context.Context, kernel *images.Kernel, src sources, cmd *exec.Cmd, log []byte, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return fmt.Errorf("build module %s: %w (Debian and Ubuntu: apt-get install build-essential)", src.dir, err)
+	}
+	command := strings.Join(cmd.Args, " ")
+	return &CompileError{Dir: src.dir, Release: kernel.Release, Command: command, Output: string(log)}
+}
+
+// keepModules moves all modules below dir to directory out.
+func keepModules(dir, out string) error {
+	found, err := filepath.Glob(filepath.Join(dir, "*.ko"))
+	if err != nil {
+		return err
+	}
+	deeper, err := filepath.Glob(filepath.Join(dir, "*", "*.ko"))
+	if err != nil {
+		return err
+	}
+	found = append(found, deeper...)
+	if len(found) == 0 {
+		return errors.New("the build made no .ko file; does its Kbuild or Makefile set obj-m?")
+	}
+	for _, ko := range found {
+		if err := os.Rename(ko, filepath.Join(out, filepath.Base(ko))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cleanEnvironment is ours without what a make above us has left there, such as
+// flags that mean that other make's job server.
+func cleanEnvironment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		switch name {
+		case "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARCH", "KBUILD_OUTPUT", "KDIR", "GOARCH":
+			return true
+		}
+		return false
+	})
+}

@@ -1,0 +1,78 @@
+package kbuild
+
+import (
+	"debug/elf"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Module is a built kernel module.
+type Module struct {
+	Name    string   // as lsmod shows it
+	Path    string   // of the .ko file
+	Depends []string // names of the modules that it needs
+}
+
+// readModule reads what a module says of itself in its .modinfo section: a list
+// of name=value strings, each ended by a NUL.
+func readModule(path string) (Module, error) {
+	f, err := elf.Open(path)
+	if err != nil {
+		return Module{}, fmt.Errorf("read module %s: %w", path, err)
+	}
+	defer f.Close()
+	section := f.Section(".modinfo")
+	if section == nil {
+		return Module{}, fmt.Errorf("read module %s: it has no .modinfo section, so it is no kernel module", path)
+	}
+	data, err := section.Data()
+	if err != nil {
+		return Module{}, fmt.Errorf("read module %s: %w", path, err)
+	}
+	m := Module{Path: path, Name: ModuleName(path)}
+	for field := range strings.SplitSeq(string(data), "\x00") {
+		switch name, value, _ := strings.Cut(field, "="); {
+		case name == "name":
+			m.Name = value
+		case name == "depends" && value != "":
+			m.Depends = strings.Split(value, ",")
+		}
+	}
+	return m, nil
+}
+
+// ModuleName returns the name of the module in a file: lsmod shows it with
+// underscores where the file's name may have hyphens.
+func ModuleName(path string) string {
+	base, _, _ := strings.Cut(filepath.Base(path), ".ko")
+	return strings.ReplaceAll(base, "-", "_")
+}
+
+// inLoadingOrder sorts modules so that each comes after those it depends on,
+// and otherwise by name.
+func inLoadingOrder(modules []Module) []Module {
+	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Name, b.Name) })
+	byName := map[string]Module{}
+	for _, m := range modules {
+		byName[m.Name] = m
+	}
+	var sorted []Module
+	var add func(name string)
+	add = func(name string) {
+		m, ours := byName[name]
+		if !ours {
+			return
+		}
+		delete(byName, name) // before its dependencies: a circle ends here
+		for _, dep := range m.Depends {
+			add(dep)
+		}
+		sorted = append(sorted, m)
+	}
+	for _, m := range modules {
+		add(m.Name)
+	}
+	return sorted
+}

@@ -1,0 +1,63 @@
+package kbuild
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// tools is the compiler for a kernel's modules.
+type tools struct {
+	variables []string // for make's command line
+	identity  string   // changes with the compiler
+}
+
+// toolsFor chooses the compiler: LLVM where the kernel was built with it, else
+// the gcc in PATH, whichever version the kernel names. A CC in the environment
+// comes before both.
+func toolsFor(build string) (tools, error) {
+	cc, variables := os.Getenv("CC"), []string(nil)
+	switch {
+	case cc != "":
+		variables = []string{"CC=" + cc}
+	case builtWithClang(build):
+		cc, variables = "clang", []string{"LLVM=1"}
+	default:
+		cc, variables = "gcc", []string{"CC=gcc"}
+	}
+	identity, err := identify(cc)
+	if err != nil {
+		return tools{}, fmt.Errorf("find the compiler for kernel modules: %w; "+
+			"install it (Debian and Ubuntu: apt-get install build-essential) or name another in CC", err)
+	}
+	return tools{variables: variables, identity: identity}, nil
+}
+
+func builtWithClang(build string) bool {
+	config, err := os.ReadFile(filepath.Join(build, "include", "config", "auto.conf"))
+	return err == nil && bytes.Contains(config, []byte("\nCONFIG_CC_IS_CLANG=y\n"))
+}
+
+// identify tells one compiler from another without running it: by where its
+// name leads, and that file's size and time.
+func identify(cc string) (string, error) {
+	path, err := exec.LookPath(cc)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
+			return "", fmt.Errorf("%s is not in PATH", cc)
+		}
+		return "", err
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return "", err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano()), nil
+}
