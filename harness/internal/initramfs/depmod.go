@@ -1,0 +1,83 @@
+package initramfs
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
+)
+
+// depmod is what a kernel's own loadable modules are called, and what each
+// needs, as depmod(8) wrote it down.
+type depmod struct {
+	dir     string            // the kernel's /lib/modules/RELEASE, or ""
+	byName  map[string]string // module's name to its path below dir
+	depends map[string][]string
+	builtin map[string]bool
+	// list is the file modules.builtin, which the guest needs, too.
+	list []byte
+}
+
+func readDepmod(dir string) (*depmod, error) {
+	d := &depmod{dir: dir, byName: map[string]string{}, depends: map[string][]string{}, builtin: map[string]bool{}}
+	if dir == "" {
+		return d, nil
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "modules.dep"))
+	if err != nil {
+		return nil, fmt.Errorf("read the kernel's list of modules: %w", err)
+	}
+	for line := range bytes.Lines(text) {
+		path, deps, ok := strings.Cut(strings.TrimSpace(string(line)), ":")
+		if !ok {
+			continue
+		}
+		d.byName[kbuild.ModuleName(path)] = path
+		d.depends[path] = strings.Fields(deps)
+	}
+	if d.list, err = os.ReadFile(filepath.Join(dir, "modules.builtin")); err != nil {
+		return nil, fmt.Errorf("read the kernel's list of built-in modules: %w", err)
+	}
+	for path := range bytes.Lines(d.list) {
+		d.builtin[kbuild.ModuleName(strings.TrimSpace(string(path)))] = true
+	}
+	return d, nil
+}
+
+// closure returns the paths of the named modules and of all that they need.
+// Built-in ones need no file.
+func (d *depmod) closure(names []string) ([]string, error) {
+	var paths []string
+	seen := map[string]bool{}
+	add := func(path string) {
+		if !seen[path] {
+			seen[path] = true
+			paths = append(paths, path)
+		}
+	}
+	for _, name := range names {
+		name = kbuild.ModuleName(name)
+		path, ok := d.byName[name]
+		switch {
+		case ok:
+			for _, dep := range d.depends[path] {
+				add(dep)
+			}
+			add(path)
+		case !d.builtin[name]:
+			return nil, &MissingModuleError{Name: name}
+		}
+	}
+	return paths, nil
+}
+
+// MissingModuleError tells that a kernel has no module of a name, neither
+// loadable nor built in.
+type MissingModuleError struct{ Name string }
+
+func (e *MissingModuleError) Error() string {
+	return fmt.Sprintf("this kernel has no module %s, neither loadable nor built in", e.Name)
+}
