@@ -1,0 +1,96 @@
+package klog
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParse(t *testing.T) {
+	got, err := Parse([]byte("6,1234,5678901,-,caller=T1;sockopt: a\\x0ab\n SUBSYSTEM=net\n"))
+	want := Record{Level: 6, Sequence: 1234, Microsecs: 5678901, Text: "sockopt: a\nb"}
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	if s := got.String(); s != "[    5.678901] sockopt: a\n[    5.678901] b" {
+		t.Errorf("printed as %q", s)
+	}
+	if user, err := Parse([]byte("12,1,2,-;BUG: not from the kernel")); err != nil || user.Facility != 1 || user.Level != 4 {
+		t.Errorf("record of user space: %+v, %v; want facility 1, level 4", user, err)
+	}
+	for _, bad := range []string{"", "text", "6,1;text", "x,1,2,-;text", "6,x,2,-;text", "6,1,x,-;text"} {
+		if rec, err := Parse([]byte(bad)); err == nil {
+			t.Errorf("%q was taken for %+v", bad, rec)
+		}
+	}
+}
+
+// Heads of reports as kernels from 5.10 to 6.12 print them.
+func TestFaultsAreFound(t *testing.T) {
+	for _, line := range []string{
+		"Kernel panic - not syncing: sysrq triggered crash",
+		"BUG: kernel NULL pointer dereference, address: 0000000000000000",
+		"BUG: unable to handle page fault for address: ffffb000",
+		"BUG: sleeping function called from invalid context at mm/slab.h:494",
+		"BUG: KASAN: slab-out-of-bounds in set+0x1/0x2 [socketopt]",
+		"BUG: scheduling while atomic: test/77/0x00000002",
+		"kernel BUG at net/core/skbuff.c:123!",
+		"WARNING: CPU: 1 PID: 77 at kernel/x.c:12 warn_slowpath+0x1/0x2",
+		"WARNING: possible circular locking dependency detected",
+		"WARNING: kernel/x.c:12 at f+0x1/0x2, CPU#1: test/77",
+		"general protection fault, probably for non-canonical address 0xdead: 0000 [#1] SMP",
+		"UBSAN: array-index-out-of-bounds in x.c:1:2",
+		"INFO: task test:77 blocked for more than 120 seconds.",
+		"rcu: INFO: rcu_sched self-detected stall on CPU",
+		"watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [test:77]",
+		"list_add corruption. prev->next should be next (ffff), but was ffff.",
+		"usercopy: Kernel memory exposure attempt detected from SLUB object",
+	} {
+		found := Faults([]Record{{Text: "before"}, {Text: line}, {Text: "after"}})
+		if len(found) != 1 || found[0].Title != line {
+			t.Errorf("%q: found %v", line, found)
+		}
+		console := "[    1.000000] before\r\n[   12.345678][   T77] " + line + "\r\n"
+		if found := ConsoleFaults(console); len(found) != 1 || found[0].Title != line {
+			t.Errorf("%q on the console: found %v", line, found)
+		}
+	}
+}
+
+func TestHealthyLinesAreNoFaults(t *testing.T) {
+	for _, line := range []string{
+		"sockopt: init_sockopt()",
+		"recv_msg: umsg = BUG: forged. ret = 0",
+		"socketopt: loading out-of-tree module taints kernel.",
+		"socketopt: module verification failed: signature and/or required key missing - tainting kernel",
+		"Warning: unable to open an initial console.",
+		"WARNING: this is some driver's own way to talk",
+		"PCI: Using configuration type 1 for base access",
+		"NMI watchdog: Enabled. Permanently consumes one hw-PMU counter.",
+		"Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on",
+	} {
+		if found := Faults([]Record{{Text: line}}); len(found) != 0 {
+			t.Errorf("%q was taken for %v", line, found)
+		}
+	}
+	forged := Record{Facility: 1, Text: "BUG: kernel NULL pointer dereference"}
+	if found := Faults([]Record{forged}); len(found) != 0 {
+		t.Errorf("a line that user space wrote was taken for %v", found)
+	}
+}
+
+func TestReportEndsAtItsEnd(t *testing.T) {
+	log := "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2\nRIP: f\n---[ end trace 0000000000000000 ]---\nhealthy\nBUG: second\nlast"
+	var records []Record
+	for line := range strings.SplitSeq(log, "\n") {
+		records = append(records, Record{Text: line})
+	}
+	want := []Fault{
+		{"WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2", strings.Split(log, "\n")[:3]},
+		{"BUG: second", []string{"BUG: second", "last"}},
+	}
+	if d := cmp.Diff(want, Faults(records)); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
