@@ -1,0 +1,67 @@
+package harness
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Config says what a package's tests need around them. Its zero value is a
+// machine with the default kernel and no module. Relative paths start from the
+// directory of the source file that calls Main, wherever the test binary is
+// started.
+type Config struct {
+	// Modules are directories with the sources of out-of-tree kernel modules,
+	// each with a Kbuild file or a Makefile for the kernel's build system.
+	// They are built against the kernel of the run, loaded in this order
+	// before the tests, and unloaded after them as a check.
+	Modules []string
+
+	// KernelModules are names of the kernel's own modules that tests load.
+	// They and what they depend on are there in the guest's /lib/modules;
+	// none is loaded. A kernel that has one built in is as good.
+	KernelModules []string
+
+	// Programs are directories of Go main packages. Each is built for the
+	// guest, static, and lies in its PATH under the directory's name.
+	Programs []string
+
+	// Kernel is the kernel to run on when KMODTEST_KERNEL does not say: a
+	// name of a row of the images package, or a path. Empty means the images
+	// package's default.
+	Kernel string
+
+	// CPUs is the number of virtual CPUs; 0 means 2.
+	CPUs int
+
+	// Memory is the guest's memory in MiB; 0 means 512.
+	Memory int
+}
+
+// in returns the configuration with paths made absolute from dir.
+func (c Config) in(dir string) (Config, error) {
+	if c.CPUs < 0 || c.Memory < 0 {
+		return c, fmt.Errorf("harness.Config: CPUs is %d and Memory %d; neither may be negative", c.CPUs, c.Memory)
+	}
+	c.Modules = absolute(dir, c.Modules)
+	c.Programs = absolute(dir, c.Programs)
+	if isPath(c.Kernel) {
+		c.Kernel = absolute(dir, []string{c.Kernel})[0]
+	}
+	return c, nil
+}
+
+func absolute(dir string, paths []string) []string {
+	out := make([]string, len(paths))
+	for i, path := range paths {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		out[i] = filepath.Clean(path)
+	}
+	return out
+}
+
+func isPath(kernel string) bool {
+	return strings.HasPrefix(kernel, ".") || strings.Contains(kernel, "/")
+}

@@ -1,0 +1,63 @@
+package harness
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+)
+
+// environment is all that the harness takes from environment variables.
+type environment struct {
+	Kernel    string     // KMODTEST_KERNEL: a name or a path; "" leaves it to Config
+	QEMU      string     // KMODTEST_QEMU: a program's name or path
+	Accel     qemu.Accel // KMODTEST_ACCEL: kvm or tcg; "" detects
+	KernelLog string     // KMODTEST_KERNEL_LOG: "" prints it of failing runs, 1 always; else a file to write it to
+}
+
+// readEnvironment is the one place that reads variables of the harness's own.
+func readEnvironment() (environment, error) {
+	e := environment{
+		Kernel:    os.Getenv("KMODTEST_KERNEL"),
+		QEMU:      os.Getenv("KMODTEST_QEMU"),
+		Accel:     qemu.Accel(os.Getenv("KMODTEST_ACCEL")),
+		KernelLog: os.Getenv("KMODTEST_KERNEL_LOG"),
+	}
+	if e.QEMU == "" {
+		e.QEMU = qemu.Binary
+	}
+	switch e.Accel {
+	case "", qemu.KVM, qemu.TCG:
+		return e, nil
+	}
+	return e, fmt.Errorf("KMODTEST_ACCEL is %q; it may be kvm, tcg or empty", e.Accel)
+}
+
+// guestVariables are what the guest has of its own, in place of the host's.
+var guestVariables = map[string]string{
+	"PATH":    "/bin:/usr/bin:/sbin:/usr/sbin",
+	"HOME":    "/root",
+	"USER":    "root",
+	"LOGNAME": "root",
+	"SHELL":   "/bin/sh",
+	"TMPDIR":  "/tmp",
+}
+
+// guestEnvironment is the environment of the tests: the host's, so that a
+// variable set for a test reaches it, but for what names places on the host.
+func guestEnvironment(host []string, dir string) []string {
+	env := []string{"PWD=" + dir}
+	for name, value := range guestVariables {
+		env = append(env, name+"="+value)
+	}
+	for _, v := range host {
+		name, _, _ := strings.Cut(v, "=")
+		_, own := guestVariables[name]
+		if own || name == "PWD" || name == "GOCOVERDIR" || strings.HasPrefix(name, "XDG_") {
+			continue
+		}
+		env = append(env, v)
+	}
+	return env
+}

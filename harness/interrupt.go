@@ -1,0 +1,65 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// interruptError is the cause of a context that a signal has ended, or the end
+// of the go command that started us.
+type interruptError struct {
+	signal syscall.Signal
+	orphan bool
+}
+
+func (e *interruptError) Error() string {
+	if e.orphan {
+		return "the go command that started the tests is gone"
+	}
+	return fmt.Sprintf("interrupted (%v)", e.signal)
+}
+
+// untilInterrupted returns a context that ends when this process is asked to
+// end, so that the machine ends with it.
+func untilInterrupted(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		for sig := range signals {
+			cancel(&interruptError{signal: sig.(syscall.Signal)})
+		}
+	}()
+	if flagValue("test.testlogfile") != "" {
+		go whenParentEnds(func() { cancel(&interruptError{signal: syscall.SIGTERM, orphan: true}) })
+	}
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
+}
+
+// whenParentEnds calls f when the parent process ends. Nothing else would tell
+// the binary that a go command was killed: it would finish its tests for no one.
+func whenParentEnds(f func()) {
+	fd, err := unix.PidfdOpen(os.Getppid(), 0)
+	if err != nil {
+		return // before Linux 5.3
+	}
+	defer unix.Close(fd)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+		if n == 1 {
+			f()
+			return
+		}
+		if err != nil && err != unix.EINTR {
+			return
+		}
+	}
+}

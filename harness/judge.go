@@ -1,0 +1,181 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+)
+
+// Reasons why a conversation with a guest ended early.
+type (
+	loadError    struct{ module, reason string }
+	silenceError struct{ what string }
+	endError     struct{ err error } // QEMU ended
+)
+
+func (e *loadError) Error() string    { return fmt.Sprintf("load %s: %s", e.module, e.reason) }
+func (e *silenceError) Error() string { return e.what }
+func (e *endError) Error() string     { return fmt.Sprintf("QEMU ended: %v", e.err) }
+func (e *endError) Unwrap() error     { return e.err }
+
+// judge tells whether the run passed: it returns nil only if the tests did, if
+// nothing was found afterwards, and if the guest came to its last word. err is
+// what ended the conversation early, if anything did. The machine has ended.
+func (m *machine) judge(err error) error {
+	var interrupt *interruptError
+	if errors.As(err, &interrupt) {
+		return interruption(interrupt)
+	}
+	if f := m.kernelFault(); f != nil {
+		return f
+	}
+	var load *loadError
+	if errors.As(err, &load) {
+		return failf(TestFailed, nil, "module %s does not load: %s", load.module, load.reason).
+			advise("the kernel's log, below, says more")
+	}
+	if err != nil {
+		return m.lost(err)
+	}
+	if m.exit == nil || m.exit.Error == "" && m.checks == nil {
+		return m.lost(errors.New("the guest said that it was done, but not how the tests ended"))
+	}
+	if m.exit.Error != "" {
+		return failf(HostBroke, errors.New(m.exit.Error), "the test binary could not be started in the guest")
+	}
+	if f := m.testsFailed(); f != nil {
+		return f
+	}
+	return m.checksFailed()
+}
+
+func interruption(e *interruptError) *Failure {
+	f := failf(HostBroke, nil, "%v", e)
+	f.Status = 128 + int(e.signal)
+	return f
+}
+
+// kernelFault returns the first fault that the kernel reported, in its log or,
+// when it died, on its console.
+func (m *machine) kernelFault() error {
+	faults := klog.Faults(m.log)
+	if !m.done {
+		faults = append(faults, klog.ConsoleFaults(m.console.String())...)
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	first := faults[0]
+	if i := slices.IndexFunc(faults, killsInit); i >= 0 {
+		f := failf(HostBroke, nil, "the guest's first process died")
+		f.Raw = tail(m.console.String(), consoleLines)
+		return f.advise("this is a bug of kmodtest unless a test meddled with process 1")
+	}
+	f := failf(KernelFault, nil, "%s", first.Title)
+	f.Raw = strings.Join(first.Report, "\n")
+	if !m.done {
+		return f.advise("the machine did not survive it; QEMU was:\n" + m.process.CommandLine())
+	}
+	return f
+}
+
+func killsInit(f klog.Fault) bool { return strings.Contains(f.Title, "Attempted to kill init!") }
+
+// consoleLines is how much of the console is shown of a machine that was lost.
+const consoleLines = 40
+
+// lost explains a machine that ended without its last word.
+func (m *machine) lost(err error) error {
+	var f *Failure
+	var end *endError
+	var silence *silenceError
+	switch {
+	case errors.As(err, &end) && end.err != nil:
+		f = failf(HostBroke, end.err, "QEMU ended before the guest was done")
+	case errors.As(err, &end) && !m.greeted:
+		f = failf(GuestDown, nil, "the machine switched itself off before its first process could say a word")
+	case errors.As(err, &end):
+		f = failf(GuestDown, nil, "the machine switched itself off before the guest had said that it was done")
+	case errors.As(err, &silence):
+		f = failf(GuestDown, nil, "%s", silence.what)
+	default:
+		f = failf(HostBroke, err, "the conversation with the guest broke off")
+	}
+	if text := m.console.String(); strings.TrimSpace(text) != "" {
+		f.Raw = tail(text, consoleLines)
+	}
+	advice := "QEMU was:\n" + m.process.CommandLine()
+	if m.spec.Accel == qemu.KVM && !m.greeted {
+		advice = "if KVM does not really work on this machine, KMODTEST_ACCEL=tcg does without it\n" + advice
+	}
+	return f.advise(advice)
+}
+
+// testsFailed returns how the test binary failed, if it did.
+func (m *machine) testsFailed() error {
+	switch e := m.exit; {
+	case e.Signal != 0:
+		sig := syscall.Signal(e.Signal)
+		f := failf(TestFailed, nil, "the test binary was killed by signal %d (%v)", e.Signal, sig)
+		if sig == syscall.SIGKILL {
+			f.advise("if the kernel's log, below, says that it ran out of memory: harness.Config.Memory gives the guest more")
+		}
+		return f
+	case e.Code != 0:
+		f := failf(TestFailed, nil, "exit status %d", e.Code)
+		f.Status, f.Quiet = e.Code, true
+		return f
+	case !e.Finished:
+		return failf(TestFailed, nil, "the test binary left with exit status 0 before its tests had ended").
+			advise("look for a call that ends the process, such as os.Exit or syscall.Exit")
+	}
+	return nil
+}
+
+// checksFailed returns what was found after the tests, if anything was.
+func (m *machine) checksFailed() error {
+	for module, reason := range m.checks.Unload {
+		return failf(TestFailed, nil, "module %s does not unload: %s", module, reason).
+			advise("a reference that is never put, or a test that left something behind which holds one, keeps a module in use")
+	}
+	if len(m.checks.Errors) > 0 {
+		return failf(HostBroke, errors.New(strings.Join(m.checks.Errors, "; ")), "the guest could not finish")
+	}
+	return nil
+}
+
+// logLines is how much of the kernel's log of a failing run is shown.
+const logLines = 200
+
+// showKernelLog prints the kernel's log where the user has asked for it, and
+// that of the tests when the run has failed.
+func (r *run) showKernelLog(m *machine, failed bool) error {
+	switch {
+	case r.env.KernelLog != "" && r.env.KernelLog != "1":
+		text := dmesg(m.boot) + dmesg(m.log)
+		if err := os.WriteFile(r.env.KernelLog, []byte(text), 0o644); err != nil {
+			return failf(HostBroke, err, "write the kernel's log, as KMODTEST_KERNEL_LOG asks")
+		}
+	case r.env.KernelLog == "1":
+		r.say("the kernel's log:")
+		return output(r.stderr, []byte(dmesg(m.boot)+dmesg(m.log)))
+	case failed && len(m.log) > 0:
+		r.say("the kernel's log from the loading of the modules on (at most %d lines):", logLines)
+		return output(r.stderr, []byte(tail(dmesg(m.log), logLines)+"\n"))
+	}
+	return nil
+}
+
+func dmesg(records []klog.Record) string {
+	var b strings.Builder
+	for _, rec := range records {
+		b.WriteString(rec.String() + "\n")
+	}
+	return b.String()
+}

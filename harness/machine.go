@@ -1,0 +1,245 @@
+package harness
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// machine is a running guest, and what it has said so far.
+type machine struct {
+	spec    qemu.Machine
+	process *qemu.Process
+	in      *wire.Reader
+	out     *wire.Writer
+	console *console
+	pulse   pulse
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+
+	stdout, stderr io.Writer
+	store          func(*tar.Header, io.Reader) error
+	unpacker       *wire.Unpacker
+
+	greeted bool
+	ready   *wire.Readiness
+	exit    *wire.Status
+	checks  *wire.Findings
+	done    bool
+	boot    []klog.Record // the kernel's log before the modules were loaded
+	log     []klog.Record // and from there on
+}
+
+// startMachine starts QEMU. The machine ends with ctx.
+func startMachine(ctx context.Context, spec qemu.Machine) (*machine, error) {
+	m := &machine{spec: spec}
+	m.pulse.beat()
+	m.ctx, m.cancel = context.WithCancelCause(ctx)
+	m.console = &console{heed: m.pulse.beat}
+	var err error
+	if m.process, err = qemu.Start(m.ctx, spec, m.console); err != nil {
+		m.cancel(nil)
+		return nil, err
+	}
+	m.in, m.out = wire.NewReader(m.process.Channel), wire.NewWriter(m.process.Channel)
+	go m.watch()
+	return m, nil
+}
+
+// stop ends the machine. It may be called again.
+func (m *machine) stop() {
+	m.process.Stop()
+	m.cancel(nil)
+}
+
+// awaitReady returns when the guest waits for a job.
+func (m *machine) awaitReady() error {
+	return m.listen(func() bool { return m.ready != nil }, func() error {
+		if m.ready.Error != "" {
+			return &loadError{module: m.ready.Module, reason: m.ready.Error}
+		}
+		return nil
+	})
+}
+
+// grace is how long after a test binary's own timeout the guest may take to
+// deliver its last words.
+const grace = 60 * time.Second
+
+// awaitDone returns when the guest has said its last word. A test binary has
+// its own timeout; the machine ends some time after it.
+func (m *machine) awaitDone(timeout time.Duration) error {
+	if timeout > 0 {
+		t := time.AfterFunc(timeout+grace, func() {
+			m.cancel(&silenceError{fmt.Sprintf("the tests have outlived their timeout of %v by %v", timeout, grace)})
+		})
+		defer t.Stop()
+	}
+	return m.listen(func() bool { return m.done || m.exit != nil && m.exit.Error != "" }, func() error { return nil })
+}
+
+// listen takes records until enough tells that it is, and returns then's
+// result.
+func (m *machine) listen(enough func() bool, then func() error) error {
+	for !enough() {
+		rec, err := m.in.Read()
+		if err != nil {
+			return m.explain(err)
+		}
+		m.pulse.hold()
+		err = m.take(rec)
+		m.pulse.release()
+		if err != nil {
+			return err
+		}
+	}
+	return then()
+}
+
+// explain finds the reason why the channel broke: what ended the machine.
+func (m *machine) explain(err error) error {
+	if cause := context.Cause(m.ctx); cause != nil {
+		return cause
+	}
+	// When the channel ends, QEMU is ending; anything else is a confusion
+	// that nothing but ending the machine gets us out of.
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+		return err
+	}
+	<-m.process.Ended()
+	if cause := context.Cause(m.ctx); cause != nil {
+		return cause
+	}
+	return &endError{err: m.process.Err()}
+}
+
+// take acts on one record.
+func (m *machine) take(rec wire.Record) error {
+	switch rec.Type {
+	case wire.Hello:
+		m.greeted = true
+	case wire.Ready:
+		m.ready = &wire.Readiness{}
+		return rec.Decode(m.ready)
+	case wire.KernelLog:
+		return m.takeLog(rec.Payload)
+	case wire.Stdout:
+		return output(m.stdout, rec.Payload)
+	case wire.Stderr:
+		return output(m.stderr, rec.Payload)
+	case wire.Exit:
+		m.exit = &wire.Status{}
+		return rec.Decode(m.exit)
+	case wire.File:
+		if m.unpacker == nil {
+			m.unpacker = wire.NewUnpacker(m.store)
+		}
+		_, err := m.unpacker.Write(rec.Payload)
+		return err
+	case wire.FileEnd:
+		return m.unpacker.Close()
+	case wire.Checks:
+		m.checks = &wire.Findings{}
+		return rec.Decode(m.checks)
+	case wire.Done:
+		m.done = true
+	case wire.Beat:
+	default:
+		return fmt.Errorf("unexpected %v record from the guest", rec.Type)
+	}
+	return nil
+}
+
+func output(w io.Writer, p []byte) error {
+	if _, err := w.Write(p); err != nil {
+		return fmt.Errorf("write the tests' output: %w", err)
+	}
+	return nil
+}
+
+func (m *machine) takeLog(raw []byte) error {
+	rec, err := klog.Parse(raw)
+	if err != nil {
+		return err
+	}
+	if m.greeted {
+		m.log = append(m.log, rec)
+	} else {
+		m.boot = append(m.boot, rec)
+	}
+	return nil
+}
+
+// silence is how long a machine may show no sign of life: no record, and
+// nothing on its console. A guest with a job sends a record each second.
+func (m *machine) silence() time.Duration {
+	if m.spec.Accel == qemu.KVM {
+		return 20 * time.Second
+	}
+	return 90 * time.Second
+}
+
+// watch ends a machine that shows no sign of life.
+func (m *machine) watch() {
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-m.ctx.Done():
+			return
+		case <-m.process.Ended():
+			return
+		case <-ticks.C:
+			if m.pulse.since() > m.silence() {
+				m.cancel(&silenceError{fmt.Sprintf("the guest has shown no sign of life for %v", m.silence())})
+			}
+		}
+	}
+}
+
+// pulse remembers the last sign of life. While it is held, the delay is ours:
+// whoever reads the tests' output may be slow.
+type pulse struct {
+	last atomic.Int64 // Unix time in nanoseconds
+	held atomic.Bool
+}
+
+func (p *pulse) beat()    { p.last.Store(time.Now().UnixNano()) }
+func (p *pulse) hold()    { p.held.Store(true) }
+func (p *pulse) release() { p.beat(); p.held.Store(false) }
+
+func (p *pulse) since() time.Duration {
+	if p.held.Load() {
+		return 0
+	}
+	return time.Since(time.Unix(0, p.last.Load()))
+}
+
+// quitRelay hands SIGQUIT on to the test binary, which prints what its
+// goroutines do: the go command asks for that when a test takes too long.
+type quitRelay chan os.Signal
+
+func relayQuit(out *wire.Writer) quitRelay {
+	signals := make(quitRelay, 1)
+	signal.Notify(signals, syscall.SIGQUIT)
+	go func() {
+		for range signals {
+			// A broken channel shows where it is read.
+			_ = out.Write(wire.Signal, []byte{byte(syscall.SIGQUIT)})
+		}
+	}()
+	return signals
+}
+
+func (q quitRelay) stop() { signal.Stop(q) }
