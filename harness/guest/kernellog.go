@@ -14,6 +14,9 @@ import (
 // maxRecord is more than the longest record that /dev/kmsg hands out; a shorter buffer would get EINVAL.
 const maxRecord = 16 << 10
 
+// maxPoll is how long one poll may take: /dev/kmsg wakes nobody for a record that is logged while the reader goes to sleep.
+const maxPoll = 100 * time.Millisecond
+
 // A Record is one message of the kernel log.
 type Record struct {
 	Facility int    // 0 for the kernel's own messages, more for those written to /dev/kmsg
@@ -29,7 +32,8 @@ type KernelLog struct {
 }
 
 // WatchKernelLog starts to watch the kernel log: what was logged before is left out. What a system call logs can be read as
-// soon as the call has returned.
+// soon as the call has returned; only a message without a newline at its end is held back by the kernel until the next one, as
+// more of it might come.
 func WatchKernelLog(tb testing.TB) *KernelLog {
 	tb.Helper()
 	require(tb)
@@ -89,7 +93,7 @@ func (l *KernelLog) WaitFor(text string, timeout time.Duration) Record {
 			l.tb.Fatalf("kernel log: no record %q within %v, but these %d: %+v", text, timeout, seen, records)
 		}
 		poll := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
-		if _, err := unix.Poll(poll, int(left.Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
+		if _, err := unix.Poll(poll, int(min(left, maxPoll).Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
 			l.tb.Fatalf("wait for kernel log: %v", err)
 		}
 	}
