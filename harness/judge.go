@@ -38,7 +38,7 @@ func (m *machine) judge(err error) error {
 	var load *loadError
 	if errors.As(err, &load) {
 		return failf(TestFailed, nil, "module %s does not load: %s", load.module, load.reason).
-			advise("the kernel's log, below, says more")
+			advise("the kernel's log, above, says more")
 	}
 	if err != nil {
 		return m.lost(err)
@@ -78,7 +78,9 @@ func (m *machine) kernelFault() error {
 		return f.advise("this is a bug of kmodtest unless a test meddled with process 1")
 	}
 	f := failf(KernelFault, nil, "%s", first.Title)
-	f.Raw = strings.Join(first.Report, "\n")
+	if !strings.Contains(m.logTail(), first.Title) {
+		f.Raw = strings.Join(first.Report, "\n")
+	}
 	if !m.done {
 		return f.advise("the machine did not survive it; QEMU was:\n" + m.process.CommandLine())
 	}
@@ -124,7 +126,7 @@ func (m *machine) testsFailed() error {
 		sig := syscall.Signal(e.Signal)
 		f := failf(TestFailed, nil, "the test binary was killed by signal %d (%v)", e.Signal, sig)
 		if sig == syscall.SIGKILL {
-			f.advise("if the kernel's log, below, says that it ran out of memory: harness.Config.Memory gives the guest more")
+			f.advise("if the kernel's log, above, says that it ran out of memory: harness.Config.Memory gives the guest more")
 		}
 		return f
 	case e.Code != 0:
@@ -167,10 +169,13 @@ func (r *run) showKernelLog(m *machine, failed bool) error {
 		return output(r.stderr, []byte(dmesg(m.boot)+dmesg(m.log)))
 	case failed && len(m.log) > 0:
 		r.say("the kernel's log from the loading of the modules on (at most %d lines):", logLines)
-		return output(r.stderr, []byte(tail(dmesg(m.log), logLines)+"\n"))
+		return output(r.stderr, []byte(m.logTail()+"\n"))
 	}
 	return nil
 }
+
+// logTail is what is shown of the log of a failing run.
+func (m *machine) logTail() string { return tail(dmesg(m.log), logLines) }
 
 func dmesg(records []klog.Record) string {
 	var b strings.Builder

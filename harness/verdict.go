@@ -33,7 +33,7 @@ func (k Kind) String() string {
 	case KernelFault:
 		return "kernel fault"
 	case GuestDown:
-		return "guest did not come up"
+		return "guest down"
 	case HostBroke:
 		return "host side broke"
 	}

@@ -45,7 +45,7 @@ type Result struct {
 const logName = "build.log"
 
 // Build builds the modules in directory dir against a kernel, or finds them in
-// the cache at cacheDir, keyed by sources, kernel and compiler.
+// the cache at cacheDir, keyed by sources, kernel and compiler. dir is absolute.
 func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir string) (*Result, error) {
 	src, err := findSources(dir)
 	if err != nil {
@@ -59,7 +59,7 @@ func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir stri
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s", hash, kernel.Key, tools.identity))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s %s %s %s", dir, hash, kernel.Key, tools.identity, os.Getenv("KCFLAGS")))
 	r := &Result{Key: hex.EncodeToString(sum[:16])}
 
 	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "modules"), r.Key, func(ctx context.Context, tmp string) error {
@@ -110,7 +110,10 @@ func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools,
 	}
 	args := append([]string{"-C", kernel.Build, "M=" + dir, fmt.Sprintf("-j%d", runtime.NumCPU())}, tools.variables...)
 	cmd := exec.CommandContext(ctx, "make", append(args, "modules")...)
-	cmd.Env = cleanEnvironment()
+	cmd.Dir = dir
+	// The names of source files, in warnings of the running kernel and in
+	// debug information, are those of the user's tree.
+	cmd.Env = append(cleanEnvironment(), "KCFLAGS="+os.Getenv("KCFLAGS")+" -ffile-prefix-map="+dir+"="+src.dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	log, err := cmd.CombinedOutput()
@@ -135,7 +138,7 @@ func buildProblem(ctx context.Context, kernel *images.Kernel, src sources, cmd *
 	if !errors.As(err, &exit) {
 		return fmt.Errorf("build module %s: %w (Debian and Ubuntu: apt-get install build-essential)", src.dir, err)
 	}
-	command := strings.Join(cmd.Args, " ")
+	command := strings.ReplaceAll(strings.Join(cmd.Args, " "), cmd.Dir, src.dir)
 	return &CompileError{Dir: src.dir, Release: kernel.Release, Command: command, Output: string(log)}
 }
 

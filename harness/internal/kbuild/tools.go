@@ -29,12 +29,18 @@ func toolsFor(build string) (tools, error) {
 	default:
 		cc, variables = "gcc", []string{"CC=gcc"}
 	}
+	if _, err := exec.LookPath("pahole"); err != nil {
+		// Where the headers come with a vmlinux, the build would want to
+		// make BTF of the module and fail without this tool; a module loads
+		// without BTF as well.
+		variables = append(variables, "CONFIG_DEBUG_INFO_BTF_MODULES=")
+	}
 	identity, err := identify(cc)
 	if err != nil {
 		return tools{}, fmt.Errorf("find the compiler for kernel modules: %w; "+
 			"install it (Debian and Ubuntu: apt-get install build-essential) or name another in CC", err)
 	}
-	return tools{variables: variables, identity: identity}, nil
+	return tools{variables: variables, identity: fmt.Sprintf("%s %q", identity, variables)}, nil
 }
 
 func builtWithClang(build string) bool {
