@@ -1,0 +1,37 @@
+// Package cli is the command line of the kmodtest command.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Main runs the command with the given arguments, without the program's name,
+// and returns its exit status: 0, or 1 after it has said on stderr what went
+// wrong. An interrupt ends what it does, and then Main.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	root := &cobra.Command{
+		Use:               "kmodtest",
+		Short:             "Kernels for go test",
+		Long:              "Kmodtest answers questions about the kernels that tests can run on. The tests themselves run with go test.",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.AddCommand(kernelCommand())
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		_, _ = fmt.Fprintln(stderr, "kmodtest:", err) // nobody is left to tell if that fails
+		return 1
+	}
+	return 0
+}
