@@ -83,7 +83,7 @@ func (f *fingerprint) buildDirectory(dir string) {
 }
 
 func (f *fingerprint) makeTree(dir string) {
-	real, err := filepath.EvalSymlinks(dir)
+	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		if f.err == nil {
 			f.err = err
@@ -91,9 +91,9 @@ func (f *fingerprint) makeTree(dir string) {
 		return
 	}
 	for _, name := range []string{"Makefile", ".config", ".kernelvariables", "Module.symvers", "vmlinux", "tools/objtool/objtool"} {
-		f.file(filepath.Join(real, name))
+		f.file(filepath.Join(dir, name))
 	}
 	for _, name := range []string{"include", "arch/x86/include", "scripts"} {
-		f.tree(filepath.Join(real, name))
+		f.tree(filepath.Join(dir, name))
 	}
 }

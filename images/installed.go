@@ -19,12 +19,12 @@ func findImages(root string) ([]string, error) {
 	var images []string
 	seen := map[string]bool{}
 	for _, image := range found {
-		real, err := filepath.EvalSymlinks(image)
-		if err != nil || seen[real] || !isFile(real) {
+		target, err := filepath.EvalSymlinks(image)
+		if err != nil || seen[target] || !isFile(target) {
 			continue // a link to a kernel that was removed, or one of several to the same
 		}
-		seen[real] = true
-		images = append(images, real)
+		seen[target] = true
+		images = append(images, target)
 	}
 	return images, nil
 }
@@ -92,11 +92,11 @@ func buildDir(root, modules, release string) (string, error) {
 		if !isFile(filepath.Join(dir, "Makefile")) {
 			continue
 		}
-		real, err := filepath.EvalSymlinks(dir)
+		dir, err := filepath.EvalSymlinks(dir)
 		if err != nil {
 			return "", fmt.Errorf("find headers: %w", err)
 		}
-		return real, nil
+		return dir, nil
 	}
 	return "", fmt.Errorf("modules cannot be built, there is nothing at %s: install the headers of this kernel (on Debian linux-headers-%s)", link, release)
 }
@@ -137,7 +137,7 @@ func copyHeaders(root, build, entry string) error {
 		return fmt.Errorf("copy headers: %w", err)
 	}
 	dirs := []string{build}
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		if makefile, ok := strings.CutPrefix(line, "include /"); ok {
 			dirs = append(dirs, filepath.Dir(makefile))
 		}

@@ -97,7 +97,7 @@ func treeModules(tree string) ([]string, error) {
 		return nil, fmt.Errorf("list modules of tree: %w", err)
 	}
 	var modules []string
-	for _, line := range strings.Fields(string(text)) {
+	for line := range strings.FieldsSeq(string(text)) {
 		// Some versions list objects, and some put in front where the module is going to be installed.
 		module := strings.TrimSuffix(strings.TrimSuffix(line, ".ko"), ".o") + ".ko"
 		if rest, ok := strings.CutPrefix(module, "kernel/"); ok && !isFile(filepath.Join(tree, module)) {

@@ -92,8 +92,11 @@ func relocateLink(root, path string) error {
 	if err != nil || !filepath.IsAbs(target) {
 		return err
 	}
-	if _, err := os.Lstat(filepath.Join(root, target)); err != nil {
+	switch _, err := os.Lstat(filepath.Join(root, target)); {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil // names something of the system's
+	case err != nil:
+		return err
 	}
 	relative, err := filepath.Rel(filepath.Dir(path), filepath.Join(root, target))
 	if err != nil {

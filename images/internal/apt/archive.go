@@ -190,7 +190,7 @@ func newest(stanzas []stanza) (Package, error) {
 // DependsOn returns the names of the packages that p depends on; where it has a choice, the first.
 func (p Package) DependsOn() []string {
 	var names []string
-	for _, clause := range strings.Split(p.Depends, ",") {
+	for clause := range strings.SplitSeq(p.Depends, ",") {
 		if words := strings.Fields(clause); len(words) > 0 {
 			names = append(names, words[0])
 		}
