@@ -1,0 +1,107 @@
+# The work on this repository, on Debian and systems made from it. To use
+# kmodtest nothing here is needed: that is go test's business.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# What has to be there, as PACKAGE=PROGRAM or PACKAGE=FILE.
+NEEDS := \
+	ca-certificates=/etc/ssl/certs/ca-certificates.crt \
+	debian-archive-keyring=/usr/share/keyrings/debian-archive-keyring.[gp]* \
+	gcc=gcc \
+	kmod=depmod \
+	libc6-dev=/usr/include/stdio.h \
+	libelf1=/usr/lib/*/libelf.so.1 \
+	perl=/usr/share/perl/*/Term/ANSIColor.pm \
+	qemu-system-x86=qemu-system-x86_64 \
+	shellcheck=shellcheck \
+	sparse=sparse \
+	xz-utils=xz
+found = $(wildcard $(1) $(addsuffix /$(1),$(subst :, ,$(PATH)) /usr/sbin /sbin))
+package_unless_found = $(if $(call found,$(lastword $(subst =, ,$(1)))),,$(firstword $(subst =, ,$(1))))
+MISSING := $(strip $(foreach need,$(NEEDS),$(call package_unless_found,$(need))))
+INSTALL := apt-get install -q -y --no-install-recommends $(MISSING)
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo -n)
+
+# Linters of the Go world are built from their modules, once for each version.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kmodtest
+GO_VERSION := $(shell go env GOVERSION 2>/dev/null)
+GOLANGCI_LINT_VERSION := v2.15.0
+GOLANGCI_LINT := $(CACHE)/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(GO_VERSION)/golangci-lint
+ACTIONLINT_VERSION := v1.7.12
+ACTIONLINT := $(CACHE)/tools/actionlint-$(ACTIONLINT_VERSION)-$(GO_VERSION)/actionlint
+CHECKPATCH := $(CACHE)/checkpatch/checkpatch.pl
+
+KMODTEST := go run ./harness/cmd/kmodtest
+
+.PHONY: help
+help: ## say what there is to do; this is the default
+	@sed -n 's/^\([a-z0-9-]*\):.*## /make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@echo "KMODTEST_KERNEL=NAME runs on another kernel: make run KMODTEST_KERNEL=6.12"
+
+.PHONY: deps
+deps: ## install what is missing with apt; every target does so first
+	@command -v go >/dev/null || { echo "Go is missing: install the version that go.mod names, or a newer one: https://go.dev/dl"; exit 1; }
+	@test -z "$(MISSING)" || $(SUDO) apt-get --version >/dev/null 2>&1 || { echo "packages are missing; run: sudo apt-get update && sudo $(INSTALL)"; exit 1; }
+	@test -z "$(MISSING)" || { $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive $(INSTALL); }
+
+.PHONY: kernels
+kernels: ## list the kernels that have a name
+	@$(KMODTEST) kernel list
+
+.PHONY: run
+run: deps ## run the suite on one kernel, test by test
+	go test -v ./vmtest
+
+.PHONY: test
+test: lint unit harness suite suite-386 ## run everything that CI runs: the five below
+
+.PHONY: lint
+lint: lint-go lint-c lint-files ## look for mistakes without running anything
+
+.PHONY: unit
+unit: deps ## run the tests that need no machine, with the race detector
+	go test -race ./images/... ./kmod/... ./harness/cmd/... ./harness/internal/...
+
+.PHONY: harness
+harness: deps ## run the harness's own tests
+	go test -timeout 20m ./harness ./harness/guest
+
+.PHONY: suite
+suite: deps ## run the suite on every kernel that has a name
+	@kernels=$${KMODTEST_KERNEL:-$$($(KMODTEST) kernel list | cut -d' ' -f1)}; \
+	for kernel in $$kernels; do KMODTEST_KERNEL=$$kernel go -C vmtest test; done
+
+.PHONY: suite-386
+suite-386: deps ## run the suite as a 32-bit program
+	GOARCH=386 go -C vmtest test
+
+.PHONY: clean
+clean: ## remove what builds left in this directory; caches stay
+	git -c core.excludesFile= clean -fdX
+
+.PHONY: lint-go
+lint-go: deps $(GOLANGCI_LINT)
+	go mod tidy -diff
+	$(GOLANGCI_LINT) run ./...
+
+.PHONY: lint-c
+lint-c: deps | $(CHECKPATCH)
+	build=$$($(KMODTEST) kernel path); $(MAKE) -C kmod check CC=gcc KDIR="$$build"
+
+.PHONY: lint-files
+lint-files: deps $(ACTIONLINT)
+	$(ACTIONLINT)
+	shellcheck .ci/run
+
+$(GOLANGCI_LINT): | deps
+	GOARCH= GOFLAGS=-buildvcs=false GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(ACTIONLINT): | deps
+	GOARCH= GOFLAGS=-buildvcs=false GOBIN=$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+
+# kmod/Makefile takes it out of a package of Debian's, which apt must know.
+$(CHECKPATCH): | deps
+	-apt-cache show linux-source >/dev/null 2>&1 || $(SUDO) apt-get update -q
