@@ -3,6 +3,7 @@
 package uapi
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -28,8 +29,8 @@ var fixedWidth = map[string]string{
 func translate(header string) (string, error) {
 	rest := comment.ReplaceAllString(header, "")
 	m := guard.FindStringSubmatch(rest)
-	if m == nil || m[1] != m[2] {
-		return "", fmt.Errorf("translate header: no include guard")
+	if len(m) == 0 || m[1] != m[2] {
+		return "", errors.New("translate header: no include guard")
 	}
 	rest = strings.Replace(rest, m[0], "", 1)
 	rest = strings.Replace(rest, "#endif", "", 1)
