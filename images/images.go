@@ -48,8 +48,8 @@ func CacheDir() (string, error) {
 // or the image in one of these. What lies at a path is never written to.
 //
 // The first time it may fetch and unpack packages, for many callers at once only one of them. After that it runs no
-// program and reads no network; a kernel of a row takes it well under a millisecond, one at a path some milliseconds to see
-// whether something changed. When ctx ends, so do all programs it started, and nothing half done is left.
+// program and reads no network; a kernel of a row takes it well under a millisecond, a build tree some tens of them to see
+// whether any of its files changed. When ctx ends, so do all programs it started, and nothing half done is left.
 func Resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 	kernel, err := resolve(ctx, name, opt)
 	if errors.Is(err, unix.ENOSPC) {
