@@ -123,5 +123,5 @@ func (r *run) announce(kernel *images.Kernel, m qemu.Machine, built []*kbuild.Re
 
 // say prints one line of our own to standard error.
 func (r *run) say(format string, args ...any) {
-	fmt.Fprintf(r.stderr, prefix+format+"\n", args...)
+	_, _ = fmt.Fprintf(r.stderr, prefix+format+"\n", args...) // nobody is left to tell if that fails
 }

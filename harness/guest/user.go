@@ -94,8 +94,10 @@ func childArguments(tb testing.TB) []string {
 	for element := range strings.SplitSeq(tb.Name(), "/") {
 		elements = append(elements, "^"+regexp.QuoteMeta(element)+"$")
 	}
-	arguments := []string{"-test.run=" + strings.Join(elements, "/"), "-test.count=1", "-test.v=true",
-		"-test.paniconexit0=true"}
+	arguments := []string{
+		"-test.run=" + strings.Join(elements, "/"), "-test.count=1", "-test.v=true",
+		"-test.paniconexit0=true",
+	}
 	if testing.Short() {
 		arguments = append(arguments, "-test.short=true")
 	}

@@ -20,7 +20,8 @@ type tools struct {
 // the gcc in PATH, whichever version the kernel names. A CC in the environment
 // comes before both.
 func toolsFor(build string) (tools, error) {
-	cc, variables := os.Getenv("CC"), []string(nil)
+	cc := os.Getenv("CC")
+	var variables []string
 	switch {
 	case cc != "":
 		variables = []string{"CC=" + cc}

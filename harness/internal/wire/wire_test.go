@@ -37,7 +37,7 @@ func TestRecordsArriveAsWritten(t *testing.T) {
 	if rec, err = r.Read(); err != nil || rec.Type != Done || len(rec.Payload) != 0 {
 		t.Errorf("second record: %v, %d bytes, %v; want an empty done", rec.Type, len(rec.Payload), err)
 	}
-	if _, err = r.Read(); err != io.EOF {
+	if _, err = r.Read(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last record: %v, want io.EOF", err)
 	}
 }
@@ -51,7 +51,7 @@ func TestStreamSplitsLongWrites(t *testing.T) {
 	var got []byte
 	for r := NewReader(&buf); ; {
 		rec, err := r.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -82,7 +82,7 @@ func TestRecordsOfManyWritersDoNotMix(t *testing.T) {
 	n := 0
 	for r := NewReader(&buf); ; n++ {
 		rec, err := r.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
