@@ -7,18 +7,18 @@ import (
 )
 
 func BenchmarkSet(b *testing.B) {
-	s := newSocket(b)
+	s, m := newSocket(b), message(b, "a message of some length")
 	for b.Loop() {
-		if err := s.trySet("a message of some length"); err != nil {
+		if err := s.set(uapi.SocketOpsSet, m.address, int32(len(m.data))); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func BenchmarkGet(b *testing.B) {
-	s := newSocket(b)
+	s, m := newSocket(b), beforeGuard(b, len(greeting))
 	for b.Loop() {
-		if _, err := s.tryGet(uapi.SocketOpsGet); err != nil {
+		if _, err := s.get(uapi.SocketOpsGet, m.address, int32(len(m.data))); err != nil {
 			b.Fatal(err)
 		}
 	}

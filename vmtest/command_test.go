@@ -1,6 +1,7 @@
 package vmtest
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -20,9 +21,9 @@ func TestSetKnowsOneCommand(t *testing.T) {
 	s.store(t, "kept")
 	text := message(t, "must not be stored")
 	for _, command := range append(unknown, uapi.SocketOpsLast, uapi.SocketOpsStats) {
-		s.wantCounts(t, uapi.Stats{}, "a set of an unknown command", func() {
-			err := s.set(command, text.address, int32(len(text.data)))
-			wantErrno(t, err, unix.ENOPROTOOPT, "set of command %d (base%+d)", command, int64(command)-uapi.SocketOpsBase)
+		call := fmt.Sprintf("set of command %d (base%+d)", command, int64(command)-uapi.SocketOpsBase)
+		s.wantCounts(t, uapi.Stats{}, call+", which the module must not see", func() {
+			wantErrno(t, s.set(command, text.address, int32(len(text.data))), unix.ENOPROTOOPT, "%s", call)
 		})
 	}
 	s.wantLast(t, "kept", "after sets of unknown commands")
@@ -32,9 +33,10 @@ func TestGetKnowsThreeCommands(t *testing.T) {
 	s := newSocket(t)
 	buffer := beforeGuard(t, uapi.SocketOpsMsgMax)
 	for _, command := range unknown {
-		s.wantCounts(t, uapi.Stats{}, "a get of an unknown command", func() {
+		call := fmt.Sprintf("get of command %d (base%+d)", command, int64(command)-uapi.SocketOpsBase)
+		s.wantCounts(t, uapi.Stats{}, call+", which the module must not see", func() {
 			_, err := s.get(command, buffer.address, int32(len(buffer.data)))
-			wantErrno(t, err, unix.ENOPROTOOPT, "get of command %d (base%+d)", command, int64(command)-uapi.SocketOpsBase)
+			wantErrno(t, err, unix.ENOPROTOOPT, "%s", call)
 		})
 	}
 	buffer.wantWritten("", "get of unknown commands")
