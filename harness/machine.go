@@ -25,6 +25,7 @@ type machine struct {
 	out     *wire.Writer
 	console *console
 	pulse   pulse
+	silence time.Duration
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 
@@ -41,9 +42,10 @@ type machine struct {
 	log     []klog.Record // and from there on
 }
 
-// startMachine starts QEMU. The machine ends with ctx.
-func startMachine(ctx context.Context, spec qemu.Machine) (*machine, error) {
-	m := &machine{spec: spec}
+// startMachine starts QEMU. The machine ends with ctx, and when it has shown no
+// sign of life for the time of silence.
+func startMachine(ctx context.Context, spec qemu.Machine, silence time.Duration) (*machine, error) {
+	m := &machine{spec: spec, silence: silence}
 	m.pulse.beat()
 	m.ctx, m.cancel = context.WithCancelCause(ctx)
 	m.console = &console{heed: m.pulse.beat}
@@ -181,10 +183,10 @@ func (m *machine) takeLog(raw []byte) error {
 	return nil
 }
 
-// silence is how long a machine may show no sign of life: no record, and
+// usualSilence is how long a machine may show no sign of life: no record, and
 // nothing on its console. A guest with a job sends a record each second.
-func (m *machine) silence() time.Duration {
-	if m.spec.Accel == qemu.KVM {
+func usualSilence(accel qemu.Accel) time.Duration {
+	if accel == qemu.KVM {
 		return 20 * time.Second
 	}
 	return 90 * time.Second
@@ -201,8 +203,8 @@ func (m *machine) watch() {
 		case <-m.process.Ended():
 			return
 		case <-ticks.C:
-			if m.pulse.since() > m.silence() {
-				m.cancel(&silenceError{fmt.Sprintf("the guest has shown no sign of life for %v", m.silence())})
+			if m.pulse.since() > m.silence {
+				m.cancel(&silenceError{fmt.Sprintf("the guest has shown no sign of life for %v", m.silence)})
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/u-root/u-root/pkg/ldd"
 
@@ -26,6 +28,9 @@ type run struct {
 	flags  testFlags
 	stdout *lastWord
 	stderr io.Writer
+	// silence is how long the machine may show no sign of life; 0 leaves it
+	// to usualSilence.
+	silence time.Duration
 }
 
 // do runs the tests. The error is nil when everything passed.
@@ -34,7 +39,7 @@ func (r *run) do(ctx context.Context) error {
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	m, err := startMachine(ctx, spec)
+	m, err := startMachine(ctx, spec, cmp.Or(r.silence, usualSilence(spec.Accel)))
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}

@@ -1,0 +1,229 @@
+package harness_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// native makes the tests of testdata/flags run on the host.
+const native = "FLAGS_NATIVE=1"
+
+// varying is what differs from one run to the next.
+var varying = regexp.MustCompile(`\(\d+\.\d+s\)|in \d+\.\d+s|\t\s*\d+\t\s*[\d.]+ ns/op|(?m:^cpu: .*$)|-test\.shuffle \d+|0x[0-9a-f]+|goroutine \d+`)
+
+// same is what a run prints, without what varies and without our own lines.
+func same(out string) string {
+	var b strings.Builder
+	for line := range strings.Lines(out) {
+		if !strings.HasPrefix(line, "kmodtest: ") {
+			b.WriteString(varying.ReplaceAllString(line, "…"))
+		}
+	}
+	return b.String()
+}
+
+// Each flag of go test does in a guest what it does without one.
+func TestFlagsWorkAsOnHost(t *testing.T) {
+	for name, args := range map[string][]string{
+		"none":      {},
+		"verbose":   {"-test.v", "-test.run=Double|Prints|Reads"},
+		"run":       {"-test.v", "-test.run=TestDouble/-1"},
+		"skip":      {"-test.v", "-test.skip=Parallel|Processors|Prints"},
+		"count":     {"-test.v", "-test.count=2", "-test.run=TestDouble"},
+		"short":     {"-test.v", "-test.short", "-test.run=TestPrints"},
+		"shuffle":   {"-test.v", "-test.shuffle=7", "-test.run=Double|Reads|Skipped"},
+		"cpu":       {"-test.v", "-test.cpu=1,2", "-test.run=TestProcessors"},
+		"parallel":  {"-test.parallel=1", "-test.run=Parallel"},
+		"benchmark": {"-test.bench=.", "-test.benchtime=1x", "-test.run=^$"},
+		"no test":   {"-test.run=^$"},
+		"two words": {"-test.run", "TestDouble", "-test.v"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			here := newCommand(t, []string{native}, binary(t, "flags"), args...)
+			there := newCommand(t, nil, binary(t, "flags"), args...)
+			here.Dir, there.Dir = "testdata/flags", "testdata/flags"
+			if want, got := here.status(t), there.status(t); got != want || want != 0 {
+				t.Errorf("exit status %d in the guest, %d on the host; want 0", got, want)
+			}
+			if d := cmp.Diff(same(here.stdout.String()), same(there.stdout.String())); d != "" {
+				t.Errorf("standard output (-host +guest):\n%s", d)
+			}
+			if d := cmp.Diff(same(here.stderr.String()), same(there.stderr.String())); d != "" {
+				t.Errorf("standard error (-host +guest):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestFailfastStopsAtFirstFailure(t *testing.T) {
+	t.Parallel()
+	args := []string{"-test.v", "-test.failfast", "-test.count=3", "-test.run=TestFailsIfAsked"}
+	c := newCommand(t, []string{"FLAGS_FAIL=1"}, binary(t, "flags"), args...)
+	if status := c.status(t); status != 1 {
+		t.Errorf("exit status %d, want 1", status)
+	}
+	if n := strings.Count(c.stdout.String(), "--- FAIL: TestFailsIfAsked"); n != 1 {
+		t.Errorf("%d failures, want one:\n%s", n, c.stdout.String())
+	}
+}
+
+func TestTimeoutDumpsGoroutines(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, nil, binary(t, "red"), "-test.run=^TestRunsLong$", "-test.timeout=1s")
+	if status := c.status(t); status != 2 || !strings.Contains(c.stderr.String(), "panic: test timed out after 1s") ||
+		!strings.Contains(c.stderr.String(), "red.TestRunsLong") {
+		t.Errorf("exit status %d, want 2 and a dump of the test:\n%s", status, c.stderr.String())
+	}
+}
+
+// A machine is not started for what needs none: with a QEMU that does not exist
+// the list still comes.
+func TestListNeedsNoMachine(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, []string{"KMODTEST_QEMU=qemu-system-none"}, binary(t, "flags"), "-test.list=Double")
+	want := "TestDouble\nBenchmarkDouble\nFuzzDouble\nExampleDouble\n"
+	if status := c.status(t); status != 0 || c.stdout.String() != want {
+		t.Errorf("exit status %d, output %q; want 0, %q", status, c.stdout.String(), want)
+	}
+}
+
+func TestProfilesArrive(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := newCommand(t, nil, binary(t, "flags"), "-test.run=Double", "-test.outputdir="+dir,
+		"-test.cpuprofile=cpu", "-test.memprofile=mem", "-test.blockprofile=block", "-test.mutexprofile=mutex", "-test.trace=trace")
+	if status := c.status(t); status != 0 {
+		t.Fatalf("exit status %d:\n%s", status, c.stderr.String())
+	}
+	for name, magic := range map[string]string{
+		"cpu": "\x1f\x8b", "mem": "\x1f\x8b", "block": "\x1f\x8b", "mutex": "\x1f\x8b", "trace": "go 1.",
+	} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !bytes.HasPrefix(b, []byte(magic)) {
+			t.Errorf("profile %s: %d bytes, %v; want a profile", name, len(b), err)
+		}
+	}
+}
+
+// Relative paths of output are relative to where the binary was started.
+func TestProfileLandsInWorkingDirectory(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, nil, binary(t, "flags"), "-test.run=Double", "-test.cpuprofile=cpu")
+	c.Dir = t.TempDir()
+	if status := c.status(t); status != 0 {
+		t.Fatalf("exit status %d:\n%s", status, c.stderr.String())
+	}
+	if info, err := os.Stat(filepath.Join(c.Dir, "cpu")); err != nil || info.Size() == 0 {
+		t.Errorf("cpu profile: %v", err)
+	}
+}
+
+// Started anywhere, a binary runs in its package's directory.
+func TestBinaryRunsFromAnywhere(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, nil, binary(t, "flags"), "-test.run=Reads", "-test.v")
+	c.Dir = "/"
+	if status := c.status(t); status != 0 || !strings.Contains(c.stdout.String(), "--- PASS: TestReadsTestdata") {
+		t.Errorf("exit status %d:\n%s%s", status, c.stdout.String(), c.stderr.String())
+	}
+}
+
+func TestCoverProfileArrives(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "cover")
+	var profiles []string
+	for _, env := range []string{native, "FLAGS_NATIVE="} {
+		c := newCommand(t, []string{env}, "go", "test", "-count=1", "-covermode=count", "-coverpkg=./...", "-coverprofile="+file, "-run=TestDouble", ".")
+		c.Dir = "testdata/flags"
+		if status := c.status(t); status != 0 || !strings.Contains(c.stdout.String(), "coverage: 100.0% of statements") {
+			t.Fatalf("exit status %d:\n%s%s", status, c.stdout.String(), c.stderr.String())
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		profiles = append(profiles, string(b))
+	}
+	if d := cmp.Diff(profiles[0], profiles[1]); d != "" {
+		t.Errorf("the profile is not that of the host (-host +guest):\n%s", d)
+	}
+}
+
+// event is a line of go test -json.
+type event struct{ Action, Test, Package, Output string }
+
+func TestJSONIsWhole(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, nil, "go", "test", "-json", "-count=1", "./testdata/flags", "./testdata/red", "-run=Double|Parallel|TestPasses|Skipped|Prints")
+	if status := c.status(t); status != 0 {
+		t.Errorf("exit status %d, want 0", status)
+	}
+	open, ended := map[string]bool{}, 0
+	for lines := bufio.NewScanner(&c.stdout); lines.Scan(); {
+		var e event
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			t.Errorf("not JSON: %q", lines.Text())
+		}
+		id := e.Package + "." + e.Test
+		switch e.Action {
+		case "run", "start":
+			open[id] = true
+		case "pass", "skip":
+			if !open[id] {
+				t.Errorf("%s ends without a beginning", id)
+			}
+			delete(open, id)
+			ended++
+		case "fail":
+			t.Errorf("%s failed", id)
+		}
+	}
+	if len(open) > 0 || ended != 14 {
+		t.Errorf("%d ends seen, want 14; without one: %v", ended, open)
+	}
+}
+
+// A pass must not be served from go test's cache, which knows nothing of kernels.
+func TestResultIsNotCached(t *testing.T) {
+	t.Parallel()
+	for range 2 {
+		c := newCommand(t, nil, "go", "test", "-run=TestDouble", "./testdata/flags")
+		if status := c.status(t); status != 0 || strings.Contains(c.stdout.String(), "(cached)") {
+			t.Errorf("exit status %d, output %q; want 0 and nothing cached", status, c.stdout.String())
+		}
+	}
+}
+
+func TestRaceDetectorWorks(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, []string{"CGO_ENABLED=1"}, "go", "test", "-race", "-count=1", "-v", "-run=TestDouble|Reads", "./testdata/flags")
+	if status := c.status(t); status != 0 || !strings.Contains(c.stdout.String(), "--- PASS: TestReadsTestdata") {
+		t.Errorf("exit status %d:\n%s%s", status, c.stdout.String(), c.stderr.String())
+	}
+}
+
+func Test32BitBinaryWorks(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, []string{"GOARCH=386", "CGO_ENABLED=0"}, "go", "test", "-count=1", "-v", "-run=TestDouble|Reads", "./testdata/flags")
+	if status := c.status(t); status != 0 || !strings.Contains(c.stdout.String(), "--- PASS: TestReadsTestdata") {
+		t.Errorf("exit status %d:\n%s%s", status, c.stdout.String(), c.stderr.String())
+	}
+}
+
+// What fuzzing finds lands in the package's testdata, as without a machine.
+func TestFuzzingWorks(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, nil, "go", "test", "-run=^$", "-fuzz=FuzzDouble", "-fuzztime=20x", "./testdata/flags")
+	if status := c.status(t); status != 0 || !strings.Contains(c.stdout.String(), "fuzz: elapsed: ") {
+		t.Errorf("exit status %d:\n%s%s", status, c.stdout.String(), c.stderr.String())
+	}
+}

@@ -1,0 +1,129 @@
+package harness_test
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long a machine may take to come up on a loaded host.
+const patience = 2 * time.Minute
+
+// startLongRun starts a test that does not end by itself, and returns when it
+// runs in the guest.
+func startLongRun(t *testing.T, name string, args ...string) *command {
+	t.Helper()
+	c := newCommand(t, nil, name, args...)
+	out := &watched{}
+	c.Stdout = out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	awaitOutput(ctx, t, out, "it runs")
+	return c
+}
+
+func longRun(t *testing.T) *command {
+	t.Helper()
+	return startLongRun(t, binary(t, "red"), "-test.run=^TestRunsLong$")
+}
+
+// one returns the process id of the only process of c with text in its command
+// line.
+func (c *command) one(t *testing.T, text string) int {
+	t.Helper()
+	found := c.processes(text)
+	if len(found) != 1 {
+		t.Fatalf("processes with %q: %q, want one", text, found)
+	}
+	pid, err := strconv.Atoi(strings.Fields(found[0])[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+func TestInterruptEndsMachine(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			c := longRun(t)
+			if err := c.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			_ = c.Wait() // its status is looked at next
+			if got := c.ProcessState.ExitCode(); got != 128+int(sig) {
+				t.Errorf("exit status %d, want %d", got, 128+int(sig))
+			}
+			if !strings.Contains(c.stderr.String(), "interrupted ("+sig.String()+")") {
+				t.Errorf("standard error does not say that it was interrupted: %q", c.stderr.String())
+			}
+		})
+	}
+}
+
+func TestKilledTestBinaryLeavesNoMachine(t *testing.T) {
+	t.Parallel()
+	c := longRun(t)
+	c.one(t, "qemu-system")
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // it was killed; newCommand checks what it has left
+}
+
+func TestKilledGoCommandLeavesNoMachine(t *testing.T) {
+	t.Parallel()
+	c := startLongRun(t, "go", "test", "-v", "-count=1", "-run=^TestRunsLong$", "./testdata/red")
+	c.one(t, "qemu-system")
+	if err := c.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait()
+	if left := c.awaitProcesses(0); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+	// What the go command itself leaves when it is killed is its own affair.
+	if err := os.RemoveAll(c.tmp); err != nil {
+		t.Error(err)
+	}
+	if err := os.Mkdir(c.tmp, 0o755); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestKilledQEMUFailsRun(t *testing.T) {
+	t.Parallel()
+	c := longRun(t)
+	if err := syscall.Kill(c.one(t, "qemu-system"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // its status is looked at next
+	if got := c.ProcessState.ExitCode(); got != 69 {
+		t.Errorf("exit status %d, want 69", got)
+	}
+	if !strings.Contains(c.stderr.String(), "QEMU ended before the guest was done: signal: killed") {
+		t.Errorf("standard error does not say what happened: %q", c.stderr.String())
+	}
+}
+
+// The go command asks for the goroutines with SIGQUIT when a test takes too
+// long.
+func TestQuitDumpsGuestsGoroutines(t *testing.T) {
+	t.Parallel()
+	c := longRun(t)
+	if err := c.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // its status is looked at next
+	out := c.Stdout.(*watched).String() + c.stderr.String()
+	if c.ProcessState.ExitCode() != 2 || !strings.Contains(out, "SIGQUIT: quit") || !strings.Contains(out, "red.TestRunsLong") {
+		t.Errorf("exit status %d, want 2; the output has no dump of the test:\n%s", c.ProcessState.ExitCode(), out)
+	}
+}

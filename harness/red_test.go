@@ -1,0 +1,143 @@
+package harness_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// red is a run that must not pass.
+type red struct {
+	test   string   // of testdata/red; "" is TestPasses
+	module string   // of testdata/modules
+	env    []string // beside it
+	status int
+	want   []string // what standard output and error say, as regular expressions
+}
+
+// check runs the red run and checks all that is the same for each: it says what
+// happened, ends with a status of its own, and leaves no PASS or ok behind.
+func (r red) check(t *testing.T) {
+	t.Helper()
+	t.Parallel()
+	test := r.test
+	if test == "" {
+		test = "TestPasses"
+	}
+	env := append(r.env, "RED_MODULE="+r.module)
+	c := newCommand(t, env, binary(t, "red"), "-test.run=^"+test+"$")
+	status := c.status(t)
+	out := c.stdout.String() + c.stderr.String()
+	if status != r.status {
+		t.Errorf("exit status %d, want %d", status, r.status)
+	}
+	for _, want := range r.want {
+		if !regexp.MustCompile(want).MatchString(out) {
+			t.Errorf("nothing in the output matches %q", want)
+		}
+	}
+	if regexp.MustCompile(`(?m)^(PASS|ok\b.*)$`).MatchString(out) {
+		t.Error("the output says PASS or ok")
+	}
+	if t.Failed() {
+		t.Logf("the output:\n%s", out)
+	}
+}
+
+func TestGreenRunPasses(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, nil, binary(t, "red"), "-test.run=^TestPasses$")
+	if status := c.status(t); status != 0 || c.stdout.String() != "PASS\n" {
+		t.Errorf("exit status %d, output %q; want 0 and PASS\n%s", status, c.stdout.String(), c.stderr.String())
+	}
+	for line := range strings.Lines(c.stderr.String()) {
+		if !strings.HasPrefix(line, "kmodtest: ") {
+			t.Errorf("standard error has a line that is not the harness's: %q", line)
+		}
+	}
+}
+
+func TestFailingTestFailsRun(t *testing.T) {
+	red{test: "TestFails", status: 1, want: []string{`(?m)^--- FAIL: TestFails`, `this test fails`}}.check(t)
+}
+
+func TestPanickingTestFailsRun(t *testing.T) {
+	red{test: "TestPanics", status: 2, want: []string{`(?m)^panic: this test panics`, `red_test\.go:\d+`}}.check(t)
+}
+
+func TestEarlyExitFailsRun(t *testing.T) {
+	red{test: "TestExitsZero", status: 2, want: []string{`unexpected call to os\.Exit\(0\) during test`}}.check(t)
+}
+
+func TestUnseenExitFailsRun(t *testing.T) {
+	red{test: "TestLeavesUnseen", status: 1, want: []string{`left with exit status 0 before its tests had ended`}}.check(t)
+}
+
+func TestKilledTestBinaryFailsRun(t *testing.T) {
+	red{test: "TestIsKilled", status: 1, want: []string{`test binary was killed by signal 9 \(killed\)`}}.check(t)
+}
+
+func TestKernelPanicFailsRun(t *testing.T) {
+	red{test: "TestCrashesKernel", status: 255, want: []string{
+		`FAIL: kernel fault: Kernel panic - not syncing: sysrq triggered crash`,
+		`sysrq_handle_crash`,   // the report
+		`qemu-system-x86_64 .`, // the command line
+	}}.check(t)
+}
+
+func TestMachineThatEndsEarlyFailsRun(t *testing.T) {
+	red{test: "TestSwitchesMachineOff", status: 69, want: []string{
+		`switched itself off before the guest had said that it was done`,
+	}}.check(t)
+}
+
+func TestKernelWarningFailsRun(t *testing.T) {
+	red{module: "warns", status: 255, want: []string{
+		`FAIL: kernel fault: WARNING: .*testdata/modules/warns/warns\.c:\d+`,
+		`(?m)^FAIL$`, // where the testing package had printed PASS
+		`warns_exit`,
+	}}.check(t)
+}
+
+func TestModuleThatDoesNotCompileFailsRun(t *testing.T) {
+	red{module: "nocompile", status: 1, want: []string{
+		`testdata/modules/nocompile/nocompile\.c:\d+:\d+: error: .*this_is_not_declared`,
+		`FAIL: module .*/nocompile does not build against Linux \d`,
+		`the command was: make -C `,
+	}}.check(t)
+}
+
+func TestModuleThatDoesNotLoadFailsRun(t *testing.T) {
+	red{module: "noload", status: 1, want: []string{
+		`FAIL: module noload does not load: no such device`,
+		`noload: the device is not there`, // from the kernel's log
+	}}.check(t)
+}
+
+func TestModuleThatDoesNotUnloadFailsRun(t *testing.T) {
+	red{module: "nounload", status: 1, want: []string{`FAIL: module nounload does not unload: it is still in use`}}.check(t)
+}
+
+func TestUnknownKernelFailsRun(t *testing.T) {
+	red{env: []string{"KMODTEST_KERNEL=2.4"}, status: 69, want: []string{`2\.4`, `6\.1`}}.check(t)
+}
+
+func TestMissingQEMUFailsRun(t *testing.T) {
+	red{env: []string{"KMODTEST_QEMU=qemu-system-none"}, status: 69, want: []string{
+		`FAIL: host side broke: QEMU is missing: .*qemu-system-none`, `apt-get install qemu-system-x86`, `KMODTEST_QEMU`,
+	}}.check(t)
+}
+
+func TestBrokenQEMUFailsRun(t *testing.T) {
+	red{env: []string{"KMODTEST_QEMU=false"}, status: 69, want: []string{
+		`FAIL: host side broke: QEMU ended before the guest was done: exit status 1`,
+	}}.check(t)
+}
+
+func TestBadAccelFailsRun(t *testing.T) {
+	red{env: []string{"KMODTEST_ACCEL=warp"}, status: 69, want: []string{`KMODTEST_ACCEL is "warp"; it may be kvm, tcg or empty`}}.check(t)
+}
+
+func TestMissingModuleDirectoryFailsRun(t *testing.T) {
+	red{module: "nowhere", status: 69, want: []string{`testdata/modules/nowhere`, `no such file or directory`}}.check(t)
+}

@@ -1,0 +1,77 @@
+// Package red holds tests that end in every way that is not right. The
+// harness's own tests run them one by one and must see each fail.
+package red
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness"
+)
+
+func TestMain(m *testing.M) {
+	var config harness.Config
+	if name := os.Getenv("RED_MODULE"); name != "" {
+		config.Modules = []string{"../modules/" + name}
+	}
+	harness.Main(m, config)
+}
+
+func TestPasses(t *testing.T) {
+	if name, err := os.Hostname(); err != nil || name != "kmodtest" {
+		t.Errorf("host name %q, %v; want that of a guest", name, err)
+	}
+}
+
+func TestFails(t *testing.T) { t.Error("this test fails") }
+
+func TestPanics(*testing.T) { panic("this test panics") }
+
+func TestExitsZero(*testing.T) { os.Exit(0) }
+
+// TestLeavesUnseen ends the process behind the back of the testing package.
+func TestLeavesUnseen(*testing.T) { syscall.Exit(0) }
+
+func TestIsKilled(t *testing.T) {
+	if err := unix.Kill(os.Getpid(), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	select {} // until the signal arrives
+}
+
+// TestCrashesKernel asks the kernel for a panic.
+func TestCrashesKernel(t *testing.T) {
+	write(t, "/proc/sysrq-trigger", "c")
+	select {}
+}
+
+func TestSwitchesMachineOff(t *testing.T) {
+	t.Fatal(unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF))
+}
+
+// TestFreezesInit stops PID 1, so that nobody is left to say a word.
+func TestFreezesInit(t *testing.T) {
+	group := "/sys/fs/cgroup/frozen"
+	if err := os.Mkdir(group, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, group+"/cgroup.procs", "1")
+	write(t, group+"/cgroup.freeze", "1")
+}
+
+// TestRunsLong runs until somebody ends it.
+func TestRunsLong(*testing.T) {
+	_, _ = os.Stdout.WriteString("it runs\n")
+	time.Sleep(time.Hour)
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0); err != nil {
+		t.Fatal(err)
+	}
+}
