@@ -6,12 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/kmod/uapi"
-	"golang.org/x/sys/unix"
 )
 
-// A subtest has a thread of its own, so what it drops is missing in the subtest alone, and its end brings it back.
+// A subtest has a thread of its own, so what it drops is missing in the subtest
+// alone, and its end brings it back.
 
 func TestSetNeedsNetAdmin(t *testing.T) {
 	s := newSocket(t)

@@ -5,8 +5,9 @@ import (
 	"math"
 	"testing"
 
-	"github.com/kmodtest/kmodtest/kmod/uapi"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
 // unknown are commands that neither a set nor a get may know.

@@ -11,8 +11,10 @@ import (
 // patience is how long a call may take that must not wait for anything.
 const patience = 30 * time.Second
 
-// The messages stored each consist of one letter, and their length tells which. Without a lock in the module, some ten thousand
-// sets pass before a reader sees half of one and half of another; one writer and one reader, each with a CPU, meet most often.
+// The messages stored each consist of one letter, and their length tells which.
+// Without a lock in the module, some ten thousand sets pass before a reader
+// sees half of one and half of another; one writer and one reader, each with a
+// CPU, meet most often.
 func TestReaderSeesWholeMessages(t *testing.T) {
 	const sets = 100_000
 	s := newSocket(t)
@@ -30,7 +32,8 @@ func TestReaderSeesWholeMessages(t *testing.T) {
 	}()
 	for len(written) == 0 && !t.Failed() {
 		if got, err := s.tryGet(uapi.SocketOpsLast); err != nil || !whole(got) {
-			t.Errorf("last message while another thread sets: got %q and %s, want one of those that were set", got, errnoName(err))
+			t.Errorf("last message while another thread sets: got %q and %s, want one of those that were set",
+				got, errnoName(err))
 		}
 	}
 	wantErrno(t, <-written, nil, "set while another thread gets")
@@ -88,7 +91,8 @@ func TestSetDoesNotWaitForGet(t *testing.T) {
 	s.wantLast(t, "new", "after a set during a get")
 }
 
-// within returns what do returns on a thread of its own, and ends the test if that waits for something.
+// within returns what do returns on a thread of its own, and ends the test if
+// that waits for something.
 func within(t *testing.T, what string, do func() error) error {
 	t.Helper()
 	done := make(chan error, 1)

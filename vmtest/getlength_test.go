@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodtest/kmodtest/kmod/uapi"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
 // lengths are those that a get of size bytes is tried with.
@@ -16,8 +17,9 @@ func lengths(size int) []int32 {
 	return []int32{0, 1, n - 1, n, n + 1, 63, 64, 65, 4096, math.MaxInt32}
 }
 
-// wantGets gets a command with every length edge, into memory that begins and into memory that ends at a page that nobody may
-// touch, and checks that each get writes what it should of want, and not one byte else.
+// wantGets gets a command with every length edge, into memory that begins and
+// into memory that ends at a page that nobody may touch, and checks that each
+// get writes what it should of want, and not one byte else.
 func wantGets(t *testing.T, s socket, command int32, name, want string) {
 	t.Helper()
 	for _, length := range lengths(len(want)) {

@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodtest/kmodtest/kmod/uapi"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// answers are the sizes of what the commands answer with after a set of the longest message.
+// answers are the sizes of what the commands answer with after a set of the
+// longest message.
 var answers = map[int32]int{
 	uapi.SocketOpsGet:   len(greeting),
 	uapi.SocketOpsLast:  uapi.SocketOpsMsgMax,
@@ -58,7 +60,8 @@ func TestGetWritesWriteOnlyMemory(t *testing.T) {
 	m.wantWritten(greeting, "get into write-only memory")
 }
 
-// What lies in the buffer after such a get is not said, but nothing before and nothing behind it may have changed.
+// What lies in the buffer after such a get is not said, but nothing before and
+// nothing behind it may have changed.
 func TestGetRejectsMemoryUnwritableAtItsEnd(t *testing.T) {
 	s := newFullSocket(t)
 	for command, size := range answers {

@@ -4,14 +4,17 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/kmodtest/kmodtest/harness/guest"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-// ipTables owns the commands from 64 on: sets below 66 (IPT_SO_SET_MAX), gets below 68 (IPT_SO_GET_MAX).
+// ipTables owns the commands from 64 on: sets below 66 (IPT_SO_SET_MAX), gets
+// below 68 (IPT_SO_GET_MAX).
 const ipTables = "ip_tables"
 
-// colliding are the values of base with which one of the module's ranges meets one of ip_tables'. At 62 only the gets do.
+// colliding are the values of base with which one of the module's ranges meets
+// one of ip_tables'. At 62 only the gets do.
 var colliding = []int{62, 64, 65, 67}
 
 // adjacent are those next to them, with which none does.

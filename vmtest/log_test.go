@@ -5,29 +5,33 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/kmod/uapi"
-	"golang.org/x/sys/unix"
 )
 
 // info is the log level of all that the module says.
 const info = 6
 
-// reload loads the module afresh, so that its rate limits have let nothing through yet.
+// reload loads the module afresh, so that its rate limits have let nothing
+// through yet.
 func reload(t *testing.T) {
 	t.Helper()
 	guest.UnloadModule(t, module)
 	guest.LoadModule(t, module)
 }
 
-// said are the lines that the module logged. A line break inside a message begins a new line here as it does on a console, so
-// a forged line counts like any other.
+// said are the lines that the module logged. A line break inside a message
+// begins a new line here as it does on a console, so a forged line counts like
+// any other.
 func said(t *testing.T, log *guest.KernelLog) []string {
 	t.Helper()
 	var out []string
 	for _, record := range log.Records() {
 		for line := range strings.SplitSeq(record.Text, "\n") {
-			if !strings.HasPrefix(line, "sockopt: ") && !strings.HasPrefix(line, "recv_msg: ") && !strings.HasPrefix(line, "send_msg: ") {
+			begin, _, _ := strings.Cut(line, ": ")
+			if !slices.Contains([]string{"sockopt", "recv_msg", "send_msg"}, begin) {
 				continue
 			}
 			if record.Level != info {
@@ -139,8 +143,8 @@ func TestManyCallsLogFewLines(t *testing.T) {
 	wantPairs(t, lines, "sockopt: send_msg()", "send_msg: umsg = --------kernel---------. ret = 0. success")
 }
 
-// wantPairs checks that among lines each first one is followed by its second one, that no second one stands alone, and that
-// there are some.
+// wantPairs checks that among lines each first one is followed by its second
+// one, that no second one stands alone, and that there are some.
 func wantPairs(t *testing.T, lines []string, first, second string) {
 	t.Helper()
 	pairs := 0

@@ -1,5 +1,7 @@
-// Package vmtest is the suite: what the socketopt module promises, as tests that run inside a real kernel with the
-// module loaded, through raw system calls. Each test has a network namespace of its own, so none depends on another.
+// Package vmtest is the suite: what the socketopt module promises, as tests
+// that run inside a real kernel with the module loaded, through raw system
+// calls. Each test has a network namespace of its own, so none depends on
+// another.
 package vmtest
 
 import (

@@ -15,7 +15,8 @@ import (
 // filler is what a page holds where nothing was written.
 const filler = 0xa5
 
-// memory is some bytes in a page whose neighbours, before and after, nobody may touch.
+// memory is some bytes in a page whose neighbours, before and after, nobody may
+// touch.
 type memory struct {
 	tb      testing.TB
 	page    []byte
@@ -30,13 +31,15 @@ func beforeGuard(tb testing.TB, size int) memory {
 	return guarded(tb, unix.Getpagesize()-size, size)
 }
 
-// afterGuard makes memory that begins right behind a page that nobody may touch.
+// afterGuard makes memory that begins right behind a page that nobody may
+// touch.
 func afterGuard(tb testing.TB, size int) memory {
 	tb.Helper()
 	return guarded(tb, 0, size)
 }
 
-// guarded makes memory in the middle one of three pages, the others without any access.
+// guarded makes memory in the middle one of three pages, the others without any
+// access.
 func guarded(tb testing.TB, offset, size int) memory {
 	tb.Helper()
 	pageSize := unix.Getpagesize()
@@ -62,7 +65,8 @@ func guarded(tb testing.TB, offset, size int) memory {
 	return m
 }
 
-// message makes memory that ends right before a page that nobody may touch, and holds text.
+// message makes memory that ends right before a page that nobody may touch, and
+// holds text.
 func message(tb testing.TB, text string) memory {
 	tb.Helper()
 	m := beforeGuard(tb, len(text))
@@ -83,7 +87,8 @@ func (m memory) forget() {
 	copy(m.data, bytes.Repeat([]byte{filler}, len(m.data)))
 }
 
-// wantWritten checks that the memory holds want at its beginning, and that nothing else of the page was written.
+// wantWritten checks that the memory holds want at its beginning, and that
+// nothing else of the page was written.
 func (m memory) wantWritten(want, call string) {
 	m.tb.Helper()
 	end := m.offset + len(want)

@@ -5,12 +5,14 @@ import (
 	"math"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/kmod/uapi"
-	"golang.org/x/sys/unix"
 )
 
-// wantBlock checks that the module's commands begin at base, and that there is none around them.
+// wantBlock checks that the module's commands begin at base, and that there is
+// none around them.
 func wantBlock(t *testing.T, base int32) {
 	t.Helper()
 	s := newSocket(t)

@@ -14,7 +14,8 @@ import (
 // nobody is the number of a user without any rights.
 const nobody = 65534
 
-// runProgram runs the user-space program in the network namespace of the calling goroutine, and returns its exit code.
+// runProgram runs the user-space program in the network namespace of the
+// calling goroutine, and returns its exit code.
 func runProgram(t *testing.T, attr *syscall.SysProcAttr) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -41,7 +42,9 @@ func TestProgramTalksToTheKernel(t *testing.T) {
 
 func TestProgramNeedsRightToOpenSocket(t *testing.T) {
 	s := newSocket(t)
-	stdout, stderr, code := runProgram(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}})
+	stdout, stderr, code := runProgram(t, &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: nobody, Gid: nobody},
+	})
 	if stdout != "" || stderr != "can not create a socket\n" || code == 0 {
 		t.Fatalf("user without capabilities: got %q, on stderr %q, exit code %d", stdout, stderr, code)
 	}

@@ -4,9 +4,10 @@ import (
 	"os"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/kmod/uapi"
-	"golang.org/x/sys/unix"
 )
 
 // A protocol is what socket(2) is called with.
@@ -21,7 +22,8 @@ var (
 	pingSocket = protocol{"ping", unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP}
 )
 
-// open opens a socket of the protocol in the network namespace of the calling goroutine.
+// open opens a socket of the protocol in the network namespace of the calling
+// goroutine.
 func (p protocol) open(tb testing.TB) socket {
 	tb.Helper()
 	return openSocket(tb, p.domain, p.kind, p.protocol)
@@ -59,7 +61,8 @@ func TestSocketsThatReachTheModule(t *testing.T) {
 
 func TestPingSocketReachesTheModule(t *testing.T) {
 	guest.NewNetworkNamespace(t)
-	// Without a group that may open them there are no ping sockets, not even for root.
+	// Without a group that may open them there are no ping sockets, not even
+	// for root.
 	if err := os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 0"), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -56,9 +56,8 @@ func TestSetReplacesWholeMessage(t *testing.T) {
 	s.wantLast(t, "a long message", "after a longer one")
 }
 
-func TestMessageOutlivesItsSocket(t *testing.T) {
+func TestSocketsOfNamespaceShareMessage(t *testing.T) {
 	s := newSocket(t)
-	other := openSocket(t, rawSocket.domain, rawSocket.kind, rawSocket.protocol)
-	other.store(t, "from another socket")
+	udpSocket.open(t).store(t, "from another socket")
 	s.wantLast(t, "from another socket", "after a set on another socket of the namespace")
 }

@@ -5,8 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodtest/kmodtest/kmod/uapi"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
 func TestSetTakesEveryLength(t *testing.T) {
@@ -25,12 +26,14 @@ func TestSetReadsFromFirstByteOn(t *testing.T) {
 	for _, size := range []int{1, uapi.SocketOpsMsgMax - 1, uapi.SocketOpsMsgMax} {
 		m := afterGuard(t, size)
 		copy(m.data, strings.Repeat("m", size))
-		wantErrno(t, s.set(uapi.SocketOpsSet, m.address, int32(size)), nil, "set of %d bytes at the beginning of a page", size)
+		err := s.set(uapi.SocketOpsSet, m.address, int32(size))
+		wantErrno(t, err, nil, "set of %d bytes at the beginning of a page", size)
 		s.wantLast(t, string(m.data), "after a set at the beginning of a page")
 	}
 }
 
-// A length that is too long is refused before the message is read, so these can not harm a kernel that does not check it.
+// A length that is too long is refused before the message is read, so these can
+// not harm a kernel that does not check it.
 func TestSetRejectsLongLengthUnread(t *testing.T) {
 	s := newSocket(t)
 	s.store(t, "kept")

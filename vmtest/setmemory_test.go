@@ -4,8 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodtest/kmodtest/kmod/uapi"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
 func TestSetRejectsUnreadableMemory(t *testing.T) {
@@ -48,7 +49,8 @@ func TestSetReadsReadOnlyMemory(t *testing.T) {
 	s.wantLast(t, "read only", "after a set from read-only memory")
 }
 
-// An x86 page that may be written may be read as well, whatever mmap was asked for.
+// An x86 page that may be written may be read as well, whatever mmap was asked
+// for.
 func TestSetReadsWriteOnlyMemory(t *testing.T) {
 	s := newSocket(t)
 	m := message(t, "write only")

@@ -31,8 +31,9 @@ type (
 	}
 )
 
-// slowMemory is two pages, of which the second is not there until the test says so. A system call that comes to it waits
-// inside the kernel, in the middle of its copying.
+// slowMemory is two pages, of which the second is not there until the test says
+// so. A system call that comes to it waits inside the kernel, in the middle of
+// its copying.
 type slowMemory struct {
 	t     *testing.T
 	fd    int // the userfaultfd
@@ -112,7 +113,8 @@ func (m slowMemory) wait() {
 	}
 }
 
-// fill lets the second page be there, with text at its beginning and zeros behind it, and whoever waited goes on.
+// fill lets the second page be there, with text at its beginning and zeros
+// behind it, and whoever waited goes on.
 func (m slowMemory) fill(text string) {
 	m.t.Helper()
 	page := make([]byte, unix.Getpagesize())

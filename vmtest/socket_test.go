@@ -6,16 +6,19 @@ import (
 	"testing"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/kmod/uapi"
-	"golang.org/x/sys/unix"
 )
 
-// A socket makes the system calls under test, with nothing between the test and the kernel. Lengths and commands are int32,
-// as the kernel sees them; memory is given by its address, so that it can be any.
+// A socket makes the system calls under test, with nothing between the test and
+// the kernel. Lengths and commands are int32, as the kernel sees them; memory
+// is given by its address, so that it can be any.
 type socket struct{ fd int }
 
-// newSocket opens a raw socket in a new network namespace, which the calling goroutine stays in until the test ends.
+// newSocket opens a raw socket in a new network namespace, which the calling
+// goroutine stays in until the test ends.
 func newSocket(tb testing.TB) socket {
 	tb.Helper()
 	guest.NewNetworkNamespace(tb)
@@ -43,7 +46,8 @@ func (s socket) set(command int32, from uintptr, size int32) error {
 	return nil
 }
 
-// get is getsockopt(2) at level SOL_IP, with *optlen as given. It returns *optlen as the kernel left it.
+// get is getsockopt(2) at level SOL_IP, with *optlen as given. It returns
+// *optlen as the kernel left it.
 func (s socket) get(command int32, to uintptr, size int32) (int32, error) {
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT,
 		uintptr(s.fd), unix.SOL_IP, uintptr(command), to, uintptr(unsafe.Pointer(&size)), 0)
@@ -134,8 +138,9 @@ func (s socket) wantCounts(tb testing.TB, want uapi.Stats, what string, do func(
 	}
 }
 
-// wantErrno checks the error of a system call, which the rest describes. It ends the test where it is another one: what
-// follows would only repeat the fault, or do harm in a kernel that does not check what it should.
+// wantErrno checks the error of a system call, which the rest describes. It
+// ends the test where it is another one: what follows would only repeat the
+// fault, or do harm in a kernel that does not check what it should.
 func wantErrno(tb testing.TB, got, want error, call string, args ...any) {
 	tb.Helper()
 	if !errors.Is(got, want) {

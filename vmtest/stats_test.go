@@ -5,9 +5,10 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/kmod/uapi"
-	"golang.org/x/sys/unix"
 )
 
 func TestStatsCountSets(t *testing.T) {

@@ -3,9 +3,10 @@ package vmtest
 import (
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/kmod/uapi"
-	"golang.org/x/sys/unix"
 )
 
 func TestUnloadTakesCommandsAway(t *testing.T) {

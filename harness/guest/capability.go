@@ -7,13 +7,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// capabilityState is a thread's three capability sets, each in two words of 32 bits.
+// capabilityState is a thread's three capability sets, each in two words of 32
+// bits.
 type capabilityState [2]unix.CapUserData
 
-// DropCapabilities takes the capabilities caps (unix.CAP_NET_ADMIN and so on), or all if none is given, out of the
-// effective set of the calling thread. That set is what the kernel asks for; the permitted set stays, so that cleanup
-// can raise them again. A program started meanwhile as root gets its capabilities back from the kernel: give it another
-// user in its SysProcAttr.Credential.
+// DropCapabilities takes the capabilities caps (unix.CAP_NET_ADMIN and so on),
+// or all if none is given, out of the effective set of the calling thread. That
+// set is what the kernel asks for; the permitted set stays, so that cleanup can
+// raise them again. A program started meanwhile as root gets its capabilities
+// back from the kernel: give it another user in its SysProcAttr.Credential.
 func DropCapabilities(tb testing.TB, caps ...int) {
 	tb.Helper()
 	require(tb)

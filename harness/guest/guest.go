@@ -1,9 +1,13 @@
-// Package guest holds the helpers that tests call inside the guest: modules, capabilities, namespaces and the kernel log.
+// Package guest holds the helpers that tests call inside the guest: modules,
+// capabilities, namespaces and the kernel log.
 //
-// Every helper takes a testing.TB, ends the test where something is missing (a guest that lacks what a test needs is
-// a broken guest, so nothing is ever skipped), and puts back with tb.Cleanup what it changed. A helper that changes the
-// calling thread (DropCapabilities, NewNetworkNamespace) locks the test's goroutine to its thread. It has to be called
-// from that goroutine, and a subtest started with t.Run, which is another goroutine, does not see the change.
+// Every helper takes a testing.TB, ends the test where something is missing (a
+// guest that lacks what a test needs is a broken guest, so nothing is ever
+// skipped), and puts back with tb.Cleanup what it changed. A helper that
+// changes the calling thread (DropCapabilities, NewNetworkNamespace) locks the
+// test's goroutine to its thread. It has to be called from that goroutine, and
+// a subtest started with t.Run, which is another goroutine, does not see the
+// change.
 package guest
 
 import (
@@ -16,8 +20,9 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// require ends the test where it does not run inside a guest: the helpers change the running kernel, and that must
-// never be the one of the machine somebody works on.
+// require ends the test where it does not run inside a guest: the helpers
+// change the running kernel, and that must never be the one of the machine
+// somebody works on.
 func require(tb testing.TB) {
 	tb.Helper()
 	if _, err := os.Stat(wire.GuestFile); err != nil {
@@ -25,8 +30,9 @@ func require(tb testing.TB) {
 	}
 }
 
-// lockThread locks the calling goroutine to its thread, and at cleanup undoes what was done to that thread and
-// unlocks it. Where undo fails the thread stays locked, so that it ends together with the goroutine and no other test
+// lockThread locks the calling goroutine to its thread, and at cleanup undoes
+// what was done to that thread and unlocks it. Where undo fails the thread
+// stays locked, so that it ends together with the goroutine and no other test
 // ever runs on it.
 func lockThread(tb testing.TB, undo func() error) {
 	tb.Helper()

@@ -11,10 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxRecord is more than the longest record that /dev/kmsg hands out; a shorter buffer would get EINVAL.
+// maxRecord is more than the longest record that /dev/kmsg hands out; a shorter
+// buffer would get EINVAL.
 const maxRecord = 16 << 10
 
-// maxPoll is how long one poll may take: /dev/kmsg wakes nobody for a record that is logged while the reader goes to sleep.
+// maxPoll is how long one poll may take: /dev/kmsg wakes nobody for a record
+// that is logged while the reader goes to sleep.
 const maxPoll = 100 * time.Millisecond
 
 // A Record is one message of the kernel log.
@@ -24,16 +26,18 @@ type Record struct {
 	Text     string // as it was logged, without time and prefix; a newline in here is one that the message contained
 }
 
-// A KernelLog reads the kernel log from the moment it was made. It is for one goroutine.
+// A KernelLog reads the kernel log from the moment it was made. It is for one
+// goroutine.
 type KernelLog struct {
 	tb      testing.TB
 	fd      int
 	records []Record
 }
 
-// WatchKernelLog starts to watch the kernel log: what was logged before is left out. What a system call logs can be read as
-// soon as the call has returned; only a message without a newline at its end is held back by the kernel until the next one, as
-// more of it might come.
+// WatchKernelLog starts to watch the kernel log: what was logged before is left
+// out. What a system call logs can be read as soon as the call has returned;
+// only a message without a newline at its end is held back by the kernel until
+// the next one, as more of it might come.
 func WatchKernelLog(tb testing.TB) *KernelLog {
 	tb.Helper()
 	require(tb)
@@ -48,8 +52,8 @@ func WatchKernelLog(tb testing.TB) *KernelLog {
 	return &KernelLog{tb: tb, fd: fd}
 }
 
-// Records returns everything logged since WatchKernelLog. Records that the kernel dropped before they could be read fail
-// the test.
+// Records returns everything logged since WatchKernelLog. Records that the
+// kernel dropped before they could be read fail the test.
 func (l *KernelLog) Records() []Record {
 	l.tb.Helper()
 	buffer := make([]byte, maxRecord)
@@ -74,8 +78,8 @@ func (l *KernelLog) Records() []Record {
 	}
 }
 
-// WaitFor waits until a record with exactly this text was logged since WatchKernelLog, and returns it. It ends the test
-// after timeout.
+// WaitFor waits until a record with exactly this text was logged since
+// WatchKernelLog, and returns it. It ends the test after timeout.
 func (l *KernelLog) WaitFor(text string, timeout time.Duration) Record {
 	l.tb.Helper()
 	deadline := time.Now().Add(timeout)
@@ -99,7 +103,8 @@ func (l *KernelLog) WaitFor(text string, timeout time.Duration) Record {
 	}
 }
 
-// parseRecord reads a record of /dev/kmsg: "priority,sequence,microseconds,flags[,…];text", and below it lines about the
+// parseRecord reads a record of /dev/kmsg:
+// "priority,sequence,microseconds,flags[,…];text", and below it lines about the
 // device, which begin with a space (Documentation/ABI/testing/dev-kmsg).
 func parseRecord(record string) (Record, error) {
 	line, _, _ := strings.Cut(record, "\n")
@@ -112,7 +117,8 @@ func parseRecord(record string) (Record, error) {
 	return Record{Facility: priority >> 3, Level: priority & 7, Text: unescape(text)}, nil
 }
 
-// unescape undoes what /dev/kmsg does to unprintable bytes, bytes from 127 on, and the backslash: each is written \xNN.
+// unescape undoes what /dev/kmsg does to unprintable bytes, bytes from 127 on,
+// and the backslash: each is written \xNN.
 func unescape(text string) string {
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {

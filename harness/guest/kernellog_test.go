@@ -11,7 +11,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-// say writes a record into the kernel log. The kernel gives those that programs write the facility 1.
+// say writes a record into the kernel log. The kernel gives those that programs
+// write the facility 1.
 func say(t *testing.T, level int, text string) {
 	t.Helper()
 	file, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
@@ -53,7 +54,12 @@ func TestKernelLogBeginsAtItsMark(t *testing.T) {
 func TestKernelLogHasBytesAsTheyWereLogged(t *testing.T) {
 	log := guest.WatchKernelLog(t)
 	texts := []string{
-		"guest-test: a\nb", "guest-test: \x1b[31m", "guest-test: \xff\x80", `guest-test: \x0a`, `guest-test: \`, "guest-test: a;b,c=d",
+		"guest-test: a\nb",
+		"guest-test: \x1b[31m",
+		"guest-test: \xff\x80",
+		`guest-test: \x0a`,
+		`guest-test: \`,
+		"guest-test: a;b,c=d",
 	}
 	for _, text := range texts {
 		say(t, 7, text)

@@ -6,8 +6,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness"
 )
 
-// The helpers are tried with two modules of the kernel: dummy, which makes network devices, and ip_tables, which depends on
-// x_tables.
+// The helpers are tried with two modules of the kernel: dummy, which makes
+// network devices, and ip_tables, which depends on x_tables.
 const (
 	plain      = "dummy"
 	dependent  = "ip_tables"

@@ -13,9 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LoadModule loads a module by its name, with parameters ("base=200"), after the modules it depends on. Cleanup unloads it
-// and those that had to be loaded for it. A module that is already loaded ends the test. One that is built into the kernel
-// needs no loading.
+// LoadModule loads a module by its name, with parameters ("base=200"), after
+// the modules it depends on. Cleanup unloads it and those that had to be loaded
+// for it. A module that is already loaded ends the test. One that is built into
+// the kernel needs no loading.
 func LoadModule(tb testing.TB, name string, params ...string) {
 	tb.Helper()
 	if err := TryLoadModule(tb, name, params...); err != nil {
@@ -23,8 +24,9 @@ func LoadModule(tb testing.TB, name string, params ...string) {
 	}
 }
 
-// TryLoadModule is LoadModule for a load that may fail. Its error wraps the errno of finit_module(2): EEXIST where the
-// module is already loaded, or whatever the module's init function returned.
+// TryLoadModule is LoadModule for a load that may fail. Its error wraps the
+// errno of finit_module(2): EEXIST where the module is already loaded, or
+// whatever the module's init function returned.
 func TryLoadModule(tb testing.TB, name string, params ...string) error {
 	tb.Helper()
 	require(tb)
@@ -43,7 +45,8 @@ func TryLoadModule(tb testing.TB, name string, params ...string) error {
 	return err
 }
 
-// UnloadModule unloads a loaded module. Cleanup loads it again, with default parameters, if it is not loaded by then.
+// UnloadModule unloads a loaded module. Cleanup loads it again, with default
+// parameters, if it is not loaded by then.
 func UnloadModule(tb testing.TB, name string) {
 	tb.Helper()
 	if err := TryUnloadModule(tb, name); err != nil {
@@ -51,8 +54,9 @@ func UnloadModule(tb testing.TB, name string) {
 	}
 }
 
-// TryUnloadModule is UnloadModule for an unload that may fail. Its error wraps the errno of delete_module(2), which is
-// called without waiting: EWOULDBLOCK where the module is in use, ENOENT where it is not loaded.
+// TryUnloadModule is UnloadModule for an unload that may fail. Its error wraps
+// the errno of delete_module(2), which is called without waiting: EWOULDBLOCK
+// where the module is in use, ENOENT where it is not loaded.
 func TryUnloadModule(tb testing.TB, name string) error {
 	tb.Helper()
 	require(tb)
@@ -71,7 +75,8 @@ func TryUnloadModule(tb testing.TB, name string) error {
 	return nil
 }
 
-// ModuleLoaded says whether a module is loaded. Of one that is built into the kernel it says no: it can not be unloaded.
+// ModuleLoaded says whether a module is loaded. Of one that is built into the
+// kernel it says no: it can not be unloaded.
 func ModuleLoaded(tb testing.TB, name string) bool {
 	tb.Helper()
 	require(tb)
@@ -82,8 +87,8 @@ func ModuleLoaded(tb testing.TB, name string) bool {
 	return loaded
 }
 
-// loadModule loads a module and what it depends on, and returns the names of those that were not loaded before, in the
-// order of loading.
+// loadModule loads a module and what it depends on, and returns the names of
+// those that were not loaded before, in the order of loading.
 func loadModule(name string, params []string) ([]string, error) {
 	var files []string
 	err := kmodule.ProbeOptions(name, "", kmodule.ProbeOpts{

@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NewNetworkNamespace moves the calling thread into a new, empty network namespace with its loopback up, and back into
-// the old one at cleanup. Sockets belong to the namespace they were opened in, whatever thread uses them later.
+// NewNetworkNamespace moves the calling thread into a new, empty network
+// namespace with its loopback up, and back into the old one at cleanup. Sockets
+// belong to the namespace they were opened in, whatever thread uses them later.
 func NewNetworkNamespace(tb testing.TB) {
 	tb.Helper()
 	require(tb)

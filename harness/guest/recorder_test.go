@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// A recorder is a testing.TB that keeps its failures for itself, so that a test can look at how a helper fails.
+// A recorder is a testing.TB that keeps its failures for itself, so that a test
+// can look at how a helper fails.
 type recorder struct {
 	testing.TB
 	failures []string

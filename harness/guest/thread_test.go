@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodtest/kmodtest/harness/guest"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-// openSocket says whether the calling thread may open a socket, which a raw one needs CAP_NET_RAW for.
+// openSocket says whether the calling thread may open a socket, which a raw one
+// needs CAP_NET_RAW for.
 func openSocket(kind, protocol int) error {
 	fd, err := unix.Socket(unix.AF_INET, kind|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {

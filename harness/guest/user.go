@@ -16,19 +16,25 @@ import (
 )
 
 const (
-	// childCall names, in the environment of a child process, the call of InUserNamespace whose body it is to run.
+	// childCall names, in the environment of a child process, the call of
+	// InUserNamespace whose body it is to run.
 	childCall = "KMODTEST_USER_NAMESPACE"
-	// childDone is what a child writes to its file descriptor 3 after its body has run to the end.
+	// childDone is what a child writes to its file descriptor 3 after its body
+	// has run to the end.
 	childDone = "done"
-	// mappedIDs is the number of users and groups that are the same inside and outside of the new user namespace.
+	// mappedIDs is the number of users and groups that are the same inside and
+	// outside of the new user namespace.
 	mappedIDs = 1 << 16
 )
 
-// InUserNamespace runs body as root, with all capabilities, in a new user namespace and the other new namespaces of flags
-// (unix.CLONE_NEWNET and so on, or 0). A process with several threads, as any in Go, can not enter a user namespace, so
-// this very test is run once more in a child process: what stands before the call runs there, too, then body, and nothing
-// after it. What body sets is lost with the child. The test fails with the child's output if the child fails, or if body did
-// not run to its end. Body may use the other helpers, but not call InUserNamespace.
+// InUserNamespace runs body as root, with all capabilities, in a new user
+// namespace and the other new namespaces of flags (unix.CLONE_NEWNET and so on,
+// or 0). A process with several threads, as any in Go, can not enter a user
+// namespace, so this very test is run once more in a child process: what stands
+// before the call runs there, too, then body, and nothing after it. What body
+// sets is lost with the child. The test fails with the child's output if the
+// child fails, or if body did not run to its end. Body may use the other
+// helpers, but not call InUserNamespace.
 func InUserNamespace(tb testing.TB, flags uintptr, body func()) {
 	tb.Helper()
 	require(tb)
@@ -43,7 +49,8 @@ func InUserNamespace(tb testing.TB, flags uintptr, body func()) {
 	}
 }
 
-// runChild runs the test tb again in a child process, and fails it if the child did.
+// runChild runs the test tb again in a child process, and fails it if the child
+// did.
 func runChild(tb testing.TB, flags uintptr, call string) {
 	tb.Helper()
 	done, childEnd, err := os.Pipe()
@@ -65,18 +72,29 @@ func runChild(tb testing.TB, flags uintptr, call string) {
 	output, err := cmd.CombinedOutput()
 	_ = childEnd.Close()
 	if err != nil {
-		tb.Fatalf("in the user namespace: %v\n%s", err, output)
+		tb.Fatalf("in the user namespace: %v%s", err, quote(output))
 	}
 	said, err := io.ReadAll(done)
 	if err != nil {
 		tb.Fatalf("read from the child: %v", err)
 	}
 	if string(said) != childDone {
-		tb.Fatalf("in the user namespace: the body did not run to its end\n%s", output)
+		tb.Fatalf("in the user namespace: the body did not run to its end%s", quote(output))
 	}
 }
 
-// finishChild ends the test in the child after its body, and tells the parent that it got there.
+// quote sets a child's output apart, so that nobody takes its lines for the
+// parent's: not even go test -json.
+func quote(output []byte) string {
+	var out strings.Builder
+	for line := range strings.Lines(string(output)) {
+		out.WriteString("\n| " + strings.TrimSuffix(line, "\n"))
+	}
+	return out.String()
+}
+
+// finishChild ends the test in the child after its body, and tells the parent
+// that it got there.
 func finishChild(tb testing.TB) {
 	tb.Helper()
 	if tb.Failed() {
@@ -88,7 +106,8 @@ func finishChild(tb testing.TB) {
 	tb.SkipNow()
 }
 
-// childArguments are the arguments that make a test binary run only the test tb, once.
+// childArguments are the arguments that make a test binary run only the test
+// tb, once.
 func childArguments(tb testing.TB) []string {
 	var elements []string
 	for element := range strings.SplitSeq(tb.Name(), "/") {
@@ -109,8 +128,9 @@ func childArguments(tb testing.TB) []string {
 	return arguments
 }
 
-// childEnvironment is the environment for a child that is to run the body of one call. It has no result file: that is
-// where the outermost run of a test binary writes its exit code, and a child is not that run.
+// childEnvironment is the environment for a child that is to run the body of
+// one call. It has no result file: that is where the outermost run of a test
+// binary writes its exit code, and a child is not that run.
 func childEnvironment(environment []string, call string) []string {
 	out := []string{childCall + "=" + call}
 	for _, variable := range environment {

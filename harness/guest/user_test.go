@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodtest/kmodtest/harness/guest"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-// initialUsers is the initial user namespace, whose number is fixed (PROC_USER_INIT_INO).
+// initialUsers is the initial user namespace, whose number is fixed
+// (PROC_USER_INIT_INO).
 const initialUsers = "user:[4026531837]"
 
 // users names the user namespace of the process.
