@@ -116,25 +116,49 @@ func removeLeft(ctx context.Context, dir, prefix string) error {
 	return nil
 }
 
-// syncContent brings everything below tmp to the disk, so that the rename cannot get there first. An entry may be
-// tens of thousands of small files: one syncfs(2) is cheaper than an fsync(2) for each.
+// fewFiles is how many files are brought to the disk one by one. An entry may be tens of thousands of small files, for
+// which one syncfs(2) is cheaper than an fsync(2) each; but that waits for whatever else the machine is writing.
+const fewFiles = 32
+
+// syncContent brings everything below tmp to the disk, so that the rename cannot get there first.
 func syncContent(tmp string) error {
-	return withDir(tmp, func(d *os.File) error { return unix.Syncfs(int(d.Fd())) })
+	var paths []string
+	err := filepath.WalkDir(tmp, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && (d.IsDir() || d.Type().IsRegular()) {
+			paths = append(paths, path)
+		}
+		if err == nil && len(paths) > fewFiles {
+			return fs.SkipAll
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("list cache entry: %w", err)
+	}
+	if len(paths) > fewFiles {
+		return withFile(tmp, func(d *os.File) error { return unix.Syncfs(int(d.Fd())) })
+	}
+	for _, path := range paths {
+		if err := withFile(path, (*os.File).Sync); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // syncDir brings the names in dir to the disk.
 func syncDir(dir string) error {
-	return withDir(dir, (*os.File).Sync)
+	return withFile(dir, (*os.File).Sync)
 }
 
-func withDir(dir string, do func(*os.File) error) error {
-	d, err := os.Open(dir)
+func withFile(path string, do func(*os.File) error) error {
+	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("open cache directory: %w", err)
+		return fmt.Errorf("open for writing to disk: %w", err)
 	}
-	defer func() { _ = d.Close() }()
-	if err := do(d); err != nil {
-		return fmt.Errorf("write %s to disk: %w", dir, err)
+	defer func() { _ = f.Close() }()
+	if err := do(f); err != nil {
+		return fmt.Errorf("write %s to disk: %w", path, err)
 	}
 	return nil
 }
