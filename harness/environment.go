@@ -13,6 +13,8 @@ type environment struct {
 	Kernel    string     // KMODTEST_KERNEL: a name or a path; "" leaves it to Config
 	QEMU      string     // KMODTEST_QEMU: a program's name or path
 	Accel     qemu.Accel // KMODTEST_ACCEL: kvm or tcg; "" detects
+	Snapshot  string     // KMODTEST_SNAPSHOT: off boots each time; "" or on restores when it can
+	Trace     string     // KMODTEST_TRACE: 1 prints how long the phases of a run took; else a file to write them to
 	KernelLog string     // KMODTEST_KERNEL_LOG: "" prints it of failing runs, 1 always; else a file to write it to
 }
 
@@ -22,10 +24,17 @@ func readEnvironment() (environment, error) {
 		Kernel:    os.Getenv("KMODTEST_KERNEL"),
 		QEMU:      os.Getenv("KMODTEST_QEMU"),
 		Accel:     qemu.Accel(os.Getenv("KMODTEST_ACCEL")),
+		Snapshot:  os.Getenv("KMODTEST_SNAPSHOT"),
+		Trace:     os.Getenv("KMODTEST_TRACE"),
 		KernelLog: os.Getenv("KMODTEST_KERNEL_LOG"),
 	}
 	if e.QEMU == "" {
 		e.QEMU = qemu.Binary
+	}
+	switch e.Snapshot {
+	case "", "on", "off":
+	default:
+		return e, fmt.Errorf("KMODTEST_SNAPSHOT is %q; it may be on, off or empty", e.Snapshot)
 	}
 	switch e.Accel {
 	case "", qemu.KVM, qemu.TCG:

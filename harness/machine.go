@@ -29,11 +29,13 @@ type machine struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 
+	trace          *trace
 	stdout, stderr io.Writer
 	store          func(*tar.Header, io.Reader) error
 	unpacker       *wire.Unpacker
 
 	greeted bool
+	release string // of the kernel, as the guest says
 	ready   *wire.Readiness
 	exit    *wire.Status
 	checks  *wire.Findings
@@ -54,8 +56,23 @@ func startMachine(ctx context.Context, spec qemu.Machine, silence time.Duration)
 		m.cancel(nil)
 		return nil, err
 	}
+	m.stdout, m.stderr = io.Discard, io.Discard
 	m.in, m.out = wire.NewReader(m.process.Channel), wire.NewWriter(m.process.Channel)
 	go m.watch()
+	return m, nil
+}
+
+// bootMachine starts a machine, and returns when it is ready for a job. When it
+// does not come up, it is returned with the reason.
+func bootMachine(ctx context.Context, spec qemu.Machine, silence time.Duration) (*machine, error) {
+	m, err := startMachine(ctx, spec, silence)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.awaitReady(); err != nil {
+		m.stop()
+		return m, err
+	}
 	return m, nil
 }
 
@@ -88,7 +105,15 @@ func (m *machine) awaitDone(timeout time.Duration) error {
 		})
 		defer t.Stop()
 	}
-	return m.listen(func() bool { return m.done || m.exit != nil && m.exit.Error != "" }, func() error { return nil })
+	nothing := func() error { return nil }
+	end := m.trace.phase("tests")
+	err := m.listen(func() bool { return m.exit != nil }, nothing)
+	end()
+	if err != nil || m.exit.Error != "" {
+		return err
+	}
+	defer m.trace.phase("checks")()
+	return m.listen(func() bool { return m.done }, nothing)
 }
 
 // listen takes records until enough tells that it is, and returns then's
@@ -130,7 +155,11 @@ func (m *machine) explain(err error) error {
 func (m *machine) take(rec wire.Record) error {
 	switch rec.Type {
 	case wire.Hello:
+		var greeting wire.Greeting
 		m.greeted = true
+		err := rec.Decode(&greeting)
+		m.release = greeting.Release
+		return err
 	case wire.Ready:
 		m.ready = &wire.Readiness{}
 		return rec.Decode(m.ready)

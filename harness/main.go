@@ -108,6 +108,7 @@ func newRun(config Config, source string) (*run, error) {
 		dir:    dir,
 		binary: binary,
 		flags:  readTestFlags(os.Args[1:], cwd, dir),
+		trace:  newTrace(),
 		stdout: &lastWord{w: os.Stdout},
 		stderr: os.Stderr,
 	}, nil

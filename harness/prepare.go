@@ -35,6 +35,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 	if err != nil {
 		return m, err
 	}
+	r.cache = cache
 	spec := initramfs.Spec{Kernel: kernel, KernelModules: r.config.KernelModules}
 	if spec.Built, err = r.buildModules(ctx, cache, kernel); err != nil {
 		return m, err

@@ -2,8 +2,8 @@ package harness
 
 import (
 	"archive/tar"
-	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -23,9 +23,11 @@ import (
 type run struct {
 	config Config
 	env    environment
+	cache  string // the project's directory in the user's cache
 	dir    string // the package's directory, here and in the guest
 	binary string // the test binary's path, here and in the guest
 	flags  testFlags
+	trace  *trace
 	stdout *lastWord
 	stderr io.Writer
 	// silence is how long the machine may show no sign of life; 0 leaves it
@@ -35,25 +37,31 @@ type run struct {
 
 // do runs the tests. The error is nil when everything passed.
 func (r *run) do(ctx context.Context) error {
+	end := r.trace.phase("resolve and build")
 	spec, err := r.prepare(ctx)
+	end()
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	m, err := startMachine(ctx, spec, cmp.Or(r.silence, usualSilence(spec.Accel)))
-	if err != nil {
+	end = r.trace.phase("restore or boot")
+	m, err := r.start(ctx, spec)
+	end()
+	if m == nil {
 		return interruptedOr(ctx, err)
 	}
 	defer m.stop()
-	m.stdout, m.stderr = r.stdout, r.stderr
-	m.store = r.storeResult
-
-	err = r.converse(m)
+	if err == nil {
+		m.stdout, m.stderr, m.store = r.stdout, r.stderr, r.storeResult
+		err = r.converse(m)
+	}
+	end = r.trace.phase("exit")
 	m.stop()
+	end()
 	verdict := m.judge(err)
 	if err := r.stdout.finish(verdict == nil); err != nil && verdict == nil {
 		verdict = failf(HostBroke, err, "write the tests' output")
 	}
-	return errors.Join(verdict, r.showKernelLog(m, verdict != nil))
+	return errors.Join(verdict, r.showKernelLog(m, verdict != nil), r.trace.show(r))
 }
 
 func interruptedOr(ctx context.Context, err error) error {
@@ -64,12 +72,13 @@ func interruptedOr(ctx context.Context, err error) error {
 	return err
 }
 
-// converse leads the machine through the run, up to the guest's last word.
+// converse leads a ready machine through the run, up to the guest's last word.
 func (r *run) converse(m *machine) error {
-	if err := m.awaitReady(); err != nil {
-		return err
-	}
-	if err := r.upload(m.out); err != nil {
+	m.trace = r.trace
+	end := r.trace.phase("upload")
+	err := r.upload(m.out)
+	end()
+	if err != nil {
 		return m.explain(fmt.Errorf("send the job: %w", err))
 	}
 	relay := relayQuit(m.out)
@@ -100,7 +109,12 @@ func (r *run) upload(out *wire.Writer) error {
 	if err := p.Close(); err != nil {
 		return err
 	}
+	entropy := make([]byte, 64)
+	// It never fails: see crypto/rand.
+	_, _ = rand.Read(entropy)
 	return out.WriteJSON(wire.Job, wire.Work{
+		Time:      time.Now().UnixNano(),
+		Entropy:   entropy,
 		Path:      r.binary,
 		Args:      append([]string{os.Args[0]}, r.flags.Args...),
 		Env:       guestEnvironment(os.Environ(), r.dir),

@@ -32,6 +32,7 @@ func TestSilentGuestFailsRun(t *testing.T) {
 		dir:    dir,
 		binary: binary,
 		flags:  testFlags{Args: []string{"-test.run=^TestFreezesInit$"}},
+		trace:  newTrace(),
 		stdout: &lastWord{w: &stdout},
 		stderr: &stderr,
 		// Long enough for a machine to come up on a loaded host, in whose

@@ -175,6 +175,9 @@ func (g *guest) serve() error {
 		return err
 	}
 	go g.beat()
+	if err := refresh(work); err != nil {
+		return g.refuse(err)
+	}
 	p, err := start(work, g.out)
 	if err != nil {
 		return g.refuse(err)

@@ -61,19 +61,30 @@ func openProblem(device string, err error) string {
 }
 
 func hasVirtualization(cpuinfo string) bool {
+	flags := strings.Fields(cpuField(cpuinfo, "flags"))
+	return slices.Contains(flags, "vmx") || slices.Contains(flags, "svm")
+}
+
+// CPUModel tells one model of processor from another, as far as a machine under
+// KVM can: its name, and all that it says it can do.
+func CPUModel() string {
+	return cpuField(thisHost.cpuinfo, "model name") + ": " + cpuField(thisHost.cpuinfo, "flags")
+}
+
+// cpuField returns a field of the first processor in a file like /proc/cpuinfo,
+// or "" where there is none.
+func cpuField(cpuinfo, want string) string {
 	f, err := os.Open(cpuinfo)
 	if err != nil {
-		return false
+		return ""
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		name, value, _ := strings.Cut(lines.Text(), ":")
-		if strings.TrimSpace(name) != "flags" {
-			continue
+		if strings.TrimSpace(name) == want {
+			return strings.TrimSpace(value)
 		}
-		flags := strings.Fields(value)
-		return slices.Contains(flags, "vmx") || slices.Contains(flags, "svm")
 	}
-	return false
+	return ""
 }

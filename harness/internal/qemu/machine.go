@@ -18,14 +18,17 @@ type Machine struct {
 	Initramfs string // path of the initramfs, not compressed or as the kernel can
 	CPUs      int    // virtual CPUs; 0 means 2
 	Memory    int    // MiB; 0 means 512
+	RAM       *RAM   // nil for memory that is never saved
 }
 
 // Binary is the name of QEMU's system emulator for this kind of machine.
 const Binary = "qemu-system-x86_64"
 
-// channelFile is the file descriptor of the channel in QEMU's process: the
-// first behind standard input, output and error.
-const channelFile = 3
+// File descriptors in QEMU's process, behind standard input, output and error.
+const (
+	channelFile = 3 + iota
+	monitorFile
+)
 
 // Args returns the whole command line but for the program's name.
 func (m Machine) Args() []string {
@@ -37,6 +40,7 @@ func (m Machine) Args() []string {
 		m.boot(),
 		console(),
 		channel(),
+		control(),
 	} {
 		args = append(args, part...)
 	}
@@ -70,8 +74,24 @@ func (m Machine) processor() []string {
 }
 
 func (m Machine) memory() []string {
-	return []string{"-m", strconv.Itoa(orDefault(m.Memory, 512)) + "M"}
+	size := strconv.Itoa(orDefault(m.Memory, 512)) + "M"
+	args := []string{"-m", size}
+	if m.RAM == nil {
+		return args
+	}
+	share := "on"
+	if m.RAM.Restore {
+		// Copy on write; and QEMU waits for the state that is to come.
+		share = "off"
+		args = append(args, "-incoming", "defer")
+	}
+	return append(args,
+		"-object", fmt.Sprintf("memory-backend-file,id=ram,size=%s,mem-path=%s,share=%s", size, escape(m.RAM.File), share),
+		"-machine", "memory-backend=ram")
 }
+
+// escape makes a value of an option that QEMU splits at commas.
+func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
 func (m Machine) boot() []string {
 	args := []string{
@@ -95,6 +115,14 @@ func channel() []string {
 		"-chardev", fmt.Sprintf("socket,id=records,fd=%d", channelFile),
 		"-device", "virtio-serial-pci",
 		"-device", "virtserialport,chardev=records,name=" + wire.Port,
+	}
+}
+
+// control is the monitor through which QEMU takes commands.
+func control() []string {
+	return []string{
+		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", monitorFile),
+		"-mon", "chardev=monitor,mode=control",
 	}
 }
 

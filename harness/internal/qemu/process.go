@@ -35,10 +35,11 @@ type Process struct {
 	// Channel is the host's end of the virtio-serial port.
 	Channel net.Conn
 
-	cmd    *exec.Cmd
-	stderr bytes.Buffer
-	ended  chan struct{}
-	err    error // valid once ended is closed
+	monitor *monitor
+	cmd     *exec.Cmd
+	stderr  bytes.Buffer
+	ended   chan struct{}
+	err     error // valid once ended is closed
 }
 
 // Start starts the machine. What its console prints goes to console, from one
@@ -49,17 +50,17 @@ func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) 
 	if err != nil {
 		return nil, &NotFoundError{Binary: m.Binary, Err: err}
 	}
-	ours, theirs, err := socketPair()
+	files, err := openFiles()
 	if err != nil {
-		return nil, fmt.Errorf("make the channel's socket pair: %w", err)
+		return nil, err
 	}
-	defer theirs.Close()
+	defer files.close()
 
-	p := &Process{Channel: ours, ended: make(chan struct{})}
+	p := &Process{Channel: files.channel, monitor: newMonitor(files.monitor), ended: make(chan struct{})}
 	p.cmd = exec.CommandContext(ctx, path, m.Args()...)
 	p.cmd.Stdout = console
 	p.cmd.Stderr = &p.stderr
-	p.cmd.ExtraFiles = []*os.File{theirs}
+	p.cmd.ExtraFiles = files.theirs
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig: syscall.SIGKILL,
 		Setpgid:   true, // an interrupt from the terminal is ours to handle
@@ -67,7 +68,7 @@ func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) 
 	started := make(chan error)
 	go p.run(started)
 	if err := <-started; err != nil {
-		ours.Close()
+		p.closeEnds()
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
 	return p, nil
@@ -87,7 +88,37 @@ func (p *Process) run(started chan<- error) {
 	close(p.ended)
 }
 
-func socketPair() (ours net.Conn, theirs *os.File, err error) {
+// files are the ends of what connects us with QEMU.
+type files struct {
+	channel, monitor *net.UnixConn // ours
+	theirs           []*os.File    // in the order of their descriptors
+}
+
+func openFiles() (f files, err error) {
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	for _, ours := range []**net.UnixConn{&f.channel, &f.monitor} {
+		conn, theirs, err := socketPair()
+		if err != nil {
+			return f, fmt.Errorf("make a socket pair for QEMU: %w", err)
+		}
+		*ours = conn
+		f.theirs = append(f.theirs, theirs)
+	}
+	return f, nil
+}
+
+// close closes QEMU's ends, which are of no use on our side.
+func (f files) close() {
+	for _, file := range f.theirs {
+		file.Close()
+	}
+}
+
+func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, err
@@ -95,11 +126,12 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 	f := os.NewFile(uintptr(fds[0]), "channel")
 	defer f.Close()
 	theirs = os.NewFile(uintptr(fds[1]), "channel")
-	if ours, err = net.FileConn(f); err != nil {
+	conn, err := net.FileConn(f)
+	if err != nil {
 		theirs.Close()
 		return nil, nil, err
 	}
-	return ours, theirs, nil
+	return conn.(*net.UnixConn), theirs, nil
 }
 
 // Ended is closed when QEMU has ended and all of its console has been written.
@@ -127,7 +159,12 @@ func (p *Process) Stop() {
 	// The only error is that it has ended already.
 	_ = p.cmd.Process.Kill()
 	<-p.ended
+	p.closeEnds()
+}
+
+func (p *Process) closeEnds() {
 	p.Channel.Close()
+	p.monitor.conn.Close()
 }
 
 // CommandLine is what was started, quoted for a shell.

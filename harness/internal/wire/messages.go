@@ -43,6 +43,11 @@ type Work struct {
 	OneStream bool
 	// Mkdir are directories to make before the program starts.
 	Mkdir []string
+	// Time is the host's clock, in nanoseconds since 1970, and Entropy fresh
+	// random bytes: a guest that was restored has the clock and the random
+	// pool of the one that was saved.
+	Time    int64
+	Entropy []byte
 	// Collect are files and directories to send back after it has ended,
 	// as far as they are there and the job did not bring them.
 	Collect []string

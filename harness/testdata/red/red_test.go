@@ -3,6 +3,8 @@
 package red
 
 import (
+	"fmt"
+	"hash/maphash"
 	"os"
 	"syscall"
 	"testing"
@@ -25,6 +27,20 @@ func TestPasses(t *testing.T) {
 	if name, err := os.Hostname(); err != nil || name != "kmodtest" {
 		t.Errorf("host name %q, %v; want that of a guest", name, err)
 	}
+}
+
+// TestPrintsWhoItIs prints what no two machines may share.
+func TestPrintsWhoItIs(t *testing.T) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := make([]byte, 16)
+	if _, err := unix.Getrandom(random, 0); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("boot identifier is %srandom number is %x\nmaphash is %x\ntime is %s\n",
+		id, random, maphash.String(maphash.MakeSeed(), ""), time.Now().Format(time.RFC3339Nano))
 }
 
 func TestFails(t *testing.T) { t.Error("this test fails") }

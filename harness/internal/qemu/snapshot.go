@@ -1,0 +1,71 @@
+package qemu
+
+import (
+	"context"
+	"os"
+)
+
+// RAM says where a machine's memory lies, for machines that are saved or
+// restored.
+type RAM struct {
+	// File holds the memory. The machine that is saved writes to it; those
+	// that are restored map it copy on write, so that all share its pages.
+	File string
+	// Restore tells that both are there, from an earlier Save.
+	Restore bool
+}
+
+// Save stops the machine and writes the rest of it, processors and devices, to
+// state. Afterwards the process is of no use but to be stopped: if it went on, it
+// would change the memory's file.
+func (p *Process) Save(ctx context.Context, state *os.File) error {
+	return p.converse(ctx, func(m *monitor) error {
+		if err := m.run("stop", nil); err != nil {
+			return err
+		}
+		if err := m.prepareMigration(); err != nil {
+			return err
+		}
+		if err := m.sendFile(stateName, state); err != nil {
+			return err
+		}
+		if err := m.run("migrate", map[string]any{"uri": "fd:" + stateName}); err != nil {
+			return err
+		}
+		return m.migrated()
+	})
+}
+
+// Restore loads what Save has written and lets the machine go on from there.
+func (p *Process) Restore(ctx context.Context, state *os.File) error {
+	return p.converse(ctx, func(m *monitor) error {
+		if err := m.prepareMigration(); err != nil {
+			return err
+		}
+		if err := m.sendFile(stateName, state); err != nil {
+			return err
+		}
+		if err := m.run("migrate-incoming", map[string]any{"uri": "fd:" + stateName}); err != nil {
+			return err
+		}
+		if err := m.migrated(); err != nil {
+			return err
+		}
+		return m.run("cont", nil)
+	})
+}
+
+// stateName is what QEMU calls the state's file.
+const stateName = "state"
+
+// converse runs f, and ends its wait when ctx is done.
+func (p *Process) converse(ctx context.Context, f func(*monitor) error) error {
+	defer context.AfterFunc(ctx, func() { p.monitor.conn.Close() })()
+	if err := f(p.monitor); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package harness_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kmodtest/kmodtest/images"
+)
+
+// ownCache makes a cache whose snapshots are its own, and whose kernels and
+// builds are those of the user.
+func ownCache(t *testing.T) (env string, snapshots string) {
+	t.Helper()
+	users, err := images.CacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	home := t.TempDir()
+	own := filepath.Join(home, "kmodtest")
+	if err := os.Mkdir(own, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// Absolute paths in the cache must stay what they are.
+	for _, name := range []string{"kernels", "modules", "programs", "initramfs"} {
+		if err := os.MkdirAll(filepath.Join(users, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(users, name), filepath.Join(own, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "XDG_CACHE_HOME=" + home, filepath.Join(own, "snapshots")
+}
+
+// theSnapshot returns the directory of the only snapshot there is.
+func theSnapshot(t *testing.T, snapshots string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(snapshots, "*", "state"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("snapshots: %q, %v; want one", found, err)
+	}
+	return filepath.Dir(found[0])
+}
+
+// pass runs a test that passes, and returns what the harness said.
+func pass(t *testing.T, env ...string) string {
+	t.Helper()
+	c := newCommand(t, env, binary(t, "red"), "-test.run=^TestPasses$")
+	if status := c.status(t); status != 0 || c.stdout.String() != "PASS\n" {
+		t.Fatalf("exit status %d, output %q; want 0 and PASS\n%s", status, c.stdout.String(), c.stderr.String())
+	}
+	return c.stderr.String()
+}
+
+// A damaged snapshot is noticed, said once, removed, and made anew by the next
+// run.
+func TestDamagedSnapshotIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		damage func(dir string) error
+		want   string
+	}{
+		"state with a flipped byte": {flipByte, "the state of its devices is not what was saved"},
+		"state cut short":           {func(dir string) error { return os.Truncate(filepath.Join(dir, "state"), 1000) }, "not what was saved"},
+		"memory cut short":          {func(dir string) error { return os.Truncate(filepath.Join(dir, "memory"), 1<<20) }, "its memory is not what was saved"},
+		"memory gone":               {func(dir string) error { return os.Remove(filepath.Join(dir, "memory")) }, "no such file"},
+		"manifest gone":             {func(dir string) error { return os.Remove(filepath.Join(dir, "snapshot.json")) }, "no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env, snapshots := ownCache(t)
+			if said := pass(t, env); strings.Contains(said, "restored") {
+				t.Fatalf("the first run says %q", said)
+			}
+			if err := c.damage(theSnapshot(t, snapshots)); err != nil {
+				t.Fatal(err)
+			}
+			said := pass(t, env)
+			if n := strings.Count(said, "no machine can be restored, so it boots"); n != 1 || !strings.Contains(said, c.want) {
+				t.Errorf("the run with the damage says it %d times, want once with %q:\n%s", n, c.want, said)
+			}
+			if said := pass(t, env); strings.Contains(said, "no machine can be restored") {
+				t.Errorf("the next run says %q", said)
+			}
+			theSnapshot(t, snapshots)
+		})
+	}
+}
+
+func flipByte(dir string) error {
+	path := filepath.Join(dir, "state")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	b[len(b)/2] ^= 1
+	return os.WriteFile(path, b, 0o644)
+}
+
+// Several runs that find no snapshot make one, and all pass.
+func TestSnapshotIsMadeOnce(t *testing.T) {
+	t.Parallel()
+	env, snapshots := ownCache(t)
+	binary(t, "red")
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			c := newCommand(t, []string{env}, binary(t, "red"), "-test.run=^TestPasses$")
+			if err := c.Run(); err != nil || strings.Contains(c.stderr.String(), "no machine can be restored") {
+				t.Errorf("%v\n%s", err, c.stderr.String())
+			}
+		})
+	}
+	wg.Wait()
+	theSnapshot(t, snapshots)
+}
+
+func TestSnapshotOffBoots(t *testing.T) {
+	t.Parallel()
+	env, snapshots := ownCache(t)
+	pass(t, env, "KMODTEST_SNAPSHOT=off")
+	if left, err := filepath.Glob(filepath.Join(snapshots, "*")); err != nil || len(left) != 0 {
+		t.Errorf("snapshots: %q, %v; want none", left, err)
+	}
+}
+
+// What must not be the same in two machines is not, although both come from one
+// snapshot.
+func TestCopiesDiffer(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 2 {
+		before := time.Now()
+		c := newCommand(t, nil, binary(t, "red"), "-test.run=^TestPrintsWhoItIs$", "-test.v")
+		if status := c.status(t); status != 0 {
+			t.Fatalf("exit status %d\n%s", status, c.stderr.String())
+		}
+		for line := range strings.Lines(c.stdout.String()) {
+			name, value, ok := strings.Cut(strings.TrimSpace(line), " is ")
+			switch {
+			case !ok:
+			case name == "time":
+				at, err := time.Parse(time.RFC3339Nano, value)
+				if err != nil || at.Before(before) || at.After(time.Now()) {
+					t.Errorf("the guest's time is %v, %v; want one between %v and now", value, err, before)
+				}
+			case seen[value]:
+				t.Errorf("two machines have the same %s: %s", name, value)
+			default:
+				seen[value] = true
+			}
+		}
+	}
+	if len(seen) != 6 {
+		t.Errorf("%d values seen, want 3 of each machine: %v", len(seen), seen)
+	}
+}

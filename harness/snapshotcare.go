@@ -1,0 +1,61 @@
+package harness
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Limits of what snapshots may take in the cache. The one just made stays.
+const (
+	snapshotAge  = 14 * 24 * time.Hour // since its last use
+	snapshotRoom = 4 << 30             // bytes on the disk, of all together
+)
+
+// pruneSnapshots removes snapshots that have not been used for long, and then
+// the least recently used ones beyond the room that there is. Machines that run
+// from a removed one go on. What can not be removed now is left for the next
+// time.
+func pruneSnapshots(dir string, keep string, now time.Time) {
+	type entry struct {
+		path string
+		used time.Time
+		size int64
+	}
+	var entries []entry
+	names, _ := filepath.Glob(filepath.Join(dir, "*", manifestName)) // the pattern is well formed
+	for _, name := range names {
+		path := filepath.Dir(name)
+		info, err := os.Stat(path)
+		if err != nil || path == keep || strings.Contains(filepath.Base(path), ".tmp") {
+			continue
+		}
+		entries = append(entries, entry{path, info.ModTime(), diskUsage(path)})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(b.used.UnixNano(), a.used.UnixNano()) })
+	total := diskUsage(keep)
+	for _, e := range entries {
+		total += e.size
+		if now.Sub(e.used) > snapshotAge || total > snapshotRoom {
+			_ = (&damage{dir: e.path}).remove()
+		}
+	}
+}
+
+// diskUsage returns how many bytes the files in a directory take on the disk:
+// a memory's file is mostly holes.
+func diskUsage(dir string) int64 {
+	var total int64
+	files, _ := filepath.Glob(filepath.Join(dir, "*")) // the pattern is well formed
+	for _, path := range files {
+		var st syscall.Stat_t
+		if syscall.Stat(path, &st) == nil {
+			total += st.Blocks * 512
+		}
+	}
+	return total
+}
