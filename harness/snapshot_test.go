@@ -13,7 +13,7 @@ import (
 
 // ownCache makes a cache whose snapshots are its own, and whose kernels and
 // builds are those of the user.
-func ownCache(t *testing.T) (env string, snapshots string) {
+func ownCache(t *testing.T) (env, snapshots string) {
 	t.Helper()
 	users, err := images.CacheDir()
 	if err != nil {

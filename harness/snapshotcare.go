@@ -20,7 +20,7 @@ const (
 // the least recently used ones beyond the room that there is. Machines that run
 // from a removed one go on. What can not be removed now is left for the next
 // time.
-func pruneSnapshots(dir string, keep string, now time.Time) {
+func pruneSnapshots(dir, keep string, now time.Time) {
 	type entry struct {
 		path string
 		used time.Time
