@@ -67,7 +67,7 @@ unit: deps ## run the tests that need no machine, with the race detector
 
 .PHONY: harness
 harness: deps ## run the harness's own tests
-	go test -timeout 20m ./harness ./harness/guest
+	go test -count=1 -timeout 20m ./harness ./harness/guest
 
 .PHONY: suite
 suite: deps ## run the suite on every kernel that has a name
