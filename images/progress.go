@@ -5,48 +5,52 @@ import (
 	"io"
 	"os"
 
-	"github.com/schollz/progressbar/v3"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 )
 
 // progress says what is being done: in lines, and on a terminal with a bar below the last one.
 type progress struct {
-	out io.Writer
-	bar *progressbar.ProgressBar // nil when out is no terminal, or the work is over
+	out  io.Writer
+	bars *mpb.Progress // nil when out is no terminal, or the work is over
+	bar  *mpb.Bar
 }
 
 func newProgress(out io.Writer) *progress {
 	p := &progress{out: out}
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		p.bar = progressbar.NewOptions(100,
-			progressbar.OptionSetWriter(file),
-			progressbar.OptionSetPredictTime(false),
-			progressbar.OptionSetWidth(40),
-			progressbar.OptionClearOnFinish(),
-		)
+		p.bars = mpb.New(mpb.WithOutput(file), mpb.WithWidth(48))
+		p.bar = p.bars.AddBar(100, mpb.AppendDecorators(decor.Percentage()))
 	}
 	return p
 }
 
 // line prints a line. That it cannot be printed is no reason to stop the work.
 func (p *progress) line(format string, args ...any) {
-	_, _ = fmt.Fprintf(p.out, "kmodtest: "+format+"\n", args...)
+	out := p.out
+	if p.bars != nil {
+		out = p.bars // prints above the bar
+	}
+	_, _ = fmt.Fprintf(out, "kmodtest: "+format+"\n", args...)
 }
 
 // part returns the function that moves the bar while one part of the work goes from 0 to 100 percent, in which all of it goes
 // from one percentage to another.
 func (p *progress) part(from, to float64) func(percent float64) {
 	return func(percent float64) {
-		if p.bar != nil {
-			_ = p.bar.Set(int(from + (to-from)*percent/100)) // a bar only fails to be drawn
+		if p.bars != nil {
+			// A bar that has reached its total can not be removed any more.
+			p.bar.SetCurrent(min(99, int64(from+(to-from)*percent/100)))
 		}
 	}
 }
 
 // close removes the bar.
 func (p *progress) close() {
-	if p.bar != nil {
-		_ = p.bar.Clear()
-		p.bar = nil
+	if p.bars != nil {
+		p.bar.Abort(true)
+		p.bars.Wait()
+		p.bars = nil
 	}
 }

@@ -8,18 +8,16 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-func showSomeWork(out *os.File) {
+// showSomeWork shows work that goes on until it is seen.
+func showSomeWork(out *os.File, seen <-chan struct{}) {
 	show := newProgress(out)
 	show.line("fetching %s", "it")
-	for percent := range 101 {
-		show.part(0, 50)(float64(percent))
-		time.Sleep(time.Millisecond) // a bar that moves faster than the eye is not drawn
-	}
+	show.part(0, 50)(42)
+	<-seen
 	show.close()
 	show.line("fetched")
 }
@@ -29,7 +27,9 @@ func TestProgressInAPipeIsLines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	showSomeWork(w)
+	seen := make(chan struct{})
+	close(seen)
+	showSomeWork(w, seen)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -44,18 +44,38 @@ func TestProgressInAPipeIsLines(t *testing.T) {
 
 func TestProgressOnATerminalHasABar(t *testing.T) {
 	here, terminal := openTerminal(t)
-	showSomeWork(terminal)
+	seen := make(chan struct{})
+	var text bytes.Buffer
+	read := make(chan error)
+	go func() { read <- readUntilEnd(here, &text, "21 %", seen) }()
+	showSomeWork(terminal, seen)
 	if err := terminal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	text, err := io.ReadAll(here)
-	if !errors.Is(err, unix.EIO) { // that is how a terminal ends
+	if err := <-read; !errors.Is(err, unix.EIO) { // that is how a terminal ends
 		t.Fatal(err)
 	}
-	got := string(text)
-	for _, want := range []string{"kmodtest: fetching it\r\n", "%", "kmodtest: fetched\r\n"} {
+	got := text.String()
+	for _, want := range []string{"kmodtest: fetching it\r\n", "kmodtest: fetched\r\n"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q lacks %q", got, want)
+		}
+	}
+}
+
+// readUntilEnd reads all there is, and closes seen when it has read want, or when there is no more.
+func readUntilEnd(r io.Reader, text *bytes.Buffer, want string, seen chan<- struct{}) error {
+	found := false
+	buf := make([]byte, 1000)
+	for {
+		n, err := r.Read(buf)
+		text.Write(buf[:n])
+		if !found && (err != nil || strings.Contains(text.String(), want)) {
+			found = true
+			close(seen)
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -81,5 +101,8 @@ func openTerminal(t *testing.T) (here, terminal *os.File) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = terminal.Close() })
+	if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 25, Col: 80}); err != nil {
+		t.Fatal(err)
+	}
 	return here, terminal
 }
