@@ -3,6 +3,7 @@ package klog
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // Fault is a report of the kernel that something in it went wrong.
@@ -12,8 +13,11 @@ type Fault struct {
 }
 
 // title matches the lines that name a fault. What is in it must not stand in a
-// healthy kernel's log.
-var title = regexp.MustCompile(`^(?:` + strings.Join([]string{
+// healthy kernel's log. It is compiled when it is first needed: every test
+// binary holds this package, in the guest as well.
+var title = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:` + strings.Join(titles, "|") + `)`) })
+
+var titles = []string{
 	`Kernel panic - not syncing`,
 	`BUG: `,
 	`kernel BUG at `,
@@ -32,14 +36,16 @@ var title = regexp.MustCompile(`^(?:` + strings.Join([]string{
 	`usercopy: Kernel memory `,
 	`Bad page state in process `,
 	`unregister_netdevice: waiting for `,
-}, "|") + `)`)
+}
 
 // reportLines is how much of the log behind a title belongs to its report, at
 // the most: a report names all registers and a call trace.
 const reportLines = 80
 
-// end matches the last line of most reports.
-var end = regexp.MustCompile(`^---\[ end (?:trace|Kernel panic)`)
+// end tells whether a line is the last one of most reports.
+func end(line string) bool {
+	return strings.HasPrefix(line, "---[ end trace") || strings.HasPrefix(line, "---[ end Kernel panic")
+}
 
 // Faults returns the faults in records that the kernel itself wrote, in their
 // order. A title inside the report of another fault is part of that.
@@ -57,23 +63,25 @@ func Faults(records []Record) []Fault {
 func ConsoleFaults(console string) []Fault {
 	var lines []string
 	for line := range strings.Lines(console) {
-		lines = append(lines, timestamp.ReplaceAllString(strings.TrimRight(line, "\r\n"), ""))
+		lines = append(lines, timestamp().ReplaceAllString(strings.TrimRight(line, "\r\n"), ""))
 	}
 	return faults(lines)
 }
 
 // timestamp is what the console prints before a line: the time since boot, and
 // on some kernels the task or CPU.
-var timestamp = regexp.MustCompile(`^\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? `)
+var timestamp = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? `)
+})
 
 func faults(lines []string) []Fault {
 	var found []Fault
 	for i := 0; i < len(lines); i++ {
-		if !title.MatchString(lines[i]) {
+		if !title().MatchString(lines[i]) {
 			continue
 		}
 		last := i + 1
-		for last < len(lines) && last-i < reportLines && !end.MatchString(lines[last-1]) {
+		for last < len(lines) && last-i < reportLines && !end(lines[last-1]) {
 			last++
 		}
 		found = append(found, Fault{Title: lines[i], Report: lines[i:last]})
