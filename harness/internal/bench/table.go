@@ -52,7 +52,7 @@ func write(w io.Writer, rows []row) error {
 			seconds = append(seconds, t.Seconds())
 		}
 		q := quartiles(r.ratios(rows[0]))
-		text.WriteString(fmt.Sprintf("%s\t%.3f\t%.2f\t%.2f to %.2f\n", r.name, quartiles(seconds).median, q.median, q.low, q.high))
+		fmt.Fprintf(&text, "%s\t%.3f\t%.2f\t%.2f to %.2f\n", r.name, quartiles(seconds).median, q.median, q.low, q.high)
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if _, err := io.WriteString(tw, text.String()); err != nil {
