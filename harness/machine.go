@@ -35,13 +35,15 @@ type machine struct {
 	unpacker       *wire.Unpacker
 
 	greeted bool
-	release string // of the kernel, as the guest says
-	ready   *wire.Readiness
-	exit    *wire.Status
-	checks  *wire.Findings
-	done    bool
-	boot    []klog.Record // the kernel's log before the modules were loaded
-	log     []klog.Record // and from there on
+	// answered tells that a beat has come.
+	answered bool
+	release  string // of the kernel, as the guest says
+	ready    *wire.Readiness
+	exit     *wire.Status
+	checks   *wire.Findings
+	done     bool
+	boot     []klog.Record // the kernel's log before the modules were loaded
+	log      []klog.Record // and from there on
 }
 
 // startMachine starts QEMU. The machine ends with ctx, and when it has shown no
@@ -90,6 +92,18 @@ func (m *machine) awaitReady() error {
 		}
 		return nil
 	})
+}
+
+// awaitAnswer returns when a guest that was restored has answered.
+func (m *machine) awaitAnswer() error {
+	t := time.AfterFunc(m.silence, func() {
+		m.cancel(&silenceError{fmt.Sprintf("it does not answer in %v", m.silence)})
+	})
+	defer t.Stop()
+	if err := m.out.Write(wire.Beat, nil); err != nil {
+		return m.explain(err)
+	}
+	return m.listen(func() bool { return m.answered }, func() error { return nil })
 }
 
 // grace is how long after a test binary's own timeout the guest may take to
@@ -186,6 +200,7 @@ func (m *machine) take(rec wire.Record) error {
 	case wire.Done:
 		m.done = true
 	case wire.Beat:
+		m.answered = true
 	default:
 		return fmt.Errorf("unexpected %v record from the guest", rec.Type)
 	}

@@ -193,7 +193,11 @@ func (s *snapshot) restore(ctx context.Context, spec qemu.Machine, silence time.
 	if err != nil {
 		return nil, err
 	}
-	if err := m.process.Restore(m.ctx, state); err != nil {
+	err = m.process.Restore(m.ctx, state)
+	if err == nil {
+		err = m.awaitAnswer()
+	}
+	if err != nil {
 		m.stop()
 		var interrupt *interruptError
 		if errors.As(err, &interrupt) {

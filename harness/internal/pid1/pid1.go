@@ -206,6 +206,10 @@ func (g *guest) receive(files *store) (work wire.Work, err error) {
 			_, err = unpacker.Write(rec.Payload)
 		case wire.FileEnd:
 			err = unpacker.Close()
+		case wire.Beat:
+			if err := g.out.Write(wire.Beat, nil); err != nil {
+				return work, err
+			}
 		case wire.Job:
 			return work, rec.Decode(&work)
 		default:

@@ -14,8 +14,9 @@
 //	guest → host  Done                           the last word
 //
 // KernelLog records come from the guest at any time: before Hello those of the
-// kernel's own boot. Beat records come once there is a job, and Signal records
-// from the host while it runs.
+// kernel's own boot. Beat records come once there is a job, and before in answer
+// to one of the host's, which asks a restored guest whether it lives. Signal
+// records come from the host while the job runs.
 package wire
 
 import (
@@ -52,7 +53,7 @@ const (
 	Exit                      // JSON, type Status
 	Checks                    // JSON, type Findings
 	Done                      // no payload
-	Beat                      // no payload: the guest is alive
+	Beat                      // no payload: the sender is alive
 	last      = Beat
 )
 
