@@ -49,7 +49,6 @@ var guestVariables = map[string]string{
 	"HOME":    "/root",
 	"USER":    "root",
 	"LOGNAME": "root",
-	"SHELL":   "/bin/sh",
 	"TMPDIR":  "/tmp",
 }
 
@@ -63,7 +62,7 @@ func guestEnvironment(host []string, dir string) []string {
 	for _, v := range host {
 		name, _, _ := strings.Cut(v, "=")
 		_, own := guestVariables[name]
-		if own || name == "PWD" || name == "GOCOVERDIR" || strings.HasPrefix(name, "XDG_") {
+		if own || name == "PWD" || name == "SHELL" || name == "GOCOVERDIR" || strings.HasPrefix(name, "XDG_") {
 			continue
 		}
 		env = append(env, v)

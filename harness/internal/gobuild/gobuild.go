@@ -181,7 +181,7 @@ func (b builder) build(ctx context.Context, dir string) (Program, error) {
 	}
 	defer os.RemoveAll(tmp)
 	out := filepath.Join(tmp, "program")
-	if _, err := b.run(ctx, "build", "-trimpath", "-ldflags=-s -w", "-o", out, b.pkg); err != nil {
+	if _, err := b.run(ctx, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, b.pkg); err != nil {
 		return Program{}, err
 	}
 	hash, err := hashFile(out)

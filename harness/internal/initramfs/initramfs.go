@@ -35,6 +35,10 @@ type Spec struct {
 // transport holds the drivers of the channel, in loading order.
 var transport = []string{"virtio_pci", "virtio_console"}
 
+// layout is the number of the way in which an archive is put together. It
+// changes with records, so that no older archive is taken for a new one.
+const layout = 1
+
 // fileName is the archive's name in its cache entry.
 const fileName = "initramfs.cpio"
 
@@ -57,7 +61,7 @@ func Build(ctx context.Context, cacheDir string, spec Spec) (string, error) {
 
 func (s Spec) key() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %s %q %q\n", s.Kernel.Key, s.Init.Hash, s.KernelModules, transport)
+	fmt.Fprintf(h, "%d %s %s %q %q\n", layout, s.Kernel.Key, s.Init.Hash, s.KernelModules, transport)
 	for _, r := range s.Built {
 		fmt.Fprintln(h, r.Key)
 	}

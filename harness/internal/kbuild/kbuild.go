@@ -59,7 +59,7 @@ func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir stri
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s %s %s %s", dir, hash, kernel.Key, tools.identity, os.Getenv("KCFLAGS")))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s %s %s", dir, hash, kernel.Key, tools.identity))
 	r := &Result{Key: hex.EncodeToString(sum[:16])}
 
 	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "modules"), r.Key, func(ctx context.Context, tmp string) error {

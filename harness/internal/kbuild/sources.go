@@ -17,7 +17,8 @@ type sources struct {
 }
 
 // findSources lists what a build needs. Left out are hidden files, what an
-// earlier build in the user's tree left there, and Go code.
+// earlier build in the user's tree left there, and what is not for a compiler of
+// C: Go code, prose, patches.
 func findSources(dir string) (sources, error) {
 	s := sources{dir: dir}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -30,7 +31,7 @@ func findSources(dir string) (sources, error) {
 			}
 			return nil
 		}
-		if d.IsDir() || isProduct(d.Name()) {
+		if d.IsDir() || isNoSource(d.Name()) {
 			return nil
 		}
 		rel, err := filepath.Rel(dir, path)
@@ -48,9 +49,9 @@ func findSources(dir string) (sources, error) {
 	return s, fmt.Errorf("%s holds no kernel module: it has neither a Kbuild nor a Makefile", dir)
 }
 
-func isProduct(name string) bool {
+func isNoSource(name string) bool {
 	switch filepath.Ext(name) {
-	case ".o", ".ko", ".a", ".mod", ".cmd", ".order", ".symvers", ".go":
+	case ".o", ".ko", ".a", ".mod", ".cmd", ".order", ".symvers", ".go", ".md", ".patch":
 		return true
 	}
 	return strings.HasSuffix(name, ".mod.c")

@@ -41,8 +41,15 @@ func toolsFor(build string) (tools, error) {
 		return tools{}, fmt.Errorf("find the compiler for kernel modules: %w; "+
 			"install it (Debian and Ubuntu: apt-get install build-essential) or name another in CC", err)
 	}
+	for _, name := range heeded {
+		identity += fmt.Sprintf(" %s=%q", name, os.Getenv(name))
+	}
 	return tools{variables: variables, identity: fmt.Sprintf("%s %q", identity, variables)}, nil
 }
+
+// heeded are variables of the environment that the kernel's build system takes
+// up, and that change what it makes.
+var heeded = []string{"KCFLAGS", "KCPPFLAGS", "KBUILD_MODPOST_WARN", "LLVM", "W"}
 
 func builtWithClang(build string) bool {
 	config, err := os.ReadFile(filepath.Join(build, "include", "config", "auto.conf"))

@@ -10,7 +10,7 @@ import (
 
 // etc holds the least that name look-ups of users, hosts and services expect.
 var etc = map[string]string{
-	"/etc/passwd":        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
+	"/etc/passwd":        "root:x:0:0:root:/root:/bin/false\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
 	"/etc/group":         "root:x:0:\nnogroup:x:65534:\n",
 	"/etc/hosts":         "127.0.0.1 localhost kmodtest\n::1 localhost\n",
 	"/etc/resolv.conf":   "",
