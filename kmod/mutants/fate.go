@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package main
+
+import "strings"
+
+// A fate is what becomes of a mutant.
+type fate int
+
+// The fates.
+const (
+	broken   fate = iota // it could not be tried
+	killed               // the suite noticed it
+	survived             // it did not
+)
+
+// String is the word that a result begins with.
+func (f fate) String() string {
+	return [...]string{broken: "ERROR", killed: "killed", survived: "SURVIVED"}[f]
+}
+
+// What the harness's verdicts begin with, or have in them, if they say nothing
+// of the mutant.
+const (
+	hostBroke    = "host side broke: "
+	doesNotBuild = " does not build against "
+)
+
+// kernelFault begins the harness's verdict on a kernel that reported a fault.
+const kernelFault = "kernel fault: "
+
+// timedOut begins what the testing package says of a test that takes too long.
+const timedOut = "panic: test timed out after "
+
+// judge tells what became of a mutant, and why: for one that was killed, the
+// first reason is what noticed it first. There is always one, but for one that
+// survived.
+func judge(o outcome) (fate, []string) {
+	switch {
+	case o.passed:
+		return survived, nil
+	case strings.HasPrefix(o.verdict, hostBroke) || strings.Contains(o.verdict, doesNotBuild):
+		return broken, []string{o.verdict}
+	case len(o.killers) == 0 && o.verdict == "":
+		return broken, []string{"the suite failed, but no test said why"}
+	}
+	var reasons []string
+	for _, k := range o.killers {
+		if strings.HasPrefix(k.message, timedOut) && strings.HasPrefix(o.verdict, kernelFault) {
+			continue // it waited for a kernel that was broken by then
+		}
+		reasons = append(reasons, k.test+": "+k.message)
+	}
+	if o.verdict == "" {
+		return killed, reasons
+	}
+	if len(reasons) > 0 {
+		reasons[0] += " (and then " + o.verdict + ")"
+		return killed, reasons
+	}
+	verdict := o.verdict
+	if fault, ok := strings.CutPrefix(verdict, kernelFault); ok {
+		verdict = "the kernel: " + fault
+	}
+	if o.running != "" {
+		verdict = o.running + " was cut short by " + verdict
+	}
+	return killed, []string{verdict}
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Each file in testdata is the events of one run of the suite.
+func TestJudgeOfRealRuns(t *testing.T) {
+	for _, c := range []struct {
+		file   string
+		fate   fate
+		reason []string // what the first reason has in it
+	}{
+		{"passed", survived, nil},
+		{"failed", killed, []string{"TestSetRejectsLongMessage: set of 65 bytes: got nil, want EINVAL"}},
+		{"subtest", killed, []string{"TestSetNeedsNetAdmin/none: set without capabilities: got nil, want EPERM"}},
+		{"compile", broken, []string{"module ", " does not build against "}},
+		{"load", killed, []string{"module socketopt does not load: "}},
+		{"fault", killed, []string{"TestEmptySetTouchesNoMemory was cut short by the kernel: "}},
+		{"fault-later", killed, []string{"TestUnloadDuringSetIsRefused: unload during a set: got nil, want EAGAIN (and then kernel fault: "}},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			f, err := os.Open(filepath.Join("testdata", c.file+".json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			o, err := readOutcome(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, reasons := judge(o)
+			if got != c.fate || (len(reasons) > 0) != (c.fate != survived) {
+				t.Fatalf("got %v because of %q, want %v", got, reasons, c.fate)
+			}
+			for _, want := range c.reason {
+				if !strings.Contains(reasons[0], want) {
+					t.Errorf("first reason: got %q, want %q in it", reasons[0], want)
+				}
+			}
+		})
+	}
+}
+
+// events makes the events of a run out of pairs: a test and either its action
+// or a line of its output.
+func events(pairs ...string) string {
+	var b strings.Builder
+	for i := 0; i < len(pairs); i += 2 {
+		action, output := pairs[i+1], ""
+		if strings.ContainsAny(action, " :") {
+			action, output = "output", pairs[i+1]
+		}
+		b.WriteString(`{"Action":"` + action + `","Test":"` + pairs[i] + `","Output":"` + output + `\n"}` + "\n")
+	}
+	return b.String()
+}
+
+func TestJudge(t *testing.T) {
+	for _, c := range []struct {
+		name, events string
+		fate         fate
+		reason       string
+	}{
+		{"nothing", "", broken, "the suite failed, but no test said why"},
+		{"a test failed in silence", events("TestA", "run", "TestA", "fail", "", "fail"), broken, "the suite failed, but no test said why"},
+		{"what a passing test said", events(
+			"TestA", "run", "TestA", "    a_test.go:1: said", "TestA", "pass",
+			"TestB", "run", "TestB", "    b_test.go:2: it broke", "TestB", "        in two lines", "TestB", "fail", "", "fail",
+		), killed, "TestB: it broke"},
+		{"the first of several", events(
+			"TestA", "run", "TestA/x", "run", "TestA/x", "    a_test.go:1: first", "TestA", "    a_test.go:2: second",
+			"TestA", "fail", "TestA/x", "fail", "", "fail",
+		), killed, "TestA/x: first"},
+		{"a panic", events("TestA", "run", "TestA", "panic: oh no", "TestA", "goroutine 1 [running]:", "", "fail"), killed, "TestA: panic: oh no"},
+		{
+			"a lost machine", events("TestA", "run", "", "kmodtest: FAIL: guest down: silence", "", "fail"),
+			killed, "TestA was cut short by guest down: silence",
+		},
+		{
+			"a leak", events("TestA", "run", "TestA", "pass", "", "kmodtest: FAIL: module m does not unload: EAGAIN", "", "fail"),
+			killed, "module m does not unload: EAGAIN",
+		},
+		{
+			"our side", events("TestA", "run", "TestA", "    a_test.go:1: first", "", "kmodtest: FAIL: host side broke: no QEMU", "", "fail"),
+			broken, "host side broke: no QEMU",
+		},
+	} {
+		o, err := readOutcome(strings.NewReader(c.events))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, reasons := judge(o)
+		if got != c.fate || reasons[0] != c.reason {
+			t.Errorf("%s: got %v, %q; want %v, %q", c.name, got, reasons, c.fate, c.reason)
+		}
+	}
+}
+
+func TestReadOutcomeRefusesWhatIsNoEvent(t *testing.T) {
+	if _, err := readOutcome(strings.NewReader(events("TestA", "run") + "panic: no event")); err == nil {
+		t.Error("got no error")
+	}
+}

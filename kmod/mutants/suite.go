@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kmodtest/kmodtest/images"
+)
+
+// A suite is the suite's test binary. It takes the module from the tree that it
+// was built from, as that is when it runs, so one binary does for all mutants.
+type suite struct {
+	dir       string // of the package
+	cache     string // of what the harness builds
+	binary    string
+	converter string // test2json
+	env       []string
+}
+
+// endPatience is how long a run has to end when it is interrupted.
+const endPatience = 30 * time.Second
+
+// buildSuite builds the suite of the tree at root into directory tmp.
+func buildSuite(ctx context.Context, root, tmp string) (suite, error) {
+	s := suite{
+		dir:    filepath.Join(root, "vmtest"),
+		cache:  filepath.Join(tmp, "cache", "kmodtest"),
+		binary: filepath.Join(tmp, "vmtest.test"),
+	}
+	var err error
+	if s.env, err = environment(ctx, s.cache); err != nil {
+		return s, err
+	}
+	if s.converter, err = goOutput(ctx, s.env, root, "tool", "-n", "test2json"); err != nil {
+		return s, fmt.Errorf("find test2json: %w", err)
+	}
+	if _, err = goOutput(ctx, s.env, s.dir, "test", "-c", "-o", s.binary, "."); err != nil {
+		return s, fmt.Errorf("build the suite: %w", err)
+	}
+	return s, nil
+}
+
+// kernels and programs are what the cache holds that serves every mutant.
+const (
+	kernels  = "kernels"
+	programs = "programs"
+)
+
+// environment is that of the go commands and of the suite. What is built from
+// mutants is of no use to anyone later, so it goes to a cache that ends with the
+// command, and no machine leaves a snapshot. Kernels stay in the user's cache,
+// and so does what the go command caches.
+func environment(ctx context.Context, cache string) ([]string, error) {
+	goCache, err := goOutput(ctx, os.Environ(), "", "env", "GOCACHE")
+	if err != nil {
+		return nil, fmt.Errorf("find the go command's cache: %w", err)
+	}
+	users, err := images.CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{filepath.Join(users, kernels), cache} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("make cache directory: %w", err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(users, kernels), filepath.Join(cache, kernels)); err != nil {
+		return nil, fmt.Errorf("link to the kernels in the cache: %w", err)
+	}
+	return append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(cache), "GOCACHE="+goCache, "KMODTEST_SNAPSHOT=off"), nil
+}
+
+// forget removes what was built from one mutant.
+func (s suite) forget() error {
+	entries, err := os.ReadDir(s.cache)
+	if err != nil {
+		return fmt.Errorf("empty cache: %w", err)
+	}
+	for _, entry := range entries {
+		if entry.Name() == kernels || entry.Name() == programs {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.cache, entry.Name())); err != nil {
+			return fmt.Errorf("empty cache: %w", err)
+		}
+	}
+	return nil
+}
+
+func goOutput(ctx context.Context, env []string, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Env, cmd.Dir = env, dir
+	out, err := cmd.Output()
+	if err != nil {
+		return "", withStderr(err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// run runs the suite on the tree as it is now.
+func (s suite) run(ctx context.Context, failFast bool, timeout time.Duration) (outcome, error) {
+	// With paniconexit0, which the go command always sets, the harness ends
+	// its machine when the process that started it ends.
+	cmd := exec.CommandContext(ctx, s.converter, s.binary, "-test.v=test2json", "-test.paniconexit0",
+		fmt.Sprintf("-test.failfast=%t", failFast), fmt.Sprintf("-test.timeout=%v", timeout))
+	cmd.Dir, cmd.Env, cmd.Stderr = s.dir, s.env, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// The converter ignores an interrupt, and ends with the suite, which does
+	// not.
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = endPatience
+	events, err := cmd.StdoutPipe()
+	if err != nil {
+		return outcome{}, fmt.Errorf("run the suite: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return outcome{}, fmt.Errorf("run the suite: %w", err)
+	}
+	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }() // no process is left, usually
+	o, readErr := readOutcome(events)
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if ctx.Err() != nil || err != nil && !errors.As(err, &exit) {
+		return o, errors.Join(ctx.Err(), err)
+	}
+	o.passed = o.passed && err == nil
+	return o, readErr
+}

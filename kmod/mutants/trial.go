@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// A trial runs the suite on one mutant after the other.
+type trial struct {
+	tree   tree
+	suite  suite
+	all    bool // show every killer, not the first alone
+	width  int  // of the names
+	stdout io.Writer
+	stderr io.Writer
+	// timeout is how long a run of the suite may take.
+	timeout time.Duration
+}
+
+// A mutant that hangs would take the suite's timeout, which is made for any
+// machine. How long it takes without a mutant tells how long it may take with
+// one.
+const (
+	unchangedTimeout = 10 * time.Minute
+	mutantTimeout    = 30 * time.Second // beside twice that of the unchanged module
+)
+
+// run tries the unchanged module, which must pass, and then the mutants. It
+// fails unless all of them are killed.
+func (t *trial) run(ctx context.Context, mutants []mutant) error {
+	if err := t.runUnchanged(ctx); err != nil {
+		return err
+	}
+	counts := map[fate]int{}
+	for i, m := range mutants {
+		say(t.stderr, "mutants: %d of %d: %s", i+1, len(mutants), m.name)
+		start := time.Now()
+		f, err := t.try(ctx, m)
+		if err != nil {
+			return err
+		}
+		counts[f]++
+		say(t.stderr, "mutants: %s took %.0f s", m.name, time.Since(start).Seconds())
+	}
+	if counts[killed] != len(mutants) {
+		return fmt.Errorf("%d of %d were killed, %d survived, %d could not be tried",
+			counts[killed], len(mutants), counts[survived], counts[broken])
+	}
+	say(t.stderr, "mutants: all %d were killed", len(mutants))
+	return nil
+}
+
+func (t *trial) runUnchanged(ctx context.Context) error {
+	say(t.stderr, "mutants: running the suite on the unchanged module")
+	start := time.Now()
+	o, err := t.suite.run(ctx, true, unchangedTimeout)
+	if err != nil {
+		return err
+	}
+	if !o.passed {
+		return fmt.Errorf("the suite fails on the unchanged module, so it can tell nothing of mutants:\n%s", tail(o.output))
+	}
+	t.timeout = 2*time.Since(start) + mutantTimeout
+	return nil
+}
+
+// try runs the suite on one mutant and prints what became of it. An error is
+// one that ends the trial.
+func (t *trial) try(ctx context.Context, m mutant) (fate, error) {
+	if err := t.tree.apply(ctx, m); err != nil {
+		if ctx.Err() != nil {
+			return broken, err
+		}
+		return broken, t.print(broken, m, strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	o, err := t.suite.run(ctx, !t.all, t.timeout)
+	if err != nil {
+		return broken, err
+	}
+	f, reasons := judge(o)
+	if f == survived {
+		reasons = []string{"although it breaks: " + m.breaks}
+	}
+	if f == broken {
+		say(t.stderr, "%s", tail(o.output))
+	}
+	if !t.all {
+		reasons = reasons[:1]
+	}
+	return f, errors.Join(t.print(f, m, reasons...), t.tree.revert(ctx, m), t.suite.forget())
+}
+
+// print writes the line of a mutant; further reasons stand below the first.
+func (t *trial) print(f fate, m mutant, reasons ...string) error {
+	head := fmt.Sprintf("%-9s %-*s ", f, t.width, m.name)
+	for _, reason := range reasons {
+		if _, err := fmt.Fprintf(t.stdout, "%s %s\n", head, reason); err != nil {
+			return fmt.Errorf("print result: %w", err)
+		}
+		head = strings.Repeat(" ", len(head))
+	}
+	return nil
+}
+
+// list prints what each mutant breaks.
+func (t *trial) list(mutants []mutant) error {
+	for _, m := range mutants {
+		if _, err := fmt.Fprintf(t.stdout, "%-*s  %s\n", t.width, m.name, m.breaks); err != nil {
+			return fmt.Errorf("print list: %w", err)
+		}
+	}
+	return nil
+}
+
+// tailLines is how much of the suite's output is shown where it went wrong.
+const tailLines = 60
+
+func tail(text string) string {
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(lines[max(len(lines)-tailLines, 0):], "\n")
+}
