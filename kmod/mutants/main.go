@@ -7,7 +7,7 @@
 //
 //	go run ./kmod/mutants                   # all of them
 //	go run ./kmod/mutants 'get-*' no-owner  # those that are named
-//	go run ./kmod/mutants -all get-all-64   # every test that notices it
+//	go run ./kmod/mutants -all get-all-of-it # every test that notices it
 //
 // KMODTEST_KERNEL chooses the kernel, as it does for the suite. Results go to
 // standard output, a line for each mutant; the exit status is 0 only if all of
