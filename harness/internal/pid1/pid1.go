@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -27,6 +28,10 @@ func Main() {
 		fmt.Fprintln(os.Stderr, "kmodtest-init: this is the first process of a kmodtest guest; it does nothing anywhere else")
 		os.Exit(2)
 	}
+	// A guest lives for one job, in which PID 1 makes little garbage: up to a
+	// limit, collecting it would cost more than it frees.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(64 << 20)
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "kmodtest-init:", err)
 	}

@@ -99,6 +99,9 @@ func (m Machine) boot() []string {
 		"quiet",             // the log comes over the channel; the console is for what stops the kernel
 		"panic=-1",          // a panic ends the machine at once
 		"printk.devkmsg=on", // do not limit what user space writes to the log
+		// Unloading a module and ending a network namespace wait for RCU
+		// grace periods, which take long where CPUs are emulated.
+		"rcupdate.rcu_expedited=1",
 		"rdinit=/init",
 	}
 	return []string{"-kernel", m.Kernel, "-initrd", m.Initramfs, "-append", strings.Join(args, " ")}
