@@ -78,6 +78,14 @@ suite: deps ## run the suite on every kernel that has a name
 suite-386: deps ## run the suite as a 32-bit program
 	GOARCH=386 go -C vmtest test
 
+.PHONY: mutants
+mutants: deps ## break the module in many ways; the suite must notice each (takes about an hour)
+	go run ./kmod/mutants
+
+.PHONY: bench
+bench: deps ## measure a run against a bare boot of the same kernel
+	go run ./harness/cmd/kmodtest-bench
+
 .PHONY: clean
 clean: ## remove what builds left in this directory; caches stay
 	git -c core.excludesFile= clean -fdX
