@@ -5,8 +5,8 @@
 // copy of the repository with one patch at a time, and says which test has
 // killed the mutant, or that it survived.
 //
-//	go run ./kmod/mutants                   # all of them
-//	go run ./kmod/mutants 'get-*' no-owner  # those that are named
+//	go run ./kmod/mutants                    # all of them
+//	go run ./kmod/mutants 'get-*' no-owner   # those that are named
 //	go run ./kmod/mutants -all get-all-of-it # every test that notices it
 //
 // KMODTEST_KERNEL chooses the kernel, as it does for the suite. Results go to
