@@ -79,7 +79,7 @@ suite-386: deps ## run the suite as a 32-bit program
 	GOARCH=386 go -C vmtest test
 
 .PHONY: mutants
-mutants: deps ## break the module in many ways; the suite must notice each (takes about an hour)
+mutants: deps ## break the module in many ways; the suite must notice each (takes long)
 	go run ./kmod/mutants
 
 .PHONY: bench
