@@ -2,6 +2,7 @@ package vmtest
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -115,6 +116,32 @@ func TestRootOfUserNamespaceIsNobodyOutside(t *testing.T) {
 		wantErrno(t, err, nil, "get of the greeting in a network namespace that another user namespace owns")
 		if got != greeting {
 			t.Fatalf("greeting in a user namespace: got %q, want %q", got, greeting)
+		}
+	})
+}
+
+// What counts is the socket's network namespace, not the one the caller is in:
+// who makes a network namespace of its own is root there, but not on a socket
+// that it brought along.
+func TestRootOfOwnNetworkNamespaceIsNobodyOnForeignSocket(t *testing.T) {
+	guest.InUserNamespace(t, 0, func() {
+		s := udpSocket.open(t) // of the network namespace outside
+		errs := make(chan error, 3)
+		go func() {
+			defer close(errs)
+			runtime.LockOSThread() // for good: there is no way back, so the thread ends with its goroutine
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				t.Errorf("make network namespace: %v", err)
+				return
+			}
+			errs <- s.trySet("from inside")
+			for _, command := range []int32{uapi.SocketOpsLast, uapi.SocketOpsStats} {
+				_, err := s.tryGet(command)
+				errs <- err
+			}
+		}()
+		for _, call := range []string{"set", "get of the last message", "get of the counters"} {
+			wantErrno(t, <-errs, unix.EPERM, "%s on a socket of a network namespace that another user namespace owns, from within one's own", call)
 		}
 	})
 }

@@ -125,3 +125,16 @@ func TestGetRejectsNegativeLength(t *testing.T) {
 		}
 	}
 }
+
+func TestGetLooksAtAllBitsOfLength(t *testing.T) {
+	s := newFullSocket(t)
+	for command, size := range answers {
+		for _, length := range []int32{1 << 8, 1 << 16, 1<<16 + 1, 1 << 24, 1 << 30, math.MaxInt32} {
+			got, err := s.get(command, afterGuard(t, size).address, length)
+			wantErrno(t, err, nil, "get of command %d with *optlen %#x", command, length)
+			if int(got) != size {
+				t.Fatalf("get of command %d with *optlen %#x: *optlen is now %d, want %d", command, length, got, size)
+			}
+		}
+	}
+}

@@ -163,3 +163,16 @@ func wantPairs(t *testing.T, lines []string, first, second string) {
 		t.Fatalf("kernel log: no %q: %q", second, lines)
 	}
 }
+
+func TestRefusedSetsDoNotHideOthers(t *testing.T) {
+	reload(t)
+	s, log := newSocket(t), guest.WatchKernelLog(t)
+	t.Run("without CAP_NET_ADMIN", func(t *testing.T) {
+		guest.DropCapabilities(t, unix.CAP_NET_ADMIN)
+		for range 1000 {
+			wantErrno(t, s.trySet("refused"), unix.EPERM, "set without CAP_NET_ADMIN")
+		}
+	})
+	s.store(t, "heard")
+	wantSaid(t, log, "a thousand sets without CAP_NET_ADMIN and one with it", "sockopt: recv_msg()", "recv_msg: umsg = heard. ret = 0")
+}

@@ -1,6 +1,7 @@
 package vmtest
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -70,5 +71,18 @@ func TestEmptySetTouchesNoMemory(t *testing.T) {
 		s.store(t, "replaced")
 		wantErrno(t, s.set(uapi.SocketOpsSet, bad.at, 0), nil, "set of 0 bytes at %s (%#x)", bad.name, bad.at)
 		s.wantLast(t, "", "after an empty set")
+	}
+}
+
+// Lengths whose lower bits would be fine.
+func TestSetLooksAtAllBitsOfLength(t *testing.T) {
+	s := newSocket(t)
+	s.store(t, "kept")
+	m := beforeGuard(t, uapi.SocketOpsMsgMax)
+	for _, high := range []int32{1 << 8, 1 << 16, 1 << 24, 1 << 30} {
+		for _, low := range []int32{0, 1, uapi.SocketOpsMsgMax} {
+			wantErrno(t, s.set(uapi.SocketOpsSet, m.address, high+low), unix.EINVAL, "set of %#x bytes", high+low)
+			s.wantLast(t, "kept", fmt.Sprintf("after a set of %#x bytes", high+low))
+		}
 	}
 }

@@ -3,6 +3,8 @@ package vmtest
 import (
 	"strings"
 	"testing"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -57,4 +59,31 @@ func TestSetReadsWriteOnlyMemory(t *testing.T) {
 	m.protect(unix.PROT_WRITE)
 	wantErrno(t, s.set(uapi.SocketOpsSet, m.address, int32(len(m.data))), nil, "set from write-only memory")
 	s.wantLast(t, "write only", "after a set from write-only memory")
+}
+
+// A set waits in the middle of its memory, of which the beginning goes away
+// meanwhile. Whoever reads it again comes to memory that is not there.
+func TestSetReadsItsMemoryOnce(t *testing.T) {
+	reload(t) // a set that is logged has more reasons to read its message
+	s := newSocket(t)
+	slow := newSlowMemory(t)
+	pageSize := unix.Getpagesize()
+	first := uffdRegisterArg{start: uint64(slow.second()) - uint64(pageSize), length: uint64(pageSize), mode: uffdModeMissing}
+	slow.ioctl("UFFDIO_REGISTER", uffdioRegister, unsafe.Pointer(&first))
+	done := make(chan error, 1)
+	const half = uapi.SocketOpsMsgMax / 2 // even in words, so that no word is read from both pages
+	go func() { done <- s.set(uapi.SocketOpsSet, slow.halfway(half), 2*half) }()
+	slow.wait()
+	if err := unix.Madvise(slow.pages[:pageSize], unix.MADV_DONTNEED); err != nil {
+		t.Fatalf("take the first page away: %v", err)
+	}
+	rest := strings.Repeat("r", half)
+	slow.fill(rest)
+	select {
+	case err := <-done:
+		wantErrno(t, err, nil, "set of memory that came late")
+	case <-time.After(patience):
+		t.Fatal("set: read the beginning of its message again, after it had come to the end")
+	}
+	s.wantLast(t, slow.before(half)+rest, "after the set")
 }
