@@ -187,8 +187,8 @@ func TestJSONIsWhole(t *testing.T) {
 			t.Errorf("%s failed", id)
 		}
 	}
-	if len(open) > 0 || ended != 14 {
-		t.Errorf("%d ends seen, want 14; without one: %v", ended, open)
+	if len(open) > 0 || ended != 15 {
+		t.Errorf("%d ends seen, want 15; without one: %v", ended, open)
 	}
 }
 
