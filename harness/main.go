@@ -63,8 +63,11 @@ func inGuest() bool {
 // runInside runs the tests, and leaves their exit code for PID 1 as the proof
 // that they came to their end.
 func runInside(m *testing.M) int {
+	path := os.Getenv(wire.ResultVariable)
+	// The proof is this process's alone: not that of a child of a test.
+	_ = os.Unsetenv(wire.ResultVariable)
 	code := m.Run()
-	if path := os.Getenv(wire.ResultVariable); path != "" {
+	if path != "" {
 		if err := os.WriteFile(path, []byte(strconv.Itoa(code)), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, prefix+"leave the tests' result:", err)
 			return max(code, 1)

@@ -128,7 +128,7 @@ func writeManifest(dir string, m *machine) error {
 		return err
 	}
 	memory := filepath.Join(dir, memoryName)
-	if err := os.Chmod(memory, 0o444); err != nil {
+	if err := os.Chmod(memory, 0o600); err != nil {
 		return err
 	}
 	info, err := os.Stat(memory)
@@ -193,6 +193,9 @@ func (s *snapshot) restore(ctx context.Context, spec qemu.Machine, silence time.
 	if err != nil {
 		return nil, err
 	}
+	// What the kernel logs from here on comes behind what it had logged.
+	m.greeted, m.ready = true, &wire.Readiness{}
+	m.boot, m.log = s.Boot, s.Log
 	err = m.process.Restore(m.ctx, state)
 	if err == nil {
 		err = m.awaitAnswer()
@@ -205,8 +208,6 @@ func (s *snapshot) restore(ctx context.Context, spec qemu.Machine, silence time.
 		}
 		return nil, &damage{s.dir, errors.Join(err, m.process.Err())}
 	}
-	m.greeted, m.ready = true, &wire.Readiness{}
-	m.boot, m.log = s.Boot, s.Log
 	now := time.Now()
 	// The time of a directory is that of its last use. That it can not be set
 	// does no harm but an early end.
