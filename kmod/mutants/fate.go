@@ -47,7 +47,8 @@ func judge(o outcome) (fate, []string) {
 	var reasons []string
 	for _, k := range o.killers {
 		if strings.HasPrefix(k.message, timedOut) && strings.HasPrefix(o.verdict, kernelFault) {
-			continue // it waited for a kernel that was broken by then
+			o.running = k.test // it waited for a kernel that was broken by then
+			continue
 		}
 		reasons = append(reasons, k.test+": "+k.message)
 	}
