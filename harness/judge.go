@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func (m *machine) kernelFault() error {
 		return nil
 	}
 	first := faults[0]
-	if i := slices.IndexFunc(faults, killsInit); i >= 0 {
+	if killsInit(first) {
 		f := failf(HostBroke, nil, "the guest's first process died")
 		f.Raw = tail(m.console.String(), consoleLines)
 		return f.advise("this is a bug of kmodtest unless a test meddled with process 1")
@@ -142,8 +143,12 @@ func (m *machine) testsFailed() error {
 
 // checksFailed returns what was found after the tests, if anything was.
 func (m *machine) checksFailed() error {
-	for module, reason := range m.checks.Unload {
-		return failf(TestFailed, nil, "module %s does not unload: %s", module, reason).
+	if len(m.checks.Unload) > 0 {
+		var stuck []string
+		for _, module := range slices.Sorted(maps.Keys(m.checks.Unload)) {
+			stuck = append(stuck, fmt.Sprintf("module %s does not unload: %s", module, m.checks.Unload[module]))
+		}
+		return failf(TestFailed, nil, "%s", strings.Join(stuck, "; ")).
 			advise("a reference that is never put, or a test that left something behind which holds one, keeps a module in use")
 	}
 	if len(m.checks.Errors) > 0 {

@@ -106,6 +106,23 @@ func (m *machine) awaitAnswer() error {
 	return m.listen(func() bool { return m.answered }, func() error { return nil })
 }
 
+// drain takes what the guest had said when its machine was killed: no copy of it
+// will say that again.
+func (m *machine) drain() error {
+	for {
+		rec, err := m.in.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = m.take(rec)
+		}
+		if err != nil {
+			return fmt.Errorf("read what the guest has said: %w", err)
+		}
+	}
+}
+
 // grace is how long after a test binary's own timeout the guest may take to
 // deliver its last words.
 const grace = 60 * time.Second
@@ -127,6 +144,10 @@ func (m *machine) awaitDone(timeout time.Duration) error {
 		return err
 	}
 	defer m.trace.phase("checks")()
+	t := time.AfterFunc(grace, func() {
+		m.cancel(&silenceError{fmt.Sprintf("the checks after the tests, such as unloading the modules, have not ended in %v", grace)})
+	})
+	defer t.Stop()
 	return m.listen(func() bool { return m.done }, nothing)
 }
 

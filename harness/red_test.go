@@ -99,6 +99,23 @@ func TestKernelWarningFailsRun(t *testing.T) {
 	}}.check(t)
 }
 
+func TestOopsWhileLoadingFailsRun(t *testing.T) {
+	red{module: "oopsinit", status: 255, want: []string{
+		`FAIL: kernel fault: BUG: kernel NULL pointer dereference`, `oopsinit_init`,
+	}}.check(t)
+}
+
+func TestOopsWhileUnloadingFailsRun(t *testing.T) {
+	red{module: "oopsexit", status: 255, want: []string{
+		`FAIL: kernel fault: BUG: kernel NULL pointer dereference`, `oopsexit_exit`,
+	}}.check(t)
+}
+
+// A fault may have been among what was overwritten before it was read.
+func TestOverrunKernelLogFailsRun(t *testing.T) {
+	red{test: "TestFloodsKernelLog", status: 69, want: []string{`the kernel logged faster than its log could be read`}}.check(t)
+}
+
 func TestModuleThatDoesNotCompileFailsRun(t *testing.T) {
 	red{module: "nocompile", status: 1, want: []string{
 		`testdata/modules/nocompile/nocompile\.c:\d+:\d+: error: .*this_is_not_declared`,

@@ -104,13 +104,16 @@ func takeSnapshot(ctx context.Context, dir string, spec qemu.Machine, silence ti
 		return m, err
 	}
 	defer m.stop()
-	if m.kernelFault() != nil {
-		return m, errors.New("the kernel reported a fault before the tests")
-	}
 	if err := save(m, filepath.Join(dir, stateName)); err != nil {
 		return nil, fmt.Errorf("save the machine: %w", err)
 	}
-	m.stop() // before the memory's time is taken
+	m.process.Kill() // before the memory's time is taken
+	if err := m.drain(); err != nil {
+		return nil, fmt.Errorf("save the machine: %w", err)
+	}
+	if m.kernelFault() != nil {
+		return m, errors.New("the kernel reported a fault before the tests")
+	}
 	return nil, writeManifest(dir, m)
 }
 

@@ -20,6 +20,8 @@ var title = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(
 var titles = []string{
 	`Kernel panic - not syncing`,
 	`BUG: `,
+	`BUG .+ \((?:Not tainted|Tainted)`, // of a slab cache
+	`kmem_cache_destroy .*: Slab cache still has objects`,
 	`kernel BUG at `,
 	`WARNING: (?:CPU: |possible |suspicious |inconsistent |bad unlock|held lock|lock held|at |[^ ]+:\d+ at )`,
 	`Oops: `,

@@ -35,6 +35,8 @@ func TestFaultsAreFound(t *testing.T) {
 		"BUG: sleeping function called from invalid context at mm/slab.h:494",
 		"BUG: KASAN: slab-out-of-bounds in set+0x1/0x2 [socketopt]",
 		"BUG: scheduling while atomic: test/77/0x00000002",
+		"BUG socketopt_cache (Tainted: G           OE     ): Objects remaining in socketopt_cache on __kmem_cache_shutdown()",
+		"BUG kmalloc-64 (Not tainted): Poison overwritten",
 		"kernel BUG at net/core/skbuff.c:123!",
 		"WARNING: CPU: 1 PID: 77 at kernel/x.c:12 warn_slowpath+0x1/0x2",
 		"WARNING: possible circular locking dependency detected",

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -16,8 +16,12 @@ type kernelLog struct {
 	out  *wire.Writer
 	file blockingFile
 
-	marks  atomic.Uint64
-	passed chan uint64 // marks that the stream has passed
+	mu    sync.Mutex
+	moved sync.Cond // seen or ended has changed
+	marks uint64    // written by Sync
+	seen  uint64    // the last mark that the stream has passed
+	ended bool      // the stream can not go on
+	lost  bool      // the log has overrun before it was read
 }
 
 // maxRecord is the longest record that /dev/kmsg hands out, in bytes
@@ -29,23 +33,28 @@ func streamKernelLog(out *wire.Writer) (*kernelLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open kernel log: %w", err)
 	}
-	l := &kernelLog{out: out, file: blockingFile(fd), passed: make(chan uint64, 16)}
+	l := &kernelLog{out: out, file: blockingFile(fd)}
+	l.moved.L = &l.mu
 	go l.copy()
 	return l, nil
 }
 
 func (l *kernelLog) copy() {
+	defer l.note(func() { l.ended = true })
 	buf := make([]byte, maxRecord)
 	for {
 		n, err := l.file.Read(buf)
 		if errors.Is(err, unix.EPIPE) {
-			continue // overwritten before it was read; the sequence numbers show the gap
+			// Overwritten before it was read, and a mark perhaps with it:
+			// nobody is to wait for that.
+			l.note(func() { l.lost, l.seen = true, l.marks })
+			continue
 		}
 		if err != nil {
 			return
 		}
 		if mark, ok := parseMark(buf[:n]); ok {
-			l.passed <- mark
+			l.note(func() { l.seen = max(l.seen, mark) })
 			continue
 		}
 		if err := l.out.Write(wire.KernelLog, buf[:n]); err != nil {
@@ -57,21 +66,35 @@ func (l *kernelLog) copy() {
 // markText is the line that Sync writes into the log.
 const markText = "kmodtest: kernel log read up to mark "
 
+// note changes what Sync waits for.
+func (l *kernelLog) note(change func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	change()
+	l.moved.Broadcast()
+}
+
 // Sync returns when all that the kernel logged before the call is on its way
-// to the host.
-func (l *kernelLog) Sync() error {
-	mark := l.marks.Add(1)
+// to the host. It tells whether some of it was lost since the last call, since
+// the kernel logged faster than its log was read.
+func (l *kernelLog) Sync() (lost bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.marks++
+	mark := l.marks
 	// Without its newline the record would stay open, and unread, until the
 	// next one.
 	if _, err := fmt.Fprintf(l.file, "<7>%s%d\n", markText, mark); err != nil {
-		return fmt.Errorf("mark kernel log: %w", err)
+		return false, fmt.Errorf("mark kernel log: %w", err)
 	}
-	for seen := range l.passed {
-		if seen >= mark {
-			break
-		}
+	for l.seen < mark && !l.ended {
+		l.moved.Wait()
 	}
-	return nil
+	if l.seen < mark {
+		return false, errors.New("the stream of the kernel's log has ended")
+	}
+	lost, l.lost = l.lost, false
+	return lost, nil
 }
 
 // parseMark tells whether a record of /dev/kmsg is a line of Sync's.

@@ -146,6 +146,8 @@ type guest struct {
 	out  *wire.Writer
 	boot wire.Boot
 	log  *kernelLog
+	// logLost tells that some of the log of loading the modules was lost.
+	logLost bool
 }
 
 // beatEvery is the time between two signs of life.
@@ -160,15 +162,16 @@ func (g *guest) serve() error {
 	if g.log, err = streamKernelLog(g.out); err != nil {
 		return err
 	}
-	// What the kernel logged before the greeting belongs to its boot.
-	if err := g.log.Sync(); err != nil {
+	// What the kernel logged before the greeting belongs to its boot, and may
+	// be more than its log holds.
+	if _, err := g.log.Sync(); err != nil {
 		return err
 	}
 	if err := g.out.WriteJSON(wire.Hello, wire.Greeting{Release: unix.ByteSliceToString(name.Release[:])}); err != nil {
 		return err
 	}
 	ready := loadModules(g.boot.Modules)
-	if err := g.log.Sync(); err != nil {
+	if g.logLost, err = g.log.Sync(); err != nil {
 		return err
 	}
 	if err := g.out.WriteJSON(wire.Ready, ready); err != nil {
@@ -250,8 +253,12 @@ func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	}
 	findings := wire.Findings{Errors: files.sendBack(work.Collect, g.out)}
 	findings.Unload = unloadModules(g.boot.Modules)
-	if err := g.log.Sync(); err != nil {
+	lost, err := g.log.Sync()
+	if err != nil {
 		return err
+	}
+	if lost || g.logLost {
+		findings.Errors = append(findings.Errors, "the kernel logged faster than its log could be read, so that a fault may have gone unseen")
 	}
 	if err := g.out.WriteJSON(wire.Checks, findings); err != nil {
 		return err

@@ -98,6 +98,7 @@ func (m Machine) boot() []string {
 		"console=ttyS0",
 		"quiet",             // the log comes over the channel; the console is for what stops the kernel
 		"panic=-1",          // a panic ends the machine at once
+		"oops=panic",        // and so does an oops: the thread that died in the kernel would leave others waiting
 		"printk.devkmsg=on", // do not limit what user space writes to the log
 		// Unloading a module and ending a network namespace wait for RCU
 		// grace periods, which take long where CPUs are emulated.

@@ -153,12 +153,18 @@ func (p *Process) Err() error {
 	return fmt.Errorf("%w: %s", p.err, said)
 }
 
-// Stop kills QEMU and waits until it has ended. It may be called at any time,
-// from any goroutine, and more than once.
-func (p *Process) Stop() {
+// Kill kills QEMU and waits until it has ended. What it had sent can still be
+// read from Channel. It may be called at any time, from any goroutine, and more
+// than once.
+func (p *Process) Kill() {
 	// The only error is that it has ended already.
 	_ = p.cmd.Process.Kill()
 	<-p.ended
+}
+
+// Stop is Kill, and closes what connected us with QEMU.
+func (p *Process) Stop() {
+	p.Kill()
 	p.closeEnds()
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/maphash"
 	"os"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -77,6 +79,30 @@ func TestFreezesInit(t *testing.T) {
 	}
 	write(t, group+"/cgroup.procs", "1")
 	write(t, group+"/cgroup.freeze", "1")
+}
+
+// TestFloodsKernelLog logs more at a time than the kernel's log can hold until
+// it is read. Each line of what it logs costs the reader a record.
+func TestFloodsKernelLog(t *testing.T) {
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			log, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer log.Close()
+			line := strings.Repeat("flood ", 150) + "\n"
+			for range 10_000 {
+				if _, err := log.WriteString(line); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 // TestRunsLong runs until somebody ends it.
