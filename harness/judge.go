@@ -47,8 +47,12 @@ func (m *machine) judge(err error) error {
 	if m.exit == nil || m.exit.Error == "" && m.checks == nil {
 		return m.lost(errors.New("the guest said that it was done, but not how the tests ended"))
 	}
+	if m.checks != nil && len(m.checks.Taint) > 0 {
+		return failf(KernelFault, nil, "its taint tells of a %s, of which its log does not", strings.Join(m.checks.Taint, ", "))
+	}
 	if m.exit.Error != "" {
-		return failf(HostBroke, errors.New(m.exit.Error), "the test binary could not be started in the guest")
+		return failf(HostBroke, errors.New(m.exit.Error), "the test binary could not be started in the guest").
+			advise("if the guest has no room for it: files take up to half of its memory, of which harness.Config.Memory gives it more")
 	}
 	if f := m.testsFailed(); f != nil {
 		return f

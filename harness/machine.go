@@ -82,16 +82,22 @@ func bootMachine(ctx context.Context, spec qemu.Machine, silence time.Duration) 
 func (m *machine) stop() {
 	m.process.Stop()
 	m.cancel(nil)
+	if m.unpacker != nil {
+		// Half a file is in the works, and its temporary one must go.
+		m.unpacker.Abort()
+		m.unpacker = nil
+	}
 }
 
 // awaitReady returns when the guest waits for a job.
 func (m *machine) awaitReady() error {
-	return m.listen(func() bool { return m.ready != nil }, func() error {
-		if m.ready.Error != "" {
-			return &loadError{module: m.ready.Module, reason: m.ready.Error}
-		}
-		return nil
-	})
+	if err := m.listen(func() bool { return m.ready != nil }); err != nil {
+		return err
+	}
+	if m.ready.Error != "" {
+		return &loadError{module: m.ready.Module, reason: m.ready.Error}
+	}
+	return nil
 }
 
 // awaitAnswer returns when a guest that was restored has answered.
@@ -103,7 +109,7 @@ func (m *machine) awaitAnswer() error {
 	if err := m.out.Write(wire.Beat, nil); err != nil {
 		return m.explain(err)
 	}
-	return m.listen(func() bool { return m.answered }, func() error { return nil })
+	return m.listen(func() bool { return m.answered })
 }
 
 // drain takes what the guest had said when its machine was killed: no copy of it
@@ -136,9 +142,8 @@ func (m *machine) awaitDone(timeout time.Duration) error {
 		})
 		defer t.Stop()
 	}
-	nothing := func() error { return nil }
 	end := m.trace.phase("tests")
-	err := m.listen(func() bool { return m.exit != nil }, nothing)
+	err := m.listen(func() bool { return m.exit != nil })
 	end()
 	if err != nil || m.exit.Error != "" {
 		return err
@@ -148,12 +153,11 @@ func (m *machine) awaitDone(timeout time.Duration) error {
 		m.cancel(&silenceError{fmt.Sprintf("the checks after the tests, such as unloading the modules, have not ended in %v", grace)})
 	})
 	defer t.Stop()
-	return m.listen(func() bool { return m.done }, nothing)
+	return m.listen(func() bool { return m.done })
 }
 
-// listen takes records until enough tells that it is, and returns then's
-// result.
-func (m *machine) listen(enough func() bool, then func() error) error {
+// listen takes records until enough tells that it is.
+func (m *machine) listen(enough func() bool) error {
 	for !enough() {
 		rec, err := m.in.Read()
 		if err != nil {
@@ -166,7 +170,7 @@ func (m *machine) listen(enough func() bool, then func() error) error {
 			return err
 		}
 	}
-	return then()
+	return nil
 }
 
 // explain finds the reason why the channel broke: what ended the machine.
@@ -214,7 +218,9 @@ func (m *machine) take(rec wire.Record) error {
 		_, err := m.unpacker.Write(rec.Payload)
 		return err
 	case wire.FileEnd:
-		return m.unpacker.Close()
+		unpacker := m.unpacker
+		m.unpacker = nil
+		return unpacker.Close()
 	case wire.Checks:
 		m.checks = &wire.Findings{}
 		return rec.Decode(m.checks)

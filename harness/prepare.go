@@ -88,7 +88,8 @@ func (r *run) buildModules(ctx context.Context, cache string, kernel *images.Ker
 func compileFailure(e *kbuild.CompileError) *Failure {
 	f := failf(TestFailed, nil, "module %s does not build against Linux %s; the compiler's messages stand above", e.Dir, e.Release)
 	f.Raw = e.Output
-	return f.advise("the command was: " + e.Command)
+	return f.advise("the command was: " + e.Command + "\n" +
+		"the build ran in a copy of that directory: what lies outside of it is not there")
 }
 
 // chooseAccel says in one line why a machine will be slow.

@@ -111,6 +111,11 @@ func TestOopsWhileUnloadingFailsRun(t *testing.T) {
 	}}.check(t)
 }
 
+// The taint is a second witness, for faults that the log's reader misses.
+func TestTaintedKernelFailsRun(t *testing.T) {
+	red{test: "TestTaintsKernel", status: 255, want: []string{`FAIL: kernel fault: its taint tells of a warning \(W\)`}}.check(t)
+}
+
 // A fault may have been among what was overwritten before it was read.
 func TestOverrunKernelLogFailsRun(t *testing.T) {
 	red{test: "TestFloodsKernelLog", status: 69, want: []string{`the kernel logged faster than its log could be read`}}.check(t)

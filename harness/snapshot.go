@@ -130,11 +130,7 @@ func writeManifest(dir string, m *machine) error {
 	if err != nil {
 		return err
 	}
-	memory := filepath.Join(dir, memoryName)
-	if err := os.Chmod(memory, 0o600); err != nil {
-		return err
-	}
-	info, err := os.Stat(memory)
+	info, err := os.Stat(filepath.Join(dir, memoryName))
 	if err != nil {
 		return err
 	}
@@ -184,7 +180,8 @@ type damage struct {
 func (e *damage) Error() string { return fmt.Sprintf("snapshot %s: %v", e.dir, e.err) }
 func (e *damage) Unwrap() error { return e.err }
 
-// restore starts a machine from the snapshot. It is ready for a job.
+// restore starts a machine from the snapshot. It is ready for a job. When the
+// kernel reports a fault before that, the machine is returned with the reason.
 func (s *snapshot) restore(ctx context.Context, spec qemu.Machine, silence time.Duration) (*machine, error) {
 	spec.RAM = &qemu.RAM{File: filepath.Join(s.dir, memoryName), Restore: true}
 	state, err := os.Open(filepath.Join(s.dir, stateName))
@@ -209,6 +206,9 @@ func (s *snapshot) restore(ctx context.Context, spec qemu.Machine, silence time.
 		if errors.As(err, &interrupt) {
 			return nil, err
 		}
+		if m.kernelFault() != nil {
+			return m, err
+		}
 		return nil, &damage{s.dir, errors.Join(err, m.process.Err())}
 	}
 	now := time.Now()
@@ -216,15 +216,6 @@ func (s *snapshot) restore(ctx context.Context, spec qemu.Machine, silence time.
 	// does no harm but an early end.
 	_ = os.Chtimes(s.dir, now, now)
 	return m, nil
-}
-
-// remove removes a snapshot. Machines that run from it go on.
-func (e *damage) remove() error {
-	gone := e.dir + ".tmp-damaged"
-	if err := os.Rename(e.dir, gone); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return os.RemoveAll(gone)
 }
 
 // start returns a machine that is ready for a job: restored from a snapshot if
@@ -238,21 +229,21 @@ func (r *run) start(ctx context.Context, spec qemu.Machine) (*machine, error) {
 	if r.env.Snapshot == "off" {
 		return bootMachine(ctx, spec, silence)
 	}
-	snap, failed, err := findSnapshot(ctx, r.cache, spec, silence)
+	snap, m, err := findSnapshot(ctx, r.cache, spec, silence)
 	if err == nil {
-		var m *machine
-		if m, err = snap.restore(ctx, spec, silence); err == nil {
-			return m, nil
-		}
+		m, err = snap.restore(ctx, spec, silence)
+	}
+	if err == nil {
+		return m, nil
 	}
 	var missing *qemu.NotFoundError
-	if failed != nil || ctx.Err() != nil || errors.As(err, &missing) {
-		return failed, err
+	if m != nil || ctx.Err() != nil || errors.As(err, &missing) {
+		return m, err
 	}
-	r.say("no machine can be restored, so it boots: %v", err)
+	r.say("no machine can be restored, so it boots (KMODTEST_SNAPSHOT=off does so without trying): %v", err)
 	var broken *damage
 	if errors.As(err, &broken) {
-		if err := broken.remove(); err != nil {
+		if err := removeSnapshot(broken.dir); err != nil {
 			r.say("the snapshot can not be removed: %v", err)
 		}
 	}

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"cmp"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,9 +42,21 @@ func pruneSnapshots(dir, keep string, now time.Time) {
 	for _, e := range entries {
 		total += e.size
 		if now.Sub(e.used) > snapshotAge || total > snapshotRoom {
-			_ = (&damage{dir: e.path}).remove()
+			_ = removeSnapshot(e.path)
 		}
 	}
+}
+
+// removeSnapshot removes a snapshot. Machines that run from it go on.
+func removeSnapshot(dir string) error {
+	gone := dir + ".tmp-gone"
+	if err := os.RemoveAll(gone); err != nil { // of one that was interrupted
+		return err
+	}
+	if err := os.Rename(dir, gone); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(gone)
 }
 
 // diskUsage returns how many bytes the files in a directory take on the disk:

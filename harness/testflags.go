@@ -10,7 +10,6 @@ import (
 // testFlags are the flags of a test binary that mean something to the host.
 type testFlags struct {
 	Args    []string      // for the binary in the guest
-	Listing bool          // -test.list: nothing runs
 	Timeout time.Duration // 0: none
 	Mkdir   []string      // directories that the binary expects
 	Bring   []string      // host's files that the binary reads
@@ -26,13 +25,12 @@ var outputFlags = []string{
 // readTestFlags reads the flags that flag.Parse has found. Output goes where it
 // would without a machine: cwd is the host's working directory, dir the guest's.
 func readTestFlags(args []string, cwd, dir string) testFlags {
-	f := testFlags{Listing: flagValue("test.list") != ""}
+	var f testFlags
 	// The testing package of this binary has checked that it is a duration.
 	f.Timeout, _ = time.ParseDuration(flagValue("test.timeout"))
 
-	outputDir := flagValue("test.outputdir")
-	f.Args = append(f.Args, "-test.outputdir="+resolve(cwd, outputDir))
-	outputDir = resolve(cwd, outputDir)
+	outputDir := resolve(cwd, flagValue("test.outputdir"))
+	f.Args = append(f.Args, "-test.outputdir="+outputDir)
 	f.Mkdir = append(f.Mkdir, outputDir)
 	for _, name := range outputFlags {
 		if file := flagValue(name); file != "" {

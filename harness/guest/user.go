@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 const (
@@ -60,7 +58,7 @@ func runChild(tb testing.TB, flags uintptr, call string) {
 	defer func() { _ = done.Close() }()
 	//nolint:noctx // the child gets the test's own deadline as its -test.timeout
 	cmd := exec.Command("/proc/self/exe", childArguments(tb)...)
-	cmd.Env = childEnvironment(os.Environ(), call)
+	cmd.Env = append(os.Environ(), childCall+"="+call)
 	cmd.ExtraFiles = []*os.File{childEnd}
 	ids := []syscall.SysProcIDMap{{Size: mappedIDs}}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -126,17 +124,4 @@ func childArguments(tb testing.TB) []string {
 		}
 	}
 	return arguments
-}
-
-// childEnvironment is the environment for a child that is to run the body of
-// one call. It has no result file: that is where the outermost run of a test
-// binary writes its exit code, and a child is not that run.
-func childEnvironment(environment []string, call string) []string {
-	out := []string{childCall + "=" + call}
-	for _, variable := range environment {
-		if !strings.HasPrefix(variable, wire.ResultVariable+"=") {
-			out = append(out, variable)
-		}
-	}
-	return out
 }

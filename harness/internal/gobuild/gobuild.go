@@ -69,7 +69,8 @@ func Build(ctx context.Context, cacheDir, dir, pkg string) (Program, error) {
 		return Program{}, err
 	}
 	b := builder{dir: dir, pkg: pkg, env: append(os.Environ(), "GOOS=linux", "GOARCH="+goarch, "CGO_ENABLED=0")}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q", dir, pkg, goarch, runtime.Version(), os.Getenv("GOFLAGS")))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %q", dir, pkg, goarch, runtime.Version(),
+		os.Getenv("GOFLAGS"), os.Getenv("GOWORK"), os.Getenv("GOTOOLCHAIN")))
 	record := filepath.Join(cacheDir, "programs", hex.EncodeToString(sum[:16])+".json")
 
 	if m, err := readManifest(record); err == nil && m.current() {
@@ -153,9 +154,15 @@ func (b builder) inputs(ctx context.Context) ([]input, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
+	// What chooses the versions of all modules is the main one's go.mod, or a
+	// workspace; neither need be that of a package above.
+	choice, err := b.run(ctx, "env", "GOMOD", "GOWORK")
+	if err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{os.DevNull: true, "off": true}
 	var inputs []input
-	for path := range strings.Lines(string(out)) {
+	for path := range strings.Lines(string(out) + "\n" + string(choice)) {
 		path = strings.TrimSpace(path)
 		if path == "" || seen[path] {
 			continue
@@ -201,7 +208,11 @@ func (b builder) build(ctx context.Context, dir string) (Program, error) {
 func (b builder) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = b.dir, b.env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	// On an interrupt, and on no other signal, the go command ends its
+	// compilers and removes its temporary directory.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGINT}
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,19 +66,10 @@ func (s Spec) key() string {
 	for _, r := range s.Built {
 		fmt.Fprintln(h, r.Key)
 	}
-	for _, name := range sortedKeys(s.Programs) {
+	for _, name := range slices.Sorted(maps.Keys(s.Programs)) {
 		fmt.Fprintln(h, name, s.Programs[name].Hash)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 func (s Spec) records() ([]cpio.Record, error) {
@@ -103,7 +95,7 @@ func (s Spec) records() ([]cpio.Record, error) {
 		return nil, err
 	}
 	records = append(records, cpio.StaticFile(strings.TrimPrefix(wire.ConfigFile, "/"), string(text), 0o644))
-	for _, name := range sortedKeys(s.Programs) {
+	for _, name := range slices.Sorted(maps.Keys(s.Programs)) {
 		b, err := os.ReadFile(s.Programs[name].Path)
 		if err != nil {
 			return nil, err

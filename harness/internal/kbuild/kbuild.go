@@ -113,7 +113,10 @@ func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools,
 	cmd.Dir = dir
 	// The names of source files, in warnings of the running kernel and in
 	// debug information, are those of the user's tree.
-	cmd.Env = append(cleanEnvironment(), "KCFLAGS="+os.Getenv("KCFLAGS")+" -ffile-prefix-map="+dir+"="+src.dir)
+	cmd.Env = cleanEnvironment()
+	if !strings.ContainsAny(src.dir, " \t'\"$#=") { // which no flag could hold
+		cmd.Env = append(cmd.Env, "KCFLAGS="+os.Getenv("KCFLAGS")+" -ffile-prefix-map="+dir+"="+src.dir)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	log, err := cmd.CombinedOutput()

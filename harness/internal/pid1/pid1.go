@@ -148,6 +148,8 @@ type guest struct {
 	log  *kernelLog
 	// logLost tells that some of the log of loading the modules was lost.
 	logLost bool
+	// tainted is the kernel's taint before the modules were loaded.
+	tainted taint
 }
 
 // beatEvery is the time between two signs of life.
@@ -168,6 +170,9 @@ func (g *guest) serve() error {
 		return err
 	}
 	if err := g.out.WriteJSON(wire.Hello, wire.Greeting{Release: unix.ByteSliceToString(name.Release[:])}); err != nil {
+		return err
+	}
+	if g.tainted, err = readTaint(); err != nil {
 		return err
 	}
 	ready := loadModules(g.boot.Modules)
@@ -257,6 +262,11 @@ func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	if err != nil {
 		return err
 	}
+	tainted, err := readTaint()
+	if err != nil {
+		return err
+	}
+	findings.Taint = tainted.since(g.tainted)
 	if lost || g.logLost {
 		findings.Errors = append(findings.Errors, "the kernel logged faster than its log could be read, so that a fault may have gone unseen")
 	}

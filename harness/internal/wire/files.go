@@ -135,6 +135,12 @@ func unpack(r *tar.Reader, store func(*tar.Header, io.Reader) error) error {
 // Write takes the payload of one File record.
 func (u *Unpacker) Write(p []byte) (int, error) { return u.pipe.Write(p) }
 
+// Abort ends the stream before its end, and waits until store has returned.
+func (u *Unpacker) Abort() {
+	u.pipe.CloseWithError(io.ErrUnexpectedEOF)
+	_ = <-u.done // the stream's end, which is known
+}
+
 // Close ends the stream after FileEnd and waits until the last file is stored.
 // It returns the first error of store.
 func (u *Unpacker) Close() error {

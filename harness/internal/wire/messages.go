@@ -68,6 +68,9 @@ type Status struct {
 type Findings struct {
 	// Unload maps a module that could not be unloaded to the reason.
 	Unload map[string]string
+	// Taint are the faults that the kernel's taint tells of, and that were
+	// not there before the modules were loaded.
+	Taint []string
 	// Errors are other things that went wrong in the guest, such as a file
 	// that could not be sent.
 	Errors []string

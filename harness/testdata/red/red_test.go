@@ -105,6 +105,9 @@ func TestFloodsKernelLog(t *testing.T) {
 	group.Wait()
 }
 
+// TestTaintsKernel sets the bit that a warning sets, without one.
+func TestTaintsKernel(t *testing.T) { write(t, "/proc/sys/kernel/tainted", "512") }
+
 // TestRunsLong runs until somebody ends it.
 func TestRunsLong(*testing.T) {
 	_, _ = os.Stdout.WriteString("it runs\n")
