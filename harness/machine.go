@@ -83,8 +83,9 @@ func (m *machine) stop() {
 	m.process.Stop()
 	m.cancel(nil)
 	if m.unpacker != nil {
-		// Half a file is in the works, and its temporary one must go.
-		m.unpacker.Abort()
+		// Half a file is in the works, and its temporary one must go. That
+		// it is not whole is no news.
+		_ = m.unpacker.Abort()
 		m.unpacker = nil
 	}
 }

@@ -135,10 +135,11 @@ func unpack(r *tar.Reader, store func(*tar.Header, io.Reader) error) error {
 // Write takes the payload of one File record.
 func (u *Unpacker) Write(p []byte) (int, error) { return u.pipe.Write(p) }
 
-// Abort ends the stream before its end, and waits until store has returned.
-func (u *Unpacker) Abort() {
+// Abort ends the stream before its end, and waits until store has returned. Its
+// error is what that made of it.
+func (u *Unpacker) Abort() error {
 	u.pipe.CloseWithError(io.ErrUnexpectedEOF)
-	_ = <-u.done // the stream's end, which is known
+	return <-u.done
 }
 
 // Close ends the stream after FileEnd and waits until the last file is stored.
