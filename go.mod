@@ -3,7 +3,6 @@ module github.com/kmodtest/kmodtest
 go 1.26.0
 
 require (
-	github.com/adrg/xdg v0.5.3
 	github.com/gofrs/flock v0.13.2
 	github.com/google/go-cmp v0.7.0
 	github.com/klauspost/compress v1.20.3

@@ -45,7 +45,7 @@ func (c Config) in(dir string) (Config, error) {
 	}
 	c.Modules = absolute(dir, c.Modules)
 	c.Programs = absolute(dir, c.Programs)
-	if isPath(c.Kernel) {
+	if strings.HasPrefix(c.Kernel, ".") || strings.Contains(c.Kernel, "/") {
 		c.Kernel = absolute(dir, []string{c.Kernel})[0]
 	}
 	return c, nil
@@ -60,8 +60,4 @@ func absolute(dir string, paths []string) []string {
 		out[i] = filepath.Clean(path)
 	}
 	return out
-}
-
-func isPath(kernel string) bool {
-	return strings.HasPrefix(kernel, ".") || strings.Contains(kernel, "/")
 }

@@ -18,15 +18,22 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"syscall"
 	"testing"
+	"time"
 
-	"github.com/kmodtest/kmodtest/harness/internal/wire"
+	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/images/cache"
 )
 
 // Main runs the tests of m inside a kernel, as config says, and exits with
@@ -42,30 +49,26 @@ import (
 // Inside the guest, Main just runs the tests. Flags such as -test.list that run
 // no test are answered without a machine.
 func Main(m *testing.M, config Config) {
-	if inGuest() {
+	if inside.Guest() {
 		os.Exit(runInside(m))
 	}
+	started := time.Now()
 	_, source, _, _ := runtime.Caller(1)
 	if !flag.Parsed() {
 		flag.Parse()
 	}
-	if flagValue("test.list") != "" {
+	if flag.Lookup("test.list").Value.String() != "" {
 		os.Exit(m.Run())
 	}
-	os.Exit(runOutside(config, source))
-}
-
-func inGuest() bool {
-	_, err := os.Stat(wire.GuestFile)
-	return err == nil
+	os.Exit(runOutside(config, source, started))
 }
 
 // runInside runs the tests, and leaves their exit code for PID 1 as the proof
 // that they came to their end.
 func runInside(m *testing.M) int {
-	path := os.Getenv(wire.ResultVariable)
+	path := os.Getenv(inside.ResultVariable)
 	// The proof is this process's alone: not that of a child of a test.
-	_ = os.Unsetenv(wire.ResultVariable)
+	_ = os.Unsetenv(inside.ResultVariable)
 	code := m.Run()
 	if path != "" {
 		if err := os.WriteFile(path, []byte(strconv.Itoa(code)), 0o644); err != nil {
@@ -76,45 +79,71 @@ func runInside(m *testing.M) int {
 	return code
 }
 
-// runOutside runs the tests in a machine and returns the exit status.
-func runOutside(config Config, source string) int {
-	ctx, stop := untilInterrupted(context.Background())
-	defer stop()
-	r, err := newRun(config, source)
+// prefix stands before each line of the harness's own.
+const prefix = "kmodtest: "
+
+// statusHostBroke is the exit status of a run that our own side broke.
+const statusHostBroke = 69 // EX_UNAVAILABLE of sysexits.h
+
+// interrupt is the cause of a context that a signal has ended.
+type interrupt struct{ signal syscall.Signal }
+
+func (e *interrupt) Error() string { return fmt.Sprintf("interrupted (%v)", e.signal) }
+
+// runOutside hands the run over to kmodtest-run, in this very process. It
+// returns only if that can not be: then with the exit status.
+func runOutside(config Config, source string, started time.Time) int {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() { cancel(&interrupt{(<-signals).(syscall.Signal)}) }()
+
+	r, err := newRequest(config, source, started)
 	if err == nil {
-		err = r.do(ctx)
+		err = become(ctx, r)
 	}
-	return conclude(os.Stderr, err)
+	var caught *interrupt
+	if errors.As(context.Cause(ctx), &caught) {
+		fmt.Fprintf(os.Stderr, "%sFAIL: %v\n", prefix, caught)
+		return 128 + int(caught.signal)
+	}
+	fmt.Fprintf(os.Stderr, "%sFAIL: host side broke: %v\n", prefix, err)
+	return statusHostBroke
 }
 
-// newRun collects what is known before anything is started.
-func newRun(config Config, source string) (*run, error) {
-	env, err := readEnvironment()
+// newRequest collects what is known before anything is started.
+func newRequest(config Config, source string, started time.Time) (request.Request, error) {
+	r := request.Request{Started: started, Parent: os.Getppid(), Name: os.Args[0], Values: flagValues()}
+	r.Flags, r.Rest = splitCommandLine(os.Args[1:])
+	var err error
+	if r.Cwd, err = os.Getwd(); err != nil {
+		return r, fmt.Errorf("find the working directory: %w", err)
+	}
+	if r.Binary, err = os.Executable(); err != nil {
+		return r, fmt.Errorf("find the test binary: %w", err)
+	}
+	r.Dir = packageDir(source, r.Cwd)
+	config, err = config.in(r.Dir)
+	r.Config = request.Config(config)
+	return r, err
+}
+
+// runPackage is the program that leads a run.
+const runPackage = "harness/cmd/kmodtest-run"
+
+// become turns this process into the one that leads the run.
+func become(ctx context.Context, r request.Request) error {
+	dir, err := cache.Dir()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	cwd, err := os.Getwd()
+	program, err := gobuild.BuildOwn(ctx, dir, r.Dir, runPackage, func() {
+		fmt.Fprintln(os.Stderr, prefix+"building its own programs, which are kept")
+	})
 	if err != nil {
-		return nil, fmt.Errorf("find the working directory: %w", err)
+		return err
 	}
-	binary, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find the test binary: %w", err)
-	}
-	dir := packageDir(source, cwd)
-	if config, err = config.in(dir); err != nil {
-		return nil, err
-	}
-	return &run{
-		config: config,
-		env:    env,
-		dir:    dir,
-		binary: binary,
-		flags:  readTestFlags(os.Args[1:], cwd, dir),
-		trace:  newTrace(),
-		stdout: &lastWord{w: os.Stdout},
-		stderr: os.Stderr,
-	}, nil
+	return request.Become(program.Path, r)
 }
 
 // packageDir is where the source file that called Main lies. A binary that was

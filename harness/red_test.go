@@ -1,6 +1,9 @@
 package harness_test
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -12,6 +15,7 @@ type red struct {
 	module string   // of testdata/modules
 	env    []string // beside it
 	status int
+	stage  string   // of the verdict
 	want   []string // what standard output and error say, as regular expressions
 }
 
@@ -24,13 +28,15 @@ func (r red) check(t *testing.T) {
 	if test == "" {
 		test = "TestPasses"
 	}
-	env := append(r.env, "RED_MODULE="+r.module)
+	report := filepath.Join(t.TempDir(), "verdict.json")
+	env := append(r.env, "RED_MODULE="+r.module, "KMODTEST_VERDICT="+report)
 	c := newCommand(t, env, binary(t, "red"), "-test.run=^"+test+"$")
 	status := c.status(t)
 	out := c.stdout.String() + c.stderr.String()
 	if status != r.status {
 		t.Errorf("exit status %d, want %d", status, r.status)
 	}
+	r.checkReport(t, report)
 	for _, want := range r.want {
 		if !regexp.MustCompile(want).MatchString(out) {
 			t.Errorf("nothing in the output matches %q", want)
@@ -40,7 +46,31 @@ func (r red) check(t *testing.T) {
 		t.Error("the output says PASS or ok")
 	}
 	if t.Failed() {
-		t.Logf("the output:\n%s", out)
+		t.Logf("the end of the output:\n%s", out[max(0, len(out)-4000):])
+	}
+}
+
+// checkReport checks the verdict that was written for programs.
+func (r red) checkReport(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Version, Status    int
+		Kind, Stage, Title string
+	}
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[int]string{69: "host side broke|guest down", 255: "kernel fault"}
+	kind, ok := kinds[r.status]
+	if !ok {
+		kind = "test failed"
+	}
+	if got.Version != 1 || got.Status != r.status || !strings.Contains(kind, got.Kind) || got.Kind == "" || got.Stage != r.stage || got.Title == "" {
+		t.Errorf("the written verdict is %+v; want status %d, kind %s, stage %q and a title", got, r.status, kind, r.stage)
 	}
 }
 
@@ -58,23 +88,23 @@ func TestGreenRunPasses(t *testing.T) {
 }
 
 func TestFailingTestFailsRun(t *testing.T) {
-	red{test: "TestFails", status: 1, want: []string{`(?m)^--- FAIL: TestFails`, `this test fails`}}.check(t)
+	red{test: "TestFails", stage: "tests", status: 1, want: []string{`(?m)^--- FAIL: TestFails`, `this test fails`}}.check(t)
 }
 
 func TestPanickingTestFailsRun(t *testing.T) {
-	red{test: "TestPanics", status: 2, want: []string{`(?m)^panic: this test panics`, `red_test\.go:\d+`}}.check(t)
+	red{test: "TestPanics", stage: "tests", status: 2, want: []string{`(?m)^panic: this test panics`, `red_test\.go:\d+`}}.check(t)
 }
 
 func TestEarlyExitFailsRun(t *testing.T) {
-	red{test: "TestExitsZero", status: 2, want: []string{`unexpected call to os\.Exit\(0\) during test`}}.check(t)
+	red{test: "TestExitsZero", stage: "tests", status: 2, want: []string{`unexpected call to os\.Exit\(0\) during test`}}.check(t)
 }
 
 func TestUnseenExitFailsRun(t *testing.T) {
-	red{test: "TestLeavesUnseen", status: 1, want: []string{`left with exit status 0 before its tests had ended`}}.check(t)
+	red{test: "TestLeavesUnseen", stage: "tests", status: 1, want: []string{`left with exit status 0 before its tests had ended`}}.check(t)
 }
 
 func TestKilledTestBinaryFailsRun(t *testing.T) {
-	red{test: "TestIsKilled", status: 1, want: []string{`test binary was killed by signal 9 \(killed\)`}}.check(t)
+	red{test: "TestIsKilled", stage: "tests", status: 1, want: []string{`test binary was killed by signal 9 \(killed\)`}}.check(t)
 }
 
 func TestKernelPanicFailsRun(t *testing.T) {
@@ -118,11 +148,24 @@ func TestTaintedKernelFailsRun(t *testing.T) {
 
 // A fault may have been among what was overwritten before it was read.
 func TestOverrunKernelLogFailsRun(t *testing.T) {
-	red{test: "TestFloodsKernelLog", status: 69, want: []string{`the kernel logged faster than its log could be read`}}.check(t)
+	red{test: "TestFloodsKernelLog", stage: "checks", status: 69, want: []string{`the kernel logged faster than its log could be read`}}.check(t)
+}
+
+// A first process that is frozen never says that it is done; only its silence
+// tells. The time is long enough for a machine to come up on a loaded host, in
+// whose quiet phases nothing is printed.
+func TestSilentGuestFailsRun(t *testing.T) {
+	red{test: "TestFreezesInit", env: []string{"KMODTEST_SILENCE=30s"}, status: 69, want: []string{
+		`FAIL: guest down: the guest has shown no sign of life for 30s`, `-device virtio-serial-pci`,
+	}}.check(t)
+}
+
+func TestBadSilenceFailsRun(t *testing.T) {
+	red{env: []string{"KMODTEST_SILENCE=long"}, status: 69, want: []string{`KMODTEST_SILENCE is "long"; it may be a time such as 90s`}}.check(t)
 }
 
 func TestModuleThatDoesNotCompileFailsRun(t *testing.T) {
-	red{module: "nocompile", status: 1, want: []string{
+	red{module: "nocompile", stage: "build", status: 1, want: []string{
 		`testdata/modules/nocompile/nocompile\.c:\d+:\d+: error: .*this_is_not_declared`,
 		`FAIL: module .*/nocompile does not build against Linux \d`,
 		`the command was: make -C `,
@@ -130,18 +173,18 @@ func TestModuleThatDoesNotCompileFailsRun(t *testing.T) {
 }
 
 func TestModuleThatDoesNotLoadFailsRun(t *testing.T) {
-	red{module: "noload", status: 1, want: []string{
+	red{module: "noload", stage: "load", status: 1, want: []string{
 		`FAIL: module noload does not load: no such device`,
 		`noload: the device is not there`, // from the kernel's log
 	}}.check(t)
 }
 
 func TestModuleThatDoesNotUnloadFailsRun(t *testing.T) {
-	red{module: "nounload", status: 1, want: []string{`FAIL: module nounload does not unload: it is still in use`}}.check(t)
+	red{module: "nounload", stage: "checks", status: 1, want: []string{`FAIL: module nounload does not unload: it is still in use`}}.check(t)
 }
 
 func TestUnknownKernelFailsRun(t *testing.T) {
-	red{env: []string{"KMODTEST_KERNEL=2.4"}, status: 69, want: []string{`2\.4`, `6\.1`}}.check(t)
+	red{env: []string{"KMODTEST_KERNEL=2.4"}, stage: "kernel", status: 69, want: []string{`2\.4`, `6\.1`}}.check(t)
 }
 
 func TestMissingQEMUFailsRun(t *testing.T) {

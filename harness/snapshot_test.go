@@ -8,14 +8,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/cache"
 )
 
 // ownCache makes a cache whose snapshots are its own, and whose kernels and
 // builds are those of the user.
 func ownCache(t *testing.T) (env, snapshots string) {
 	t.Helper()
-	users, err := images.CacheDir()
+	users, err := cache.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}

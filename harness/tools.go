@@ -2,6 +2,9 @@
 
 package harness
 
-// The program that the harness builds at run time is named here, so that the
-// go.sum of a module that uses the harness covers it.
-import _ "github.com/kmodtest/kmodtest/harness/cmd/kmodtest-init"
+// The programs that the harness builds at run time are named here, so that
+// go mod vendor brings them along.
+import (
+	_ "github.com/kmodtest/kmodtest/harness/cmd/kmodtest-init"
+	_ "github.com/kmodtest/kmodtest/harness/cmd/kmodtest-run"
+)

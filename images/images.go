@@ -13,8 +13,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/adrg/xdg"
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/images/cache"
 )
 
 // Kernel is a kernel that a machine can boot and that modules can be built against. Its files are to be read only.
@@ -30,17 +31,9 @@ type Kernel struct {
 
 // Options says how Resolve does its work. The zero value is what a user wants.
 type Options struct {
-	Cache    string    // directory to keep kernels in; "" is CacheDir
+	Cache    string    // directory to keep kernels in; "" is cache.Dir
 	Mirror   string    // address of a Debian mirror; "" is $KMODTEST_MIRROR, or else the one this machine's apt uses
 	Progress io.Writer // where to say what is being done, if that takes time; nil is nowhere. A terminal gets a bar
-}
-
-// CacheDir returns the project's directory in the user's cache, $XDG_CACHE_HOME/kmodtest. It need not exist.
-func CacheDir() (string, error) {
-	if !filepath.IsAbs(xdg.CacheHome) {
-		return "", errors.New("there is no directory for caches: set HOME or XDG_CACHE_HOME")
-	}
-	return filepath.Join(xdg.CacheHome, "kmodtest"), nil
 }
 
 // Resolve returns the kernel of that name: that of a row, "" for the default row, or a path, which is anything with a slash in
@@ -87,7 +80,7 @@ func (opt Options) withDefaults() (Options, error) {
 		return opt, err
 	}
 	var err error
-	opt.Cache, err = CacheDir()
+	opt.Cache, err = cache.Dir()
 	return opt, err
 }
 

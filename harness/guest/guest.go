@@ -17,7 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/kmodtest/kmodtest/harness/internal/wire"
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
 // require ends the test where it does not run inside a guest: the helpers
@@ -25,7 +25,7 @@ import (
 // somebody works on.
 func require(tb testing.TB) {
 	tb.Helper()
-	if _, err := os.Stat(wire.GuestFile); err != nil {
+	if _, err := os.Stat(inside.GuestFile); err != nil {
 		tb.Fatalf("not inside a guest: %v; does the package's TestMain call harness.Main?", err)
 	}
 }

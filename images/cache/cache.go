@@ -27,6 +27,15 @@ const (
 	retry = 20 * time.Millisecond
 )
 
+// Dir returns the project's directory in the user's cache, $XDG_CACHE_HOME/kmodtest or ~/.cache/kmodtest. It need not exist.
+func Dir() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("there is no directory for caches: set HOME, or XDG_CACHE_HOME to an absolute path: %w", err)
+	}
+	return filepath.Join(dir, "kmodtest"), nil
+}
+
 // Entry returns the path dir/key, and first fills it with fill if it is not there.
 //
 // fill gets an empty directory to fill, which becomes the entry when fill returns nil; until then its path is

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/cache"
 )
 
 // A suite is the suite's test binary. It takes the module from the tree that it
@@ -59,24 +59,24 @@ const (
 // mutants is of no use to anyone later, so it goes to a cache that ends with the
 // command, and no machine leaves a snapshot. Kernels stay in the user's cache,
 // and so does what the go command caches.
-func environment(ctx context.Context, cache string) ([]string, error) {
+func environment(ctx context.Context, own string) ([]string, error) {
 	goCache, err := goOutput(ctx, os.Environ(), "", "env", "GOCACHE")
 	if err != nil {
 		return nil, fmt.Errorf("find the go command's cache: %w", err)
 	}
-	users, err := images.CacheDir()
+	users, err := cache.Dir()
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{filepath.Join(users, kernels), cache} {
+	for _, dir := range []string{filepath.Join(users, kernels), own} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("make cache directory: %w", err)
 		}
 	}
-	if err := os.Symlink(filepath.Join(users, kernels), filepath.Join(cache, kernels)); err != nil {
+	if err := os.Symlink(filepath.Join(users, kernels), filepath.Join(own, kernels)); err != nil {
 		return nil, fmt.Errorf("link to the kernels in the cache: %w", err)
 	}
-	return append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(cache), "GOCACHE="+goCache, "KMODTEST_SNAPSHOT=off"), nil
+	return append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(own), "GOCACHE="+goCache, "KMODTEST_SNAPSHOT=off"), nil
 }
 
 // forget removes what was built from one mutant.

@@ -1,4 +1,4 @@
-// Package gobuild builds Go programs for the guest, and builds none whose
+// Package gobuild builds the Go programs of a run, and builds none whose
 // sources have not changed since: the check is a look at each file's size and
 // time, a matter of milliseconds, where asking the go command takes tenths of a
 // second.
@@ -40,7 +40,7 @@ type BuildError struct {
 }
 
 func (e *BuildError) Error() string {
-	return fmt.Sprintf("build %s for the guest: %v\n%s", e.Package, e.Err, strings.TrimRight(e.Output, "\n"))
+	return fmt.Sprintf("build %s: %v\n%s", e.Package, e.Err, strings.TrimRight(e.Output, "\n"))
 }
 
 func (e *BuildError) Unwrap() error { return e.Err }
@@ -64,17 +64,28 @@ type input struct {
 // and for the machine's architecture whatever GOARCH says. It may be called from
 // several goroutines and processes at once.
 func Build(ctx context.Context, cacheDir, dir, pkg string) (Program, error) {
+	return build(ctx, cacheDir, pkg, dir, nil, func(*builder, context.Context) error { return nil })
+}
+
+// build builds what a builder that starts in dir finds under pkg, once prepare
+// has made it ready, unless that has been done.
+func build(ctx context.Context, cacheDir, pkg, dir string, building func(), prepare func(*builder, context.Context) error) (Program, error) {
 	goarch, err := machineArch()
 	if err != nil {
 		return Program{}, err
 	}
-	b := builder{dir: dir, pkg: pkg, env: append(os.Environ(), "GOOS=linux", "GOARCH="+goarch, "CGO_ENABLED=0")}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %q", dir, pkg, goarch, runtime.Version(),
 		os.Getenv("GOFLAGS"), os.Getenv("GOWORK"), os.Getenv("GOTOOLCHAIN")))
 	record := filepath.Join(cacheDir, "programs", hex.EncodeToString(sum[:16])+".json")
-
 	if m, err := readManifest(record); err == nil && m.current() {
 		return m.Program, nil
+	}
+	if building != nil {
+		building()
+	}
+	b := builder{dir: dir, pkg: pkg, env: append(os.Environ(), "GOOS=linux", "GOARCH="+goarch, "CGO_ENABLED=0")}
+	if err := prepare(&b, ctx); err != nil {
+		return Program{}, err
 	}
 	m := manifest{}
 	if m.Inputs, err = b.inputs(ctx); err != nil {
@@ -217,7 +228,7 @@ func (b builder) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if errors.Is(err, exec.ErrNotFound) {
-		err = fmt.Errorf("%w; the guest's first process is built from source, which needs the go command in PATH", err)
+		err = fmt.Errorf("%w; the programs of a run are built from source, which needs the go command in PATH", err)
 	}
 	if err != nil {
 		return nil, &BuildError{Package: b.pkg, Output: stderr.String(), Err: err}

@@ -1,10 +1,8 @@
 package pid1
 
 import (
-	"archive/tar"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,41 +17,58 @@ type store struct {
 	times map[string]time.Time
 }
 
-// put writes one file of the job's to its place.
-func (s *store) put(head *tar.Header, r io.Reader) error {
+// create starts one file of the job's, or makes one that has no content.
+func (s *store) create(head wire.FileHead) (wire.Sink, error) {
 	name := filepath.Clean("/" + head.Name)
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
+		return nil, err
 	}
-	switch head.Typeflag {
-	case tar.TypeDir:
-		return os.MkdirAll(name, 0o755)
-	case tar.TypeSymlink:
-		if err := os.Symlink(head.Linkname, name); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
+	switch head.Mode.Type() {
+	case fs.ModeDir:
+		return nil, os.MkdirAll(name, 0o755)
+	case fs.ModeSymlink:
+		if err := os.Symlink(head.Link, name); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, err
 		}
-		return nil
-	case tar.TypeReg:
-	default:
-		return fmt.Errorf("store %s: unexpected type %q", name, head.Typeflag)
+		return nil, nil
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, head.FileInfo().Mode().Perm())
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, head.Mode.Perm())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer f.Close()
-	if _, err := io.Copy(f, r); err != nil {
-		return fmt.Errorf("store %s: %w (the guest keeps files in its memory)", name, err)
-	}
-	if err := os.Chtimes(name, head.ModTime, head.ModTime); err != nil {
-		return err
-	}
-	info, err := f.Stat()
+	return &incoming{f, head.Time, s}, nil
+}
+
+// incoming is a file that arrives.
+type incoming struct {
+	file  *os.File
+	time  time.Time
+	store *store
+}
+
+// Write writes a piece of the file.
+func (in *incoming) Write(p []byte) (int, error) {
+	n, err := in.file.Write(p)
 	if err != nil {
+		return n, fmt.Errorf("store %s: %w (the guest keeps files in its memory)", in.file.Name(), err)
+	}
+	return n, nil
+}
+
+// Commit ends the file.
+func (in *incoming) Commit() error {
+	name := in.file.Name()
+	if err := errors.Join(in.file.Close(), os.Chtimes(name, in.time, in.time)); err != nil {
 		return err
 	}
-	s.times[name] = info.ModTime()
+	in.store.times[name] = in.time
 	return nil
+}
+
+// Discard removes the file.
+func (in *incoming) Discard() {
+	in.file.Close()
+	os.Remove(in.file.Name())
 }
 
 // changed tells whether a file is one that the host does not have.
@@ -67,17 +82,13 @@ func (s *store) changed(path string, info fs.FileInfo) bool {
 
 // sendBack sends what the job asked for, as far as it is there.
 func (s *store) sendBack(paths []string, out *wire.Writer) (problems []string) {
-	p := out.Pack()
 	for _, path := range paths {
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err := p.AddTree(path, s.changed); err != nil {
+		if err := out.SendTree(path, s.changed); err != nil {
 			problems = append(problems, err.Error())
 		}
-	}
-	if err := p.Close(); err != nil {
-		problems = append(problems, err.Error())
 	}
 	return problems
 }

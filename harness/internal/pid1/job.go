@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -50,7 +51,7 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 	}
 	p.pid, err = syscall.ForkExec(work.Path, work.Args, &syscall.ProcAttr{
 		Dir:   work.Dir,
-		Env:   append(work.Env, wire.ResultVariable+"="+resultFile),
+		Env:   append(work.Env, inside.ResultVariable+"="+resultFile),
 		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/u-root/u-root/pkg/kmodule"
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -47,7 +48,7 @@ func run() error {
 	if err := setUpSystem(); err != nil {
 		return err
 	}
-	if err := writeFile(wire.GuestFile, ""); err != nil {
+	if err := writeFile(inside.GuestFile, ""); err != nil {
 		return err
 	}
 	boot, err := readBoot()
@@ -208,17 +209,15 @@ func (g *guest) beat() {
 
 // receive reads up to the job, and stores the files that come before it.
 func (g *guest) receive(files *store) (work wire.Work, err error) {
-	unpacker := wire.NewUnpacker(files.put)
+	incoming := wire.Receiver{Create: files.create}
 	for {
 		rec, err := g.in.Read()
 		if err != nil {
 			return work, fmt.Errorf("wait for a job: %w", err)
 		}
 		switch rec.Type {
-		case wire.File:
-			_, err = unpacker.Write(rec.Payload)
-		case wire.FileEnd:
-			err = unpacker.Close()
+		case wire.File, wire.Data, wire.FileEnd:
+			err = incoming.Take(rec)
 		case wire.Beat:
 			if err := g.out.Write(wire.Beat, nil); err != nil {
 				return work, err

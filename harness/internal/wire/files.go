@@ -1,150 +1,149 @@
 package wire
 
 import (
-	"archive/tar"
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
-// Packer sends files as a tar stream in File records. Only one may be in use
-// on a Writer at a time.
-type Packer struct {
-	w   *Writer
-	buf *bufio.Writer
-	tar *tar.Writer
+// FileHead announces a file, a directory or a symbolic link. A file's content
+// follows in Data records, up to a FileEnd.
+type FileHead struct {
+	Name string      // absolute path
+	Mode fs.FileMode // type and permissions
+	Time time.Time   // of its last change
+	Link string      // where a symbolic link leads
 }
 
-// Pack starts a stream of files. Close ends it.
-func (w *Writer) Pack() *Packer {
-	buf := bufio.NewWriterSize(w.Stream(File), MaxPayload)
-	return &Packer{w: w, buf: buf, tar: tar.NewWriter(buf)}
-}
-
-// Add sends the file, directory (without what is in it) or symbolic link at
-// path, under the given name. Files of other kinds are an error.
-func (p *Packer) Add(path, name string) error {
+// SendFile sends the file, directory (without what is in it) or symbolic link at
+// path, under the given name. Files of other kinds are an error. Only one
+// goroutine may send files on a Writer.
+func (w *Writer) SendFile(path, name string) error {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}
-	link := ""
+	head := FileHead{Name: name, Mode: info.Mode(), Time: info.ModTime()}
 	switch info.Mode().Type() {
-	case 0, fs.ModeDir:
+	case fs.ModeDir:
+		return w.WriteJSON(File, head)
 	case fs.ModeSymlink:
-		if link, err = os.Readlink(path); err != nil {
+		if head.Link, err = os.Readlink(path); err != nil {
 			return err
 		}
+		return w.WriteJSON(File, head)
+	case 0:
 	default:
 		return fmt.Errorf("send %s: neither a file nor a directory nor a symbolic link", path)
-	}
-	head, err := tar.FileInfoHeader(info, link)
-	if err != nil {
-		return fmt.Errorf("send %s: %w", path, err)
-	}
-	head.Name, head.Format = name, tar.FormatPAX
-	head.Uid, head.Gid, head.Uname, head.Gname = 0, 0, "", ""
-	if err := p.tar.WriteHeader(head); err != nil {
-		return fmt.Errorf("send %s: %w", path, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if _, err := io.CopyN(p.tar, f, head.Size); err != nil {
-		return fmt.Errorf("send %s: %w", path, err)
+	if err := w.WriteJSON(File, head); err != nil {
+		return err
 	}
-	return nil
+	// A file that can not be read to its end must not be taken for whole.
+	readErr, err := w.copy(Data, f)
+	end := ""
+	if readErr != nil {
+		end = readErr.Error()
+	}
+	return errors.Join(readErr, err, w.Write(FileEnd, []byte(end)))
 }
 
-// AddTree sends path and, when it is a directory, all that is below it, as far
+// copy sends what r reads as records of type t.
+func (w *Writer) copy(t Type, r io.Reader) (readErr, err error) {
+	buf := make([]byte, MaxPayload)
+	for {
+		n, readErr := r.Read(buf)
+		if n > 0 {
+			if err := w.Write(t, buf[:n]); err != nil {
+				return nil, err
+			}
+		}
+		if errors.Is(readErr, io.EOF) {
+			return nil, nil
+		}
+		if readErr != nil {
+			return readErr, nil
+		}
+	}
+}
+
+// SendTree sends path and, when it is a directory, all that is below it, as far
 // as keep wants it (nil wants all), each under its own absolute name.
-func (p *Packer) AddTree(path string, keep func(path string, info fs.FileInfo) bool) error {
+func (w *Writer) SendTree(path string, keep func(path string, info fs.FileInfo) bool) error {
 	return filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		info, err := d.Info()
-		if err != nil {
-			return err
+		if keep != nil {
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			if !keep(path, info) {
+				return nil
+			}
 		}
-		if keep != nil && !keep(path, info) {
-			return nil
-		}
-		return p.Add(path, path)
+		return w.SendFile(path, path)
 	})
 }
 
-// Close ends the stream.
-func (p *Packer) Close() error {
-	if err := p.tar.Close(); err != nil {
-		return fmt.Errorf("send files: %w", err)
-	}
-	if err := p.buf.Flush(); err != nil {
-		return err
-	}
-	return p.w.Write(FileEnd, nil)
+// Sink takes one file's content. It ends with a call of either Commit, when the
+// file is whole, or Discard.
+type Sink interface {
+	io.Writer
+	Commit() error
+	Discard()
 }
 
-// Unpacker takes the payloads of File records and hands each file to a
-// function.
-type Unpacker struct {
-	pipe *io.PipeWriter
-	done chan error
+// Receiver puts together the files that arrive in records. Create says where
+// the content of a regular file goes, and makes what has none: then its Sink is
+// nil.
+type Receiver struct {
+	Create func(FileHead) (Sink, error)
+
+	name string
+	sink Sink
 }
 
-// NewUnpacker returns an Unpacker that calls store for each file, one after
-// the other, on a goroutine of its own that ends with Close.
-func NewUnpacker(store func(*tar.Header, io.Reader) error) *Unpacker {
-	r, w := io.Pipe()
-	u := &Unpacker{pipe: w, done: make(chan error, 1)}
-	go func() {
-		err := unpack(tar.NewReader(r), store)
-		if err == nil {
-			_, err = io.Copy(io.Discard, r) // the padding behind the end mark
-		}
-		r.CloseWithError(err)
-		u.done <- err
-	}()
-	return u
-}
-
-func unpack(r *tar.Reader, store func(*tar.Header, io.Reader) error) error {
-	for {
-		head, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("receive files: %w", err)
-		}
-		if err := store(head, r); err != nil {
+// Take acts on a record of type File, Data or FileEnd.
+func (r *Receiver) Take(rec Record) error {
+	switch {
+	case rec.Type == File && r.sink == nil:
+		var head FileHead
+		if err := rec.Decode(&head); err != nil {
 			return err
 		}
+		sink, err := r.Create(head)
+		r.name, r.sink = head.Name, sink
+		return err
+	case rec.Type == Data && r.sink != nil:
+		_, err := r.sink.Write(rec.Payload)
+		return err
+	case rec.Type == FileEnd && r.sink != nil:
+		sink := r.sink
+		r.sink = nil
+		if len(rec.Payload) > 0 {
+			sink.Discard()
+			return fmt.Errorf("receive %s: the sender could not read it: %s", r.name, rec.Payload)
+		}
+		return sink.Commit()
 	}
+	return fmt.Errorf("receive files: %v record out of order", rec.Type)
 }
 
-// Write takes the payload of one File record.
-func (u *Unpacker) Write(p []byte) (int, error) { return u.pipe.Write(p) }
-
-// Abort ends the stream before its end, and waits until store has returned. Its
-// error is what that made of it.
-func (u *Unpacker) Abort() error {
-	u.pipe.CloseWithError(io.ErrUnexpectedEOF)
-	return <-u.done
-}
-
-// Close ends the stream after FileEnd and waits until the last file is stored.
-// It returns the first error of store.
-func (u *Unpacker) Close() error {
-	u.pipe.Close()
-	return <-u.done
+// Abort discards a file that is not whole yet.
+func (r *Receiver) Abort() {
+	if r.sink != nil {
+		r.sink.Discard()
+		r.sink = nil
+	}
 }

@@ -1,15 +1,7 @@
 package wire
 
-// GuestFile exists in every guest and nowhere else: a test binary that sees it
-// knows that it runs inside.
-const GuestFile = "/run/kmodtest/guest"
-
 // ConfigFile is where PID 1 finds its Boot, in the initramfs.
 const ConfigFile = "/etc/kmodtest/boot.json"
-
-// ResultVariable is the environment variable with the path of the file into
-// which a test binary that came to its regular end writes its exit code.
-const ResultVariable = "KMODTEST_RESULT"
 
 // Boot is what PID 1 is to do before it is ready for a job.
 type Boot struct {

@@ -6,10 +6,10 @@
 //
 //	guest → host  Hello                          the channel works
 //	guest → host  Ready                          modules loaded, or why not
-//	host → guest  File… FileEnd Job              files, then what to run
+//	host → guest  (File Data… FileEnd)… Job      files, then what to run
 //	guest → host  Stdout, Stderr                 while it runs
 //	guest → host  Exit                           how it ended
-//	guest → host  File… FileEnd                  files that the host asked for
+//	guest → host  (File Data… FileEnd)…          files that the host asked for
 //	guest → host  Checks                         what was found afterwards
 //	guest → host  Done                           the last word
 //
@@ -43,8 +43,9 @@ type Type uint8
 const (
 	Hello     Type = iota + 1 // JSON, type Greeting
 	Ready                     // JSON, type Readiness
-	File                      // a piece of a tar stream
-	FileEnd                   // no payload: the tar stream is complete
+	File                      // JSON, type FileHead
+	Data                      // a piece of the file
+	FileEnd                   // no payload: the file is whole; else why it is not
 	Job                       // JSON, type Work
 	Signal                    // one byte: the signal's number
 	Stdout                    // raw bytes
@@ -58,7 +59,7 @@ const (
 )
 
 var names = [...]string{
-	"", "hello", "ready", "file", "file end", "job", "signal", "stdout", "stderr", "kernel log", "exit", "checks", "done", "beat",
+	"", "hello", "ready", "file", "data", "file end", "job", "signal", "stdout", "stderr", "kernel log", "exit", "checks", "done", "beat",
 }
 
 // String returns the type's name as it stands in messages.

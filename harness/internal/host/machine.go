@@ -1,7 +1,6 @@
-package harness
+package host
 
 import (
-	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -31,8 +30,7 @@ type machine struct {
 
 	trace          *trace
 	stdout, stderr io.Writer
-	store          func(*tar.Header, io.Reader) error
-	unpacker       *wire.Unpacker
+	files          wire.Receiver
 
 	greeted bool
 	// answered tells that a beat has come.
@@ -82,12 +80,7 @@ func bootMachine(ctx context.Context, spec qemu.Machine, silence time.Duration) 
 func (m *machine) stop() {
 	m.process.Stop()
 	m.cancel(nil)
-	if m.unpacker != nil {
-		// Half a file is in the works, and its temporary one must go. That
-		// it is not whole is no news.
-		_ = m.unpacker.Abort()
-		m.unpacker = nil
-	}
+	m.files.Abort()
 }
 
 // awaitReady returns when the guest waits for a job.
@@ -212,16 +205,8 @@ func (m *machine) take(rec wire.Record) error {
 	case wire.Exit:
 		m.exit = &wire.Status{}
 		return rec.Decode(m.exit)
-	case wire.File:
-		if m.unpacker == nil {
-			m.unpacker = wire.NewUnpacker(m.store)
-		}
-		_, err := m.unpacker.Write(rec.Payload)
-		return err
-	case wire.FileEnd:
-		unpacker := m.unpacker
-		m.unpacker = nil
-		return unpacker.Close()
+	case wire.File, wire.Data, wire.FileEnd:
+		return m.files.Take(rec)
 	case wire.Checks:
 		m.checks = &wire.Findings{}
 		return rec.Decode(m.checks)

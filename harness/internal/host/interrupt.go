@@ -1,4 +1,4 @@
-package harness
+package host
 
 import (
 	"context"
@@ -25,8 +25,8 @@ func (e *interruptError) Error() string {
 }
 
 // untilInterrupted returns a context that ends when this process is asked to
-// end, so that the machine ends with it.
-func untilInterrupted(ctx context.Context) (context.Context, func()) {
+// end, or when the given one does (0: none), so that the machine ends with it.
+func untilInterrupted(ctx context.Context, parent int) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
@@ -35,9 +35,8 @@ func untilInterrupted(ctx context.Context) (context.Context, func()) {
 			cancel(&interruptError{signal: sig.(syscall.Signal)})
 		}
 	}()
-	// The go command always sets this flag, and hardly anyone else does.
-	if flagValue("test.paniconexit0") == "true" {
-		go whenParentEnds(func() { cancel(&interruptError{signal: syscall.SIGTERM, orphan: true}) })
+	if parent != 0 {
+		go whenEnds(parent, func() { cancel(&interruptError{signal: syscall.SIGTERM, orphan: true}) })
 	}
 	return ctx, func() {
 		signal.Stop(signals)
@@ -45,10 +44,15 @@ func untilInterrupted(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// whenParentEnds calls f when the parent process ends. Nothing else would tell
-// the binary that a go command was killed: it would finish its tests for no one.
-func whenParentEnds(f func()) {
-	fd, err := unix.PidfdOpen(os.Getppid(), 0)
+// whenEnds calls f when the parent process ends, or if it is no longer the
+// parent. Nothing else would tell the binary that a go command was killed: it
+// would finish its tests for no one.
+func whenEnds(parent int, f func()) {
+	fd, err := unix.PidfdOpen(parent, 0)
+	if os.Getppid() != parent {
+		f()
+		return
+	}
 	if err != nil {
 		return // before Linux 5.3
 	}

@@ -1,4 +1,4 @@
-package harness
+package host
 
 import (
 	"encoding/json"
@@ -20,7 +20,7 @@ type phase struct {
 	start, end time.Duration // since the trace's start
 }
 
-func newTrace() *trace { return &trace{start: time.Now()} }
+func newTrace(start time.Time) *trace { return &trace{start: start} }
 
 // phase begins a phase; what it returns ends it.
 func (t *trace) phase(name string) func() {

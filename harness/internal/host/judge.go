@@ -1,4 +1,4 @@
-package harness
+package host
 
 import (
 	"errors"
@@ -38,7 +38,7 @@ func (m *machine) judge(err error) error {
 	}
 	var load *loadError
 	if errors.As(err, &load) {
-		return failf(TestFailed, nil, "module %s does not load: %s", load.module, load.reason).
+		return failf(TestFailed, nil, "module %s does not load: %s", load.module, load.reason).at(LoadStage).
 			advise("the kernel's log, above, says more")
 	}
 	if err != nil {
@@ -55,9 +55,12 @@ func (m *machine) judge(err error) error {
 			advise("if the guest has no room for it: files take up to half of its memory, of which harness.Config.Memory gives it more")
 	}
 	if f := m.testsFailed(); f != nil {
-		return f
+		return f.at(TestsStage)
 	}
-	return m.checksFailed()
+	if f := m.checksFailed(); f != nil {
+		return f.at(ChecksStage)
+	}
+	return nil
 }
 
 func interruption(e *interruptError) *Failure {
@@ -125,7 +128,7 @@ func (m *machine) lost(err error) error {
 }
 
 // testsFailed returns how the test binary failed, if it did.
-func (m *machine) testsFailed() error {
+func (m *machine) testsFailed() *Failure {
 	switch e := m.exit; {
 	case e.Signal != 0:
 		sig := syscall.Signal(e.Signal)
@@ -146,7 +149,7 @@ func (m *machine) testsFailed() error {
 }
 
 // checksFailed returns what was found after the tests, if anything was.
-func (m *machine) checksFailed() error {
+func (m *machine) checksFailed() *Failure {
 	if len(m.checks.Unload) > 0 {
 		var stuck []string
 		for _, module := range slices.Sorted(maps.Keys(m.checks.Unload)) {

@@ -1,4 +1,4 @@
-package harness
+package host
 
 import (
 	"context"
@@ -17,55 +17,54 @@ import (
 )
 
 // initPackage is PID 1's program.
-const initPackage = "github.com/kmodtest/kmodtest/harness/cmd/kmodtest-init"
+const initPackage = "harness/cmd/kmodtest-init"
 
 // prepare makes everything that the machine is started from, or finds it in the
 // cache.
 func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 	name := r.env.Kernel
 	if name == "" {
-		name = r.config.Kernel
+		name = r.Config.Kernel
 	}
-	m := qemu.Machine{Binary: r.env.QEMU, CPUs: r.config.CPUs, Memory: r.config.Memory}
+	m := qemu.Machine{Binary: r.env.QEMU, CPUs: r.Config.CPUs, Memory: r.Config.Memory}
+	end := r.trace.phase("kernel")
 	kernel, err := images.Resolve(ctx, name, images.Options{Progress: r.stderr})
+	end()
 	if err != nil {
+		return m, asFailure(err).at(KernelStage)
+	}
+	defer r.trace.phase("build")()
+	spec := initramfs.Spec{Kernel: kernel, KernelModules: r.Config.KernelModules}
+	if spec.Built, err = r.buildModules(ctx, kernel); err != nil {
 		return m, err
 	}
-	cache, err := images.CacheDir()
-	if err != nil {
-		return m, err
-	}
-	r.cache = cache
-	spec := initramfs.Spec{Kernel: kernel, KernelModules: r.config.KernelModules}
-	if spec.Built, err = r.buildModules(ctx, cache, kernel); err != nil {
-		return m, err
-	}
-	if spec.Init, err = gobuild.Build(ctx, cache, r.dir, initPackage); err != nil {
+	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, r.Dir, initPackage, nil); err != nil {
 		return m, err
 	}
 	spec.Programs = map[string]gobuild.Program{}
-	for _, dir := range r.config.Programs {
-		program, err := gobuild.Build(ctx, cache, dir, ".")
+	for _, dir := range r.Config.Programs {
+		program, err := gobuild.Build(ctx, r.cache, dir, ".")
 		if err != nil {
 			return m, failf(TestFailed, err, "program %s does not build", dir)
 		}
 		spec.Programs[filepath.Base(dir)] = program
 	}
 	m.Kernel = kernel.Boot
-	if m.Initramfs, err = initramfs.Build(ctx, cache, spec); err != nil {
+	if m.Initramfs, err = initramfs.Build(ctx, r.cache, spec); err != nil {
 		return m, err
 	}
 	m.Accel = r.chooseAccel()
-	r.announce(kernel, m, spec.Built)
+	r.platform = platform{Release: kernel.Release, Package: kernel.Version, Accel: string(m.Accel)}
+	r.announce(spec.Built)
 	return m, nil
 }
 
 // buildModules builds the modules under test against the kernel.
-func (r *run) buildModules(ctx context.Context, cache string, kernel *images.Kernel) ([]*kbuild.Result, error) {
+func (r *run) buildModules(ctx context.Context, kernel *images.Kernel) ([]*kbuild.Result, error) {
 	var built []*kbuild.Result
-	for _, dir := range r.config.Modules {
+	for _, dir := range r.Config.Modules {
 		start := time.Now()
-		result, err := kbuild.Build(ctx, cache, kernel, dir)
+		result, err := kbuild.Build(ctx, r.cache, kernel, dir)
 		var broken *kbuild.CompileError
 		if errors.As(err, &broken) {
 			return nil, compileFailure(broken)
@@ -88,7 +87,7 @@ func (r *run) buildModules(ctx context.Context, cache string, kernel *images.Ker
 func compileFailure(e *kbuild.CompileError) *Failure {
 	f := failf(TestFailed, nil, "module %s does not build against Linux %s; the compiler's messages stand above", e.Dir, e.Release)
 	f.Raw = e.Output
-	return f.advise("the command was: " + e.Command + "\n" +
+	return f.at(BuildStage).advise("the command was: " + e.Command + "\n" +
 		"the build ran in a copy of that directory: what lies outside of it is not there")
 }
 
@@ -104,8 +103,15 @@ func (r *run) chooseAccel() qemu.Accel {
 	return accel
 }
 
+// platform is what the tests run on.
+type platform struct {
+	Release string `json:"release"` // of the kernel, as uname -r says
+	Package string `json:"package"` // version of the kernel's package; "" for one that comes from none
+	Accel   string `json:"accel"`
+}
+
 // announce says in one line what the tests run on.
-func (r *run) announce(kernel *images.Kernel, m qemu.Machine, built []*kbuild.Result) {
+func (r *run) announce(built []*kbuild.Result) {
 	var modules []string
 	for _, result := range built {
 		for _, module := range result.Modules {
@@ -113,14 +119,14 @@ func (r *run) announce(kernel *images.Kernel, m qemu.Machine, built []*kbuild.Re
 		}
 	}
 	version := ""
-	if kernel.Version != "" {
-		version = fmt.Sprintf(" (package version %s)", kernel.Version)
+	if r.platform.Package != "" {
+		version = fmt.Sprintf(" (package version %s)", r.platform.Package)
 	}
 	what := "no module"
 	if len(modules) > 0 {
 		what = "with " + strings.Join(modules, ", ")
 	}
-	r.say("Linux %s%s, %s, %s", kernel.Release, version, strings.ToUpper(string(m.Accel)), what)
+	r.say("Linux %s%s, %s, %s", r.platform.Release, version, strings.ToUpper(r.platform.Accel), what)
 }
 
 // say prints one line of our own to standard error.

@@ -1,9 +1,10 @@
-package harness
+package host
 
 import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 )
@@ -16,6 +17,10 @@ type environment struct {
 	Snapshot  string     // KMODTEST_SNAPSHOT: off boots each time; "" or on restores when it can
 	Trace     string     // KMODTEST_TRACE: 1 prints how long the phases of a run took; else a file to write them to
 	KernelLog string     // KMODTEST_KERNEL_LOG: "" prints it of failing runs, 1 always; else a file to write it to
+	Verdict   string     // KMODTEST_VERDICT: a file to write to how the run ended; "" for none
+	// KMODTEST_SILENCE: how long a machine may show no sign of life; 0 leaves
+	// it to usualSilence.
+	Silence time.Duration
 }
 
 // readEnvironment is the one place that reads variables of the harness's own.
@@ -27,9 +32,16 @@ func readEnvironment() (environment, error) {
 		Snapshot:  os.Getenv("KMODTEST_SNAPSHOT"),
 		Trace:     os.Getenv("KMODTEST_TRACE"),
 		KernelLog: os.Getenv("KMODTEST_KERNEL_LOG"),
+		Verdict:   os.Getenv("KMODTEST_VERDICT"),
 	}
 	if e.QEMU == "" {
 		e.QEMU = qemu.Binary
+	}
+	if text := os.Getenv("KMODTEST_SILENCE"); text != "" {
+		var err error
+		if e.Silence, err = time.ParseDuration(text); err != nil || e.Silence <= 0 {
+			return e, fmt.Errorf("KMODTEST_SILENCE is %q; it may be a time such as 90s, or empty", text)
+		}
 	}
 	switch e.Snapshot {
 	case "", "on", "off":

@@ -1,4 +1,4 @@
-package harness
+package host
 
 import (
 	"errors"
@@ -16,6 +16,18 @@ const (
 	KernelFault                 // the kernel reported a fault, or died
 	GuestDown                   // the guest did not come up, or fell silent
 	HostBroke                   // our own side: QEMU, a build, a download
+)
+
+// Stage is where in a run it broke; empty where no stage is to blame.
+type Stage string
+
+// The stages of a run.
+const (
+	KernelStage Stage = "kernel" // finding, fetching or building the kernel
+	BuildStage  Stage = "build"  // building the modules under test
+	LoadStage   Stage = "load"   // loading them
+	TestsStage  Stage = "tests"
+	ChecksStage Stage = "checks" // after the tests, such as unloading
 )
 
 // Exit statuses of a test binary whose run did not pass, beside those of the
@@ -43,6 +55,7 @@ func (k Kind) String() string {
 // Failure is why a run did not pass.
 type Failure struct {
 	Kind   Kind
+	Stage  Stage
 	Title  string // one line
 	Advice string // what to do next; may be empty
 	// Status is the exit status that the run ends with.
@@ -76,6 +89,11 @@ func failf(kind Kind, err error, format string, args ...any) *Failure {
 	case KernelFault:
 		f.Status = statusKernelFault
 	}
+	return f
+}
+
+func (f *Failure) at(stage Stage) *Failure {
+	f.Stage = stage
 	return f
 }
 

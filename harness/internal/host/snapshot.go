@@ -1,4 +1,4 @@
-package harness
+package host
 
 import (
 	"context"
@@ -222,7 +222,7 @@ func (s *snapshot) restore(ctx context.Context, spec qemu.Machine, silence time.
 // that can be, else booted. When it does not come up, the machine is returned
 // with the reason.
 func (r *run) start(ctx context.Context, spec qemu.Machine) (*machine, error) {
-	silence := r.silence
+	silence := r.env.Silence
 	if silence == 0 {
 		silence = usualSilence(spec.Accel)
 	}

@@ -1,0 +1,52 @@
+package harness
+
+import (
+	"flag"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/request"
+)
+
+// splitCommandLine takes apart a command line that flag.Parse has accepted: its
+// flags, and what stands behind them.
+func splitCommandLine(args []string) (flags []request.Flag, rest []string) {
+	for i := 0; i < len(args); i++ {
+		if len(args[i]) < 2 || args[i][0] != '-' {
+			return flags, args[i:]
+		}
+		if args[i] == "--" {
+			return flags, args[i+1:]
+		}
+		name, value, inline := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		switch {
+		case inline:
+		case isBool(name):
+			value = "true"
+		case i+1 < len(args):
+			i++
+			value = args[i]
+		}
+		flags = append(flags, request.Flag{Name: name, Value: value})
+	}
+	return flags, nil
+}
+
+func isBool(name string) bool {
+	f := flag.Lookup(name)
+	if f == nil {
+		return true // flag.Parse would have refused it
+	}
+	b, ok := f.Value.(interface{ IsBoolFlag() bool })
+	return ok && b.IsBoolFlag()
+}
+
+// flagValues returns the values of the testing package's flags.
+func flagValues() map[string]string {
+	values := map[string]string{}
+	flag.VisitAll(func(f *flag.Flag) {
+		if strings.HasPrefix(f.Name, "test.") {
+			values[f.Name] = f.Value.String()
+		}
+	})
+	return values
+}
