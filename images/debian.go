@@ -17,7 +17,7 @@ import (
 
 // layout is part of every entry's key: a new number makes entries of older versions of this package unseen. It goes up
 // with every change of what fetching or unpacking leaves in an entry.
-const layout = "1"
+const layout = "2"
 
 // resolveDebian returns a row's kernel from the cache, and first fetches it from Debian's archive if it is not there.
 // From then on it stays as it is, whatever the archive has that is newer.
@@ -60,6 +60,14 @@ func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error 
 		return err
 	}
 	record := newRecord(release, packages)
+	boot := "boot/vmlinux-" + release
+	unpacked, err := unpackVmlinux(ctx, filepath.Join(entry, record.Image), filepath.Join(entry, boot))
+	if err != nil {
+		return err
+	}
+	if unpacked {
+		record.Boot = boot
+	}
 	if err := checkHostTools(ctx, filepath.Join(entry, record.Build)); err != nil {
 		return err
 	}
@@ -162,6 +170,7 @@ func newRecord(release string, packages []apt.Package) record {
 	return record{
 		Release:  release,
 		Version:  packages[0].Version,
+		Image:    "boot/vmlinuz-" + release,
 		Boot:     "boot/vmlinuz-" + release,
 		Build:    "usr/src/linux-headers-" + release,
 		Modules:  "lib/modules/" + release,

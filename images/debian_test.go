@@ -38,7 +38,7 @@ func TestEveryRowIsAKernelThatModulesBuildAgainst(t *testing.T) {
 // assertComplete fails the test unless the kernel's files are what its fields say.
 func assertComplete(t *testing.T, kernel *Kernel) {
 	t.Helper()
-	if release, err := imageRelease(kernel.Boot); err != nil || release != kernel.Release {
+	if release, err := imageRelease(kernel.Image); err != nil || release != kernel.Release {
 		t.Errorf("the image is of release %q, %v, want %q", release, err, kernel.Release)
 	}
 	if len(kernel.Key) != 64 {
@@ -233,7 +233,7 @@ func TestUnpackedPackagesAreAKernel(t *testing.T) {
 func copyAsUnpacked(t *testing.T, row *Kernel) string {
 	t.Helper()
 	root := t.TempDir()
-	entry := strings.TrimSuffix(row.Boot, "/boot/vmlinuz-"+row.Release)
+	entry := strings.TrimSuffix(row.Image, "/boot/vmlinuz-"+row.Release)
 	if err := os.CopyFS(root, os.DirFS(entry)); err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +307,7 @@ func copyAsTree(t *testing.T, row *Kernel, modules ...string) string {
 			t.Fatal(err)
 		}
 	}
-	if err := copyFile(row.Boot, filepath.Join(tree, "arch/x86/boot/bzImage")); err != nil {
+	if err := copyFile(row.Image, filepath.Join(tree, "arch/x86/boot/bzImage")); err != nil {
 		t.Fatal(err)
 	}
 	common := filepath.Join(filepath.Dir(row.Build), strings.TrimSuffix(filepath.Base(row.Build), "-cloud-amd64")+"-common")

@@ -23,7 +23,8 @@ type Kernel struct {
 	Name    string // as asked for: a row's name, or a path
 	Release string // what uname -r says
 	Version string // the package's version, or "" for a path
-	Boot    string // path of the boot image (bzImage or vmlinux)
+	Image   string // path of the kernel as it was shipped or built (bzImage or vmlinux)
+	Boot    string // path of what a machine boots: the kernel inside Image, unpacked, where that can be started; else Image
 	Build   string // directory for make -C when building modules
 	Modules string // directory with modules.dep, as /lib/modules/RELEASE; "" when the kernel has no loadable modules
 	Key     string // hex hash that changes whenever any of the above content changes; other caches use it in their keys

@@ -50,7 +50,7 @@ func findInstalled(root, image string) (*place, error) {
 	key.text(release)
 	key.tree(modules)
 	key.buildDirectory(build)
-	p := &place{release: release, boot: image, build: build, modules: modules}
+	p := &place{release: release, image: image, build: build, modules: modules}
 	if !isFile(filepath.Join(modules, "modules.dep")) {
 		p.modules = filepath.Join("lib/modules", release)
 		p.steps = append(p.steps, func(ctx context.Context, entry string) error {

@@ -16,7 +16,7 @@ import (
 // place is a kernel found at a path, and what has to be made in an entry of the cache before it can be used.
 type place struct {
 	release string
-	boot    string // path of the image
+	image   string // its path
 	build   string // directory to build modules in, relative to the entry if a step makes it
 	modules string // directory with modules.dep, or "", relative to the entry if a step makes it
 	key     string
@@ -39,8 +39,12 @@ func resolvePath(ctx context.Context, name string, opt Options) (*Kernel, error)
 	if err := found.prepare(ctx, opt); err != nil {
 		return nil, fmt.Errorf("prepare kernel at %s: %w", name, err)
 	}
+	boot, err := bootFile(ctx, found.image, opt)
+	if err != nil {
+		return nil, fmt.Errorf("prepare kernel at %s: %w", name, err)
+	}
 	return &Kernel{
-		Name: name, Release: found.release, Boot: found.boot, Build: found.build, Modules: found.modules, Key: found.key,
+		Name: name, Release: found.release, Image: found.image, Boot: boot, Build: found.build, Modules: found.modules, Key: found.key,
 	}, nil
 }
 
@@ -98,7 +102,7 @@ func (p *place) prepare(ctx context.Context, opt Options) error {
 	if err := checkCachePath(dir); err != nil {
 		return err
 	}
-	family := digest(p.boot)[:16] + "-"
+	family := digest(p.image)[:16] + "-"
 	entry, err := cache.Entry(ctx, dir, family+digest(layout, p.key)[:32], func(ctx context.Context, tmp string) error {
 		for _, step := range p.steps {
 			if err := step(ctx, tmp); err != nil {

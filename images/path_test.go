@@ -58,19 +58,19 @@ func assertKernel(t *testing.T, path string, want Kernel) *Kernel {
 func TestBuildTree(t *testing.T) {
 	tree := makeTree(t, builtTree())
 	vmlinux, image := filepath.Join(tree, "vmlinux"), filepath.Join(tree, "arch/x86/boot/bzImage")
-	assertKernel(t, tree, Kernel{Release: "6.1.9-test", Boot: image, Build: tree})
-	assertKernel(t, image, Kernel{Release: "6.1.9-test", Boot: image, Build: tree})
-	assertKernel(t, vmlinux, Kernel{Release: "6.1.9-test", Boot: vmlinux, Build: tree})
+	assertKernel(t, tree, Kernel{Release: "6.1.9-test", Image: image, Boot: image, Build: tree})
+	assertKernel(t, image, Kernel{Release: "6.1.9-test", Image: image, Boot: image, Build: tree})
+	assertKernel(t, vmlinux, Kernel{Release: "6.1.9-test", Image: vmlinux, Boot: vmlinux, Build: tree})
 	if err := os.Remove(image); err != nil {
 		t.Fatal(err)
 	}
-	assertKernel(t, tree, Kernel{Release: "6.1.9-test", Boot: vmlinux, Build: tree})
+	assertKernel(t, tree, Kernel{Release: "6.1.9-test", Image: vmlinux, Boot: vmlinux, Build: tree})
 }
 
 func TestRelativePath(t *testing.T) {
 	tree := makeTree(t, builtTree())
 	t.Chdir(tree)
-	assertKernel(t, ".", Kernel{Release: "6.1.9-test", Boot: filepath.Join(tree, "arch/x86/boot/bzImage"), Build: tree})
+	assertKernel(t, ".", Kernel{Release: "6.1.9-test", Image: filepath.Join(tree, "arch/x86/boot/bzImage"), Boot: filepath.Join(tree, "arch/x86/boot/bzImage"), Build: tree})
 }
 
 func TestBuildTreeThatIsNotDone(t *testing.T) {
@@ -151,6 +151,7 @@ func TestInstalledKernel(t *testing.T) {
 	image := filepath.Join(root, "boot/vmlinuz-6.1.9-a")
 	want := Kernel{
 		Release: "6.1.9-a",
+		Image:   image,
 		Boot:    image,
 		Build:   filepath.Join(root, "usr/src/linux-headers-6.1.9-a"),
 		Modules: filepath.Join(root, "lib/modules/6.1.9-a"),

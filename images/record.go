@@ -15,6 +15,7 @@ const recordFile = "kernel.json"
 type record struct {
 	Release  string        `json:"release"`
 	Version  string        `json:"version"`
+	Image    string        `json:"image"`
 	Boot     string        `json:"boot"`
 	Build    string        `json:"build"`
 	Modules  string        `json:"modules"`
@@ -47,6 +48,7 @@ func readKernel(name, entry string) (*Kernel, error) {
 		Name:    name,
 		Release: r.Release,
 		Version: r.Version,
+		Image:   filepath.Join(entry, r.Image),
 		Boot:    filepath.Join(entry, r.Boot),
 		Build:   filepath.Join(entry, r.Build),
 		Modules: filepath.Join(entry, r.Modules),

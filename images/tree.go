@@ -57,7 +57,7 @@ func findInTree(tree, image string) (*place, error) {
 		key.file(filepath.Join(tree, name))
 	}
 	key.buildDirectory(tree)
-	p := &place{release: release, boot: image, build: tree}
+	p := &place{release: release, image: image, build: tree}
 	if len(modules) > 0 {
 		p.modules = filepath.Join("lib/modules", release)
 		p.steps = []step{func(ctx context.Context, entry string) error {

@@ -84,7 +84,7 @@ func prepare(ctx context.Context, dir string) ([]sample, error) {
 		return nil, err
 	}
 	return []sample{
-		{"bare boot", func(ctx context.Context) *exec.Cmd { return bareBoot(ctx, kernel.Boot, initramfs) }},
+		{"bare boot", func(ctx context.Context) *exec.Cmd { return bareBoot(ctx, kernel.Image, initramfs) }},
 		{"empty test, natively", func(ctx context.Context) *exec.Cmd { return run(ctx, test, "EMPTY_NATIVE=1") }},
 		{"empty test, restored", func(ctx context.Context) *exec.Cmd { return run(ctx, test) }},
 		{"empty test, booted", func(ctx context.Context) *exec.Cmd { return run(ctx, test, "KMODTEST_SNAPSHOT=off") }},
@@ -97,8 +97,8 @@ func run(ctx context.Context, test string, env ...string) *exec.Cmd {
 	return cmd
 }
 
-// bareBoot is QEMU as one would start it by hand, with a first process that
-// switches off at once.
+// bareBoot is QEMU as one would start it by hand, on the kernel as it is
+// shipped, with a first process that switches off at once.
 func bareBoot(ctx context.Context, kernel, initramfs string) *exec.Cmd {
 	return exec.CommandContext(ctx, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-machine", "pc,accel="+accel(), "-cpu", "max", "-smp", "2", "-m", "512M", "-serial", "stdio",

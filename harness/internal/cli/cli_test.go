@@ -59,6 +59,7 @@ func TestPathPrintsWhatFlagAsksFor(t *testing.T) {
 		"--build=true":  "lib/modules/9.9/build",
 		"--build=false": "lib/modules/9.9/build",
 		"--boot":        "boot/vmlinuz-9.9",
+		"--image":       "boot/vmlinuz-9.9",
 		"--modules":     "lib/modules/9.9",
 	} {
 		stdout, stderr, status := run(t, "kernel", "path", root, flag)

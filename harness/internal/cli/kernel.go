@@ -43,7 +43,7 @@ func listCommand() *cobra.Command {
 }
 
 func pathCommand() *cobra.Command {
-	var build, boot, modules bool
+	var build, boot, image, modules bool
 	cmd := &cobra.Command{
 		Use:   "path [NAME]",
 		Short: "Print where a kernel's files are",
@@ -63,6 +63,8 @@ func pathCommand() *cobra.Command {
 			switch {
 			case boot:
 				path = kernel.Boot
+			case image:
+				path = kernel.Image
 			case modules:
 				path = kernel.Modules
 			}
@@ -74,8 +76,9 @@ func pathCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&build, "build", false, "the directory that modules are built against (what is printed without a flag)")
-	cmd.Flags().BoolVar(&boot, "boot", false, "the boot image")
+	cmd.Flags().BoolVar(&boot, "boot", false, "what a machine boots: the kernel inside the image, unpacked, where that can be started")
+	cmd.Flags().BoolVar(&image, "image", false, "the kernel's image as it was shipped")
 	cmd.Flags().BoolVar(&modules, "modules", false, "the directory with the kernel's loadable modules")
-	cmd.MarkFlagsMutuallyExclusive("build", "boot", "modules")
+	cmd.MarkFlagsMutuallyExclusive("build", "boot", "image", "modules")
 	return cmd
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,7 @@ type Command struct {
 	Args  []string   // its arguments, without the program itself
 	Dir   string     // where to run it; "" is here
 	Env   []string   // what to add to the environment
+	Stdin io.Reader  // what it reads; nil is nothing
 	Files []*os.File // more open files for it, from descriptor 3 on
 }
 
@@ -76,7 +78,7 @@ func Find(program, pkg string) (string, error) {
 	return "", &MissingError{Program: program, Package: pkg}
 }
 
-// Run runs the command, in the C locale and with nothing on stdin, and returns its stdout. Its error is an *Error, or
+// Run runs the command, in the C locale, and returns its stdout. Its error is an *Error, or
 // ctx's when that ended. When ctx ends, the command is killed with every process it started; when this process dies, even
 // by SIGKILL, the command is ended too.
 func (c Command) Run(ctx context.Context) ([]byte, error) {
@@ -84,7 +86,7 @@ func (c Command) Run(ctx context.Context) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(append(os.Environ(), "LC_ALL=C", "LANGUAGE=C"), c.Env...)
-	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = &stdout, &stderr, c.Files
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = c.Stdin, &stdout, &stderr, c.Files
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 2 * time.Second

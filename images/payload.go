@@ -1,0 +1,101 @@
+package images
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+
+	"github.com/kmodtest/kmodtest/images/internal/command"
+)
+
+// format is a way in which the kernel inside a bzImage is compressed.
+type format struct {
+	magic string
+	// sized says that behind the stream come four bytes with the size of what was compressed. In gzip they belong to it.
+	sized bool
+	open  func(ctx context.Context, stream io.Reader) (io.Reader, func(), error)
+}
+
+var formats = []format{
+	{"\x1f\x8b", false, openGzip},
+	{"\x28\xb5\x2f\xfd", true, openZstd},
+	{"\x02\x21\x4c\x18", true, openLZ4},
+	{"\xfd7zXZ\x00", true, openXZ},
+}
+
+// findFormat returns the format of a payload, or nil.
+func findFormat(payload *io.SectionReader) *format {
+	head := make([]byte, 8)
+	if _, err := payload.ReadAt(head, 0); err != nil {
+		return nil
+	}
+	for i := range formats {
+		if bytes.HasPrefix(head, []byte(formats[i].magic)) {
+			return &formats[i]
+		}
+	}
+	return nil
+}
+
+// unpack writes what is in a payload to a file. Of the formats, lz4 has no sum to check; the size all have.
+func (f *format) unpack(ctx context.Context, payload *io.SectionReader, to string) (err error) {
+	var tail [4]byte
+	length := payload.Size()
+	if _, err := payload.ReadAt(tail[:], length-int64(len(tail))); err != nil {
+		return err
+	}
+	if f.sized {
+		length -= int64(len(tail))
+	}
+	stream, done, err := f.open(ctx, io.NewSectionReader(payload, 0, length))
+	if err != nil {
+		return err
+	}
+	defer done()
+	file, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	size := int64(binary.LittleEndian.Uint32(tail[:]))
+	n, err := io.Copy(file, io.LimitReader(stream, size+1))
+	if err == nil && n != size {
+		err = fmt.Errorf("it should unpack to %d bytes, but has %d or more", size, n)
+	}
+	return err
+}
+
+func openGzip(_ context.Context, stream io.Reader) (io.Reader, func(), error) {
+	r, err := gzip.NewReader(stream)
+	return r, func() {}, err
+}
+
+func openZstd(_ context.Context, stream io.Reader) (io.Reader, func(), error) {
+	r, err := zstd.NewReader(stream)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r, r.Close, nil
+}
+
+func openLZ4(_ context.Context, stream io.Reader) (io.Reader, func(), error) {
+	return lz4.NewReader(stream), func() {}, nil
+}
+
+// openXZ has the program do it: kernels are put through a filter for x86 code first, which libraries for Go lack.
+func openXZ(ctx context.Context, stream io.Reader) (io.Reader, func(), error) {
+	xz, err := command.Find("xz", "xz-utils")
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := command.Command{Path: xz, Args: []string{"-dc"}, Stdin: stream}.Run(ctx)
+	return bytes.NewReader(out), func() {}, err
+}

@@ -1,0 +1,179 @@
+package images
+
+import (
+	"context"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/internal/command"
+)
+
+// Under emulation, a kernel that unpacks itself takes as long for that as for a fifth of its whole boot. So it is unpacked
+// here, once, where it has an entry for being started that way: the one of PVH, which its notes tell.
+
+// unpackVmlinux writes the kernel that is inside a bzImage to a file, and reports whether there was one that a machine can
+// boot. If not, nothing is left: the image may have no payload, one in a format not known here, or no entry for PVH. The error is for a
+// payload that is damaged, with which the image itself does not boot either.
+func unpackVmlinux(ctx context.Context, image, to string) (bool, error) {
+	file, err := os.Open(image)
+	if err != nil {
+		return false, fmt.Errorf("read kernel image: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	section, err := findPayload(file)
+	if err != nil || section == nil {
+		return false, err
+	}
+	format := findFormat(section)
+	if format == nil {
+		return false, nil
+	}
+	if err := format.unpack(ctx, section, to); err != nil {
+		return false, errors.Join(unpackProblem(ctx, image, err), removeIfThere(to))
+	}
+	if !hasPVHEntry(to) {
+		return false, removeIfThere(to)
+	}
+	return true, nil
+}
+
+// unpackProblem tells a damaged kernel from files that cannot be read or written, and from a program that is missing, which is
+// no problem: the image does it itself.
+func unpackProblem(ctx context.Context, image string, err error) error {
+	var missing *command.MissingError
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &missing):
+		return nil
+	case ctx.Err() != nil, errors.As(err, &file):
+		return fmt.Errorf("unpack kernel: %w", err)
+	default:
+		return fmt.Errorf("the kernel inside %s is damaged, get or build it again: %w", image, err)
+	}
+}
+
+// findPayload returns the compressed kernel in a bzImage, or nil if its header does not tell of one. Where that is says
+// Documentation/arch/x86/boot.rst.
+func findPayload(file *os.File) (*io.SectionReader, error) {
+	const (
+		setupSectorsAt  = 0x1f1
+		magicAt         = 0x202
+		protocolAt      = 0x206
+		payloadOffsetAt = 0x248
+		payloadLengthAt = 0x24c
+		sector          = 512
+	)
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("read kernel image: %w", err)
+	}
+	head := make([]byte, payloadLengthAt+4)
+	switch _, err := file.ReadAt(head, 0); {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read kernel image: %w", err)
+	}
+	number := func(at int) int64 { return int64(binary.LittleEndian.Uint32(head[at:])) }
+	if string(head[magicAt:magicAt+4]) != "HdrS" || binary.LittleEndian.Uint16(head[protocolAt:]) < 0x208 {
+		return nil, nil
+	}
+	setup := int64(head[setupSectorsAt])
+	if setup == 0 {
+		setup = 4 // as very old boot loaders had it
+	}
+	at, length := (setup+1)*sector+number(payloadOffsetAt), number(payloadLengthAt)
+	if length < 8 {
+		return nil, nil
+	}
+	if at+length > info.Size() {
+		return nil, fmt.Errorf("the kernel image %s is cut off: it has %d bytes, and its header tells of %d", file.Name(), info.Size(), at+length)
+	}
+	return io.NewSectionReader(file, at, length), nil
+}
+
+// hasPVHEntry reports whether a file is a kernel that tells where to enter it by the convention of PVH
+// (XEN_ELFNOTE_PHYS32_ENTRY): QEMU starts such a file directly.
+func hasPVHEntry(path string) bool {
+	file, err := elf.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	for _, segment := range file.Progs {
+		if segment.Type != elf.PT_NOTE {
+			continue
+		}
+		notes, err := io.ReadAll(segment.Open())
+		if err == nil && hasNote(notes, file.ByteOrder, "Xen\x00", 18) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasNote looks through ELF notes: the lengths of name and content, a type, then both, each filled up to four bytes.
+func hasNote(notes []byte, order binary.ByteOrder, name string, kind uint32) bool {
+	const head = 12
+	round := func(n uint32) uint64 { return (uint64(n) + 3) &^ 3 }
+	for len(notes) >= head {
+		nameSize, size := order.Uint32(notes), order.Uint32(notes[4:])
+		next := head + round(nameSize) + round(size)
+		if next > uint64(len(notes)) {
+			return false
+		}
+		if order.Uint32(notes[8:]) == kind && string(notes[head:head+nameSize]) == name {
+			return true
+		}
+		notes = notes[next:]
+	}
+	return false
+}
+
+// vmlinuxFile is the name of an unpacked kernel in an entry of the cache. An entry without has an image that boots only as it is.
+const vmlinuxFile = "vmlinux"
+
+// bootFile returns what a machine boots of an image at a path: the kernel inside it, unpacked in the cache, or else the
+// image.
+func bootFile(ctx context.Context, image string, opt Options) (string, error) {
+	if _, err := imageRelease(image); errors.Is(err, errNotBzImage) {
+		return image, nil
+	} else if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(opt.Cache, "vmlinux")
+	seen := newFingerprint()
+	seen.file(image)
+	key, err := seen.hex()
+	if err != nil {
+		return "", err
+	}
+	family := digest(image)[:16] + "-"
+	entry, err := cache.Entry(ctx, dir, family+digest(layout, key)[:32], func(ctx context.Context, tmp string) error {
+		if _, err := unpackVmlinux(ctx, image, filepath.Join(tmp, vmlinuxFile)); err != nil {
+			return err
+		}
+		return prune(dir, family)
+	})
+	if err != nil {
+		return "", fmt.Errorf("unpack kernel: %w", err)
+	}
+	if path := filepath.Join(entry, vmlinuxFile); isFile(path) {
+		return path, nil
+	}
+	return image, nil
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
