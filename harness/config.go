@@ -36,6 +36,12 @@ type Config struct {
 
 	// Memory is the guest's memory in MiB; 0 means 512.
 	Memory int
+
+	// Fresh gives every top-level test a machine of its own, several at a
+	// time, so that none sees what another did to the kernel. Fuzz targets,
+	// examples and benchmarks share one. KMODTEST_FRESH (test, off) overrides
+	// it; guest.Fresh asks for the same for a single test.
+	Fresh bool
 }
 
 // in returns the configuration with paths made absolute from dir.

@@ -32,6 +32,15 @@ func same(out string) string {
 
 // Each flag of go test does in a guest what it does without one.
 func TestFlagsWorkAsOnHost(t *testing.T) {
+	compareWithHost(t, nil)
+}
+
+// So it does where each test has a guest of its own.
+func TestFlagsWorkInFreshMachines(t *testing.T) {
+	compareWithHost(t, []string{freshMode, "FLAGS_NOT_PARALLEL=1"})
+}
+
+func compareWithHost(t *testing.T, env []string) {
 	for name, args := range map[string][]string{
 		"none":      {},
 		"verbose":   {"-test.v", "-test.run=Double|Prints|Reads"},
@@ -48,8 +57,8 @@ func TestFlagsWorkAsOnHost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			here := newCommand(t, []string{native}, binary(t, "flags"), args...)
-			there := newCommand(t, nil, binary(t, "flags"), args...)
+			here := newCommand(t, append(env, native), binary(t, "flags"), args...)
+			there := newCommand(t, env, binary(t, "flags"), args...)
 			here.Dir, there.Dir = "testdata/flags", "testdata/flags"
 			if want, got := here.status(t), there.status(t); got != want || want != 0 {
 				t.Errorf("exit status %d in the guest, %d on the host; want 0", got, want)

@@ -57,6 +57,9 @@ func Main(m *testing.M, config Config) {
 	if !flag.Parsed() {
 		flag.Parse()
 	}
+	if os.Getenv(request.PlanVariable) != "" {
+		os.Exit(answerPlan(m))
+	}
 	if flag.Lookup("test.list").Value.String() != "" {
 		os.Exit(m.Run())
 	}

@@ -15,6 +15,7 @@ type environment struct {
 	QEMU      string     // KMODTEST_QEMU: a program's name or path
 	Accel     qemu.Accel // KMODTEST_ACCEL: kvm or tcg; "" detects
 	Snapshot  string     // KMODTEST_SNAPSHOT: off boots each time; "" or on restores when it can
+	Fresh     string     // KMODTEST_FRESH: test gives each test a machine of its own, off does not; "" leaves it to Config
 	Trace     string     // KMODTEST_TRACE: 1 prints how long the phases of a run took; else a file to write them to
 	KernelLog string     // KMODTEST_KERNEL_LOG: "" prints it of failing runs, 1 always; else a file to write it to
 	Verdict   string     // KMODTEST_VERDICT: a file to write to how the run ended; "" for none
@@ -30,6 +31,7 @@ func readEnvironment() (environment, error) {
 		QEMU:      os.Getenv("KMODTEST_QEMU"),
 		Accel:     qemu.Accel(os.Getenv("KMODTEST_ACCEL")),
 		Snapshot:  os.Getenv("KMODTEST_SNAPSHOT"),
+		Fresh:     os.Getenv("KMODTEST_FRESH"),
 		Trace:     os.Getenv("KMODTEST_TRACE"),
 		KernelLog: os.Getenv("KMODTEST_KERNEL_LOG"),
 		Verdict:   os.Getenv("KMODTEST_VERDICT"),
@@ -47,6 +49,11 @@ func readEnvironment() (environment, error) {
 	case "", "on", "off":
 	default:
 		return e, fmt.Errorf("KMODTEST_SNAPSHOT is %q; it may be on, off or empty", e.Snapshot)
+	}
+	switch e.Fresh {
+	case "", "test", "off":
+	default:
+		return e, fmt.Errorf("KMODTEST_FRESH is %q; it may be test, off or empty", e.Fresh)
 	}
 	switch e.Accel {
 	case "", qemu.KVM, qemu.TCG:

@@ -19,7 +19,7 @@ func Main() int {
 	if err != nil {
 		return conclude(os.Stderr, err)
 	}
-	r := &run{Request: asked, trace: newTrace(asked.Started), stdout: &lastWord{w: os.Stdout}, stderr: os.Stderr}
+	r := &run{Request: asked, trace: newTrace(asked.Started), stdout: os.Stdout, stderr: os.Stderr}
 	ctx, stop := untilInterrupted(context.Background(), r.watched())
 	defer stop()
 	if err = r.setUp(); err == nil {
@@ -30,7 +30,6 @@ func Main() int {
 
 // setUp collects what is known before anything is started.
 func (r *run) setUp() (err error) {
-	r.flags = readTestFlags(r.Request)
 	if r.env, err = readEnvironment(); err != nil {
 		return err
 	}

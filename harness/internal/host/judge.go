@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -168,20 +169,27 @@ func (m *machine) checksFailed() *Failure {
 const logLines = 200
 
 // showKernelLog prints the kernel's log where the user has asked for it, and
-// that of the tests when the run has failed.
-func (r *run) showKernelLog(m *machine, failed bool) error {
+// that of the tests when the run has failed. Of several machines, name is what
+// this one was for.
+func (r *run) showKernelLog(w io.Writer, m *machine, failed bool, name string) error {
+	of := ""
+	if name != "" {
+		of = " of " + name
+	}
+	whole := dmesg(m.boot) + dmesg(m.log)
 	switch {
 	case r.env.KernelLog != "" && r.env.KernelLog != "1":
-		text := dmesg(m.boot) + dmesg(m.log)
-		if err := os.WriteFile(r.env.KernelLog, []byte(text), 0o644); err != nil {
+		if name != "" {
+			whole = prefix + name + "\n" + whole
+		}
+		r.kernelLogs.WriteString(whole)
+		if err := os.WriteFile(r.env.KernelLog, []byte(r.kernelLogs.String()), 0o644); err != nil {
 			return failf(HostBroke, err, "write the kernel's log, as KMODTEST_KERNEL_LOG asks")
 		}
 	case r.env.KernelLog == "1":
-		r.say("the kernel's log:")
-		return output(r.stderr, []byte(dmesg(m.boot)+dmesg(m.log)))
+		return output(w, []byte(prefix+"the kernel's log"+of+":\n"+whole))
 	case failed && len(m.log) > 0:
-		r.say("the kernel's log from the loading of the modules on (at most %d lines):", logLines)
-		return output(r.stderr, []byte(m.logTail()+"\n"))
+		return output(w, fmt.Appendf(nil, "%sthe kernel's log%s from the loading of the modules on (at most %d lines):\n%s\n", prefix, of, logLines, m.logTail()))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package host
 import (
 	"bytes"
 	"io"
+	"strings"
 )
 
 // lastWord passes on a test binary's output, but holds back the line PASS at
@@ -12,6 +13,7 @@ type lastWord struct {
 	w    io.Writer
 	held []byte
 	open bool // the last byte that was passed on did not end a line
+	both bool // FAIL is held back, too
 }
 
 // afterPass starts a line that the testing package may print behind PASS.
@@ -44,7 +46,7 @@ func (l *lastWord) free() int {
 		}
 	}
 	for start < len(l.held) {
-		if mayBeEnd(l.held[start:]) {
+		if l.mayBeEnd(l.held[start:]) {
 			return start
 		}
 		next := bytes.IndexByte(l.held[start:], '\n')
@@ -59,15 +61,25 @@ func (l *lastWord) free() int {
 // mayBeEnd tells whether p is, or is the beginning of, a line PASS and at most
 // what the testing package prints after it. With -test.v=test2json the line
 // starts with a SYN.
-func mayBeEnd(p []byte) bool {
+func (l *lastWord) mayBeEnd(p []byte) bool {
 	p = bytes.TrimPrefix(p, []byte{0x16})
-	pass := []byte("PASS\n")
-	if len(p) <= len(pass) {
-		return bytes.HasPrefix(pass, p)
+	return endsWith(p, "PASS\n") || l.both && endsWith(p, "FAIL\n")
+}
+
+func endsWith(p []byte, word string) bool {
+	if len(p) <= len(word) {
+		return strings.HasPrefix(word, string(p))
 	}
-	rest, ok := bytes.CutPrefix(p, pass)
+	rest, ok := bytes.CutPrefix(p, []byte(word))
 	n := min(len(rest), len(afterPass))
 	return ok && bytes.Equal(rest[:n], afterPass[:n])
+}
+
+// take returns what is held, which is then no longer.
+func (l *lastWord) take() []byte {
+	held := l.held
+	l.held = nil
+	return held
 }
 
 // finish passes on what is held, with PASS turned into FAIL unless the run

@@ -28,12 +28,14 @@ type machine struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 
-	trace          *trace
+	lane           lane
 	stdout, stderr io.Writer
 	files          wire.Receiver
+	// fresh is called for a test that asks for a machine of its own.
+	fresh func(wire.FreshTest)
 
 	greeted bool
-	// answered tells that a beat has come.
+	// answered tells that a beat has come since it was asked for.
 	answered bool
 	release  string // of the kernel, as the guest says
 	ready    *wire.Readiness
@@ -96,6 +98,7 @@ func (m *machine) awaitReady() error {
 
 // awaitAnswer returns when a guest that was restored has answered.
 func (m *machine) awaitAnswer() error {
+	m.answered = false
 	t := time.AfterFunc(m.silence, func() {
 		m.cancel(&silenceError{fmt.Sprintf("it does not answer in %v", m.silence)})
 	})
@@ -136,13 +139,13 @@ func (m *machine) awaitDone(timeout time.Duration) error {
 		})
 		defer t.Stop()
 	}
-	end := m.trace.phase("tests")
+	end := m.lane.phase("tests")
 	err := m.listen(func() bool { return m.exit != nil })
 	end()
 	if err != nil || m.exit.Error != "" {
 		return err
 	}
-	defer m.trace.phase("checks")()
+	defer m.lane.phase("checks")()
 	t := time.AfterFunc(grace, func() {
 		m.cancel(&silenceError{fmt.Sprintf("the checks after the tests, such as unloading the modules, have not ended in %v", grace)})
 	})
@@ -214,6 +217,12 @@ func (m *machine) take(rec wire.Record) error {
 		m.done = true
 	case wire.Beat:
 		m.answered = true
+	case wire.Fresh:
+		var test wire.FreshTest
+		if err := rec.Decode(&test); err != nil {
+			return err
+		}
+		m.fresh(test)
 	default:
 		return fmt.Errorf("unexpected %v record from the guest", rec.Type)
 	}

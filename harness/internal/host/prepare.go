@@ -27,13 +27,13 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 		name = r.Config.Kernel
 	}
 	m := qemu.Machine{Binary: r.env.QEMU, CPUs: r.Config.CPUs, Memory: r.Config.Memory}
-	end := r.trace.phase("kernel")
+	end := r.trace.lane(0).phase("kernel")
 	kernel, err := images.Resolve(ctx, name, images.Options{Progress: r.stderr})
 	end()
 	if err != nil {
 		return m, asFailure(err).at(KernelStage)
 	}
-	defer r.trace.phase("build")()
+	defer r.trace.lane(0).phase("build")()
 	spec := initramfs.Spec{Kernel: kernel, KernelModules: r.Config.KernelModules}
 	if spec.Built, err = r.buildModules(ctx, kernel); err != nil {
 		return m, err

@@ -40,8 +40,10 @@ func (r *run) report(err error) error {
 		out.Status, out.Kind, out.Stage, out.Advice, out.Raw = f.Status, f.Kind.String(), f.Stage, f.Advice, f.Raw
 		out.Title = strings.TrimPrefix(f.Error(), out.Kind+": ")
 	}
-	for _, p := range r.trace.phases {
-		out.Phases = append(out.Phases, reportedPhase{p.name, p.start.Seconds(), (p.end - p.start).Seconds()})
+	for _, p := range r.trace.sorted() {
+		if p.lane == 0 {
+			out.Phases = append(out.Phases, reportedPhase{p.name, p.start.Seconds(), (p.end - p.start).Seconds()})
+		}
 	}
 	b, err := json.MarshalIndent(out, "", "  ")
 	if err == nil {

@@ -13,15 +13,26 @@ import (
 
 // results puts files that come back from a guest to where the tests' flags want
 // them. The guest can name no other place.
-type results []string
+type results struct {
+	asked []string
+	moved map[string]string // from the guest's name to the host's, where they differ
+}
 
-func (asked results) create(head wire.FileHead) (wire.Sink, error) {
+func (r results) create(head wire.FileHead) (wire.Sink, error) {
 	path := filepath.Clean("/" + head.Name)
-	if !head.Mode.IsRegular() || !slices.ContainsFunc(asked, func(want string) bool {
+	if !head.Mode.IsRegular() || !slices.ContainsFunc(r.asked, func(want string) bool {
 		return path == want || strings.HasPrefix(path, want+"/")
 	}) {
 		return nil, fmt.Errorf("the guest sent %s (%v), which nothing had asked for", path, head.Mode)
 	}
+	if place, ok := r.moved[path]; ok {
+		path = place
+	}
+	return newResult(path)
+}
+
+// newResult starts a file.
+func newResult(path string) (*result, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0) // such as /dev/stdout
 		return &result{File: f}, err

@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/u-root/u-root/pkg/ldd"
 
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -22,13 +24,13 @@ import (
 type run struct {
 	request.Request
 	env    environment
-	flags  testFlags
 	cache  string // the project's directory in the user's cache
 	trace  *trace
-	stdout *lastWord
+	stdout io.Writer
 	stderr io.Writer
 
-	platform platform // known once the kernel is
+	platform   platform        // known once the kernel is
+	kernelLogs strings.Builder // for KMODTEST_KERNEL_LOG
 }
 
 // do runs the tests. The error is nil when everything passed.
@@ -37,26 +39,22 @@ func (r *run) do(ctx context.Context) error {
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	end := r.trace.phase("restore or boot")
-	m, err := r.start(ctx, spec)
-	end()
-	if m == nil {
-		return interruptedOr(ctx, err)
+	src := &source{run: r, spec: spec}
+	defer src.close()
+	if r.env.Fresh == "test" || r.env.Fresh == "" && r.Config.Fresh {
+		err = r.doFresh(ctx, src)
+	} else {
+		err = r.doShared(ctx, src)
 	}
-	defer m.stop()
-	if err == nil {
-		m.stdout, m.stderr = r.stdout, r.stderr
-		m.files.Create = results(r.flags.Collect).create
-		err = r.converse(m)
+	return errors.Join(err, r.trace.show(r))
+}
+
+// silence is how long a machine may show no sign of life.
+func (r *run) silence(accel qemu.Accel) time.Duration {
+	if r.env.Silence != 0 {
+		return r.env.Silence
 	}
-	end = r.trace.phase("exit")
-	m.stop()
-	end()
-	verdict := m.judge(err)
-	if err := r.stdout.finish(verdict == nil); err != nil && verdict == nil {
-		verdict = failf(HostBroke, err, "write the tests' output")
-	}
-	return errors.Join(verdict, r.showKernelLog(m, verdict != nil), r.trace.show(r))
+	return usualSilence(accel)
 }
 
 func interruptedOr(ctx context.Context, err error) error {
@@ -67,22 +65,63 @@ func interruptedOr(ctx context.Context, err error) error {
 	return err
 }
 
-// converse leads a ready machine through the run, up to the guest's last word.
-func (r *run) converse(m *machine) error {
-	m.trace = r.trace
-	end := r.trace.phase("upload")
-	err := r.upload(m.out)
+// job is one start of the test binary, in a machine of its own.
+type job struct {
+	flags          testFlags
+	env            []string // beside the host's
+	stdout, stderr io.Writer
+	lane           lane
+	// moved are files that come back, and where they go instead of their
+	// own place.
+	moved map[string]string
+	// fresh is called for a test that asks for a machine of its own; nil where
+	// each has one.
+	fresh func(*machine, wire.FreshTest)
+}
+
+// attempt does a job. It returns the machine, which has ended, and why the job
+// did not pass; the machine is nil where there was none.
+func (r *run) attempt(ctx context.Context, src *source, j job) (*machine, error) {
+	end := j.lane.phase("restore or boot")
+	m, hasFiles, err := src.machine(ctx)
+	end()
+	if m == nil {
+		return nil, interruptedOr(ctx, err)
+	}
+	defer m.stop()
+	if err == nil {
+		m.stdout, m.stderr, m.lane = j.stdout, j.stderr, j.lane
+		m.files.Create = results{j.flags.Collect, j.moved}.create
+		m.fresh = func(test wire.FreshTest) { j.fresh(m, test) }
+		err = r.converse(m, j, hasFiles)
+	}
+	end = j.lane.phase("exit")
+	m.stop()
+	end()
+	return m, m.judge(err)
+}
+
+// converse leads a ready machine through a job, up to the guest's last word.
+func (r *run) converse(m *machine, j job, hasFiles bool) error {
+	end := j.lane.phase("upload")
+	var err error
+	if !hasFiles {
+		err = r.sendFiles(m.out, j.flags)
+	}
+	if err == nil {
+		err = r.sendJob(m.out, j)
+	}
 	end()
 	if err != nil {
 		return m.explain(fmt.Errorf("send the job: %w", err))
 	}
 	relay := relayQuit(m.out)
 	defer relay.stop()
-	return m.awaitDone(r.flags.Timeout)
+	return m.awaitDone(j.flags.Timeout)
 }
 
-// upload sends the test binary and its files, then the job.
-func (r *run) upload(out *wire.Writer) error {
+// sendFiles sends the test binary and what it needs.
+func (r *run) sendFiles(out *wire.Writer, flags testFlags) error {
 	if err := out.SendFile(r.Binary, r.Binary); err != nil {
 		return err
 	}
@@ -90,7 +129,7 @@ func (r *run) upload(out *wire.Writer) error {
 	if err != nil {
 		return fmt.Errorf("find the shared libraries of %s: %w", r.Binary, err)
 	}
-	for _, path := range slices.Concat(libraries, []string{filepath.Join(r.Dir, "testdata")}, r.flags.Bring) {
+	for _, path := range slices.Concat(libraries, []string{filepath.Join(r.Dir, "testdata")}, flags.Bring) {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -98,6 +137,10 @@ func (r *run) upload(out *wire.Writer) error {
 			return err
 		}
 	}
+	return nil
+}
+
+func (r *run) sendJob(out *wire.Writer, j job) error {
 	entropy := make([]byte, 64)
 	// It never fails: see crypto/rand.
 	_, _ = rand.Read(entropy)
@@ -105,12 +148,12 @@ func (r *run) upload(out *wire.Writer) error {
 		Time:      time.Now().UnixNano(),
 		Entropy:   entropy,
 		Path:      r.Binary,
-		Args:      append([]string{r.Name}, r.flags.Args...),
-		Env:       guestEnvironment(os.Environ(), r.Dir),
+		Args:      append([]string{r.Name}, j.flags.Args...),
+		Env:       append(guestEnvironment(os.Environ(), r.Dir), j.env...),
 		Dir:       r.Dir,
 		OneStream: sameFile(os.Stdout, os.Stderr),
-		Mkdir:     r.flags.Mkdir,
-		Collect:   r.flags.Collect,
+		Mkdir:     j.flags.Mkdir,
+		Collect:   j.flags.Collect,
 	})
 }
 

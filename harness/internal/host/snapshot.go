@@ -14,7 +14,6 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
-	"github.com/kmodtest/kmodtest/harness/internal/wire"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
@@ -180,72 +179,16 @@ type damage struct {
 func (e *damage) Error() string { return fmt.Sprintf("snapshot %s: %v", e.dir, e.err) }
 func (e *damage) Unwrap() error { return e.err }
 
-// restore starts a machine from the snapshot. It is ready for a job. When the
-// kernel reports a fault before that, the machine is returned with the reason.
-func (s *snapshot) restore(ctx context.Context, spec qemu.Machine, silence time.Duration) (*machine, error) {
-	spec.RAM = &qemu.RAM{File: filepath.Join(s.dir, memoryName), Restore: true}
-	state, err := os.Open(filepath.Join(s.dir, stateName))
-	if err != nil {
-		return nil, &damage{s.dir, err}
+// template returns what machines are restored from.
+func (s *snapshot) template() *template {
+	return &template{
+		memory: filepath.Join(s.dir, memoryName), state: filepath.Join(s.dir, stateName), boot: s.Boot, log: s.Log,
 	}
-	defer state.Close()
-	m, err := startMachine(ctx, spec, silence)
-	if err != nil {
-		return nil, err
-	}
-	// What the kernel logs from here on comes behind what it had logged.
-	m.greeted, m.ready = true, &wire.Readiness{}
-	m.boot, m.log = s.Boot, s.Log
-	err = m.process.Restore(m.ctx, state)
-	if err == nil {
-		err = m.awaitAnswer()
-	}
-	if err != nil {
-		m.stop()
-		var interrupt *interruptError
-		if errors.As(err, &interrupt) {
-			return nil, err
-		}
-		if m.kernelFault() != nil {
-			return m, err
-		}
-		return nil, &damage{s.dir, errors.Join(err, m.process.Err())}
-	}
-	now := time.Now()
-	// The time of a directory is that of its last use. That it can not be set
-	// does no harm but an early end.
-	_ = os.Chtimes(s.dir, now, now)
-	return m, nil
 }
 
-// start returns a machine that is ready for a job: restored from a snapshot if
-// that can be, else booted. When it does not come up, the machine is returned
-// with the reason.
-func (r *run) start(ctx context.Context, spec qemu.Machine) (*machine, error) {
-	silence := r.env.Silence
-	if silence == 0 {
-		silence = usualSilence(spec.Accel)
-	}
-	if r.env.Snapshot == "off" {
-		return bootMachine(ctx, spec, silence)
-	}
-	snap, m, err := findSnapshot(ctx, r.cache, spec, silence)
-	if err == nil {
-		m, err = snap.restore(ctx, spec, silence)
-	}
-	if err == nil {
-		return m, nil
-	}
-	var missing *qemu.NotFoundError
-	if m != nil || ctx.Err() != nil || errors.As(err, &missing) {
-		return m, err
-	}
-	r.say("no machine can be restored, so it boots (KMODTEST_SNAPSHOT=off does so without trying): %v", err)
-	var broken *damage
-	if errors.As(err, &broken) {
-		if err := removeSnapshot(broken.dir); err != nil {
-			r.say("the snapshot can not be removed: %v", err)
-		}
-	}
-	return bootMachine(ctx, spec, silence)
+// used makes now the time of the snapshot's last use, which is that of its
+// directory. That it can not be set does no harm but an early end.
+func (s *snapshot) used() {
+	now := time.Now()
+	_ = os.Chtimes(s.dir, now, now)
 }

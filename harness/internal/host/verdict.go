@@ -102,6 +102,9 @@ func (f *Failure) advise(advice string) *Failure {
 	return f
 }
 
+// interrupted tells whether it was a signal that ended the run.
+func (f *Failure) interrupted() bool { return f.Status > 128 && f.Status != statusKernelFault }
+
 // asFailure makes a Failure of any error; those that are none yet are of our
 // own side.
 func asFailure(err error) *Failure {

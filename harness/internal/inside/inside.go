@@ -12,6 +12,19 @@ const GuestFile = "/run/kmodtest/guest"
 // which a test binary that came to its regular end writes its exit code.
 const ResultVariable = "KMODTEST_RESULT"
 
+// FreshVariable is the environment variable that names the test for which a
+// machine was made. It is empty where tests share one.
+const FreshVariable = "KMODTEST_FRESH_TEST"
+
+// FreshPipe is the FIFO in a guest through which a test asks for a machine of
+// its own, in a line: the path of a FIFO of its own for the answer, the test's
+// name and GOMAXPROCS, separated by spaces. The answer is FreshPassed or another
+// word.
+const FreshPipe = "/run/kmodtest/fresh"
+
+// FreshPassed is the answer after a test that passed.
+const FreshPassed = "passed"
+
 // Guest tells whether this process runs in a guest.
 func Guest() bool {
 	_, err := os.Stat(GuestFile)

@@ -176,6 +176,9 @@ func (g *guest) serve() error {
 	if g.tainted, err = readTaint(); err != nil {
 		return err
 	}
+	if err := g.listenForFresh(); err != nil {
+		return err
+	}
 	ready := loadModules(g.boot.Modules)
 	if g.logLost, err = g.log.Sync(); err != nil {
 		return err
@@ -249,7 +252,7 @@ func (g *guest) refuse(reason error) error {
 // attend waits for the job's program and reports on it.
 func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	hostGone := make(chan error, 1)
-	go func() { hostGone <- g.relaySignals(p.pid) }()
+	go func() { hostGone <- g.relay(p.pid) }()
 
 	status := p.wait()
 	if err := g.out.WriteJSON(wire.Exit, status); err != nil {
@@ -278,9 +281,9 @@ func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	return <-hostGone
 }
 
-// relaySignals hands the host's signals to the job's program until the host
-// closes the channel.
-func (g *guest) relaySignals(pid int) error {
+// relay hands the host's signals to the job's program, and its answers to tests
+// that wait for a machine of their own, until the host closes the channel.
+func (g *guest) relay(pid int) error {
 	for {
 		rec, err := g.in.Read()
 		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrClosed) {
@@ -289,10 +292,16 @@ func (g *guest) relaySignals(pid int) error {
 		if err != nil {
 			return fmt.Errorf("read from the host: %w", err)
 		}
-		if rec.Type != wire.Signal || len(rec.Payload) != 1 {
+		switch {
+		case rec.Type == wire.Signal && len(rec.Payload) == 1:
+			// The program may have just ended, which is no error.
+			_ = unix.Kill(pid, syscall.Signal(rec.Payload[0]))
+		case rec.Type == wire.FreshDone:
+			if err := answerFresh(rec); err != nil {
+				return err
+			}
+		default:
 			return fmt.Errorf("read from the host: unexpected %v record", rec.Type)
 		}
-		// The program may have just ended, which is no error.
-		_ = unix.Kill(pid, syscall.Signal(rec.Payload[0]))
 	}
 }

@@ -58,8 +58,10 @@ func bare() []string {
 // the emulated MMU a level of walks and gain nothing in a small guest, and
 // cmpxchg16b: QEMU 7.2 leaves stale flags behind it, and an interrupt in that
 // moment brings them, trap flag and all, into the kernel. Linux 6.12, which uses
-// the instruction for each small allocation, then dies in every second boot.
-const emulatedCPU = "max,la57=off,cx16=off"
+// the instruction for each small allocation, then dies in every second boot. And
+// but for erms: kernels that see it copy and clear memory byte by byte, of
+// which TCG makes a loop.
+const emulatedCPU = "max,la57=off,cx16=off,erms=off"
 
 func (m Machine) processor() []string {
 	cpu := "host"
@@ -80,9 +82,10 @@ func (m Machine) memory() []string {
 		return args
 	}
 	share := "on"
-	if m.RAM.Restore {
-		// Copy on write; and QEMU waits for the state that is to come.
+	if m.RAM.Private {
 		share = "off"
+	}
+	if m.RAM.Incoming {
 		args = append(args, "-incoming", "defer")
 	}
 	return append(args,

@@ -8,11 +8,14 @@ import (
 // RAM says where a machine's memory lies, for machines that are saved or
 // restored.
 type RAM struct {
-	// File holds the memory. The machine that is saved writes to it; those
-	// that are restored map it copy on write, so that all share its pages.
+	// File holds the memory, and is as long as that.
 	File string
-	// Restore tells that both are there, from an earlier Save.
-	Restore bool
+	// Incoming tells that the file has the memory of an earlier Save, and
+	// that Restore will load the rest.
+	Incoming bool
+	// Private maps the file copy on write: many machines share its pages, and
+	// none changes it. Such a machine can not be saved.
+	Private bool
 }
 
 // Save stops the machine and writes the rest of it, processors and devices, to

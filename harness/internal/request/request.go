@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -45,6 +47,24 @@ type Config struct {
 	Kernel        string
 	CPUs          int
 	Memory        int
+	Fresh         bool
+}
+
+// With returns the request with another value of a flag, for whoever parses its
+// Flags and for who looks at its Values.
+func (r Request) With(name, value string) Request {
+	r = r.Without(name)
+	r.Flags = append(r.Flags, Flag{name, value})
+	r.Values[name] = value
+	return r
+}
+
+// Without returns the request as if a flag had not been given, and had no value.
+func (r Request) Without(name string) Request {
+	r.Flags = slices.DeleteFunc(slices.Clone(r.Flags), func(f Flag) bool { return f.Name == name })
+	r.Values = maps.Clone(r.Values)
+	delete(r.Values, name)
+	return r
 }
 
 // Flag is a flag of a command line, its name without a leading dash.

@@ -67,3 +67,16 @@ type Findings struct {
 	// that could not be sent.
 	Errors []string
 }
+
+// FreshTest is a test that is to run in a machine of its own.
+type FreshTest struct {
+	ID    string // the guest's, for the answer
+	Name  string
+	Procs int // GOMAXPROCS
+}
+
+// FreshResult is how that ended.
+type FreshResult struct {
+	ID     string
+	Passed bool
+}

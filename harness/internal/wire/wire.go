@@ -16,7 +16,8 @@
 // KernelLog records come from the guest at any time: before Hello those of the
 // kernel's own boot. Beat records come once there is a job, and before in answer
 // to one of the host's, which asks a restored guest whether it lives. Signal
-// records come from the host while the job runs.
+// records come from the host while the job runs. So do FreshDone records, each in
+// answer to a Fresh record, with which a test asks for a machine of its own.
 package wire
 
 import (
@@ -55,11 +56,14 @@ const (
 	Checks                    // JSON, type Findings
 	Done                      // no payload
 	Beat                      // no payload: the sender is alive
-	last      = Beat
+	Fresh                     // JSON, type FreshTest
+	FreshDone                 // JSON, type FreshResult
+	last      = FreshDone
 )
 
 var names = [...]string{
 	"", "hello", "ready", "file", "data", "file end", "job", "signal", "stdout", "stderr", "kernel log", "exit", "checks", "done", "beat",
+	"fresh", "fresh done",
 }
 
 // String returns the type's name as it stands in messages.

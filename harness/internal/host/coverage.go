@@ -1,0 +1,112 @@
+package host
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// coverage is what several cover profiles of one test binary say together, in
+// the text format of the go command: a line "mode: MODE", then for each block
+// "FILE:FROM,TO STATEMENTS COUNT".
+type coverage struct {
+	mode   string
+	order  []string // blocks, in the order of the first profile that has them
+	blocks map[string]*block
+}
+
+type block struct{ statements, count int }
+
+// mergeProfiles reads the profiles of all units that left one.
+func mergeProfiles(units []*unit) (*coverage, error) {
+	c := &coverage{blocks: map[string]*block{}}
+	for _, u := range units {
+		if u.profile == "" {
+			continue
+		}
+		if err := c.add(u.profile); err != nil {
+			return c, fmt.Errorf("read the cover profile of %s: %w", u.title(), err)
+		}
+	}
+	return c, nil
+}
+
+// add adds the profile at path.
+func (c *coverage) add(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	for in := bufio.NewScanner(bytes.NewReader(text)); in.Scan(); {
+		line := in.Text()
+		if mode, ok := strings.CutPrefix(line, "mode: "); ok {
+			c.mode = mode
+			continue
+		}
+		fields := strings.Fields(line)
+		if len(fields) < 3 {
+			return fmt.Errorf("not a line of a cover profile: %q", line)
+		}
+		last := len(fields) - 1
+		statements, err := strconv.Atoi(fields[last-1])
+		if err != nil {
+			return fmt.Errorf("not a line of a cover profile: %q", line)
+		}
+		count, err := strconv.Atoi(fields[last])
+		if err != nil {
+			return fmt.Errorf("not a line of a cover profile: %q", line)
+		}
+		c.count(strings.Join(fields[:last-1], " "), statements, count)
+	}
+	return nil
+}
+
+func (c *coverage) count(place string, statements, count int) {
+	b, ok := c.blocks[place]
+	if !ok {
+		b = &block{statements: statements}
+		c.blocks[place] = b
+		c.order = append(c.order, place)
+	}
+	if c.mode == "set" {
+		b.count = max(b.count, count)
+	} else {
+		b.count += count
+	}
+}
+
+// percent returns the share of statements that ran, or -1 if there are none.
+func (c *coverage) percent() float64 {
+	total, ran := 0, 0
+	for _, b := range c.blocks {
+		total += b.statements
+		if b.count > 0 {
+			ran += b.statements
+		}
+	}
+	if total == 0 {
+		return -1
+	}
+	return 100 * float64(ran) / float64(total)
+}
+
+// write writes the profile, as a whole or not at all.
+func (c *coverage) write(path string) error {
+	var out strings.Builder
+	fmt.Fprintf(&out, "mode: %s\n", c.mode)
+	for _, place := range c.order {
+		fmt.Fprintf(&out, "%s %d %d\n", place, c.blocks[place].statements, c.blocks[place].count)
+	}
+	sink, err := newResult(path)
+	if err != nil {
+		return err
+	}
+	if _, err := sink.Write([]byte(out.String())); err != nil {
+		sink.Discard()
+		return err
+	}
+	return sink.Commit()
+}

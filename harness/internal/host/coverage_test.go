@@ -1,0 +1,73 @@
+package host
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestProfilesAddUp(t *testing.T) {
+	for mode, want := range map[string]string{
+		"set":    "mode: set\na b.go:1.2,3.4 2 1\nc.go:5.6,7.8 6 0\nd.go:1.1,2.2 2 1\n",
+		"atomic": "mode: atomic\na b.go:1.2,3.4 2 2\nc.go:5.6,7.8 6 0\nd.go:1.1,2.2 2 1\n",
+	} {
+		dir := t.TempDir()
+		var units []*unit
+		for i, text := range []string{
+			"a b.go:1.2,3.4 2 1\nc.go:5.6,7.8 6 0\n",
+			"a b.go:1.2,3.4 2 1\nd.go:1.1,2.2 2 1\n",
+		} {
+			path := filepath.Join(dir, string(rune('0'+i)))
+			if err := os.WriteFile(path, []byte("mode: "+mode+"\n"+text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			units = append(units, &unit{profile: path})
+		}
+		c, err := mergeProfiles(append(units, &unit{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := filepath.Join(dir, "out")
+		if err := c.write(out); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(out); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v; want %q", mode, got, err, want)
+		}
+		if got := c.percent(); got != 40 {
+			t.Errorf("%s: %v percent, want 40", mode, got)
+		}
+	}
+}
+
+func TestBrokenProfileIsAnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "profile")
+	for _, line := range []string{"x", "a.go:1.2,3.4 x 1", "a.go:1.2,3.4 1 x"} {
+		if err := os.WriteFile(path, []byte("mode: set\n"+line+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := mergeProfiles([]*unit{{name: "TestX", profile: path}}); err == nil {
+			t.Errorf("a profile with the line %q is read without an error", line)
+		}
+	}
+}
+
+func TestLastWordsOfManyAreThoseOfOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		tail    string
+		passed  bool
+		covered float64
+		want    string
+	}{
+		"passed":           {"PASS\n", true, -1, "PASS\n"},
+		"failed elsewhere": {"PASS\n", false, -1, "FAIL\n"},
+		"failed":           {"FAIL\n", false, -1, "FAIL\n"},
+		"for test2json":    {"\x16PASS\n", false, -1, "\x16FAIL\n"},
+		"crashed":          {"", false, -1, "FAIL\n"},
+		"with coverage":    {"PASS\ncoverage: 10.0% of statements in ./...\n", true, 62.5, "PASS\ncoverage: 62.5% of statements in ./...\n"},
+	} {
+		if got := string(lastWords([]byte(c.tail), c.passed, c.covered)); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package host
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// source is where the machines of a run come from. After load, its methods may be
+// called from several goroutines at once.
+type source struct {
+	run    *run
+	spec   qemu.Machine
+	loaded *loaded // nil: machines come without files
+}
+
+// machine returns a machine that is ready for a job: restored if that can be,
+// else booted; hasFiles tells that the job's files are in it. When it does not
+// come up, the machine is returned with the reason.
+func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err error) {
+	silence := s.run.silence(s.spec.Accel)
+	if s.loaded != nil {
+		m, err = s.loaded.restore(ctx, s.spec, false, silence)
+		return m, true, err
+	}
+	if s.run.env.Snapshot == "off" {
+		m, err = bootMachine(ctx, s.spec, silence)
+		return m, false, err
+	}
+	snap, m, err := findSnapshot(ctx, s.run.cache, s.spec, silence)
+	if err == nil {
+		snap.used()
+		m, err = snap.template().restore(ctx, s.spec, false, silence)
+		if m == nil && err != nil && ctx.Err() == nil {
+			err = &damage{snap.dir, err}
+		}
+	}
+	var missing *qemu.NotFoundError
+	if err == nil || m != nil || ctx.Err() != nil || errors.As(err, &missing) {
+		return m, false, err
+	}
+	s.giveUp(err)
+	m, err = bootMachine(ctx, s.spec, silence)
+	return m, false, err
+}
+
+// giveUp says why nothing can be restored, and removes a snapshot that is to
+// blame.
+func (s *source) giveUp(err error) {
+	s.run.say("no machine can be restored, so it boots (KMODTEST_SNAPSHOT=off does so without trying): %v", err)
+	var broken *damage
+	if errors.As(err, &broken) {
+		if err := removeSnapshot(broken.dir); err != nil {
+			s.run.say("the snapshot can not be removed: %v", err)
+		}
+	}
+}
+
+// load makes all further machines come with the files that send sends, which
+// pays off from the third one on. Where that can not be they come without, and
+// find out themselves what is wrong.
+func (s *source) load(ctx context.Context, send func(*wire.Writer) error) {
+	if s.run.env.Snapshot == "off" {
+		return
+	}
+	silence := s.run.silence(s.spec.Accel)
+	snap, _, err := findSnapshot(ctx, s.run.cache, s.spec, silence)
+	if err != nil {
+		return
+	}
+	snap.used()
+	if s.loaded, err = snap.template().load(ctx, s.spec, silence, send); err != nil {
+		s.loaded = nil
+	}
+}
+
+// close frees what load has made.
+func (s *source) close() {
+	if s.loaded != nil {
+		s.loaded.close()
+	}
+}

@@ -1,0 +1,150 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// template is a machine at rest, of which any number can be made.
+type template struct {
+	memory, state string // paths
+	boot, log     []klog.Record
+}
+
+// restore starts a machine that waits where the template does. Its memory is a
+// copy, or, when shared, the template's own: nothing else may be restored from
+// that any more. When the kernel reports a fault before the machine answers, it
+// is returned with the reason.
+func (t *template) restore(ctx context.Context, spec qemu.Machine, shared bool, silence time.Duration) (*machine, error) {
+	spec.RAM = &qemu.RAM{File: t.memory, Incoming: true, Private: !shared}
+	state, err := os.Open(t.state)
+	if err != nil {
+		return nil, err
+	}
+	defer state.Close()
+	m, err := startMachine(ctx, spec, silence)
+	if err != nil {
+		return nil, err
+	}
+	// What the kernel logs from here on comes behind what it had logged.
+	m.greeted, m.ready = true, &wire.Readiness{}
+	m.boot, m.log = slices.Clip(t.boot), slices.Clip(t.log)
+	err = m.process.Restore(m.ctx, state)
+	if err == nil {
+		err = m.awaitAnswer()
+	}
+	if err == nil {
+		return m, nil
+	}
+	m.stop()
+	var interrupt *interruptError
+	if errors.As(err, &interrupt) {
+		return nil, err
+	}
+	if m.kernelFault() != nil {
+		return m, err
+	}
+	return nil, errors.Join(err, m.process.Err())
+}
+
+// loaded is a template whose guest has the files of a job. It lies in memory
+// and ends with this process.
+type loaded struct {
+	template
+	files [2]*os.File // hold it
+}
+
+// load makes such a template of another. What send sends is in it.
+func (t *template) load(ctx context.Context, spec qemu.Machine, silence time.Duration, send func(*wire.Writer) error) (l *loaded, err error) {
+	l = &loaded{}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	for i, place := range []*string{&l.memory, &l.state} {
+		fd, err := unix.MemfdCreate("kmodtest", unix.MFD_CLOEXEC)
+		if err != nil {
+			return l, fmt.Errorf("make a file in memory: %w", err)
+		}
+		l.files[i] = os.NewFile(uintptr(fd), "memory")
+		*place = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd)
+	}
+	if err := copyHoles(l.files[0], t.memory); err != nil {
+		return l, fmt.Errorf("copy a machine's memory: %w", err)
+	}
+	copied := *t
+	copied.memory = l.memory
+	m, err := copied.restore(ctx, spec, true, silence)
+	if err != nil {
+		return l, err
+	}
+	defer m.stop()
+	err = send(m.out)
+	if err == nil {
+		err = m.awaitAnswer() // so it has stored them
+	}
+	if err == nil {
+		err = m.process.Save(m.ctx, l.files[1])
+	}
+	if err != nil {
+		return l, m.explain(err)
+	}
+	m.process.Kill()
+	l.boot, l.log = m.boot, m.log
+	return l, m.drain()
+}
+
+// close frees the memory. Machines that were restored from it go on.
+func (l *loaded) close() {
+	for _, f := range l.files {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// copyHoles copies a file of which most was never written.
+func copyHoles(to *os.File, path string) error {
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	info, err := from.Stat()
+	if err != nil {
+		return err
+	}
+	for end := int64(0); ; {
+		start, err := from.Seek(end, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) {
+			return to.Truncate(info.Size())
+		}
+		if err == nil {
+			end, err = from.Seek(start, unix.SEEK_HOLE)
+		}
+		if err == nil {
+			_, err = from.Seek(start, io.SeekStart)
+		}
+		if err == nil {
+			_, err = to.Seek(start, io.SeekStart)
+		}
+		if err == nil {
+			_, err = io.CopyN(to, from, end-start)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
