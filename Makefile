@@ -82,9 +82,13 @@ suite-386: deps ## run the suite as a 32-bit program
 mutants: deps ## break the module in many ways; the suite must notice each (takes long)
 	go run ./kmod/mutants
 
+.PHONY: stress
+stress: deps ## restore 1,000 machines, twice as many at once as there are processors
+	go test -count=1 -timeout 60m -parallel $$((2 * $$(nproc))) -run '^TestCopiesDiffer$$' ./harness -copies 1000
+
 .PHONY: bench
-bench: deps ## measure a run against a bare boot of the same kernel
-	go run ./harness/cmd/kmodtest-bench
+bench: deps ## measure runs against a bare boot of the same kernel, into docs/performance.md
+	go run ./harness/cmd/kmodtest-bench -document docs/performance.md
 
 .PHONY: clean
 clean: ## remove what builds left in this directory; caches stay

@@ -1,8 +1,10 @@
 package harness_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -128,34 +130,64 @@ func TestSnapshotOffBoots(t *testing.T) {
 	}
 }
 
-// What must not be the same in two machines is not, although both come from one
-// snapshot.
+// copies is how many machines TestCopiesDiffer restores; make stress has more of
+// them.
+var copies = flag.Int("copies", 8, "restore this `many` machines from one snapshot")
+
+// However many machines are restored from one snapshot, at the same time, each
+// works, and what must not be the same in two of them is not.
 func TestCopiesDiffer(t *testing.T) {
 	t.Parallel()
+	env, snapshots := ownCache(t)
+	pass(t, env)
+	var mu sync.Mutex
 	seen := map[string]bool{}
-	for range 2 {
-		before := time.Now()
-		c := newCommand(t, nil, binary(t, "red"), "-test.run=^TestPrintsWhoItIs$", "-test.v")
-		if status := c.status(t); status != 0 {
-			t.Fatalf("exit status %d\n%s", status, c.stderr.String())
-		}
-		for line := range strings.Lines(c.stdout.String()) {
-			name, value, ok := strings.Cut(strings.TrimSpace(line), " is ")
-			switch {
-			case !ok:
-			case name == "time":
-				at, err := time.Parse(time.RFC3339Nano, value)
-				if err != nil || at.Before(before) || at.After(time.Now()) {
-					t.Errorf("the guest's time is %v, %v; want one between %v and now", value, err, before)
+	t.Run("copies", func(t *testing.T) {
+		for i := range *copies {
+			t.Run(strconv.Itoa(i), func(t *testing.T) {
+				t.Parallel()
+				for name, value := range identity(t, env) {
+					mu.Lock()
+					if seen[value] {
+						t.Errorf("two machines have the same %s: %s", name, value)
+					}
+					seen[value] = true
+					mu.Unlock()
 				}
-			case seen[value]:
-				t.Errorf("two machines have the same %s: %s", name, value)
-			default:
-				seen[value] = true
-			}
+			})
+		}
+	})
+	if len(seen) != 3**copies {
+		t.Errorf("%d values seen of %d machines, want 3 of each", len(seen), *copies)
+	}
+	left, err := filepath.Glob(filepath.Join(snapshots, "*", "*"))
+	if err != nil || len(left) != 3 {
+		t.Errorf("files of snapshots: %q, %v; want the three of one", left, err)
+	}
+}
+
+// identity runs a test that prints who its machine is, checks the time in it,
+// and returns the rest.
+func identity(t *testing.T, env string) map[string]string {
+	t.Helper()
+	before := time.Now()
+	c := newCommand(t, []string{env}, binary(t, "red"), "-test.run=^TestPrintsWhoItIs$", "-test.v")
+	if status := c.status(t); status != 0 {
+		t.Fatalf("exit status %d\n%s", status, c.stderr.String())
+	}
+	if strings.Contains(c.stderr.String(), "restored") {
+		t.Errorf("the machine was not restored: %s", &c.stderr)
+	}
+	values := map[string]string{}
+	for line := range strings.Lines(c.stdout.String()) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), " is "); ok {
+			values[name] = value
 		}
 	}
-	if len(seen) != 6 {
-		t.Errorf("%d values seen, want 3 of each machine: %v", len(seen), seen)
+	at, err := time.Parse(time.RFC3339Nano, values["time"])
+	if err != nil || at.Before(before) || at.After(time.Now()) {
+		t.Errorf("the guest's time is %v, %v; want one between %v and now", values["time"], err, before)
 	}
+	delete(values, "time")
+	return values
 }

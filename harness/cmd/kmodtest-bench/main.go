@@ -3,9 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,10 +17,15 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 10, "measure for this many `rounds`")
+	document := flag.String("document", "", "put the tables into this `file`, too, between its marks")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := bench.Run(ctx, os.Stdout, *rounds)
+	var tables bytes.Buffer
+	err := bench.Run(ctx, io.MultiWriter(os.Stdout, &tables), os.Stderr, *rounds)
 	stop()
+	if err == nil && *document != "" {
+		err = bench.Replace(*document, tables.Bytes())
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "kmodtest-bench:", err)
 		os.Exit(1)

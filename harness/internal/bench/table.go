@@ -5,14 +5,12 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 )
 
 // row is what was measured of one thing.
 type row struct {
-	name  string
-	times []time.Duration // one a round
+	name    string
+	seconds []float64 // one a round
 }
 
 // spread are the quartiles of a row's rounds.
@@ -36,27 +34,20 @@ func quartiles(values []float64) spread {
 // the machine in a round slowed both.
 func (r row) ratios(base row) []float64 {
 	var out []float64
-	for i, t := range r.times {
-		out = append(out, t.Seconds()/base.times[i].Seconds())
+	for i, t := range r.seconds {
+		out = append(out, t/base.seconds[i])
 	}
 	return out
 }
 
-// write prints the rows as a table, with ratios to the first row.
-func write(w io.Writer, rows []row) error {
+// writeTimes writes the rows as a table, with ratios to the first row.
+func writeTimes(w io.Writer, rows []row) error {
 	var text strings.Builder
-	text.WriteString("what\tseconds (median)\tratio to bare boot\tquartiles of the ratio\n")
+	text.WriteString("| what | of a bare boot | quartiles | seconds |\n|---|---:|---:|---:|\n")
 	for _, r := range rows {
-		var seconds []float64
-		for _, t := range r.times {
-			seconds = append(seconds, t.Seconds())
-		}
 		q := quartiles(r.ratios(rows[0]))
-		fmt.Fprintf(&text, "%s\t%.3f\t%.2f\t%.2f to %.2f\n", r.name, quartiles(seconds).median, q.median, q.low, q.high)
+		fmt.Fprintf(&text, "| %s | %.3f | %.3f to %.3f | %.3f |\n", r.name, q.median, q.low, q.high, quartiles(r.seconds).median)
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if _, err := io.WriteString(tw, text.String()); err != nil {
-		return err
-	}
-	return tw.Flush()
+	_, err := io.WriteString(w, text.String())
+	return err
 }

@@ -1,9 +1,10 @@
 package bench
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestQuartiles(t *testing.T) {
@@ -22,16 +23,33 @@ func TestQuartiles(t *testing.T) {
 }
 
 func TestTableHoldsRatiosOfRounds(t *testing.T) {
-	rows := []row{
-		{"bare", []time.Duration{time.Second, 2 * time.Second}},
-		{"twice", []time.Duration{2 * time.Second, 4 * time.Second}},
-	}
+	rows := []row{{"bare", []float64{1, 2}}, {"twice", []float64{2, 4}}}
 	var b strings.Builder
-	if err := write(&b, rows); err != nil {
+	if err := writeTimes(&b, rows); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
-	if got, want := strings.Join(strings.Fields(lines[len(lines)-1]), " "), "twice 3.000 2.00 2.00 to 2.00"; got != want {
+	if got, want := lines[len(lines)-1], "| twice | 2.000 | 2.000 to 2.000 | 3.000 |"; got != want {
 		t.Errorf("the last line is %q, want %q", got, want)
+	}
+}
+
+func TestReplaceKeepsTheRest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "doc.md")
+	if err := os.WriteFile(path, []byte("before\n"+beginMark+"old\n"+endMark+"after\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(path, []byte("new\n")); err != nil {
+		t.Fatal(err)
+	}
+	want := "before\n" + beginMark + "new\n" + endMark + "after\n"
+	if got, err := os.ReadFile(path); err != nil || string(got) != want {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+	if err := os.WriteFile(path, []byte("nothing\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Replace(path, []byte("new\n")); err == nil {
+		t.Error("a document without a place for tables is no error")
 	}
 }

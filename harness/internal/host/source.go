@@ -22,7 +22,9 @@ type source struct {
 func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err error) {
 	silence := s.run.silence(s.spec.Accel)
 	if s.loaded != nil {
-		m, err = s.loaded.restore(ctx, s.spec, false, silence)
+		spec := s.spec
+		spec.InTurns = true // as many run as there are processors
+		m, err = s.loaded.restore(ctx, spec, false, silence)
 		return m, true, err
 	}
 	if s.run.env.Snapshot == "off" {

@@ -20,6 +20,9 @@ import (
 type template struct {
 	memory, state string // paths
 	boot, log     []klog.Record
+	// known tells that this process has made it: a copy need not be asked
+	// whether it lives before it gets its job.
+	known bool
 }
 
 // restore starts a machine that waits where the template does. Its memory is a
@@ -41,7 +44,7 @@ func (t *template) restore(ctx context.Context, spec qemu.Machine, shared bool, 
 	m.greeted, m.ready = true, &wire.Readiness{}
 	m.boot, m.log = slices.Clip(t.boot), slices.Clip(t.log)
 	err = m.process.Restore(m.ctx, state)
-	if err == nil {
+	if err == nil && !t.known {
 		err = m.awaitAnswer()
 	}
 	if err == nil {
@@ -102,7 +105,7 @@ func (t *template) load(ctx context.Context, spec qemu.Machine, silence time.Dur
 		return l, m.explain(err)
 	}
 	m.process.Kill()
-	l.boot, l.log = m.boot, m.log
+	l.boot, l.log, l.known = m.boot, m.log, true
 	return l, m.drain()
 }
 

@@ -19,6 +19,10 @@ type Machine struct {
 	CPUs      int    // virtual CPUs; 0 means 2
 	Memory    int    // MiB; 0 means 512
 	RAM       *RAM   // nil for memory that is never saved
+	// InTurns has TCG run the virtual CPUs in turns on one thread, which costs
+	// less where there are as many machines as processors. What was saved
+	// with it can be restored without, and the other way round.
+	InTurns bool
 }
 
 // Binary is the name of QEMU's system emulator for this kind of machine.
@@ -64,12 +68,16 @@ func bare() []string {
 const emulatedCPU = "max,la57=off,cx16=off,erms=off"
 
 func (m Machine) processor() []string {
-	cpu := "host"
+	accel, cpu := string(m.Accel), "host"
 	if m.Accel == TCG {
 		cpu = emulatedCPU
+		if m.InTurns {
+			accel += ",thread=single"
+		}
 	}
 	return []string{
-		"-machine", "pc,accel=" + string(m.Accel),
+		"-machine", "pc",
+		"-accel", accel,
 		"-cpu", cpu,
 		"-smp", strconv.Itoa(orDefault(m.CPUs, 2)),
 	}

@@ -134,6 +134,9 @@ func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	return conn.(*net.UnixConn), theirs, nil
 }
 
+// PID returns the number of QEMU's process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Ended is closed when QEMU has ended and all of its console has been written.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 

@@ -1,0 +1,28 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+)
+
+// Marks between which a document has the tables.
+const (
+	beginMark = "<!-- begin of make bench -->\n"
+	endMark   = "<!-- end of make bench -->\n"
+)
+
+// Replace puts tables into a document, in place of those that it has.
+func Replace(path string, tables []byte) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	head, rest, begins := bytes.Cut(text, []byte(beginMark))
+	_, foot, ends := bytes.Cut(rest, []byte(endMark))
+	if !begins || !ends {
+		return fmt.Errorf("%s has no place for the tables: lines %q and %q", path, beginMark, endMark)
+	}
+	out := bytes.Join([][]byte{head, []byte(beginMark), tables, []byte(endMark), foot}, nil)
+	return os.WriteFile(path, out, 0o644)
+}

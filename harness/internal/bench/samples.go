@@ -1,0 +1,202 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/u-root/u-root/pkg/cpio"
+
+	"github.com/kmodtest/kmodtest/images"
+)
+
+// bench is what is measured with.
+type bench struct {
+	kernel    *images.Kernel
+	initramfs string // of the bare boot
+	test      string // the test binary of testdata/empty
+	large     string // the same with 8 MB behind its end
+	module    string // the directory of a module
+}
+
+const megabyte = 1 << 20
+
+// prepare builds in dir what is measured.
+func prepare(ctx context.Context, dir string) (*bench, error) {
+	kernel, err := images.Resolve(ctx, os.Getenv("KMODTEST_KERNEL"), images.Options{Progress: os.Stderr})
+	if err != nil {
+		return nil, err
+	}
+	_, source, _, _ := runtime.Caller(0)
+	here := filepath.Dir(source)
+	b := &bench{
+		kernel:    kernel,
+		initramfs: filepath.Join(dir, "initramfs.cpio"),
+		test:      filepath.Join(dir, "empty.test"),
+		module:    filepath.Join(here, "../../../kmod"),
+		large:     filepath.Join(dir, "large.test"),
+	}
+	if err := bareInitramfs(ctx, filepath.Join(here, "testdata", "poweroff"), b.initramfs); err != nil {
+		return nil, err
+	}
+	if err := goCommand(ctx, filepath.Join(here, "testdata"), "test", "-c", "-o", b.test, "./empty"); err != nil {
+		return nil, err
+	}
+	test, err := os.ReadFile(b.test)
+	if err != nil {
+		return nil, err
+	}
+	more := make([]byte, 8*megabyte)
+	_, _ = rand.Read(more) // never fails: see crypto/rand
+	return b, os.WriteFile(b.large, append(test, more...), 0o755)
+}
+
+// measures returns all there is to measure.
+func (b *bench) measures() []measure {
+	const off, fresh, host = "KMODTEST_SNAPSHOT=off", "KMODTEST_FRESH=test", "BENCH_NATIVE=1"
+	return []measure{
+		{bare, timed(func(ctx context.Context) *exec.Cmd { return b.boot(ctx, b.kernel.Image) })},
+		{bareELF, timed(func(ctx context.Context) *exec.Cmd { return b.boot(ctx, b.kernel.Boot) })},
+		{native, b.empty(1, host)},
+		{restored, b.empty(1)},
+		{booted, b.empty(1, off)},
+		{fresh4, b.empty(4, fresh)},
+		{fresh12, b.empty(12, fresh)},
+		{uploadNone, b.upload(b.test)},
+		{upload8, b.upload(b.large)},
+		{native1000, b.empty(1000, host)},
+		{one1000, b.empty(1000)},
+	}
+}
+
+// timed measures how long a command takes.
+func timed(command func(context.Context) *exec.Cmd) func(context.Context) (float64, error) {
+	return func(ctx context.Context) (float64, error) {
+		cmd := command(ctx)
+		start := time.Now()
+		out, err := cmd.CombinedOutput()
+		took := time.Since(start).Seconds()
+		if err != nil {
+			return 0, fmt.Errorf("%w\n%s", err, out)
+		}
+		return took, nil
+	}
+}
+
+// run is the test binary, with variables beside those of this process.
+func (b *bench) run(ctx context.Context, binary, test string, env ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, binary, "-test.run=^"+test+"$")
+	cmd.Env = append(append(os.Environ(), "BENCH_MODULE="+b.module), env...)
+	return cmd
+}
+
+// empty measures a run of the empty test, several times in a row.
+func (b *bench) empty(count int, env ...string) func(context.Context) (float64, error) {
+	return timed(func(ctx context.Context) *exec.Cmd {
+		cmd := b.run(ctx, b.test, "TestEmpty", env...)
+		cmd.Args = append(cmd.Args, fmt.Sprint("-test.count=", count))
+		return cmd
+	})
+}
+
+// upload measures one phase of a run.
+func (b *bench) upload(binary string) func(context.Context) (float64, error) {
+	return func(ctx context.Context) (float64, error) {
+		path := b.test + ".verdict"
+		if out, err := b.run(ctx, binary, "TestEmpty", "KMODTEST_VERDICT="+path).CombinedOutput(); err != nil {
+			return 0, fmt.Errorf("%w\n%s", err, out)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return 0, err
+		}
+		var verdict struct {
+			Phases []struct {
+				Name    string
+				Seconds float64
+			}
+		}
+		if err := json.Unmarshal(text, &verdict); err != nil {
+			return 0, err
+		}
+		for _, p := range verdict.Phases {
+			if p.Name == "upload" {
+				return p.Seconds, nil
+			}
+		}
+		return 0, errors.New("the verdict has no phase named upload")
+	}
+}
+
+// boot is QEMU as one would start it by hand, with a first process that switches
+// off at once.
+func (b *bench) boot(ctx context.Context, image string) *exec.Cmd {
+	return exec.CommandContext(ctx, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-machine", "pc,accel="+accel(), "-cpu", "max", "-smp", "2", "-m", "512M", "-serial", "stdio",
+		"-kernel", image, "-initrd", b.initramfs, "-append", "console=ttyS0 quiet panic=-1")
+}
+
+func accel() string {
+	if a := os.Getenv("KMODTEST_ACCEL"); a != "" {
+		return a
+	}
+	return "tcg"
+}
+
+// describe says what was measured on what, and how to do it again.
+func (b *bench) describe(ctx context.Context, w io.Writer, rounds int) error {
+	version, err := exec.CommandContext(ctx, "qemu-system-x86_64", "--version").Output()
+	if err != nil {
+		return fmt.Errorf("ask QEMU for its version: %w", err)
+	}
+	first, _, _ := strings.Cut(string(version), "\n")
+	_, err = fmt.Fprintf(w, "Linux %s, %s, %s, %s, %d processors of the host; medians and quartiles of %d rounds:\n\n",
+		b.kernel.Release, first, strings.ToUpper(accel()), runtime.Version(), runtime.NumCPU(), rounds)
+	return err
+}
+
+// bareInitramfs makes an archive of one program.
+func bareInitramfs(ctx context.Context, pkg, path string) (err error) {
+	program := path + ".init"
+	if err := goCommand(ctx, pkg, "build", "-ldflags=-s -w", "-o", program, "."); err != nil {
+		return err
+	}
+	content, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := cpio.NewDedupWriter(cpio.Newc.Writer(f))
+	records := []cpio.Record{
+		cpio.CharDev("dev/console", 0o600, 5, 1),
+		cpio.CharDev("dev/null", 0o666, 1, 3),
+		cpio.StaticFile("init", string(content), 0o755),
+	}
+	if err := cpio.WriteRecordsAndDirs(w, records); err != nil {
+		return err
+	}
+	return cpio.WriteTrailer(w)
+}
+
+func goCommand(ctx context.Context, dir string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+	}
+	return nil
+}
