@@ -8,12 +8,16 @@ SHELL := bash
 
 # What has to be there, as PACKAGE=PROGRAM or PACKAGE=FILE.
 NEEDS := \
+	bc=bc \
+	bison=bison \
 	ca-certificates=/etc/ssl/certs/ca-certificates.crt \
 	debian-archive-keyring=/usr/share/keyrings/debian-archive-keyring.[gp]* \
+	flex=flex \
 	gcc=gcc \
+	git=git \
 	kmod=depmod \
 	libc6-dev=/usr/include/stdio.h \
-	libelf1=/usr/lib/*/libelf.so.1 \
+	libelf-dev=/usr/include/gelf.h \
 	perl=/usr/share/perl/*/Term/ANSIColor.pm \
 	qemu-system-x86=qemu-system-x86_64 \
 	shellcheck=shellcheck \
@@ -70,9 +74,17 @@ harness: deps ## run the harness's own tests
 	go test -count=1 -timeout 20m ./harness ./harness/guest
 
 .PHONY: suite
-suite: deps ## run the suite on every kernel that has a name
-	@kernels=$${KMODTEST_KERNEL:-$$($(KMODTEST) kernel list | cut -d' ' -f1)}; \
+suite: deps ## run the suite on every kernel that is fetched ready to boot
+	@kernels=$${KMODTEST_KERNEL:-$$($(KMODTEST) kernel list --prebuilt --names)}; \
 	for kernel in $$kernels; do KMODTEST_KERNEL=$$kernel go -C vmtest test; done
+
+.PHONY: suite-built
+suite-built: deps ## run the suite on every kernel that is built from source (takes long the first time)
+	@for kernel in $$($(KMODTEST) kernel list --built --names); do $(KMODTEST) kernel build $$kernel; KMODTEST_KERNEL=$$kernel go -C vmtest test; done
+
+.PHONY: built
+built: deps ## build every kernel from source, and modules against each (takes long the first time)
+	go test -count=1 -tags built -timeout 6h -run BuiltKernel ./images
 
 .PHONY: suite-386
 suite-386: deps ## run the suite as a 32-bit program

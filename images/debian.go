@@ -22,7 +22,10 @@ const layout = "2"
 // resolveDebian returns a row's kernel from the cache, and first fetches it from Debian's archive if it is not there.
 // From then on it stays as it is, whatever the archive has that is newer.
 func resolveDebian(ctx context.Context, row Row, opt Options) (*Kernel, error) {
-	key := row.Name + "-" + digest(layout, row.Arch, row.Debian.Suite, row.Debian.Image)[:16]
+	key, err := row.key(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)
+	}
 	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
 		return fetchDebian(ctx, row, opt, tmp)
 	})

@@ -38,11 +38,15 @@ func (f *fingerprint) file(path string) {
 	f.add(path, info, err)
 }
 
-// tree adds all files below a directory, without following links. A directory that is not there counts as empty.
+// tree adds all files below a directory but what git keeps there, without following links. A directory that is not there
+// counts as empty.
 func (f *fingerprint) tree(dir string) {
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
+		}
+		if entry.IsDir() && entry.Name() == ".git" {
+			return fs.SkipDir
 		}
 		if !entry.IsDir() {
 			info, err := entry.Info()

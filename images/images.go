@@ -22,7 +22,7 @@ import (
 type Kernel struct {
 	Name    string // as asked for: a row's name, or a path
 	Release string // what uname -r says
-	Version string // the package's version, or "" for a path
+	Version string // the package's version, a commit, the start of an archive's SHA-256, or "" for a path
 	Image   string // path of the kernel as it was shipped or built (bzImage or vmlinux)
 	Boot    string // path of what a machine boots: the kernel inside Image, unpacked, where that can be started; else Image
 	Build   string // directory for make -C when building modules
@@ -32,6 +32,7 @@ type Kernel struct {
 
 // Options says how Resolve does its work. The zero value is what a user wants.
 type Options struct {
+	Dir      string    // directory of the package whose kernels.toml counts, too (see RowsFor); "" is the current one
 	Cache    string    // directory to keep kernels in; "" is cache.Dir
 	Mirror   string    // address of a Debian mirror; "" is $KMODTEST_MIRROR, or else the one this machine's apt uses
 	Progress io.Writer // where to say what is being done, if that takes time; nil is nowhere. A terminal gets a bar
@@ -41,9 +42,9 @@ type Options struct {
 // it or a dot at its start. A path is a kernel build tree, a directory with boot/vmlinuz-RELEASE and lib/modules/RELEASE/build,
 // or the image in one of these. What lies at a path is never written to.
 //
-// The first time it may fetch and unpack packages, for many callers at once only one of them. After that it runs no
-// program and reads no network; a kernel of a row takes it well under a millisecond, a build tree some tens of them to see
-// whether any of its files changed. When ctx ends, so do all programs it started, and nothing half done is left.
+// The first time it may fetch and unpack packages, or build a kernel, which takes minutes; for many callers at once only one of
+// them does. After that it runs no program (but git, for a row with a ref) and reads no network; a kernel of a row takes it
+// well under a millisecond, a build tree some tens of them to see whether any of its files changed. When ctx ends, so do all programs it started, and nothing half done is left.
 func Resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 	kernel, err := resolve(ctx, name, opt)
 	if errors.Is(err, unix.ENOSPC) {
@@ -60,9 +61,16 @@ func resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 	if isPath(name) {
 		return resolvePath(ctx, name, opt)
 	}
-	row, err := findRow(name)
+	rows, err := RowsFor(opt.Dir)
 	if err != nil {
 		return nil, err
+	}
+	row, err := findRow(rows, name)
+	if err != nil {
+		return nil, err
+	}
+	if row.Source != nil {
+		return resolveSource(ctx, row, opt)
 	}
 	return resolveDebian(ctx, row, opt)
 }

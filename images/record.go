@@ -20,7 +20,13 @@ type record struct {
 	Build    string        `json:"build"`
 	Modules  string        `json:"modules"`
 	Key      string        `json:"key"`
-	Packages []apt.Package `json:"packages"`
+	Packages []apt.Package `json:"packages,omitempty"`
+
+	// Of kernels that were built here.
+	Source   string `json:"source,omitempty"`
+	Objects  int    `json:"objects,omitempty"`  // what find -name '*.o' | wc -l says in the tree after the build
+	Compiler string `json:"compiler,omitempty"` // what it says of itself
+	Table    string `json:"table,omitempty"`    // the user's kernels.toml that the row is from
 }
 
 func (r record) write(entry string) error {
@@ -34,15 +40,23 @@ func (r record) write(entry string) error {
 	return nil
 }
 
+// readRecord reads what an entry of the cache says about itself.
+func readRecord(entry string) (r record, err error) {
+	text, err := os.ReadFile(filepath.Join(entry, recordFile))
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		return r, fmt.Errorf("read kernel in cache, remove %s to have it made again: %w", entry, err)
+	}
+	return r, nil
+}
+
 // readKernel returns the kernel that is in an entry of the cache.
 func readKernel(name, entry string) (*Kernel, error) {
-	text, err := os.ReadFile(filepath.Join(entry, recordFile))
+	r, err := readRecord(entry)
 	if err != nil {
-		return nil, fmt.Errorf("read kernel in cache, remove %s to have it fetched again: %w", entry, err)
-	}
-	var r record
-	if err := json.Unmarshal(text, &r); err != nil {
-		return nil, fmt.Errorf("read kernel in cache, remove %s to have it fetched again: %w", entry, err)
+		return nil, err
 	}
 	return &Kernel{
 		Name:    name,

@@ -21,7 +21,7 @@ func TestTableHasTheKernelsOfTheMatrix(t *testing.T) {
 }
 
 func TestNoNameIsTheDefault(t *testing.T) {
-	row, err := findRow("")
+	row, err := findRow(Rows(), "")
 	if err != nil || row.Name != "6.1" || !row.Default {
 		t.Fatalf("got %+v, %v", row, err)
 	}
@@ -59,14 +59,21 @@ func TestParseRowsRefuses(t *testing.T) {
 		"unknown field":  strings.Replace(good, "suite", "sweet", 1),
 		"twice the same": good + strings.Replace(good, "default=true", "", 1),
 		"two defaults":   good + strings.Replace(good, "'a'", "'b'", 1),
-		"no default":     strings.Replace(good, "default=true", "", 1),
 		"no provider":    "[[kernel]]\nname='a'\ndefault=true\narch='amd64'\n",
 		"a path":         strings.Replace(good, "'a'", "'a/b'", 1),
 		"no name":        strings.Replace(good, "'a'", "''", 1),
+		"a flag":         strings.Replace(good, "'a'", "'-a'", 1),
+		"no image":       strings.Replace(good, "image='i'", "", 1),
 		"not TOML":       "[[kernel",
 	} {
 		if _, err := parseRows([]byte(text)); err == nil {
 			t.Errorf("%s was accepted", what)
 		}
+	}
+}
+
+func TestOneRowIsTheDefault(t *testing.T) {
+	if defaults := slices.DeleteFunc(Rows(), func(r Row) bool { return !r.Default }); len(defaults) != 1 {
+		t.Errorf("the defaults are %q", namesOf(defaults))
 	}
 }

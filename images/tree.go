@@ -117,6 +117,9 @@ var treeLists = []string{"modules.builtin", "modules.builtin.modinfo"}
 // installModules does what make modules_install does, which might write into the tree.
 func installModules(ctx context.Context, tree string, modules []string, entry, release string) error {
 	dir := filepath.Join(entry, "lib/modules", release)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("install modules: %w", err)
+	}
 	var order strings.Builder
 	for _, module := range modules {
 		if err := ctx.Err(); err != nil {

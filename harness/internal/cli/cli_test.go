@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/kmodtest/kmodtest/images"
 )
 
 // run runs the command and returns what it printed.
@@ -31,26 +29,6 @@ func unpacked(t *testing.T) string {
 		}
 	}
 	return root
-}
-
-func TestListNamesEachKernelOnce(t *testing.T) {
-	stdout, stderr, status := run(t, "kernel", "list")
-	if stderr != "" || status != 0 {
-		t.Fatalf("exit status %d, on stderr %q", status, stderr)
-	}
-	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
-	rows := images.Rows()
-	if len(lines) != len(rows) {
-		t.Fatalf("%d lines for %d kernels:\n%s", len(lines), len(rows), stdout)
-	}
-	for i, row := range rows {
-		if name := strings.Fields(lines[i])[0]; name != row.Name {
-			t.Errorf("line %d: got %q first, want %q", i+1, name, row.Name)
-		}
-		if marked := strings.HasSuffix(lines[i], " (default)"); marked != row.Default {
-			t.Errorf("line %q: marked as the default: %t, want %t", lines[i], marked, row.Default)
-		}
-	}
 }
 
 func TestPathPrintsWhatFlagAsksFor(t *testing.T) {
@@ -82,6 +60,12 @@ func TestMistakesAreExplained(t *testing.T) {
 		{"kernel path no-such-kernel", `there is no kernel "no-such-kernel"`},
 		{"kernel path ./no/such/directory", "no such file or directory"},
 		{"kernel path --boot --modules", "[boot modules]"},
+		{"kernel build", "--all"},
+		{"kernel build no-such-kernel", `there is no kernel "no-such-kernel"`},
+		{"kernel rm no-such-kernel", `there is no kernel "no-such-kernel"`},
+		{"kernel rm ./path", "only kernels that have a name"},
+		{"kernel rm", "at least 1 arg"},
+		{"kernel list --json --names", "[json names]"},
 		{"kernel path one two", "accepts at most 1 arg"},
 		{"kernel list all", "unknown command"},
 		{"kernal", "unknown command"},

@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -14,32 +14,13 @@ func kernelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "kernel",
 		Short: "Kernels by name, and their files",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Long: "Kernels by name, and their files. Names are those of kmodtest, and those of a file kernels.toml beside the go.mod of\n" +
+			"the current directory.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(listCommand(), pathCommand())
+	cmd.AddCommand(listCommand(), buildCommand(), pathCommand(), removeCommand(), collectCommand())
 	return cmd
-}
-
-func listCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "list",
-		Short: "List the kernels that have a name",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, row := range images.Rows() {
-				mark := ""
-				if row.Default {
-					mark = " (default)"
-				}
-				if _, err := fmt.Fprintf(table, "%s\t%s%s\n", row.Name, row.About, mark); err != nil {
-					return fmt.Errorf("list kernels: %w", err)
-				}
-			}
-			return table.Flush()
-		},
-	}
 }
 
 func pathCommand() *cobra.Command {
@@ -47,7 +28,7 @@ func pathCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "path [NAME]",
 		Short: "Print where a kernel's files are",
-		Long: "Print where a kernel's files are, and fetch them first if they are not there.\n" +
+		Long: "Print where a kernel's files are, and fetch or build them first if they are not there.\n" +
 			"NAME is one of the list, or a path. Without it, it is KMODTEST_KERNEL, or else the default.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -81,4 +62,101 @@ func pathCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&modules, "modules", false, "the directory with the kernel's loadable modules")
 	cmd.MarkFlagsMutuallyExclusive("build", "boot", "image", "modules")
 	return cmd
+}
+
+func buildCommand() *cobra.Command {
+	var all, fresh bool
+	cmd := &cobra.Command{
+		Use:   "build NAME…",
+		Short: "Fetch or build kernels that are not there yet",
+		Long: "Fetch or build kernels that are not there yet. A kernel that is there stays as it is, whatever the archive has that is\n" +
+			"newer; --fresh begins again from the archive. An interrupt leaves nothing that is used later.",
+		Example: "  kmodtest kernel build 6.12-min debug",
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if all {
+				statuses, err := images.List(cmd.Context(), images.Options{})
+				if err != nil {
+					return err
+				}
+				for _, s := range statuses {
+					names = append(names, s.Row.Name)
+				}
+			}
+			if len(names) == 0 {
+				return errors.New("name the kernels to build, or give --all; kmodtest kernel list has their names")
+			}
+			for _, name := range names {
+				if fresh {
+					if _, err := images.Remove(cmd.Context(), name, true, images.Options{}); err != nil {
+						return err
+					}
+				}
+				kernel, err := images.Resolve(cmd.Context(), name, images.Options{Progress: cmd.ErrOrStderr()})
+				if err != nil {
+					return err
+				}
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is Linux %s\n", name, kernel.Release); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "all kernels of the list")
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "remove the kernel first, and the sources it was built from")
+	return cmd
+}
+
+func removeCommand() *cobra.Command {
+	var sources bool
+	cmd := &cobra.Command{
+		Use:   "rm NAME…",
+		Short: "Remove kernels from the cache",
+		Long: "Remove kernels from the cache. The archive with the sources of one that was built stays, so that a new build need not\n" +
+			"fetch it, unless --sources is given.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			for _, name := range names {
+				freed, err := images.Remove(cmd.Context(), name, sources, images.Options{})
+				if err != nil {
+					return err
+				}
+				text := fmt.Sprintf("%s: removed, %s", name, megabytes(freed))
+				if freed == 0 {
+					text = name + ": was not there"
+				}
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), text); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&sources, "sources", false, "the archive with the sources, too, which other kernels may share")
+	return cmd
+}
+
+func collectCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "gc",
+		Short: "Remove from the cache what no kernel needs any more",
+		Long: "Remove from the cache what no kernel needs any more: what dead runs left half done, kernels whose row has changed or is\n" +
+			"gone, sources that no row names, and what was made two weeks ago for kernels at paths.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found, err := images.CollectGarbage(cmd.Context(), images.Options{})
+			var freed int64
+			for _, g := range found {
+				freed += g.Size
+				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", g.Path, g.Why); err != nil {
+					return err
+				}
+			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "removed %d, %s\n", len(found), megabytes(freed))
+			return err
+		},
+	}
 }

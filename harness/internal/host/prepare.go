@@ -28,7 +28,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 	}
 	m := qemu.Machine{Binary: r.env.QEMU, CPUs: r.Config.CPUs, Memory: r.Config.Memory}
 	end := r.trace.lane(0).phase("kernel")
-	kernel, err := images.Resolve(ctx, name, images.Options{Progress: r.stderr})
+	kernel, err := images.Resolve(ctx, name, images.Options{Dir: r.Dir, Progress: r.stderr})
 	end()
 	if err != nil {
 		return m, asFailure(err).at(KernelStage)

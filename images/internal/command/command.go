@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -25,7 +26,9 @@ type Command struct {
 	Args  []string   // its arguments, without the program itself
 	Dir   string     // where to run it; "" is here
 	Env   []string   // what to add to the environment
+	Unset []string   // variables to leave out of it
 	Stdin io.Reader  // what it reads; nil is nothing
+	Tee   io.Writer  // gets all it prints, while it runs, from one goroutine at a time; nil is nobody
 	Files []*os.File // more open files for it, from descriptor 3 on
 }
 
@@ -85,8 +88,12 @@ func (c Command) Run(ctx context.Context) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
 	cmd.Dir = c.Dir
-	cmd.Env = append(append(os.Environ(), "LC_ALL=C", "LANGUAGE=C"), c.Env...)
+	cmd.Env = append(append(c.environment(), "LC_ALL=C", "LANGUAGE=C"), c.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = c.Stdin, &stdout, &stderr, c.Files
+	if c.Tee != nil {
+		tee := &oneAtATime{w: c.Tee}
+		cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, tee), io.MultiWriter(&stderr, tee)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 2 * time.Second
@@ -98,6 +105,25 @@ func (c Command) Run(ctx context.Context) ([]byte, error) {
 		return stdout.Bytes(), c.failure(err, stderr.String())
 	}
 	return stdout.Bytes(), nil
+}
+
+func (c Command) environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(c.Unset, name)
+	})
+}
+
+// oneAtATime is a writer for two goroutines.
+type oneAtATime struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (o *oneAtATime) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(p)
 }
 
 // runOnOneThread keeps the goroutine on its thread while the command runs: the signal for a dead parent is sent when

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kmodtest/kmodtest/images"
+)
+
+// emptyCache has the commands work in a cache of the test's own, and in a module with a table of one kernel. It returns the
+// cache's directory.
+func emptyCache(t *testing.T) string {
+	t.Helper()
+	cache, project := t.TempDir(), t.TempDir()
+	table := "[[kernel]]\nname = 'mine'\n[kernel.source]\nurl = 'http://localhost:1/linux.tar'\nsha256 = '" +
+		strings.Repeat("0", 64) + "'\nfragments = ['base.config']\n"
+	for name, text := range map[string]string{"go.mod": "module example.com/mine\n", "kernels.toml": table} {
+		if err := os.WriteFile(filepath.Join(project, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(project)
+	t.Setenv("XDG_CACHE_HOME", cache)
+	return filepath.Join(cache, "kmodtest")
+}
+
+// put makes an entry of the cache as if a kernel had been built.
+func put(t *testing.T, cache, key string) string {
+	t.Helper()
+	entry := filepath.Join(cache, "kernels", key)
+	if err := os.MkdirAll(entry, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	record := `{"release": "9.9.0-mine", "version": "0123", "build": "build", "source": "linux 0123", "objects": 7}`
+	if err := os.WriteFile(filepath.Join(entry, "kernel.json"), []byte(record), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return entry
+}
+
+func list(t *testing.T) map[string]listed {
+	t.Helper()
+	stdout, stderr, status := run(t, "kernel", "list", "--json")
+	if stderr != "" || status != 0 {
+		t.Fatalf("exit status %d, on stderr %q", status, stderr)
+	}
+	var all []listed
+	if err := json.Unmarshal([]byte(stdout), &all); err != nil {
+		t.Fatal(err)
+	}
+	byName := map[string]listed{}
+	for _, k := range all {
+		byName[k.Name] = k
+	}
+	return byName
+}
+
+func TestListTellsNameReleaseSourceStateAndSize(t *testing.T) {
+	cache := emptyCache(t)
+	if got := list(t)["mine"]; got.State != "absent" || got.Source != "source, http://localhost:1/linux.tar" || !got.Built || got.Key == "" {
+		t.Errorf("before it is built: %+v", got)
+	}
+	put(t, cache, list(t)["mine"].Key)
+	got := list(t)["mine"]
+	if got.State != "ready" || got.Release != "9.9.0-mine" || got.Version != "0123" || got.Source != "source, linux 0123" || got.Objects != 7 || got.Size == 0 {
+		t.Errorf("when it is built: %+v", got)
+	}
+	stdout, _, _ := run(t, "kernel", "list")
+	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
+	if len(lines) != 1+len(images.Rows())+1 {
+		t.Fatalf("%d lines:\n%s", len(lines), stdout)
+	}
+	if got := strings.Fields(lines[0]); strings.Join(got, " ") != "NAME RELEASE SOURCE STATE SIZE" {
+		t.Errorf("got %q first", got)
+	}
+	if got := strings.Join(strings.Fields(lines[len(lines)-1]), " "); got != "mine 9.9.0-mine source, linux 0123 ready 1 MB" {
+		t.Errorf("got %q last", got)
+	}
+	for i, row := range images.Rows() {
+		if marked := strings.HasPrefix(lines[1+i], row.Name+" *"); marked != row.Default {
+			t.Errorf("line %q: marked as the default: %t, want %t", lines[1+i], marked, row.Default)
+		}
+	}
+}
+
+func TestListNamesKernelsOfAKind(t *testing.T) {
+	emptyCache(t)
+	var prebuilt, built []string
+	for _, row := range images.Rows() {
+		if row.Source == nil {
+			prebuilt = append(prebuilt, row.Name)
+		} else {
+			built = append(built, row.Name)
+		}
+	}
+	built = append(built, "mine")
+	for kind, want := range map[string][]string{"--prebuilt": prebuilt, "--built": built} {
+		if stdout, stderr, _ := run(t, "kernel", "list", "--names", kind); stdout != strings.Join(want, "\n")+"\n" {
+			t.Errorf("%s: got %q, on stderr %q, want %q", kind, stdout, stderr, want)
+		}
+	}
+}
+
+func TestRemoveTakesTheKernelAway(t *testing.T) {
+	cache := emptyCache(t)
+	entry := put(t, cache, list(t)["mine"].Key)
+	stdout, stderr, status := run(t, "kernel", "rm", "mine")
+	if !strings.HasPrefix(stdout, "mine: removed, ") || status != 0 {
+		t.Errorf("got %q, on stderr %q", stdout, stderr)
+	}
+	if _, err := os.Stat(entry); !os.IsNotExist(err) {
+		t.Errorf("it is still there: %v", err)
+	}
+	if stdout, _, status := run(t, "kernel", "rm", "mine"); stdout != "mine: was not there\n" || status != 0 {
+		t.Errorf("the second time %q", stdout)
+	}
+}
+
+func TestCollectRemovesWhatNoKernelNeeds(t *testing.T) {
+	cache := emptyCache(t)
+	needed := put(t, cache, list(t)["mine"].Key)
+	changed := put(t, cache, "mine-0123456789abcdef")
+	half := filepath.Join(cache, "kernels", "mine-0123456789abcdef.tmp-1")
+	sources, path, recent := filepath.Join(cache, "sources", "unnamed"), filepath.Join(cache, "paths", "old"), filepath.Join(cache, "paths", "new")
+	for _, dir := range []string{half, sources, path, recent} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := time.Now().Add(-15 * 24 * time.Hour)
+	if err := os.Chtimes(path, old, old); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, status := run(t, "kernel", "gc")
+	if status != 0 || !strings.Contains(stdout, "removed 4, ") {
+		t.Errorf("got %q, on stderr %q", stdout, stderr)
+	}
+	for dir, want := range map[string]bool{needed: true, recent: true, changed: false, half: false, sources: false, path: false} {
+		if _, err := os.Stat(dir); (err == nil) != want {
+			t.Errorf("%s is there: %t, want %t", dir, err == nil, want)
+		}
+	}
+}
+
+func TestBuildTellsWhyItFailed(t *testing.T) {
+	emptyCache(t)
+	stdout, stderr, status := run(t, "kernel", "build", "mine")
+	if stdout != "" || status != 1 || !strings.Contains(stderr, "kmodtest: build kernel mine: fetch sources: ") || !strings.Contains(stderr, "localhost:1") {
+		t.Errorf("got %q, on stderr %q", stdout, stderr)
+	}
+}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmodtest/kmodtest/images"
+)
+
+// listed is one kernel in the output of kernel list --json, which docs/kernels.md explains.
+type listed struct {
+	Name    string `json:"name"`
+	Default bool   `json:"default"`
+	About   string `json:"about"`
+	Built   bool   `json:"built"`
+	Source  string `json:"source"`
+	State   string `json:"state"`
+	Release string `json:"release"`
+	Version string `json:"version"`
+	Size    int64  `json:"size"`
+	Objects int    `json:"objects"`
+	Key     string `json:"key"`
+}
+
+func listCommand() *cobra.Command {
+	var asJSON, names, prebuilt, built bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the kernels that have a name",
+		Long: "List the kernels that have a name: what they are, where they come from, whether they are in the cache, and the space they\n" +
+			"take there. What is absent is fetched or built when it is first used. * marks the default.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all, err := images.List(cmd.Context(), images.Options{})
+			if err != nil {
+				return err
+			}
+			chosen := []listed{}
+			for _, s := range all {
+				if fromSource := s.Row.Source != nil; prebuilt && fromSource || built && !fromSource {
+					continue
+				}
+				chosen = append(chosen, listed{
+					Name: s.Row.Name, Default: s.Row.Default, About: s.Row.About, Built: s.Row.Source != nil, Source: s.Source,
+					State: string(s.State), Release: s.Release, Version: s.Version, Size: s.Size, Objects: s.Objects, Key: s.Key,
+				})
+			}
+			switch {
+			case asJSON:
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(chosen)
+			case names:
+				return writeNames(cmd.OutOrStdout(), chosen)
+			default:
+				return writeTable(cmd.OutOrStdout(), chosen)
+			}
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&names, "names", false, "print names alone")
+	cmd.Flags().BoolVar(&prebuilt, "prebuilt", false, "only kernels that are fetched ready to boot")
+	cmd.Flags().BoolVar(&built, "built", false, "only kernels that are built from source")
+	cmd.MarkFlagsMutuallyExclusive("json", "names")
+	cmd.MarkFlagsMutuallyExclusive("prebuilt", "built")
+	return cmd
+}
+
+func writeNames(w io.Writer, kernels []listed) error {
+	var errs []error
+	for _, k := range kernels {
+		_, err := fmt.Fprintln(w, k.Name)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func writeTable(w io.Writer, kernels []listed) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	_, err := fmt.Fprintln(table, "NAME\tRELEASE\tSOURCE\tSTATE\tSIZE")
+	errs := []error{err}
+	for _, k := range kernels {
+		name, release, source, size := k.Name, k.Release, k.Source, "-"
+		if k.Default {
+			name += " *"
+		}
+		if release == "" {
+			release = "-"
+		}
+		if k.Version != "" && !k.Built {
+			source += " " + k.Version
+		}
+		if k.Size > 0 {
+			size = megabytes(k.Size)
+		}
+		_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", name, release, source, k.State, size)
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, table.Flush())...)
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%d MB", (n+999_999)/1_000_000) }

@@ -1,0 +1,78 @@
+package images
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/images/internal/command"
+)
+
+// tool is a program that building a kernel takes, and the package of Debian's that has it.
+type tool struct{ program, pkg string }
+
+var buildTools = []tool{
+	{"make", "make"}, {"gcc", "gcc"}, {"ld", "binutils"}, {"flex", "flex"}, {"bison", "bison"}, {"bc", "bc"}, {"tar", "tar"}, {"depmod", "kmod"},
+}
+
+// MissingToolsError tells what is not installed that building a kernel takes.
+type MissingToolsError struct {
+	Names    []string // of programs and header files
+	Packages []string // of Debian's, in the same order
+}
+
+func (e *MissingToolsError) Error() string {
+	return fmt.Sprintf("building a kernel takes %s, which this system lacks: apt-get install %s",
+		strings.Join(e.Names, ", "), strings.Join(e.Packages, " "))
+}
+
+// checkBuildTools finds out before a long build whether all is there that it takes.
+func checkBuildTools(ctx context.Context, s *Source) error {
+	tools := buildTools
+	switch {
+	case s.Package != "":
+		tools = append(slices.Clip(tools), tool{"dpkg-deb", "dpkg"}, tool{"xz", "xz-utils"})
+	case s.Ref != "":
+		tools = append(slices.Clip(tools), tool{"git", "git"})
+	}
+	missing := &MissingToolsError{}
+	gcc := ""
+	for _, t := range tools {
+		path, err := command.Find(t.program, t.pkg)
+		if err != nil {
+			missing.Names, missing.Packages = append(missing.Names, t.program), append(missing.Packages, t.pkg)
+		}
+		if t.program == "gcc" {
+			gcc = path
+		}
+	}
+	// Only the compiler knows where it looks for header files.
+	if gcc != "" {
+		include := command.Command{Path: gcc, Args: []string{"-E", "-x", "c", "-o", "/dev/null", "-"}, Stdin: strings.NewReader("#include <gelf.h>\n")}
+		if _, err := include.Run(ctx); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			missing.Names, missing.Packages = append(missing.Names, "gelf.h"), append(missing.Packages, "libelf-dev")
+		}
+	}
+	if len(missing.Names) > 0 {
+		return missing
+	}
+	return nil
+}
+
+// compilerVersion returns the first line of what gcc says of itself.
+func compilerVersion(ctx context.Context) (string, error) {
+	gcc, err := command.Find("gcc", "gcc")
+	if err != nil {
+		return "", err
+	}
+	out, err := command.Command{Path: gcc, Args: []string{"--version"}}.Run(ctx)
+	if err != nil {
+		return "", fmt.Errorf("ask for the compiler's version: %w", err)
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line, nil
+}

@@ -1,0 +1,98 @@
+package images
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// someObjects is how many objects a kernel has of which nobody has said it.
+const someObjects = 1000
+
+// compile builds the kernel and its modules, and returns how many object files there are then.
+func (b *build) compile(ctx context.Context, runner *makeRun) (int, error) {
+	expected := b.expectedObjects()
+	move := b.show.part(6, 99)
+	watch := &objectCounter{tell: func(n int) { move(100 * float64(n) / float64(expected)) }}
+	if err := runner.run(ctx, watch, "vmlinux", "modules"); err != nil {
+		return 0, err
+	}
+	objects, err := countObjects(b.tree)
+	if err != nil {
+		return 0, err
+	}
+	return objects, os.WriteFile(b.objectsPath(), []byte(strconv.Itoa(watch.count)+"\n"), 0o644)
+}
+
+// objectsPath is where it is written how many objects the last build of this row told of.
+func (b *build) objectsPath() string {
+	return strings.TrimSuffix(logPath(b.opt, b.row.Name), ".log") + ".objects"
+}
+
+func (b *build) expectedObjects() int {
+	if text, err := os.ReadFile(b.objectsPath()); err == nil {
+		if n, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && n > 0 {
+			return n
+		}
+	}
+	if b.row.Source.Objects > 0 {
+		return b.row.Source.Objects
+	}
+	return someObjects
+}
+
+// objectCounter counts the objects that make says it makes: "  CC      kernel/fork.o".
+type objectCounter struct {
+	tell  func(count int)
+	count int
+	rest  []byte // of a line that is not at its end
+}
+
+func (c *objectCounter) Write(p []byte) (int, error) {
+	c.rest = append(c.rest, p...)
+	for {
+		line, rest, ok := bytes.Cut(c.rest, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		if bytes.HasPrefix(line, []byte("  ")) && bytes.HasSuffix(line, []byte(".o")) {
+			c.count++
+			c.tell(c.count)
+		}
+		c.rest = rest
+	}
+}
+
+// countObjects returns what find TREE -name '*.o' | wc -l says.
+func countObjects(tree string) (int, error) {
+	n := 0
+	err := filepath.WalkDir(tree, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(entry.Name(), ".o") {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("count objects: %w", err)
+	}
+	return n, nil
+}
+
+// counter calls itself with the number of bytes written so far.
+func counter(tell func(int64)) byteCounter { return byteCounter{tell: tell} }
+
+type byteCounter struct {
+	tell func(int64)
+	n    int64
+}
+
+func (c *byteCounter) Write(p []byte) (int, error) {
+	c.n += int64(len(p))
+	c.tell(c.n)
+	return len(p), nil
+}

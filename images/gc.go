@@ -1,0 +1,174 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/kmodtest/kmodtest/images/cache"
+)
+
+// unusedFor is how long what belongs to a kernel at a path is kept: a build of a tree makes it anew.
+const unusedFor = 14 * 24 * time.Hour
+
+// Garbage is an entry of the cache that CollectGarbage removed.
+type Garbage struct {
+	Path string
+	Why  string
+	Size int64 // in bytes
+}
+
+// CollectGarbage removes from the cache what no kernel needs any more: what dead runs left half done, kernels whose row has changed
+// or is gone, archives with sources that no row names, and what was made for kernels at paths two weeks ago. A kernel of a
+// user's table is judged by that table, wherever it is.
+func CollectGarbage(ctx context.Context, opt Options) ([]Garbage, error) {
+	opt, err := opt.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &collection{opt: opt, kernels: map[string]bool{}, sources: map[string]bool{}}
+	for _, step := range []func(context.Context) error{c.leftovers, c.oldKernels, c.oldSources, c.oldPaths} {
+		if err := step(ctx); err != nil {
+			return c.found, fmt.Errorf("remove what is not needed: %w", err)
+		}
+	}
+	return c.found, nil
+}
+
+// collection is one run of CollectGarbage.
+type collection struct {
+	opt     Options
+	found   []Garbage
+	kernels map[string]bool // keys that rows have
+	sources map[string]bool
+	tables  []string // read already
+}
+
+func (c *collection) dir(name string) string { return filepath.Join(c.opt.Cache, name) }
+
+// entries returns the names of the complete entries in a directory of the cache.
+func (c *collection) entries(dir string) ([]string, error) {
+	list, err := os.ReadDir(c.dir(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, entry := range list {
+		if entry.IsDir() && cache.IsKey(entry.Name()) {
+			names = append(names, entry.Name())
+		}
+	}
+	return names, err
+}
+
+func (c *collection) remove(ctx context.Context, dir, key, why string) error {
+	size, err := removeEntry(ctx, c.dir(dir), key)
+	if err == nil {
+		c.found = append(c.found, Garbage{Path: filepath.Join(c.dir(dir), key), Why: why, Size: size})
+	}
+	return err
+}
+
+func (c *collection) leftovers(context.Context) error {
+	for _, dir := range []string{"kernels", "sources", "paths", "vmlinux"} {
+		removed, err := cache.RemoveLeftovers(c.dir(dir))
+		for _, path := range removed {
+			c.found = append(c.found, Garbage{Path: path, Why: "a run that is dead left it half done"})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// useTable notes what the rows of a table have; "" is that of opt.Dir.
+func (c *collection) useTable(ctx context.Context, table string) error {
+	if slices.Contains(c.tables, table) {
+		return nil
+	}
+	c.tables = append(c.tables, table)
+	dir := c.opt.Dir
+	if table != "" {
+		dir = filepath.Dir(table)
+	}
+	rows, err := RowsFor(dir)
+	if err != nil {
+		return err
+	}
+	for _, row := range slices.Concat(rows, Rows()) { // theirs may hide some of ours
+		key, err := row.key(ctx)
+		if err != nil {
+			return fmt.Errorf("kernel %s: %w", row.Name, err)
+		}
+		c.kernels[key] = true
+		if row.Source != nil && row.Source.Path == "" {
+			c.sources[row.Source.sourceKey()] = true
+		}
+	}
+	return nil
+}
+
+func (c *collection) oldKernels(ctx context.Context) error {
+	keys, err := c.entries("kernels")
+	if err != nil {
+		return err
+	}
+	if err := c.useTable(ctx, ""); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		// An entry that cannot be read belongs to nobody.
+		if r, err := readRecord(filepath.Join(c.dir("kernels"), key)); err == nil && r.Table != "" && isFile(r.Table) {
+			if err := c.useTable(ctx, r.Table); err != nil {
+				return err
+			}
+		}
+	}
+	for _, key := range keys {
+		if c.kernels[key] {
+			continue
+		}
+		if err := c.remove(ctx, "kernels", key, "no row of a table is kernel "+nameOfKey(key)+" as this one was made"); err != nil {
+			return err
+		}
+		if err := removeIfThere(logPath(c.opt, key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collection) oldSources(ctx context.Context) error {
+	keys, err := c.entries("sources")
+	for _, key := range keys {
+		if err == nil && !c.sources[key] {
+			err = c.remove(ctx, "sources", key, "no row is built from it")
+		}
+	}
+	return err
+}
+
+func (c *collection) oldPaths(ctx context.Context) error {
+	for _, dir := range []string{"paths", "vmlinux"} {
+		keys, err := c.entries(dir)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			info, err := os.Stat(filepath.Join(c.dir(dir), key))
+			if err != nil || time.Since(info.ModTime()) < unusedFor {
+				continue // somebody else may have removed it
+			}
+			if err := c.remove(ctx, dir, key, "it was made for a kernel at a path, more than two weeks ago"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package kconfig
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Symbol is what the Kconfig files of a kernel say of one symbol.
+type Symbol struct {
+	// Depends has one entry for each place where the symbol is defined: what all has to hold there.
+	Depends [][]string
+	// Selected are the symbols that select this one, with their condition if there is one: "X" or "X if Y".
+	Selected []string
+}
+
+// Tree holds the symbols of a kernel's sources, by their names.
+type Tree map[string]*Symbol
+
+// ReadTree reads the Kconfig files below a kernel's sources, from the first one on. Macros stay as they are.
+func ReadTree(dir, arch string) (Tree, error) {
+	r := &reader{dir: dir, arch: arch, tree: Tree{}}
+	if err := r.file("Kconfig"); err != nil {
+		return nil, fmt.Errorf("read Kconfig files: %w", err)
+	}
+	return r.tree, nil
+}
+
+func (t Tree) symbol(name string) *Symbol {
+	if t[name] == nil {
+		t[name] = &Symbol{}
+	}
+	return t[name]
+}
+
+// reader reads Kconfig files as one: what a block depends on holds for the files that are named inside it, too.
+type reader struct {
+	dir, arch string
+	tree      Tree
+	depth     int // of files that name one another
+	blocks    []block
+	config    string // the symbol whose entry this is, or ""
+	depends   *[]string
+}
+
+// block is an if, a menu or a choice that is not at its end.
+type block struct{ depends []string }
+
+// deep is more files than ever name one another.
+const deep = 64
+
+func (r *reader) file(name string) error {
+	name = strings.NewReplacer("$(SRCARCH)", r.arch, "$SRCARCH", r.arch).Replace(strings.Trim(name, `"`))
+	text, err := os.ReadFile(filepath.Join(r.dir, name))
+	if err != nil {
+		return err
+	}
+	r.depth++
+	if r.depth > deep {
+		return fmt.Errorf("%s names itself", name)
+	}
+	defer func() { r.depth-- }()
+	helpIndent := -1 // of the text of a help entry, 0 before its first line
+	for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", " ")) {
+		trimmed := strings.TrimSpace(line)
+		if trimmed == "" {
+			continue
+		}
+		if helpIndent >= 0 {
+			indent := indentation(line)
+			if helpIndent == 0 {
+				helpIndent = indent
+			}
+			if indent > 0 && indent >= helpIndent {
+				continue
+			}
+			helpIndent = -1
+		}
+		if trimmed == "help" || trimmed == "---help---" {
+			helpIndent = 0
+			continue
+		}
+		if err := r.line(trimmed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func indentation(line string) int {
+	n := 0
+	for _, c := range line {
+		switch c {
+		case ' ':
+			n++
+		case '\t':
+			n += 8 - n%8
+		default:
+			return n
+		}
+	}
+	return n
+}
+
+var comment = regexp.MustCompile(`\s+#.*$`)
+
+func (r *reader) line(line string) error {
+	word, rest, _ := strings.Cut(comment.ReplaceAllString(line, ""), " ")
+	if i := strings.IndexByte(word, '\t'); i >= 0 {
+		word, rest = word[:i], word[i+1:]+" "+rest
+	}
+	rest = strings.Join(strings.Fields(rest), " ")
+	switch word {
+	case "config", "menuconfig":
+		r.begin(rest)
+	case "comment":
+		r.config, r.depends = "", &[]string{} // an entry that nobody asks for
+	case "if":
+		r.open(rest)
+	case "menu", "choice":
+		r.open("")
+	case "endif", "endmenu", "endchoice":
+		if len(r.blocks) > 0 {
+			r.blocks = r.blocks[:len(r.blocks)-1]
+		}
+		r.config, r.depends = "", nil
+	case "depends":
+		if r.depends != nil {
+			*r.depends = append(*r.depends, strings.TrimSpace(strings.TrimPrefix(rest, "on")))
+		}
+	case "select":
+		name, condition, conditional := strings.Cut(rest, " if ")
+		by := r.config
+		if conditional {
+			by += " if " + strings.TrimSpace(condition)
+		}
+		s := r.tree.symbol(strings.TrimSpace(name))
+		s.Selected = append(s.Selected, by)
+	case "source":
+		r.config, r.depends = "", nil
+		if err := r.file(rest); !errors.Is(err, fs.ErrNotExist) { // a name that is made by a macro
+			return err
+		}
+	}
+	return nil
+}
+
+// begin enters the definition of a symbol.
+func (r *reader) begin(name string) {
+	s := r.tree.symbol(name)
+	var depends []string
+	for _, b := range r.blocks {
+		depends = append(depends, b.depends...)
+	}
+	s.Depends = append(s.Depends, depends)
+	r.config, r.depends = name, &s.Depends[len(s.Depends)-1]
+}
+
+// open enters a block. What a menu or a choice depends on comes in lines of its own.
+func (r *reader) open(condition string) {
+	b := block{}
+	if condition != "" {
+		b.depends = []string{condition}
+	}
+	r.blocks = append(r.blocks, b)
+	r.config, r.depends = "", &r.blocks[len(r.blocks)-1].depends
+}

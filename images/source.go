@@ -1,0 +1,149 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kmodtest/kmodtest/images/cache"
+)
+
+// sourceLayout is what layout is, for kernels from source alone.
+const sourceLayout = "1"
+
+// resolveSource returns a row's kernel from the cache, and first builds it from source if it is not there. From then on it
+// stays as it is, unless its row changes, a fragment, or what lies at its path.
+func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
+	key, err := row.key(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("build kernel %s: %w", row.Name, err)
+	}
+	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
+		b := &build{row: row, opt: opt, key: key, entry: tmp, tree: filepath.Join(tmp, "src"), show: newProgress(opt.Progress)}
+		defer b.show.close()
+		return b.run(ctx)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("build kernel %s: %w", row.Name, err)
+	}
+	return readKernel(row.Name, entry)
+}
+
+// key returns the name of a row's entry in the cache.
+func (row Row) key(ctx context.Context) (string, error) {
+	if row.Debian != nil {
+		return row.Name + "-" + digest(layout, row.Arch, row.Debian.Suite, row.Debian.Image)[:16], nil
+	}
+	s := row.Source
+	parts := []string{layout, sourceLayout, row.Arch, s.Suite, s.Package, s.URL, s.SHA256, strings.Join(s.Variables, "\n")}
+	fragments, err := row.fragments()
+	if err != nil {
+		return "", err
+	}
+	for _, fragment := range fragments {
+		parts = append(parts, string(fragment.text))
+	}
+	if s.Path != "" {
+		state, err := row.treeState(ctx)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, row.sourcePath(), state)
+	}
+	return row.Name + "-" + digest(parts...)[:16], nil
+}
+
+// build is a kernel that is being built in an entry of the cache.
+type build struct {
+	row   Row
+	opt   Options
+	key   string
+	entry string // the directory to fill
+	tree  string // where the sources are unpacked and built, in the entry
+	show  *progress
+}
+
+func (b *build) run(ctx context.Context) error {
+	if err := checkCachePath(b.entry); err != nil {
+		return err
+	}
+	if err := checkBuildTools(ctx, b.row.Source); err != nil {
+		return err
+	}
+	begin := time.Now()
+	from, err := b.unpackSource(ctx)
+	if err != nil {
+		return err
+	}
+	log, err := b.openLog()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }() // a log that was cut short is told by what it lacks
+	runner := &makeRun{dir: b.tree, variables: b.row.Source.Variables, log: log}
+	if err := b.configure(ctx, runner); err != nil {
+		return err
+	}
+	b.show.line("building kernel %s from %s: this takes some minutes; the log is %s", b.row.Name, from, log.Name())
+	objects, err := b.compile(ctx, runner)
+	if err != nil {
+		return err
+	}
+	r, err := b.collect(ctx, runner)
+	if err != nil {
+		return err
+	}
+	if err := b.describe(ctx, r, from, objects); err != nil {
+		return err
+	}
+	b.show.close()
+	b.show.line("kernel %s is Linux %s, from %s (%.0f s, %d objects)", b.row.Name, r.Release, from, time.Since(begin).Seconds(), objects)
+	return nil
+}
+
+// describe completes the record of what was built, and writes it.
+func (b *build) describe(ctx context.Context, r *record, from origin, objects int) error {
+	compiler, err := compilerVersion(ctx)
+	if err != nil {
+		return err
+	}
+	config, err := os.ReadFile(filepath.Join(b.entry, r.Build, ".config"))
+	if err != nil {
+		return fmt.Errorf("read configuration of kernel: %w", err)
+	}
+	r.Version, r.Source, r.Objects, r.Table = from.Version, from.Name, objects, b.row.Table
+	r.Compiler = compiler
+	r.Key = digest(layout, sourceLayout, from.Name, from.Version, from.Sum, string(config), compiler, strings.Join(b.row.Source.Variables, "\n"))
+	return r.write(b.entry)
+}
+
+// logPath is where the log of a row's last build is, beside the entries: it is there, too, when there is no entry.
+func logPath(opt Options, key string) string { return filepath.Join(opt.Cache, "builds", key+".log") }
+
+func (b *build) openLog() (*os.File, error) {
+	path := logPath(b.opt, b.key)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("make directory for build logs: %w", err)
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("make build log: %w", err)
+	}
+	return file, nil
+}
+
+// origin is what a kernel was built from.
+type origin struct {
+	Name    string `json:"name"`    // a package, an address or a path
+	Version string `json:"version"` // of the package, a commit, or ""
+	Sum     string `json:"sum"`     // of the content, or what tells one state of a directory from another
+}
+
+func (o origin) String() string { return strings.TrimSpace(o.Name + " " + o.Version) }
+
+// errNoModules is the error for a configuration that cannot be used here.
+var errNoModules = errors.New("the configuration has no loadable modules, and it is modules that are tested: ask for CONFIG_MODULES=y")

@@ -1,0 +1,158 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/kmodtest/kmodtest/images/cache"
+)
+
+// State says how far a row's kernel is.
+type State string
+
+// The states of a kernel.
+const (
+	Absent State = "absent" // has to be fetched or built
+	Busy   State = "busy"   // is being fetched or built right now
+	Ready  State = "ready"  // is in the cache
+)
+
+// Status is what is known of a row's kernel.
+type Status struct {
+	Row     Row
+	State   State
+	Release string // what uname -r says; "" unless it is ready
+	Version string // as in Kernel; "" unless it is ready
+	Source  string // where it comes from: an archive's suite, a package, an address, a path
+	Size    int64  // in the cache, in bytes, as du(1) counts
+	Objects int    // how many files were compiled for it; 0 for one that was not built here
+	Key     string // of the entry in the cache: changes when the row does, not with what an archive has
+}
+
+// List returns the status of every kernel that has a name for a package in opt.Dir, in the order of RowsFor. It makes nothing.
+func List(ctx context.Context, opt Options) ([]Status, error) {
+	opt, err := opt.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := RowsFor(opt.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []Status
+	for _, row := range rows {
+		status, err := row.status(ctx, opt)
+		if err != nil {
+			return nil, fmt.Errorf("look at kernel %s: %w", row.Name, err)
+		}
+		all = append(all, status)
+	}
+	return all, nil
+}
+
+func (row Row) status(ctx context.Context, opt Options) (Status, error) {
+	s := Status{Row: row, State: Absent, Source: row.origin()}
+	key, err := row.key(ctx)
+	if err != nil {
+		return s, err
+	}
+	s.Key = key
+	dir := filepath.Join(opt.Cache, "kernels")
+	r, err := readRecord(filepath.Join(dir, key))
+	if errors.Is(err, fs.ErrNotExist) {
+		if cache.Busy(dir, key) {
+			s.State = Busy
+		}
+		return s, nil
+	}
+	if err != nil {
+		return s, err
+	}
+	s.State, s.Release, s.Version, s.Objects = Ready, r.Release, r.Version, r.Objects
+	if r.Source != "" {
+		s.Source = "source, " + r.Source
+	}
+	s.Size, err = diskUsage(filepath.Join(dir, key))
+	return s, err
+}
+
+// diskUsage returns how many bytes of the disk a directory takes.
+func diskUsage(dir string) (int64, error) {
+	var bytes int64
+	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another process removes it
+		}
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return nil //nolint:nilerr // as above
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			bytes += st.Blocks * 512
+		}
+		return nil
+	})
+	return bytes, err
+}
+
+// Remove removes the kernel of a row from the cache, and with sources the archive it was built from, which other rows may share. It
+// returns how many bytes that freed; one that is not there is no error. A build that is under way is waited for.
+func Remove(ctx context.Context, name string, sources bool, opt Options) (freed int64, err error) {
+	opt, err = opt.withDefaults()
+	if err != nil {
+		return 0, err
+	}
+	if isPath(name) || name == "" {
+		return 0, fmt.Errorf("remove kernel %q: only kernels that have a name are in the cache", name)
+	}
+	rows, err := RowsFor(opt.Dir)
+	if err != nil {
+		return 0, err
+	}
+	row, err := findRow(rows, name)
+	if err != nil {
+		return 0, err
+	}
+	key, err := row.key(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("remove kernel %s: %w", name, err)
+	}
+	freed, err = removeEntry(ctx, filepath.Join(opt.Cache, "kernels"), key)
+	if err == nil && sources && row.Source != nil && row.Source.Path == "" {
+		var more int64
+		more, err = removeEntry(ctx, filepath.Join(opt.Cache, "sources"), row.Source.sourceKey())
+		freed += more
+	}
+	if err != nil {
+		return freed, fmt.Errorf("remove kernel %s: %w", name, err)
+	}
+	return freed, nil
+}
+
+func removeEntry(ctx context.Context, dir, key string) (int64, error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	size, err := diskUsage(filepath.Join(dir, key))
+	if err != nil {
+		return 0, err
+	}
+	return size, cache.Remove(ctx, dir, key)
+}
+
+// nameOfKey returns the row's name in the key of an entry.
+func nameOfKey(key string) string {
+	if i := strings.LastIndexByte(key, '-'); i >= 0 {
+		return key[:i]
+	}
+	return key
+}

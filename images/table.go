@@ -1,0 +1,121 @@
+package images
+
+import (
+	_ "embed" // for kernels.toml
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// tableFile is the name of a table of kernels.
+const tableFile = "kernels.toml"
+
+//go:embed kernels.toml
+var kernelsTOML []byte
+
+var ownRows = sync.OnceValues(func() ([]Row, error) { return parseRows(kernelsTOML) })
+
+// Rows returns the kernels of kmodtest itself that have a name, in the order of the table.
+func Rows() []Row {
+	rows, err := ownRows()
+	if err != nil {
+		panic(err) // the table is part of the program, and its tests read it
+	}
+	return slices.Clone(rows)
+}
+
+// RowsFor returns the kernels that have a name for a package in dir: those of kmodtest itself, and those of a file kernels.toml
+// beside the go.mod of that package, the first one upwards from dir. A row of that file replaces the one of the same name,
+// all of it, and its default replaces the default.
+func RowsFor(dir string) ([]Row, error) {
+	rows := Rows()
+	path, err := findTable(dir)
+	if err != nil || path == "" {
+		return rows, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read table of kernels: %w", err)
+	}
+	theirs, err := parseRows(text)
+	if err != nil {
+		return nil, fmt.Errorf("read table of kernels %s: %w", path, err)
+	}
+	for _, row := range theirs {
+		row.Table = path
+		if row.Default {
+			for i := range rows {
+				rows[i].Default = false
+			}
+		}
+		same := func(other Row) bool { return other.Name == row.Name }
+		if i := slices.IndexFunc(rows, same); i >= 0 {
+			row.Default = row.Default || rows[i].Default
+			rows[i] = row
+			continue
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// findTable returns the path of the table beside the first go.mod from dir upwards, or "" when there is none.
+func findTable(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("look for a table of kernels: %w", err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if isFile(filepath.Join(dir, "go.mod")) {
+			break
+		}
+		if dir == filepath.Dir(dir) {
+			return "", nil
+		}
+	}
+	path := filepath.Join(dir, tableFile)
+	switch _, err := os.Stat(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("look for a table of kernels: %w", err)
+	}
+	return path, nil
+}
+
+func namesOf(rows []Row) []string {
+	var names []string
+	for _, row := range rows {
+		names = append(names, row.Name)
+	}
+	return names
+}
+
+// Names returns the names of Rows.
+func Names() []string { return namesOf(Rows()) }
+
+// UnknownKernelError is the error for a name that no row has.
+type UnknownKernelError struct {
+	Name  string   // as asked for
+	Names []string // those there are
+}
+
+func (e *UnknownKernelError) Error() string {
+	return fmt.Sprintf("there is no kernel %q: name one of %s, or give a path (with a slash in it) of a kernel build tree or "+
+		"of a directory with boot/vmlinuz-RELEASE and lib/modules/RELEASE", e.Name, strings.Join(e.Names, ", "))
+}
+
+// findRow returns the row of that name, or for "" the default.
+func findRow(rows []Row, name string) (Row, error) {
+	for _, row := range rows {
+		if row.Name == name || name == "" && row.Default {
+			return row, nil
+		}
+	}
+	return Row{}, &UnknownKernelError{Name: name, Names: namesOf(rows)}
+}

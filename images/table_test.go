@@ -1,0 +1,131 @@
+package images
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const someRow = "[[kernel]]\nname='NAME'\n[kernel.source]\nurl='http://localhost/a.tar'\n" +
+	"sha256='0123456789012345678901234567890123456789012345678901234567890123'\nfragments=['base.config']\n"
+
+func row(name string) string { return strings.Replace(someRow, "NAME", name, 1) }
+
+func TestTableBesideGoModAddsRows(t *testing.T) {
+	project := makeTree(t, map[string]string{
+		"go.mod":            "module example.com/project\n",
+		"kernels.toml":      row("mine") + strings.Replace(row("6.1"), "[kernel.source]", "about='theirs'\n[kernel.source]", 1),
+		"deep/down/x_test":  "",
+		"other/go.mod":      "module example.com/other\n",
+		"other/inside/file": "",
+	})
+	rows, err := RowsFor(filepath.Join(project, "deep/down"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := append(Names(), "mine"); !slices.Equal(namesOf(rows), want) {
+		t.Errorf("got %q, want %q", namesOf(rows), want)
+	}
+	theirs, err := findRow(rows, "")
+	if err != nil || theirs.Name != "6.1" || theirs.About != "theirs" || theirs.Debian != nil || theirs.Table != filepath.Join(project, "kernels.toml") {
+		t.Errorf("the default is %+v, %v, want their row, which replaces ours", theirs, err)
+	}
+	if rows, err := RowsFor(filepath.Join(project, "other/inside")); err != nil || !slices.Equal(namesOf(rows), Names()) {
+		t.Errorf("in a module without a table: %q, %v", namesOf(rows), err)
+	}
+}
+
+func TestTheirDefaultReplacesOurs(t *testing.T) {
+	table := strings.Replace(row("mine"), "[kernel.source]", "default=true\n[kernel.source]", 1)
+	rows, err := RowsFor(makeTree(t, map[string]string{"go.mod": "", "kernels.toml": table}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := findRow(rows, ""); err != nil || got.Name != "mine" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if defaults := slices.DeleteFunc(rows, func(r Row) bool { return !r.Default }); len(defaults) != 1 {
+		t.Errorf("the defaults are %q", namesOf(defaults))
+	}
+}
+
+func TestTableThatCannotBeReadIsNamed(t *testing.T) {
+	for what, test := range map[string]struct{ table, says string }{
+		"field":      {strings.Replace(row("a"), "url", "uri", 1), "uri"},
+		"sum":        {strings.Replace(row("a"), "sha256='0", "sha256='x", 1), "64 hex digits"},
+		"two places": {row("a") + "path='..'\n", "takes one of"},
+		"fragments":  {strings.Replace(row("a"), "['base.config']", "[]", 1), "names no fragments"},
+		"a ref":      {row("a") + "ref='v6.6'\n", "ref only with path"},
+		"provider":   {"[[kernel]]\nname='a'\n", "does not say where it comes from"},
+		"both":       {row("a") + "[kernel.debian]\nsuite='s'\nimage='i'\n", "either"},
+		"machine":    {strings.Replace(row("a"), "name=", "arch='arm64'\nname=", 1), "amd64 only"},
+	} {
+		dir := makeTree(t, map[string]string{"go.mod": "", "kernels.toml": test.table})
+		_, err := Resolve(t.Context(), "6.1", Options{Dir: dir, Cache: t.TempDir()})
+		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "kernels.toml")) || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: got %v, want the table's path and %q", what, err, test.says)
+		}
+	}
+}
+
+func TestFragmentsAreTheirsOrOurs(t *testing.T) {
+	dir := makeTree(t, map[string]string{"kernels.toml": "", "own/a.config": "CONFIG_A=y\n"})
+	r := Row{Table: filepath.Join(dir, "kernels.toml"), Source: &Source{Fragments: []string{"base.config", "own/a.config"}}}
+	before, err := r.key(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.fragments()
+	if err != nil || got[0].name != "base.config" || string(got[1].text) != "CONFIG_A=y\n" {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	addFiles(t, dir, map[string]string{"own/a.config": "CONFIG_A=m\n"})
+	if after, err := r.key(t.Context()); err != nil || after == before {
+		t.Errorf("the key does not see a changed fragment: %v", err)
+	}
+	r.Source.Fragments = []string{"not.config"}
+	if _, err := r.fragments(); err == nil || !strings.Contains(err.Error(), "base.config") || !strings.Contains(err.Error(), dir) {
+		t.Errorf("got %v, want where it was looked for", err)
+	}
+}
+
+func TestStateOfADirectoryFollowsItsFiles(t *testing.T) {
+	files := map[string]string{"src/Kconfig": "", "src/Makefile": "", "src/kernel/fork.c": "a", "src/.git/index": "a"}
+	dir := makeTree(t, maps.Clone(files))
+	r := Row{Table: filepath.Join(dir, "kernels.toml"), Source: &Source{Path: "src"}}
+	state := func() string {
+		s, err := r.treeState(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	before := state()
+	addFiles(t, dir, map[string]string{"src/.git/index": "changed"})
+	if state() != before {
+		t.Error("what git notes down is no change of the sources")
+	}
+	addFiles(t, dir, map[string]string{"src/kernel/fork.c": "changed"})
+	if state() == before {
+		t.Error("a change was not seen")
+	}
+	if err := os.Remove(filepath.Join(dir, "src/Kconfig")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.treeState(t.Context()); err == nil || !strings.Contains(err.Error(), "no kernel's sources") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUnknownNameNamesTheirKernels(t *testing.T) {
+	dir := makeTree(t, map[string]string{"go.mod": "", "kernels.toml": row("mine")})
+	_, err := Resolve(t.Context(), "4.9", Options{Dir: dir, Cache: t.TempDir()})
+	var unknown *UnknownKernelError
+	if !errors.As(err, &unknown) || !slices.Contains(unknown.Names, "mine") {
+		t.Errorf("got %v", err)
+	}
+}
