@@ -1,0 +1,194 @@
+// Package report holds what became of tests on many kernels, and writes it for
+// programs (JSON, JUnit XML) and for people (Markdown, HTML).
+package report
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Version is that of the format which docs/report.md describes. It changes
+// when a reader of the former one would misunderstand the new one.
+const Version = 1
+
+// Report is the outcome of every package on every kernel. It is complete when
+// Missing returns nothing; a part of a larger matrix, or an interrupted one,
+// is not.
+type Report struct {
+	Version     int       `json:"version"`
+	Started     time.Time `json:"started"`
+	Seconds     float64   `json:"seconds"` // from Started to the end of the last run
+	Interrupted bool      `json:"interrupted,omitempty"`
+	Kernels     []Kernel  `json:"kernels"`  // by Order, then by name
+	Packages    []string  `json:"packages"` // import paths, sorted
+	Runs        []Run     `json:"runs"`     // by kernel, then by package
+}
+
+// Kernel is a column of the matrix.
+type Kernel struct {
+	Name    string `json:"name"`
+	Order   int    `json:"order"`             // its place among all kernels there are
+	Release string `json:"release,omitempty"` // what uname -r says; "" if no run came to know
+	Version string `json:"version,omitempty"` // of the package it comes in
+}
+
+// Run is one package's test binary on one kernel.
+type Run struct {
+	Kernel    string    `json:"kernel"`
+	Package   string    `json:"package"`
+	State     State     `json:"state"`
+	Status    int       `json:"status"`           // the test binary's exit status; -1 if it has none
+	Kind      string    `json:"kind,omitempty"`   // what went wrong, in the harness's words; "" if it passed
+	Stage     string    `json:"stage,omitempty"`  // the step in which it did
+	Title     string    `json:"title,omitempty"`  // what went wrong, in a line
+	Advice    string    `json:"advice,omitempty"` // what to do next
+	Raw       string    `json:"raw,omitempty"`    // a compiler's messages, as they are
+	Accel     string    `json:"accel,omitempty"`  // kvm or tcg
+	Started   time.Time `json:"started"`
+	Seconds   float64   `json:"seconds"`
+	Steps     []Step    `json:"steps"`
+	Phases    []Phase   `json:"phases,omitempty"`
+	Tests     []Test    `json:"tests"` // in the order in which they started
+	Output    string    `json:"output,omitempty"`
+	KernelLog string    `json:"kernel_log,omitempty"`
+}
+
+// Step is a part of every run, from its kernel to the checks after the tests.
+type Step struct {
+	Name    string  `json:"name"` // one of StepNames
+	State   State   `json:"state"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Phase is what the harness measured, in seconds from its start on.
+type Phase struct {
+	Name    string  `json:"name"`
+	Start   float64 `json:"start"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Test is a test, a subtest, an example or a fuzz target.
+type Test struct {
+	Name    string  `json:"name"`
+	State   State   `json:"state"`
+	Seconds float64 `json:"seconds"`
+	Output  string  `json:"output,omitempty"`
+}
+
+// Cell names a run that there should be.
+type Cell struct{ Kernel, Package string }
+
+// Sort brings kernels, packages and runs into the order that a report has them in.
+func (r *Report) Sort() {
+	slices.SortStableFunc(r.Kernels, func(a, b Kernel) int {
+		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Name, b.Name))
+	})
+	slices.Sort(r.Packages)
+	place := map[string]int{}
+	for i, k := range r.Kernels {
+		place[k.Name] = i
+	}
+	slices.SortStableFunc(r.Runs, func(a, b Run) int {
+		return cmp.Or(cmp.Compare(place[a.Kernel], place[b.Kernel]), cmp.Compare(a.Package, b.Package))
+	})
+}
+
+// Missing returns the runs that the report's kernels and packages promise and
+// that it does not have.
+func (r *Report) Missing() []Cell {
+	var missing []Cell
+	for _, k := range r.Kernels {
+		for _, p := range r.Packages {
+			if r.Run(k.Name, p) == nil {
+				missing = append(missing, Cell{k.Name, p})
+			}
+		}
+	}
+	return missing
+}
+
+// Run returns a package's run on a kernel, or nil if there was none.
+func (r *Report) Run(kernel, pkg string) *Run {
+	for i := range r.Runs {
+		if r.Runs[i].Kernel == kernel && r.Runs[i].Package == pkg {
+			return &r.Runs[i]
+		}
+	}
+	return nil
+}
+
+// Read reads a report.json.
+func Read(path string) (*Report, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read report: %w", err)
+	}
+	var r Report
+	if err := json.Unmarshal(b, &r); err != nil {
+		return nil, fmt.Errorf("read report %s: %w", path, err)
+	}
+	if r.Version != Version {
+		return nil, fmt.Errorf("read report %s: it is of version %d, and this kmodtest knows version %d only", path, r.Version, Version)
+	}
+	return &r, nil
+}
+
+// Files are the names of what Write writes.
+const (
+	JSONFile     = "report.json"
+	JUnitFile    = "junit.xml"
+	MarkdownFile = "report.md"
+	HTMLFile     = "report.html"
+)
+
+// Write writes the report in all its forms to a directory, which it makes if
+// there is none. One that it makes is invisible to git.
+func (r *Report) Write(dir string) error {
+	if err := makeDir(dir); err != nil {
+		return fmt.Errorf("write reports: %w", err)
+	}
+	var errs []error
+	for name, render := range map[string]func() ([]byte, error){
+		JSONFile: r.json, JUnitFile: r.JUnit, MarkdownFile: r.Markdown, HTMLFile: r.HTML,
+	} {
+		content, err := render()
+		if err == nil {
+			err = replaceFile(filepath.Join(dir, name), content)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("write %s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Report) json() ([]byte, error) {
+	b, err := json.MarshalIndent(r, "", "\t")
+	return append(b, '\n'), err
+}
+
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, ".gitignore"), []byte("*\n"), 0o644)
+}
+
+// replaceFile writes a file as a whole or not at all.
+func replaceFile(path string, content []byte) error {
+	tmp := path + ".tmp"
+	defer os.Remove(tmp)
+	if err := os.WriteFile(tmp, content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, path)
+}

@@ -1,0 +1,195 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hostile is what may stand in any text of a report.
+const hostile = "</script><script>alert('x')</script> & \"quotes\" `ticks` ]]> <!-- | @all \u2028 {{.}} <b>bold</b>"
+
+var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// sample is a report with a run of each kind, and one that is missing.
+func sample() *Report {
+	r := &Report{
+		Version: Version, Started: start, Seconds: 100,
+		Kernels: []Kernel{
+			{"5.10", 0, "5.10.0-1-amd64", "5.10.1-1"},
+			{"6.1", 1, "6.1.0-2-amd64", "6.1.2-1"},
+			{"6.12", 2, "6.12.3", ""},
+			{"7.0", 3, "", ""},
+		},
+		Packages: []string{"example.org/a/alpha", "example.org/a/beta"},
+	}
+	run := func(kernel, pkg string, state State, stage, title string, tests ...Test) *Run {
+		phases := []Phase{{"kernel", 0, 0.5}, {"build", 0.5, 1.5}, {"restore or boot", 2, 1}, {"tests", 3, 4}}
+		if state == Passed {
+			phases = append(phases, Phase{"checks", 7, 1})
+		}
+		r.Runs = append(r.Runs, Run{
+			Kernel: kernel, Package: "example.org/a/" + pkg, State: state, Title: title, Stage: stage, Accel: "tcg",
+			Started: start, Seconds: 8, Phases: phases, Steps: Steps(state, stage, phases), Tests: tests, KernelLog: "log of " + kernel,
+		})
+		return &r.Runs[len(r.Runs)-1]
+	}
+	one := Test{"TestOne", Passed, 0.5, ""}
+	run("5.10", "alpha", Failed, "build", hostile).Raw = "error: " + hostile
+	run("5.10", "beta", Passed, "", "", one)
+	run("6.1", "alpha", Failed, "tests", "TestTwo failed", one, Test{"TestTwo", Failed, 1, hostile}, Test{"TestTwo/" + hostile, Failed, 1, ""}, Test{"TestThree", Skipped, 0, "why"})
+	run("6.1", "beta", Broken, "load", "QEMU is gone").Advice = "install it"
+	run("6.12", "alpha", Fault, "tests", "BUG: it", one, Test{"TestThree", Fault, 0, ""}).KernelLog = "log of 6.12\n" + hostile
+	run("6.12", "beta", Passed, "", "", one)
+	run("7.0", "alpha", Passed, "", "", one)
+	for i := range r.Runs {
+		if r.Runs[i].Tests == nil {
+			r.Runs[i].Tests = []Test{}
+		}
+	}
+	return r
+}
+
+func jsonOf(t *testing.T, r *Report) string {
+	t.Helper()
+	b, err := r.json()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestWrittenReportReadsBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	if err := sample().Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Read(filepath.Join(dir, JSONFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, sample()) {
+		t.Errorf("got\n%s, want\n%s", jsonOf(t, got), jsonOf(t, sample()))
+	}
+	for _, name := range []string{JUnitFile, MarkdownFile, HTMLFile} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
+			t.Errorf("%s is not there, or empty: %v", name, err)
+		}
+	}
+}
+
+func TestNewDirectoryIsInvisibleToGit(t *testing.T) {
+	root := t.TempDir()
+	git := func(args ...string) string {
+		out, err := exec.Command("git", append([]string{"-C", root}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	git("init", "-q")
+	if err := sample().Write(filepath.Join(root, "reports")); err != nil {
+		t.Fatal(err)
+	}
+	if out := git("status", "--porcelain"); out != "" {
+		t.Errorf("git sees %q", out)
+	}
+}
+
+func TestReadRefusesWhatItDoesNotKnow(t *testing.T) {
+	for content, want := range map[string]string{
+		`{"version": 2}`: "it is of version 2", `{"version": `: "unexpected end", `{}`: "it is of version 0",
+	} {
+		path := filepath.Join(t.TempDir(), JSONFile)
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: got %v, want %q and the path", content, err, want)
+		}
+	}
+}
+
+func TestStatusIsThatOfWorstRun(t *testing.T) {
+	for _, c := range []struct {
+		states []State
+		want   int
+	}{
+		{nil, 0},
+		{[]State{Passed, Passed}, 0},
+		{[]State{Passed, Broken}, 69},
+		{[]State{Failed, Broken, Passed}, 1},
+		{[]State{Broken, Failed, Fault, Passed}, 255},
+	} {
+		r := Report{}
+		for _, state := range c.states {
+			r.Runs = append(r.Runs, Run{State: state})
+		}
+		if got := r.Status(); got != c.want {
+			t.Errorf("%v: exit status %d, want %d", c.states, got, c.want)
+		}
+	}
+}
+
+func TestStepsEndWhereRunDid(t *testing.T) {
+	phases := []Phase{{"kernel", 0, 1}, {"build", 1, 2}, {"restore or boot", 3, 4}, {"upload", 7, 1}, {"tests", 8, 5}}
+	withChecks := append(phases, Phase{"checks", 13, 1}, Phase{"exit", 14, 1})
+	for _, c := range []struct {
+		state  State
+		stage  string
+		phases []Phase
+		want   string
+	}{
+		{Passed, "", withChecks, "[{kernel passed 1} {build passed 2} {load passed 4} {tests passed 6} {checks passed 2}]"},
+		{Failed, "build", phases[:2], "[{kernel passed 1} {build failed 2} {load not run 0} {tests not run 0} {checks not run 0}]"},
+		{Failed, "tests", withChecks, "[{kernel passed 1} {build passed 2} {load passed 4} {tests failed 6} {checks passed 2}]"},
+		{Fault, "tests", phases, "[{kernel passed 1} {build passed 2} {load passed 4} {tests fault 6} {checks not run 0}]"},
+		{Broken, "kernel", nil, "[{kernel broken 0} {build not run 0} {load not run 0} {tests not run 0} {checks not run 0}]"},
+	} {
+		if got := fmt.Sprint(Steps(c.state, c.stage, c.phases)); got != c.want {
+			t.Errorf("%s in %q: got\n%s, want\n%s", c.state, c.stage, got, c.want)
+		}
+	}
+}
+
+func TestCleanTextIsTextAndNotTooLong(t *testing.T) {
+	if got, want := Clean([]byte("a\x1b[31m\r\n\xffb\tc\x00\x7f\u0085\ufffe")), "a␛[31m\n\ufffdb\tc␀␡\ufffd\ufffd"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	long := bytes.Repeat([]byte("x"), 3*TextLimit)
+	copy(long, "first")
+	copy(long[len(long)-4:], "last")
+	got := Clean(long)
+	if !strings.HasPrefix(got, "first") || !strings.HasSuffix(got, "last") || len(got) > TextLimit+100 ||
+		!strings.Contains(got, fmt.Sprintf("\n[… %d bytes are left out here …]\n", 2*TextLimit)) {
+		t.Errorf("got %d bytes: %.20q to %q", len(got), got, got[len(got)-20:])
+	}
+}
+
+func TestJSONIsAsDocumented(t *testing.T) {
+	var fields struct {
+		Runs []map[string]any `json:"runs"`
+	}
+	if err := json.Unmarshal([]byte(jsonOf(t, sample())), &fields); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile("../../../docs/report.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, typ := range []any{Report{}, Kernel{}, Run{}, Step{}, Phase{}, Test{}} {
+		for field := range reflect.TypeOf(typ).Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if !strings.Contains(string(doc), "| `"+name+"` |") {
+				t.Errorf("docs/report.md does not tell of %s in %T", name, typ)
+			}
+		}
+	}
+}
