@@ -90,6 +90,14 @@ built: deps ## build every kernel from source, and modules against each (takes l
 suite-386: deps ## run the suite as a 32-bit program
 	GOARCH=386 go -C vmtest test
 
+.PHONY: matrix
+matrix: deps ## run the suite on all kernels at once, and write reports
+	$(KMODTEST) matrix -o kmodtest-report ./vmtest
+
+.PHONY: matrix-readme
+matrix-readme: matrix ## put the table of such a run into README.md
+	@sed -i -e '/^<!-- matrix -->/,/^<!-- end of matrix -->/{//!d}' -e '/^<!-- matrix -->/r /dev/stdin' README.md < <(sed -n '/^|/p' kmodtest-report/report.md)
+
 .PHONY: mutants
 mutants: deps ## break the module in many ways; the suite must notice each (takes long)
 	go run ./kmod/mutants

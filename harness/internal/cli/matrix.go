@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/kmodtest/kmodtest/harness/internal/matrix"
+	"github.com/kmodtest/kmodtest/harness/internal/report"
+	"github.com/kmodtest/kmodtest/images"
+)
+
+// reportDir is where reports go if no flag says otherwise. It keeps itself out
+// of git.
+const reportDir = "kmodtest-report"
+
+const matrixLong = `Run the tests of packages on many kernels, and write what became of them.
+
+Packages are named as for the go command; those without tests, or with tests that do not run in a machine, are left out.
+Each is compiled once and run on each kernel, with as many machines at once as processors and memory allow. A kernel on
+which the module does not build is one result among others. What stands after -- goes to the test binaries:
+
+    kmodtest matrix -k '6.*' ./... -- -test.run=TestSet
+
+The exit status is 255 if a kernel reported a fault, else 1 if a test failed or a module did not build or load, else 69 if
+our side or the environment broke, else 0; 130 after an interrupt, which still writes the reports.`
+
+// matrixFlags are the flags of the matrix command.
+type matrixFlags struct {
+	kernels  []string
+	output   string
+	shard    string
+	machines int
+	list     bool
+}
+
+func matrixCommand() *cobra.Command {
+	var flags matrixFlags
+	cmd := &cobra.Command{
+		Use:   "matrix [flags] [PACKAGES] [-- TEST-FLAGS]",
+		Short: "Run tests on many kernels",
+		Long:  matrixLong,
+		RunE:  flags.run,
+	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &statusError{report.StatusBroken, err} })
+	cmd.Flags().StringSliceVarP(&flags.kernels, "kernels", "k", nil,
+		"names of kernels, or patterns such as '6.*', or paths; without it, KMODTEST_KERNEL, or else all that have a name")
+	cmd.Flags().StringVarP(&flags.output, "output", "o", reportDir, "the directory to write reports to")
+	cmd.Flags().StringVar(&flags.shard, "shard", "1/1", "run only the I-th of N parts, as I/N; kmodtest report merge joins their reports")
+	cmd.Flags().IntVarP(&flags.machines, "machines", "j", 0, "how many machines run at once; 0 is what processors and memory allow")
+	cmd.Flags().BoolVar(&flags.list, "list", false, "run nothing, and print the kernels as JSON, in a line")
+	return cmd
+}
+
+func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
+	opt, err := f.options(cmd, args)
+	if err != nil {
+		return &statusError{report.StatusBroken, err}
+	}
+	if f.list {
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(opt.Kernels)
+	}
+	opt.Viewer = viewer(cmd.OutOrStdout())
+	rep, err := matrix.Run(cmd.Context(), opt)
+	opt.Viewer.Close()
+	interrupted := cmd.Context().Err() != nil
+	if err != nil && !interrupted {
+		return &statusError{report.StatusBroken, err}
+	}
+	if err := publish(cmd.OutOrStdout(), rep, f.output); err != nil {
+		return &statusError{report.StatusBroken, err}
+	}
+	if interrupted {
+		return &statusError{report.StatusInterrupted, errors.New("interrupted: the reports have what was done until then")}
+	}
+	return verdict(rep)
+}
+
+func (f *matrixFlags) options(cmd *cobra.Command, args []string) (matrix.Options, error) {
+	opt := matrix.Options{Packages: args, Machines: f.machines}
+	if at := cmd.ArgsLenAtDash(); at >= 0 {
+		opt.Packages, opt.Args = args[:at], args[at:]
+	}
+	if len(opt.Packages) == 0 {
+		opt.Packages = []string{"."}
+	}
+	var err error
+	if opt.Kernels, err = chooseKernels(f.kernels); err != nil {
+		return opt, err
+	}
+	opt.Shard, err = matrix.ParseShard(f.shard)
+	return opt, err
+}
+
+// viewer shows a live table on a terminal, and elsewhere a line for each event.
+func viewer(out io.Writer) matrix.Viewer {
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		return matrix.NewTable(file)
+	}
+	return matrix.NewLines(out)
+}
+
+// chooseKernels returns the kernels that any of the patterns names, in the
+// order of the table. Paths come last, in their own.
+func chooseKernels(patterns []string) ([]report.Kernel, error) {
+	if len(patterns) == 0 {
+		patterns = []string{"*"}
+		if name := os.Getenv("KMODTEST_KERNEL"); name != "" {
+			patterns = []string{name}
+		}
+	}
+	var chosen report.Report
+	names := images.Names()
+	for i, pattern := range patterns {
+		if isPath(pattern) {
+			chosen.AddKernel(report.Kernel{Name: pattern, Order: len(names) + i})
+			continue
+		}
+		found := false
+		for order, name := range names {
+			match, err := path.Match(pattern, name)
+			if err != nil {
+				return nil, fmt.Errorf("choose kernels by %q: %w", pattern, err)
+			}
+			if match {
+				chosen.AddKernel(report.Kernel{Name: name, Order: order})
+				found = true
+			}
+		}
+		if !found {
+			return nil, &images.UnknownKernelError{Name: pattern, Names: names}
+		}
+	}
+	chosen.Sort()
+	return chosen.Kernels, nil
+}
+
+func isPath(kernel string) bool {
+	return strings.Contains(kernel, "/") || strings.HasPrefix(kernel, ".")
+}
+
+// publish writes the reports and says where they are and what stands in them.
+func publish(out io.Writer, rep *report.Report, dir string) error {
+	if err := rep.Write(dir); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\n%s\n%s\nreports: %s\n", rep.Headline(), rep.Table(),
+		strings.Join([]string{
+			path.Join(dir, report.HTMLFile), path.Join(dir, report.MarkdownFile),
+			path.Join(dir, report.JUnitFile), path.Join(dir, report.JSONFile),
+		}, " "))
+	return err
+}
+
+// verdict is the error that the report's state comes to, if any.
+func verdict(rep *report.Report) error {
+	if status := rep.Status(); status != 0 {
+		return &statusError{status, errors.New(rep.Headline())}
+	}
+	return nil
+}

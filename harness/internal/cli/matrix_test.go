@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness/internal/report"
+)
+
+func TestKernelsAreChosenByPattern(t *testing.T) {
+	for patterns, want := range map[string]string{
+		"6.1":             `"6.1"`,
+		"6.12,5.10":       `"5.10" "6.12"`,
+		"6.1,6.*,6.12":    `"6.1" "6.12"`,
+		"/boot,./a,5.10":  `"5.10" "/boot" "./a"`,
+		"5.1[0-9],../a/b": `"5.10" "../a/b"`,
+	} {
+		kernels, err := chooseKernels(strings.Split(patterns, ","))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, kernel := range kernels {
+			// The minimal kernels have longer names, which some patterns match, too.
+			if !strings.Contains(kernel.Name, "-") {
+				got = append(got, `"`+kernel.Name+`"`)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %s, want %s", patterns, got, want)
+		}
+	}
+}
+
+func TestKernelsAreListedInALine(t *testing.T) {
+	t.Setenv("KMODTEST_KERNEL", "6.1")
+	stdout, stderr, status := run(t, "matrix", "--list")
+	if !strings.HasPrefix(stdout, `[{"name":"6.1",`) || strings.Count(stdout, "\n") != 1 || stderr != "" || status != 0 {
+		t.Errorf("got %q, on stderr %q, exit status %d; want the kernel of the environment", stdout, stderr, status)
+	}
+}
+
+func TestMatrixThatCannotBeginIsExplained(t *testing.T) {
+	for _, test := range []struct{ args, want string }{
+		{"matrix -k 2.4", `there is no kernel "2.4"`},
+		{"matrix -k 6.[", `choose kernels by "6.["`},
+		{"matrix --shard 3/2", `shard is "3/2"`},
+		{"matrix --machines many", "invalid argument"},
+		{"matrix -k 6.1 .", "none of the packages has tests that run in a machine"},
+		{"matrix -k 6.1 ./no/such/directory", "no/such/directory"},
+		{"report merge /no/such/report.json", "no such file or directory"},
+	} {
+		_, stderr, status := run(t, strings.Fields(test.args)...)
+		if status != report.StatusBroken || !strings.HasPrefix(stderr, "kmodtest: ") || !strings.Contains(stderr, test.want) {
+			t.Errorf("kmodtest %s: on stderr %q, exit status %d; want %q and %d", test.args, stderr, status, test.want, report.StatusBroken)
+		}
+	}
+}
+
+// writePart writes the report of a package on one kernel.
+func writePart(t *testing.T, dir, kernel string, order int, state report.State) {
+	t.Helper()
+	part := report.Report{
+		Version: report.Version, Kernels: []report.Kernel{{Name: kernel, Order: order}}, Packages: []string{"example.org/p"},
+		Runs: []report.Run{{Kernel: kernel, Package: "example.org/p", State: state}},
+	}
+	if err := part.Write(filepath.Join(dir, kernel)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMergeEndsWithStatusOfWhole(t *testing.T) {
+	for _, test := range []struct {
+		state   report.State // of kernel 6.1, beside 5.10 that passed
+		kernels string
+		status  int
+		want    string
+	}{
+		{report.Passed, "5.10,6.1", 0, ""},
+		{report.Passed, "5.10,6.1,6.12", report.StatusBroken, "no report has a run of example.org/p on kernel 6.12"},
+		{report.Failed, "5.10,6.1,6.12", report.StatusFailed, "1 passed, 1 not run, 1 failed"},
+		{report.Fault, "", report.StatusFault, "1 passed, 1 fault"},
+	} {
+		in, out := t.TempDir(), t.TempDir()
+		writePart(t, in, "6.1", 1, test.state)
+		writePart(t, in, "5.10", 0, report.Passed)
+		stdout, stderr, status := run(t, "report", "merge", "-o", out, "-k", test.kernels, in)
+		if status != test.status || !strings.Contains(stderr, test.want) || test.want == "" && stderr != "" {
+			t.Errorf("%s: on stderr %q, exit status %d; want %q and %d", test.state, stderr, status, test.want, test.status)
+		}
+		whole, err := report.Read(filepath.Join(out, report.JSONFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if whole.Kernels[0].Name != "5.10" || len(whole.Runs) != 2 || !strings.Contains(stdout, filepath.Join(out, report.HTMLFile)) {
+			t.Errorf("the whole is %+v, and on stdout stands %q", whole, stdout)
+		}
+	}
+}

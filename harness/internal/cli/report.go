@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kmodtest/kmodtest/harness/internal/report"
+)
+
+func reportCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "Reports of kmodtest matrix",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(mergeCommand())
+	return cmd
+}
+
+const mergeLong = `Join the reports of parts of one matrix, such as those of kmodtest matrix --shard 1/2 and 2/2.
+
+Each argument is a report.json, or a directory in which all files of that name are read, however deep they lie. The result
+equals the report of the whole. The exit status is that of kmodtest matrix; a run that is in none of the reports, though
+their kernels and packages or -k promise it, counts as broken.`
+
+func mergeCommand() *cobra.Command {
+	var output string
+	var kernels []string
+	cmd := &cobra.Command{
+		Use:   "merge DIRECTORY|FILE... -o DIRECTORY",
+		Short: "Join reports of parts of a matrix",
+		Long:  mergeLong,
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			whole, err := merge(args, kernels)
+			if err == nil {
+				err = publish(cmd.OutOrStdout(), whole, output)
+			}
+			if err != nil {
+				return &statusError{report.StatusBroken, err}
+			}
+			if err := verdict(whole); err != nil {
+				return err
+			}
+			return complete(whole)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", reportDir, "the directory to write the joined reports to")
+	cmd.Flags().StringSliceVarP(&kernels, "kernels", "k", nil, "names or patterns of kernels that have to be there")
+	return cmd
+}
+
+// merge reads the reports and joins them. What was not run on one of the
+// kernels is missing in the result.
+func merge(args, kernels []string) (*report.Report, error) {
+	paths, err := reportFiles(args)
+	if err != nil {
+		return nil, err
+	}
+	var parts []*report.Report
+	for _, path := range paths {
+		part, err := report.Read(path)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	whole, err := report.Merge(parts...)
+	if err != nil || len(kernels) == 0 {
+		return whole, err
+	}
+	wanted, err := chooseKernels(kernels)
+	for _, kernel := range wanted {
+		whole.AddKernel(kernel)
+	}
+	whole.Sort()
+	return whole, err
+}
+
+// reportFiles are the files that the arguments name.
+func reportFiles(args []string) ([]string, error) {
+	var paths []string
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if err != nil {
+			return nil, fmt.Errorf("find reports: %w", err)
+		}
+		if !info.IsDir() {
+			paths = append(paths, arg)
+			continue
+		}
+		err = filepath.WalkDir(arg, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Name() == report.JSONFile {
+				paths = append(paths, path)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("find reports: %w", err)
+		}
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("find reports: there is no %s in %q", report.JSONFile, args)
+	}
+	return paths, nil
+}
+
+// complete is an error if a run is missing, though nothing bad is known.
+func complete(whole *report.Report) error {
+	missing := whole.Missing()
+	if len(missing) == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("no report has a run of %s on kernel %s", missing[0].Package, missing[0].Kernel)
+	if more := len(missing) - 1; more > 0 {
+		text += fmt.Sprintf(", and %d more are missing", more)
+	}
+	return &statusError{report.StatusBroken, errors.New(text)}
+}

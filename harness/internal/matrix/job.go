@@ -1,0 +1,162 @@
+package matrix
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/report"
+)
+
+// grace is how long an interrupted test binary may take to end its machine.
+const grace = 20 * time.Second
+
+// Job is one run of the plan: a package's tests on a kernel.
+type Job struct {
+	Kernel  string
+	Package string
+
+	order        int    // of the kernel
+	dir          string // of the package
+	binary       string
+	compileError error
+}
+
+// Name is the job in two words: the kernel, and the package; of paths, their
+// last elements.
+func (j *Job) Name() string { return filepath.Base(j.Kernel) + " " + filepath.Base(j.Package) }
+
+// do runs the test binary and returns all that is to be reported of it.
+func (j *Job) do(ctx context.Context, w *work) (report.Run, verdict) {
+	run := report.Run{Kernel: j.Kernel, Package: j.Package, Status: 1, Started: time.Now().UTC(), Tests: []report.Test{}}
+	var v verdict
+	if j.compileError != nil {
+		v = uncompiled(j.compileError)
+		run.State = v.state(1)
+	} else {
+		v = j.execute(ctx, w, &run)
+	}
+	run.Steps = report.Steps(run.State, v.Stage, v.Phases)
+	run.Seconds = time.Since(run.Started).Seconds()
+	run.Kind, run.Stage, run.Accel, run.Phases = v.Kind, v.Stage, v.Accel, v.Phases
+	run.Title, run.Advice, run.Raw = report.Clean([]byte(v.Title)), report.Clean([]byte(v.Advice)), report.Clean([]byte(v.Raw))
+	return run, v
+}
+
+// uncompiled is the verdict of a package whose tests do not compile.
+func uncompiled(err error) verdict {
+	v := verdict{Kind: kindTestFailed, Stage: "build", Title: "the tests do not compile", Raw: err.Error()}
+	var failed *commandError
+	if errors.As(err, &failed) {
+		v.Raw = failed.output
+	}
+	return v
+}
+
+// execute runs the test binary as the go command would, in a process group of
+// its own: an interrupt of the terminal reaches it through us.
+func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict {
+	dir, err := os.MkdirTemp(w.dir, "run-")
+	if err != nil {
+		run.State = report.Broken
+		return verdict{Kind: kindHostBroke, Title: err.Error()}
+	}
+	defer os.RemoveAll(dir)
+	logFile, verdictFile := filepath.Join(dir, "kernel.log"), filepath.Join(dir, "verdict.json")
+	cmd := exec.CommandContext(ctx, j.binary, append([]string{
+		"-test.v=test2json", "-test.paniconexit0", "-test.timeout=30m",
+	}, w.options.Args...)...)
+	cmd.Dir = j.dir
+	cmd.Env = append(os.Environ(), "KMODTEST_KERNEL="+j.Kernel, "KMODTEST_KERNEL_LOG="+logFile, "KMODTEST_VERDICT="+verdictFile, "PWD="+j.dir)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = grace
+	setOwnGroup(cmd)
+
+	tests := collector{changed: func(test report.Test) { w.options.Viewer.Test(j, test) }}
+	err = tests.run(cmd, w.converter)
+	run.Status = cmd.ProcessState.ExitCode()
+	v := readVerdict(verdictFile, run.Status)
+	if err != nil && !isExit(err) && ctx.Err() == nil {
+		v = verdict{Kind: kindHostBroke, Title: fmt.Sprintf("run the test binary: %v", err)}
+	}
+	if ctx.Err() != nil && run.Status != 0 {
+		v.Kind, v.Title = kindHostBroke, "interrupted"
+	}
+	run.State = v.state(run.Status)
+	run.Tests, run.Output = tests.result(run.State, v.Raw)
+	if names := failedTests(run.Tests); strings.HasPrefix(v.Title, "exit status ") && names != "" {
+		v.Title = names + " failed"
+	}
+	run.KernelLog = readLog(logFile, v)
+	return v
+}
+
+// failedTests names the tests that failed, but no subtests and not all of many.
+func failedTests(tests []report.Test) string {
+	var names []string
+	for _, test := range tests {
+		if test.State == report.Failed && !strings.Contains(test.Name, "/") {
+			names = append(names, test.Name)
+		}
+	}
+	if more := len(names) - 3; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+func isExit(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit)
+}
+
+// readLog returns the kernel's log of a run; one that came to no kernel has
+// none. A kernel that dies leaves its last words on the serial console alone,
+// and the verdict has them from there.
+func readLog(path string, v verdict) string {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	first, _, _ := strings.Cut(v.Raw, "\n")
+	if v.Kind == kindKernelFault && first != "" && !bytes.Contains(b, []byte(first)) {
+		b = fmt.Appendf(b, "[… what follows is from the serial console …]\n%s", v.Raw)
+	}
+	return strings.TrimRight(report.Clean(b), "\n")
+}
+
+// run runs the command and reads its output and its errors in the order in
+// which they come.
+func (c *collector) run(cmd *exec.Cmd, converter converter) error {
+	input, output, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	events, wait, err := converter.convert(input)
+	err = errors.Join(err, input.Close())
+	if err != nil {
+		return errors.Join(err, output.Close())
+	}
+	read := make(chan error, 1)
+	go func() { read <- errors.Join(c.read(events), wait()) }()
+	cmd.Stdout, cmd.Stderr = output, output
+	err = errors.Join(cmd.Run(), output.Close())
+	select {
+	case readErr := <-read:
+		return errors.Join(err, readErr)
+	case <-time.After(grace):
+		return errors.Join(err, errors.New("a process that it left behind holds its output open"))
+	}
+}
+
+// setOwnGroup keeps a terminal's interrupt from a program that is ended by us.
+func setOwnGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+}

@@ -1,0 +1,64 @@
+package matrix
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/report"
+)
+
+// Lines prints a line for each event. Its zero value is of no use: NewLines.
+type Lines struct {
+	mu    sync.Mutex
+	out   io.Writer
+	start time.Time
+}
+
+// NewLines returns a viewer that prints to out.
+func NewLines(out io.Writer) *Lines { return &Lines{out: out, start: time.Now()} }
+
+// say prints a line with the seconds since the start. That it cannot be printed
+// is no reason to stop.
+func (l *Lines) say(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, _ = fmt.Fprintf(l.out, "%7.1f  "+format+"\n", append([]any{time.Since(l.start).Seconds()}, args...)...)
+}
+
+// LeftOut prints why a package is not run.
+func (l *Lines) LeftOut(pkg, why string) { l.say("%s is left out: %s", pkg, why) }
+
+// Plan prints how much there is to do.
+func (l *Lines) Plan(jobs []*Job, machines int) {
+	l.say("%d runs, %d at once", len(jobs), machines)
+}
+
+// Started prints that a run begins.
+func (l *Lines) Started(job *Job) { l.say("%s: begins", job.Name()) }
+
+// Test prints how a test ended; of subtests, only those that did not pass.
+func (l *Lines) Test(job *Job, test report.Test) {
+	if test.State == report.NotRun || strings.Contains(test.Name, "/") && !test.State.Bad() {
+		return
+	}
+	l.say("%s: %s %s (%.2f s)", job.Name(), test.Name, test.State, test.Seconds)
+}
+
+// Finished prints how a run ended, and all there is to say of one that is bad.
+func (l *Lines) Finished(job *Job, run *report.Run) {
+	l.say("%s: %s", job.Name(), run.Summary())
+	if !run.State.Bad() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(run.Explanation()) {
+		_, _ = fmt.Fprintf(l.out, "         %s\n", strings.TrimRight(line, "\n"))
+	}
+}
+
+// Close does nothing.
+func (l *Lines) Close() {}

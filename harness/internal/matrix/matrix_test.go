@@ -1,0 +1,257 @@
+package matrix
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/report"
+)
+
+// fakeVariable turns this test binary into one whose tests ran in a machine:
+// its value is what it prints, writes and ends with.
+const fakeVariable = "MATRIX_TEST_FAKE"
+
+// fake is how a test binary behaves that is run by a test.
+type fake struct {
+	Output  string
+	Verdict *verdict // nil leaves none
+	Log     string
+	Status  int
+	Killed  bool // ends by a signal
+	Waits   bool // for SIGINT, before all else
+}
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(fakeVariable); text != "" {
+		var f fake
+		if err := json.Unmarshal([]byte(text), &f); err != nil {
+			panic(err)
+		}
+		f.run()
+	}
+	os.Exit(m.Run())
+}
+
+func (f fake) run() {
+	fmt.Print(f.Output)
+	if f.Waits {
+		time.Sleep(time.Minute) // an interrupt ends the process
+	}
+	write := func(variable string, content []byte) {
+		if err := os.WriteFile(os.Getenv(variable), content, 0o644); err != nil {
+			panic(err)
+		}
+	}
+	if f.Verdict != nil {
+		b, err := json.Marshal(f.Verdict)
+		if err != nil {
+			panic(err)
+		}
+		write("KMODTEST_VERDICT", b)
+	}
+	if f.Log != "" {
+		write("KMODTEST_KERNEL_LOG", []byte(f.Log))
+	}
+	if f.Killed {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		time.Sleep(time.Minute)
+	}
+	os.Exit(f.Status)
+}
+
+// do runs the fake as a job and returns its run and what the lines say of it.
+func (f fake) do(ctx context.Context, t *testing.T) (report.Run, string) {
+	t.Helper()
+	text, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(fakeVariable, string(text))
+	converter, err := newConverter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines strings.Builder
+	w := &work{options: Options{Viewer: NewLines(&lines)}, dir: t.TempDir(), converter: converter, report: &report.Report{}}
+	job := &Job{Kernel: "9.9", Package: "example.org/tests", dir: t.TempDir(), binary: binary}
+	w.one(ctx, job)
+	if len(w.report.Runs) != 1 {
+		t.Fatalf("%d runs in the report, want 1", len(w.report.Runs))
+	}
+	return w.report.Runs[0], lines.String()
+}
+
+// tests is what a test binary prints with -test.v=test2json.
+const tests = "\x16=== RUN   TestA\n\x16=== RUN   TestA/one\n    a_test.go:7: a word\n" +
+	"\x16=== NAME  TestA\n\x16--- PASS: TestA (0.50s)\n\x16    --- PASS: TestA/one (0.25s)\n" +
+	"\x16=== RUN   TestB\n\x16--- SKIP: TestB (0.00s)\n\x16=== RUN   TestC\n    c_test.go:9: wrong\n\x16--- FAIL: TestC (0.00s)\n" +
+	"\x16=== RUN   TestD\nhalf a line\nthe oops\n"
+
+func TestRunHasStateTimeAndOutputOfEachTest(t *testing.T) {
+	run, lines := fake{
+		Output: tests, Status: 255, Log: "[    0.1] hello\n[    0.2] bad \xff byte\n",
+		Verdict: &verdict{Version: 1, Status: 255, Kind: "kernel fault", Stage: "tests", Title: "BUG: it", Raw: "the oops", Accel: "tcg"},
+	}.do(t.Context(), t)
+	want := []report.Test{
+		{Name: "TestA", State: report.Passed, Seconds: 0.5},
+		{Name: "TestA/one", State: report.Passed, Seconds: 0.25, Output: "    a_test.go:7: a word\n"},
+		{Name: "TestB", State: report.Skipped},
+		{Name: "TestC", State: report.Failed, Output: "    c_test.go:9: wrong\n"},
+		{Name: "TestD", State: report.Fault, Output: "half a line\n"},
+	}
+	if fmt.Sprint(run.Tests) != fmt.Sprint(want) {
+		t.Errorf("got tests\n%v, want\n%v", run.Tests, want)
+	}
+	if run.State != report.Fault || run.Status != 255 || run.Title != "BUG: it" || run.Raw != "the oops" {
+		t.Errorf("got state %s, status %d, title %q, raw %q", run.State, run.Status, run.Title, run.Raw)
+	}
+	if want := "[    0.1] hello\n[    0.2] bad \ufffd byte\n[… what follows is from the serial console …]\nthe oops"; run.KernelLog != want {
+		t.Errorf("got log %q, want %q", run.KernelLog, want)
+	}
+	for _, want := range []string{"9.9 tests: begins", "9.9 tests: TestA passed (0.50 s)", "TestC failed", "fault", "BUG: it", "the oops", "c_test.go:9: wrong"} {
+		if !strings.Contains(lines, want) {
+			t.Errorf("no %q in the lines:\n%s", want, lines)
+		}
+	}
+	if strings.Contains(lines, "TestA/one") {
+		t.Errorf("a passing subtest has a line:\n%s", lines)
+	}
+}
+
+func TestHarnessLinesBelongToNoTest(t *testing.T) {
+	run, _ := fake{
+		Output: "\x16=== RUN   TestA\nkmodtest: a word\nmine\n\x16--- PASS: TestA (0.00s)\n\x16PASS\n", Verdict: &verdict{Version: 1},
+	}.do(t.Context(), t)
+	if run.State != report.Passed || run.Output != "kmodtest: a word\n" || run.Tests[0].Output != "mine\n" {
+		t.Errorf("got state %s, output %q and of the test %q", run.State, run.Output, run.Tests[0].Output)
+	}
+}
+
+func TestSilenceIsNoPass(t *testing.T) {
+	for name, c := range map[string]struct {
+		fake fake
+		want string
+	}{
+		"no verdict":     {fake{Output: "\x16PASS\n"}, "ended without a verdict"},
+		"status alone":   {fake{Status: 3}, "ended with exit status 3 and without a verdict"},
+		"killed":         {fake{Killed: true}, "was killed before"},
+		"other version":  {fake{Verdict: &verdict{Version: 2}}, "version is 2"},
+		"status differs": {fake{Verdict: &verdict{Version: 1}, Status: 4}, ""},
+		"unknown kind":   {fake{Verdict: &verdict{Version: 1, Kind: "bad mood", Title: "a mood"}}, "a mood"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run, _ := c.fake.do(t.Context(), t)
+			if run.State != report.Broken || !strings.Contains(run.Title, c.want) {
+				t.Errorf("got state %s and title %q, want broken and %q", run.State, run.Title, c.want)
+			}
+		})
+	}
+}
+
+func TestFailedTestsAreNamed(t *testing.T) {
+	run, _ := fake{
+		Output:  "\x16=== RUN   TestA\n\x16--- FAIL: TestA (0.00s)\n\x16FAIL\n",
+		Verdict: &verdict{Version: 1, Kind: "test failed", Stage: "tests", Status: 1, Title: "exit status 1"}, Status: 1,
+	}.do(t.Context(), t)
+	if run.State != report.Failed || run.Title != "TestA failed" {
+		t.Errorf("got state %s and title %q", run.State, run.Title)
+	}
+}
+
+func TestInterruptedRunIsReported(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(200*time.Millisecond, cancel)
+	start := time.Now()
+	run, _ := fake{Output: "\x16=== RUN   TestA\n", Waits: true}.do(ctx, t)
+	if run.State != report.Broken || run.Title != "interrupted" || time.Since(start) > grace {
+		t.Errorf("got state %s and title %q after %v, want broken and interrupted", run.State, run.Title, time.Since(start))
+	}
+}
+
+func TestShardsAreWhole(t *testing.T) {
+	const runs = 17
+	for count := 1; count <= runs+1; count++ {
+		var seen [runs]int
+		for index := 1; index <= count; index++ {
+			shard, err := ParseShard(fmt.Sprintf("%d/%d", index, count))
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := 0
+			for n := range runs {
+				if shard.has(n) {
+					seen[n]++
+					size++
+				}
+			}
+			if size < runs/count || size > runs/count+1 {
+				t.Errorf("shard %d of %d has %d of %d runs", index, count, size, runs)
+			}
+		}
+		for n, times := range seen {
+			if times != 1 {
+				t.Errorf("of %d shards, %d have run %d", count, times, n)
+			}
+		}
+	}
+}
+
+func TestShardsThatCannotBeAreRefused(t *testing.T) {
+	for _, text := range []string{"", "1", "0/2", "3/2", "1/0", "-1/2", "a/b", "1/2/3"} {
+		if shard, err := ParseShard(text); err == nil {
+			t.Errorf("%q is taken for %v", text, shard)
+		}
+	}
+}
+
+func TestCapacityIsBoundByProcessorsAndMemory(t *testing.T) {
+	for _, c := range []struct {
+		processors int
+		meminfo    string
+		want       int
+	}{
+		{4, "MemTotal: 64000000 kB\nMemAvailable: 33554432 kB\n", 6},
+		{1, "MemAvailable: 33554432 kB\n", 2},
+		{8, "MemAvailable:    3200000 kB\n", 3},
+		{8, "MemAvailable:     100000 kB\n", 1},
+		{3, "", 5},
+	} {
+		if got := capacity(c.processors, c.meminfo); got != c.want {
+			t.Errorf("%d processors and %q: %d machines, want %d", c.processors, c.meminfo, got, c.want)
+		}
+	}
+}
+
+func TestPackagesAreFoundOrLeftOut(t *testing.T) {
+	packages, err := findPackages(t.Context(), []string{"./testdata/steady", "./testdata/plain", "../report/page/..", "./testdata/broken", "."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, pkg := range packages {
+		got = append(got, pkg.path[strings.LastIndex(pkg.path, "/")+1:]+" "+pkg.leftOut)
+	}
+	want := []string{
+		"matrix its tests do not import " + harnessPackage, "broken ", "plain its tests do not import " + harnessPackage, "steady ",
+		"report its tests do not import " + harnessPackage,
+	}
+	if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
+		t.Errorf("got\n%q, want\n%q", got, want)
+	}
+}
+
+func TestUnknownPackageIsAnError(t *testing.T) {
+	if _, err := findPackages(t.Context(), []string{"./no/such/directory"}); err == nil || !strings.Contains(err.Error(), "no/such/directory") {
+		t.Errorf("got %v, want an error that names the directory", err)
+	}
+}

@@ -1,0 +1,117 @@
+package matrix
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// harnessPackage is what the tests of a package import to run in a machine.
+const harnessPackage = "github.com/kmodtest/kmodtest/harness"
+
+// goPackage is a package that a pattern names.
+type goPackage struct {
+	path    string // import path
+	dir     string
+	leftOut string // why it is not run; "" if it is
+}
+
+// listed is what the go command says of a package or of a test binary.
+type listed struct {
+	ImportPath   string
+	Dir          string
+	TestGoFiles  []string
+	XTestGoFiles []string
+	Deps         []string
+	DepOnly      bool
+	ForTest      string
+	Error        *struct{ Err string }
+}
+
+// findPackages asks the go command which packages the patterns name, sorted by
+// import path.
+func findPackages(ctx context.Context, patterns []string) ([]goPackage, error) {
+	args := append([]string{"list", "-e", "-test", "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles,Deps,ForTest,Error", "--"}, patterns...)
+	out, err := goCommand(ctx, "", args...)
+	if err != nil {
+		return nil, fmt.Errorf("list packages: %w", err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var one listed
+		if err := dec.Decode(&one); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("list packages: read what go list says: %w", err)
+		}
+		all = append(all, one)
+	}
+	return choosePackages(all)
+}
+
+func choosePackages(all []listed) ([]goPackage, error) {
+	inMachine := map[string]bool{}
+	for _, one := range all {
+		if path, ok := strings.CutSuffix(one.ImportPath, ".test"); ok {
+			inMachine[path] = slices.Contains(one.Deps, harnessPackage)
+		}
+	}
+	var packages []goPackage
+	for _, one := range all {
+		if one.ForTest != "" || strings.HasSuffix(one.ImportPath, ".test") {
+			continue
+		}
+		if one.Error != nil && one.Dir == "" {
+			return nil, fmt.Errorf("list packages: %s", strings.TrimSpace(one.Error.Err))
+		}
+		pkg := goPackage{path: one.ImportPath, dir: one.Dir}
+		switch in, known := inMachine[one.ImportPath]; {
+		case len(one.TestGoFiles)+len(one.XTestGoFiles) == 0:
+			pkg.leftOut = "it has no tests"
+		case known && !in:
+			pkg.leftOut = "its tests do not import " + harnessPackage
+		}
+		packages = append(packages, pkg)
+	}
+	slices.SortFunc(packages, func(a, b goPackage) int { return strings.Compare(a.path, b.path) })
+	return packages, nil
+}
+
+// compile builds the package's test binary. The error has the compiler's words.
+func (p goPackage) compile(ctx context.Context, binary string) error {
+	_, err := goCommand(ctx, p.dir, "test", "-c", "-o", binary, ".")
+	return err
+}
+
+// commandError is a program that failed, with its own words.
+type commandError struct {
+	command string
+	output  string
+	err     error
+}
+
+func (e *commandError) Error() string {
+	return fmt.Sprintf("%s: %v\n%s", e.command, e.err, strings.TrimSpace(e.output))
+}
+
+func (e *commandError) Unwrap() error { return e.err }
+
+// goCommand runs the go command and returns its standard output.
+func goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	setOwnGroup(cmd)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, &commandError{"go " + args[0], stderr.String(), err}
+	}
+	return out, nil
+}
