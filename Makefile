@@ -98,6 +98,19 @@ matrix: deps ## run the suite on all kernels at once, and write reports
 matrix-readme: matrix ## put the table of such a run into README.md
 	@sed -i -e '/^<!-- matrix -->/,/^<!-- end of matrix -->/{//!d}' -e '/^<!-- matrix -->/r /dev/stdin' README.md < <(sed -n '/^|/p' kmodtest-report/report.md)
 
+.PHONY: matrix-test
+matrix-test: deps chromium ## test the matrix, its report in a browser, and the GitHub workflow
+	rm -rf kmodtest-report/_artifacts && mkdir -p kmodtest-report
+	go test -tags machines -count=1 -timeout 30m -artifacts -outputdir "$$PWD/kmodtest-report" ./harness/internal/matrix
+
+.PHONY: matrix-speed
+matrix-speed: deps ## measure the matrix against its runs one after the other (on a quiet machine)
+	go test -tags speed -count=1 -timeout 60m -v -run Faster ./harness/internal/matrix
+
+.PHONY: chromium
+chromium: deps
+	@command -v chromium >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium fonts-dejavu-core; }
+
 .PHONY: mutants
 mutants: deps ## break the module in many ways; the suite must notice each (takes long)
 	go run ./kmod/mutants

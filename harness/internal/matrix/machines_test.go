@@ -1,0 +1,208 @@
+//go:build machines
+
+package matrix
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/report"
+)
+
+// moodyKernels are those that the packages in testdata are made for: on the
+// first the module does not build, on the second a test fails, on the third the
+// kernel crashes.
+var moodyKernels = []report.Kernel{{Name: "5.10", Order: 0}, {Name: "6.1", Order: 1}, {Name: "6.12", Order: 2}}
+
+// runMoody runs the matrix of the packages in testdata, in machines.
+func runMoody(t *testing.T, shard string) *report.Report {
+	t.Helper()
+	part, err := ParseShard(shard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines strings.Builder
+	rep, err := Run(t.Context(), Options{
+		Kernels: moodyKernels, Packages: []string{"./testdata/steady", "./testdata/moody"}, Shard: part, Viewer: NewLines(&lines),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("shard %s:\n%s", shard, lines.String())
+	return rep
+}
+
+// moodyReport is that of the whole matrix, which is run once.
+func moodyReport(t *testing.T) *report.Report {
+	t.Helper()
+	moodyOnce.Do(func() { moodyWhole = runMoody(t, "1/1") })
+	if moodyWhole == nil {
+		t.Fatal("the matrix did not come to its end")
+	}
+	return moodyWhole
+}
+
+var (
+	moodyOnce  sync.Once
+	moodyWhole *report.Report
+)
+
+// outcome is all of a report but times, and texts that have times or addresses
+// in them: the order of kernels, packages, runs, steps and tests, and what
+// became of each.
+func outcome(t *testing.T, rep *report.Report) string {
+	t.Helper()
+	bare := *rep
+	bare.Started, bare.Seconds = time.Time{}, 0
+	bare.Runs = slices.Clone(rep.Runs)
+	for i := range bare.Runs {
+		run := &bare.Runs[i]
+		run.Started, run.Seconds, run.Phases = time.Time{}, 0, nil
+		run.Output, run.KernelLog = "", ""
+		if run.State == report.Fault {
+			run.Raw, run.Advice = "", ""
+		}
+		run.Steps, run.Tests = slices.Clone(run.Steps), slices.Clone(run.Tests)
+		for i := range run.Steps {
+			run.Steps[i].Seconds = 0
+		}
+		for i := range run.Tests {
+			run.Tests[i].Seconds = 0
+			if run.Tests[i].State == report.Fault {
+				run.Tests[i].Output = ""
+			}
+		}
+	}
+	b, err := json.MarshalIndent(bare, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestEachKernelEndsInItsOwnWay(t *testing.T) {
+	rep := moodyReport(t)
+	var got []string
+	for _, run := range rep.Runs {
+		got = append(got, fmt.Sprint(run.Kernel, " ", filepath.Base(run.Package), " ", run.State, " ", run.Stage))
+	}
+	want := []string{
+		"5.10 moody failed build", "5.10 steady passed ", "6.1 moody failed tests", "6.1 steady passed ", "6.12 moody fault ", "6.12 steady passed ",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if rep.Status() != report.StatusFault {
+		t.Errorf("exit status %d, want that of a fault", rep.Status())
+	}
+	if raw := rep.Runs[0].Raw; !strings.Contains(raw, `"moody_symbol_of_no_kernel"`) {
+		t.Errorf("the unknown symbol is not told:\n%s", raw)
+	}
+}
+
+func TestMergedShardsEqualWhole(t *testing.T) {
+	first, second := runMoody(t, "1/2"), runMoody(t, "2/2")
+	if len(first.Runs) != 3 || len(second.Runs) != 3 {
+		t.Errorf("the shards have %d and %d runs, want 3 each", len(first.Runs), len(second.Runs))
+	}
+	merged, err := report.Merge(second, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := outcome(t, merged), outcome(t, moodyReport(t)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// An interrupt in the middle ends all machines, and leaves reports.
+func TestInterruptLeavesReportsAndNothingElse(t *testing.T) {
+	command := filepath.Join(t.TempDir(), "kmodtest")
+	if out, err := exec.Command("go", "build", "-o", command, "../../cmd/kmodtest").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	temp, out := t.TempDir(), filepath.Join(t.TempDir(), "report")
+	cmd := exec.Command(command, "matrix", "-k", "6.1,6.12", "-o", out, "./testdata/steady", "./testdata/endless")
+	cmd.Env = append(os.Environ(), "TMPDIR="+temp)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var seen strings.Builder
+	buffer := make([]byte, 4096)
+	for strings.Count(seen.String(), "TestPassesFirst passed") < 1 { // the test after it has begun
+		n, err := stdout.Read(buffer)
+		seen.Write(buffer[:n])
+		if err != nil {
+			t.Fatalf("%v after\n%s", err, seen.String())
+		}
+	}
+	children := descendants(t, cmd.Process.Pid)
+	if !strings.Contains(strings.Join(children, " "), "qemu") {
+		t.Errorf("no QEMU runs: %q", children)
+	}
+	interrupted := time.Now()
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		var n int
+		n, err = stdout.Read(buffer)
+		seen.Write(buffer[:n])
+	}
+	_ = cmd.Wait() // the status tells
+	if status := cmd.ProcessState.ExitCode(); status != report.StatusInterrupted {
+		t.Errorf("exit status %d after %v, want %d\n%s", status, time.Since(interrupted), report.StatusInterrupted, seen.String())
+	}
+	for _, child := range children {
+		pid, name, _ := strings.Cut(child, " ")
+		if now, _ := os.ReadFile(filepath.Join("/proc", pid, "comm")); strings.TrimSpace(string(now)) == name {
+			t.Errorf("process %s is left", child)
+		}
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	rep, err := report.Read(filepath.Join(out, report.JSONFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(rep.Runs, func(run report.Run) bool { return run.Title == "interrupted" })
+	if !rep.Interrupted || i < 0 || len(rep.Runs[i].Tests) == 0 {
+		t.Errorf("the report does not tell of the interrupt: %s", outcome(t, rep))
+	}
+}
+
+// descendants lists the processes below one, as "PID NAME".
+func descendants(t *testing.T, pid int) []string {
+	t.Helper()
+	out, err := exec.Command("ps", "-e", "-o", "pid=,ppid=,comm=").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	below := map[string]bool{fmt.Sprint(pid): true}
+	var found []string
+	for more := true; more; {
+		more = false
+		for line := range strings.Lines(string(out)) {
+			fields := strings.Fields(line)
+			if len(fields) < 3 || below[fields[0]] || !below[fields[1]] {
+				continue
+			}
+			below[fields[0]], more = true, true
+			found = append(found, fields[0]+" "+fields[2])
+		}
+	}
+	return found
+}
