@@ -111,6 +111,11 @@ matrix-speed: deps ## measure the matrix against its runs one after the other (o
 chromium: deps
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium fonts-dejavu-core; }
 
+.PHONY: kvm
+kvm: ## let this user open /dev/kvm, if there is one
+	@test ! -e /dev/kvm -o -w /dev/kvm || echo 'KERNEL=="kvm", GROUP="kvm", MODE="0666", OPTIONS+="static_node=kvm"' | $(SUDO) tee /etc/udev/rules.d/99-kmodtest.rules
+	@test ! -e /dev/kvm -o -w /dev/kvm || { $(SUDO) udevadm control --reload-rules && $(SUDO) udevadm trigger --name-match=kvm; }
+
 .PHONY: mutants
 mutants: deps ## break the module in many ways; the suite must notice each (takes long)
 	go run ./kmod/mutants

@@ -1,0 +1,274 @@
+//go:build machines
+
+package matrix
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/kmodtest/kmodtest/harness/internal/report"
+)
+
+// What the test knows of workflows and actions. A key that it does not know is
+// an error, but for those that only GitHub has a use for.
+type (
+	workflow struct {
+		Name, On, Permissions, Concurrency any
+		Env                                map[string]string
+		Jobs                               map[string]workflowJob
+	}
+	workflowJob struct {
+		Name      string
+		RunsOn    string `yaml:"runs-on"`
+		Timeout   int    `yaml:"timeout-minutes"`
+		Container any
+		Needs     any
+		If        string
+		Outputs   map[string]string
+		Strategy  struct {
+			FailFast bool `yaml:"fail-fast"`
+			Matrix   map[string]string
+		}
+		Steps []workflowStep
+	}
+	workflowStep struct {
+		ID, Name, Uses, Run, Shell, If string
+		With, Env                      map[string]string
+	}
+	action struct {
+		Name, Description string
+		Branding          any
+		Inputs            map[string]struct{ Description, Default string }
+		Runs              struct {
+			Using string
+			Steps []workflowStep
+		}
+	}
+)
+
+// values are what an expression can name: maps, and in the end strings.
+type values map[string]any
+
+// github is what runs a workflow's jobs here: a clone, and what would be kept
+// on GitHub from one job to the next.
+type github struct {
+	t         *testing.T
+	clone     string
+	temp      string
+	artifacts string
+	summary   bytes.Buffer
+	env       map[string]string
+}
+
+func read(t *testing.T, path string, to any) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	decoder := yaml.NewDecoder(f)
+	decoder.KnownFields(true)
+	if err := decoder.Decode(to); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+var expression = regexp.MustCompile(`\$\{\{\s*(.*?)\s*\}\}`)
+
+// fill replaces expressions that name a value. Others are an error, as is a
+// value that is not there.
+func (g *github) fill(text string, known values) string {
+	g.t.Helper()
+	return expression.ReplaceAllStringFunc(text, func(found string) string {
+		name := expression.FindStringSubmatch(found)[1]
+		name, otherwise, _ := strings.Cut(name, " || ")
+		var value any = map[string]any(known)
+		for part := range strings.SplitSeq(name, ".") {
+			group, ok := value.(map[string]any)
+			if value, ok = group[part], ok && group[part] != nil; !ok {
+				if otherwise != "" {
+					return strings.Trim(otherwise, "'")
+				}
+				g.t.Fatalf("%q: there is no %s in %v", text, part, group)
+			}
+		}
+		return fmt.Sprint(value)
+	})
+}
+
+// step does a step, and returns what it has put out.
+func (g *github) step(step workflowStep, known values) map[string]any {
+	g.t.Helper()
+	name, _, _ := strings.Cut(step.Uses, "@")
+	with := map[string]string{}
+	for key, value := range step.With {
+		with[key] = g.fill(value, known)
+	}
+	switch name {
+	case "":
+		return g.run(step, known)
+	case "actions/checkout", "actions/setup-go", "actions/cache": // all of it is here
+	case "./":
+		g.action(with, known)
+	case "actions/upload-artifact":
+		g.command("cp", "-r", filepath.Join(g.clone, with["path"]), filepath.Join(g.artifacts, with["name"]))
+	case "actions/download-artifact":
+		to := filepath.Join(g.clone, with["path"])
+		g.command("mkdir", "-p", to)
+		found, err := filepath.Glob(filepath.Join(g.artifacts, with["pattern"]))
+		if err != nil || len(found) == 0 {
+			g.t.Fatalf("no artifact %s: %v", with["pattern"], err)
+		}
+		g.command("cp", append([]string{"-r"}, append(found, to)...)...)
+	default:
+		g.t.Fatalf("a step uses %q, which is not known here", step.Uses)
+	}
+	return nil
+}
+
+// action does the steps of this repository's own action.
+func (g *github) action(with map[string]string, known values) {
+	g.t.Helper()
+	var a action
+	read(g.t, filepath.Join(g.clone, "action.yml"), &a)
+	inputs := map[string]any{}
+	for name, input := range a.Inputs {
+		inputs[name] = input.Default
+	}
+	for name, value := range with {
+		if _, ok := inputs[name]; !ok {
+			g.t.Fatalf("the action has no input %q", name)
+		}
+		inputs[name] = value
+	}
+	steps := map[string]any{}
+	inner := values{"inputs": inputs, "runner": known["runner"], "steps": steps}
+	for _, step := range a.Runs.Steps {
+		if step.Run != "" && step.Shell != "bash" {
+			g.t.Errorf("step %q of the action names no shell", step.Name)
+		}
+		steps[step.ID] = map[string]any{"outputs": g.step(step, inner)}
+	}
+}
+
+func (g *github) command(name string, args ...string) {
+	g.t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		g.t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}
+
+// run runs a step's script as GitHub does.
+func (g *github) run(step workflowStep, known values) map[string]any {
+	g.t.Helper()
+	script := g.fill(step.Run, known)
+	output, summary := filepath.Join(g.temp, "output"), filepath.Join(g.temp, "summary")
+	g.command("truncate", "-s", "0", output, summary)
+	cmd := exec.Command("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script)
+	cmd.Dir = g.clone
+	cmd.Env = append(os.Environ(), "GITHUB_OUTPUT="+output, "GITHUB_STEP_SUMMARY="+summary, "GITHUB_WORKSPACE="+g.clone,
+		"GITHUB_ACTION_PATH="+g.clone, "RUNNER_TEMP="+g.temp, "CI=true")
+	for _, more := range []map[string]string{g.env, step.Env} {
+		for name, value := range more {
+			cmd.Env = append(cmd.Env, name+"="+g.fill(value, known))
+		}
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		g.t.Fatalf("step %q: %v\n%s", script, err, out)
+	}
+	g.t.Logf("%s\n%s", script, out)
+	text, err := os.ReadFile(summary)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.summary.Write(text)
+	text, err = os.ReadFile(output)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	outputs := map[string]any{}
+	for line := range strings.Lines(string(text)) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if !ok {
+			g.t.Fatalf("step %q puts out %q", script, line)
+		}
+		outputs[name] = value
+	}
+	return outputs
+}
+
+// job does the steps of a job in a clone of its own, and returns its outputs.
+func (g *github) job(job workflowJob, known values) map[string]any {
+	g.t.Helper()
+	g.clone = g.emptyClone()
+	steps := map[string]any{}
+	known["steps"], known["runner"] = steps, map[string]any{"arch": "X64"}
+	for _, step := range job.Steps {
+		if step.If != "" && step.If != "${{ !cancelled() }}" {
+			g.t.Fatalf("step %q: the condition %q is not known here", step.Name, step.If)
+		}
+		steps[step.ID] = map[string]any{"outputs": g.step(step, known)}
+	}
+	outputs := map[string]any{}
+	for name, value := range job.Outputs {
+		outputs[name] = g.fill(value, known)
+	}
+	return outputs
+}
+
+// emptyClone clones the last commit, with nothing of what lies around in the
+// working tree.
+func (g *github) emptyClone() string {
+	g.t.Helper()
+	clone := filepath.Join(g.t.TempDir(), "clone")
+	g.command("git", "clone", "-q", "../../..", clone)
+	return clone
+}
+
+// TestWorkflowRunsHere runs the jobs of matrix.yml in order, on two kernels.
+func TestWorkflowRunsHere(t *testing.T) {
+	var w workflow
+	read(t, "../../../.github/workflows/matrix.yml", &w)
+	g := &github{t: t, temp: t.TempDir(), artifacts: t.TempDir(), env: map[string]string{}}
+	inputs := map[string]any{"kernels": "6.1,6.12"}
+	for name, value := range w.Env {
+		g.env[name] = g.fill(value, values{"inputs": inputs})
+	}
+	listed := g.job(w.Jobs["kernels"], values{})
+	needs := map[string]any{"kernels": map[string]any{"outputs": listed}}
+
+	rows := w.Jobs["run"].Strategy.Matrix["kernel"]
+	if rows != "${{ fromJSON(needs.kernels.outputs.kernels) }}" {
+		t.Fatalf("the matrix is made of %q", rows)
+	}
+	var kernels []map[string]any
+	if err := json.Unmarshal([]byte(fmt.Sprint(listed["kernels"])), &kernels); err != nil {
+		t.Fatal(err)
+	}
+	for _, kernel := range kernels {
+		g.job(w.Jobs["run"], values{"matrix": map[string]any{"kernel": kernel}, "needs": needs})
+	}
+	g.job(w.Jobs["merge"], values{"needs": needs})
+
+	whole, err := report.Read(filepath.Join(g.artifacts, "kmodtest-report", report.JSONFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole.State() != report.Passed || len(whole.Runs) != 2 || len(whole.Kernels) != 2 {
+		t.Errorf("the merged report: %s", whole.Headline())
+	}
+	if n := strings.Count(g.summary.String(), "### ✅ 1 package on 2 kernels: all passed"); n != 1 {
+		t.Errorf("the summary says so %d times, not once:\n%s", n, g.summary.String())
+	}
+}
