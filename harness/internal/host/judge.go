@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -153,8 +151,9 @@ func (m *machine) testsFailed() *Failure {
 func (m *machine) checksFailed() *Failure {
 	if len(m.checks.Unload) > 0 {
 		var stuck []string
-		for _, module := range slices.Sorted(maps.Keys(m.checks.Unload)) {
-			stuck = append(stuck, fmt.Sprintf("module %s does not unload: %s", module, m.checks.Unload[module]))
+		for _, text := range m.checks.Unload {
+			module, reason, _ := strings.Cut(text, ": ")
+			stuck = append(stuck, fmt.Sprintf("module %s does not unload: %s", module, reason))
 		}
 		return failf(TestFailed, nil, "%s", strings.Join(stuck, "; ")).
 			advise("a reference that is never put, or a test that left something behind which holds one, keeps a module in use")

@@ -144,9 +144,9 @@ func (r *run) sendJob(out *wire.Writer, j job) error {
 	entropy := make([]byte, 64)
 	// It never fails: see crypto/rand.
 	_, _ = rand.Read(entropy)
-	return out.WriteJSON(wire.Job, wire.Work{
+	return out.WriteMessage(wire.Job, &wire.Work{
 		Time:      time.Now().UnixNano(),
-		Entropy:   entropy,
+		Entropy:   string(entropy),
 		Path:      r.Binary,
 		Args:      append([]string{r.Name}, j.flags.Args...),
 		Env:       append(guestEnvironment(os.Environ(), r.Dir), j.env...),

@@ -76,7 +76,7 @@ func (s *shared) runFresh(ctx context.Context, m *machine, test wire.FreshTest) 
 	}
 	s.show(u)
 	// If the machine is gone, that shows where it is read from.
-	_ = m.out.WriteJSON(wire.FreshDone, wire.FreshResult{ID: test.ID, Passed: u.err == nil})
+	_ = m.out.WriteMessage(wire.FreshDone, &wire.FreshResult{ID: test.ID, Passed: u.err == nil})
 }
 
 // show prints what a fresh machine printed, without the line that starts the

@@ -47,7 +47,7 @@ func (g *guest) relayFresh(pipe blockingFile) {
 			if _, err := fmt.Sscanf(string(line), "%s %s %d", &test.ID, &test.Name, &test.Procs); err != nil {
 				continue // of something that is none of ours
 			}
-			if g.out.WriteJSON(wire.Fresh, test) != nil {
+			if g.out.WriteMessage(wire.Fresh, &test) != nil {
 				return
 			}
 		}

@@ -27,16 +27,15 @@ func loadModules(names []string) wire.Readiness {
 const unloadPatience = 3 * time.Second
 
 // unloadModules unloads the modules under test, the last one loaded first, and
-// returns why for those that stay. One that a test has unloaded is no fault.
-func unloadModules(names []string) map[string]string {
-	failed := map[string]string{}
+// returns those that stay, with the reason. One that a test has unloaded is no fault.
+func unloadModules(names []string) (stuck []string) {
 	for _, name := range slices.Backward(names) {
 		err := unloadModule(name)
 		if err != nil && !errors.Is(err, unix.ENOENT) {
-			failed[name] = err.Error()
+			stuck = append(stuck, name+": "+err.Error())
 		}
 	}
-	return failed
+	return stuck
 }
 
 func unloadModule(name string) error {

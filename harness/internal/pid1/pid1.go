@@ -170,7 +170,7 @@ func (g *guest) serve() error {
 	if _, err := g.log.Sync(); err != nil {
 		return err
 	}
-	if err := g.out.WriteJSON(wire.Hello, wire.Greeting{Release: unix.ByteSliceToString(name.Release[:])}); err != nil {
+	if err := g.out.WriteMessage(wire.Hello, &wire.Greeting{Release: unix.ByteSliceToString(name.Release[:])}); err != nil {
 		return err
 	}
 	if g.tainted, err = readTaint(); err != nil {
@@ -183,7 +183,7 @@ func (g *guest) serve() error {
 	if g.logLost, err = g.log.Sync(); err != nil {
 		return err
 	}
-	if err := g.out.WriteJSON(wire.Ready, ready); err != nil {
+	if err := g.out.WriteMessage(wire.Ready, &ready); err != nil {
 		return err
 	}
 	files := &store{times: map[string]time.Time{}}
@@ -239,7 +239,7 @@ func (g *guest) receive(files *store) (work wire.Work, err error) {
 // refuse tells the host why the job can not run, and reads on until the host
 // has heard it and ends the machine.
 func (g *guest) refuse(reason error) error {
-	if err := g.out.WriteJSON(wire.Exit, wire.Status{Code: -1, Error: reason.Error()}); err != nil {
+	if err := g.out.WriteMessage(wire.Exit, &wire.Status{Code: -1, Error: reason.Error()}); err != nil {
 		return err
 	}
 	for {
@@ -255,7 +255,7 @@ func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	go func() { hostGone <- g.relay(p.pid) }()
 
 	status := p.wait()
-	if err := g.out.WriteJSON(wire.Exit, status); err != nil {
+	if err := g.out.WriteMessage(wire.Exit, &status); err != nil {
 		return err
 	}
 	findings := wire.Findings{Errors: files.sendBack(work.Collect, g.out)}
@@ -272,7 +272,7 @@ func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	if lost || g.logLost {
 		findings.Errors = append(findings.Errors, "the kernel logged faster than its log could be read, so that a fault may have gone unseen")
 	}
-	if err := g.out.WriteJSON(wire.Checks, findings); err != nil {
+	if err := g.out.WriteMessage(wire.Checks, &findings); err != nil {
 		return err
 	}
 	if err := g.out.Write(wire.Done, nil); err != nil {

@@ -24,7 +24,7 @@ func refresh(work wire.Work) error {
 
 // addEntropy credits bytes to the kernel's random pool, and makes the generator
 // take them up at once.
-func addEntropy(random []byte) error {
+func addEntropy(random string) error {
 	f, err := os.OpenFile("/dev/urandom", os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("open the random pool: %w", err)

@@ -19,6 +19,15 @@ type FileHead struct {
 	Link string      // where a symbolic link leads
 }
 
+func (h *FileHead) fields(c codec) {
+	mode, changed := int64(h.Mode), h.Time.UnixNano()
+	c.text(&h.Name)
+	c.number(&mode)
+	c.number(&changed)
+	c.text(&h.Link)
+	h.Mode, h.Time = fs.FileMode(mode), time.Unix(0, changed)
+}
+
 // SendFile sends the file, directory (without what is in it) or symbolic link at
 // path, under the given name. Files of other kinds are an error. Only one
 // goroutine may send files on a Writer.
@@ -30,12 +39,12 @@ func (w *Writer) SendFile(path, name string) error {
 	head := FileHead{Name: name, Mode: info.Mode(), Time: info.ModTime()}
 	switch info.Mode().Type() {
 	case fs.ModeDir:
-		return w.WriteJSON(File, head)
+		return w.WriteMessage(File, &head)
 	case fs.ModeSymlink:
 		if head.Link, err = os.Readlink(path); err != nil {
 			return err
 		}
-		return w.WriteJSON(File, head)
+		return w.WriteMessage(File, &head)
 	case 0:
 	default:
 		return fmt.Errorf("send %s: neither a file nor a directory nor a symbolic link", path)
@@ -45,7 +54,7 @@ func (w *Writer) SendFile(path, name string) error {
 		return err
 	}
 	defer f.Close()
-	if err := w.WriteJSON(File, head); err != nil {
+	if err := w.WriteMessage(File, &head); err != nil {
 		return err
 	}
 	// A file that can not be read to its end must not be taken for whole.

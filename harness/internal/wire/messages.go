@@ -39,7 +39,7 @@ type Work struct {
 	// random bytes: a guest that was restored has the clock and the random
 	// pool of the one that was saved.
 	Time    int64
-	Entropy []byte
+	Entropy string
 	// Collect are files and directories to send back after it has ended,
 	// as far as they are there and the job did not bring them.
 	Collect []string
@@ -58,8 +58,9 @@ type Status struct {
 
 // Findings are what PID 1 saw when it cleaned up.
 type Findings struct {
-	// Unload maps a module that could not be unloaded to the reason.
-	Unload map[string]string
+	// Unload are the modules that could not be unloaded, each with the reason
+	// behind ": ".
+	Unload []string
 	// Taint are the faults that the kernel's taint tells of, and that were
 	// not there before the modules were loaded.
 	Taint []string
@@ -79,4 +80,47 @@ type FreshTest struct {
 type FreshResult struct {
 	ID     string
 	Passed bool
+}
+
+func (g *Greeting) fields(c codec) { c.text(&g.Release) }
+
+func (r *Readiness) fields(c codec) {
+	c.text(&r.Module)
+	c.text(&r.Error)
+}
+
+func (w *Work) fields(c codec) {
+	c.text(&w.Path)
+	list(c, &w.Args)
+	list(c, &w.Env)
+	c.text(&w.Dir)
+	flag(c, &w.OneStream)
+	list(c, &w.Mkdir)
+	c.number(&w.Time)
+	c.text(&w.Entropy)
+	list(c, &w.Collect)
+}
+
+func (s *Status) fields(c codec) {
+	integer(c, &s.Code)
+	integer(c, &s.Signal)
+	flag(c, &s.Finished)
+	c.text(&s.Error)
+}
+
+func (f *Findings) fields(c codec) {
+	list(c, &f.Unload)
+	list(c, &f.Taint)
+	list(c, &f.Errors)
+}
+
+func (t *FreshTest) fields(c codec) {
+	c.text(&t.ID)
+	c.text(&t.Name)
+	integer(c, &t.Procs)
+}
+
+func (r *FreshResult) fields(c codec) {
+	c.text(&r.ID)
+	flag(c, &r.Passed)
 }

@@ -23,7 +23,6 @@ package wire
 import (
 	"bufio"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -40,24 +39,24 @@ const MaxPayload = 1 << 20
 // Type says what the payload of a record is.
 type Type uint8
 
-// The types of records. JSON payloads name their Go type.
+// The types of records, with the Message in their payload, or what else is there.
 const (
-	Hello     Type = iota + 1 // JSON, type Greeting
-	Ready                     // JSON, type Readiness
-	File                      // JSON, type FileHead
+	Hello     Type = iota + 1 // Greeting
+	Ready                     // Readiness
+	File                      // FileHead
 	Data                      // a piece of the file
 	FileEnd                   // no payload: the file is whole; else why it is not
-	Job                       // JSON, type Work
+	Job                       // Work
 	Signal                    // one byte: the signal's number
 	Stdout                    // raw bytes
 	Stderr                    // raw bytes
 	KernelLog                 // one record of /dev/kmsg as the kernel gives it
-	Exit                      // JSON, type Status
-	Checks                    // JSON, type Findings
+	Exit                      // Status
+	Checks                    // Findings
 	Done                      // no payload
 	Beat                      // no payload: the sender is alive
-	Fresh                     // JSON, type FreshTest
-	FreshDone                 // JSON, type FreshResult
+	Fresh                     // FreshTest
+	FreshDone                 // FreshResult
 	last      = FreshDone
 )
 
@@ -79,14 +78,6 @@ func (t Type) String() string {
 type Record struct {
 	Type    Type
 	Payload []byte
-}
-
-// Decode unpacks a JSON payload into v.
-func (r Record) Decode(v any) error {
-	if err := json.Unmarshal(r.Payload, v); err != nil {
-		return fmt.Errorf("decode %v record: %w", r.Type, err)
-	}
-	return nil
 }
 
 const headerSize = 5 // type uint8, length uint32 big-endian
@@ -116,15 +107,6 @@ func (w *Writer) Write(t Type, payload []byte) error {
 		return fmt.Errorf("write %v record: %w", t, err)
 	}
 	return nil
-}
-
-// WriteJSON writes one record with v as its JSON payload.
-func (w *Writer) WriteJSON(t Type, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode %v record: %w", t, err)
-	}
-	return w.Write(t, b)
 }
 
 // Stream returns an io.Writer that turns what is written to it into records of

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -14,8 +15,11 @@ import (
 func TestRecordsArriveAsWritten(t *testing.T) {
 	var buf bytes.Buffer
 	w := NewWriter(&buf)
-	want := Work{Path: "/bin/x", Args: []string{"x", "-v"}, Dir: "/", OneStream: true}
-	if err := w.WriteJSON(Job, want); err != nil {
+	want := Work{
+		Path: "/bin/x", Args: []string{"x", "-v"}, Env: []string{"A=", ""}, Dir: "/", OneStream: true, Mkdir: nil,
+		Time: time.Now().UnixNano(), Entropy: "\x00\xff", Collect: []string{"/a b"},
+	}
+	if err := w.WriteMessage(Job, &want); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Write(Done, nil); err != nil {
@@ -114,6 +118,26 @@ func TestBrokenStreamsAreErrors(t *testing.T) {
 	for _, in := range []string{"\x07\x00", "\x07\x00\x00\x00\x04abc"} {
 		if _, err := NewReader(strings.NewReader(in)).Read(); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("stream cut off after %d bytes: error %v, want unexpected EOF", len(in), err)
+		}
+	}
+}
+
+// Whatever a guest sends, decoding ends, with an error where it must.
+func TestBrokenMessagesAreErrors(t *testing.T) {
+	var e encoder
+	(&Work{Path: "/bin/x", Args: []string{"x", "-v"}, Dir: "/"}).fields(&e)
+	for n := range len(e.b) {
+		if err := (Record{Type: Job, Payload: e.b[:n]}).Decode(&Work{}); err == nil {
+			t.Errorf("%d of %d bytes are decoded without an error", n, len(e.b))
+		}
+	}
+	for name, payload := range map[string]string{
+		"a byte too many": string(e.b) + "x",
+		"negative length": "\x01",
+		"huge list":       "\x00\xfe\xff\xff\xff\x0f",
+	} {
+		if err := (Record{Type: Job, Payload: []byte(payload)}).Decode(&Work{}); err == nil {
+			t.Errorf("%s: no error", name)
 		}
 	}
 }
