@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -68,6 +69,13 @@ func (f fake) run() {
 // do runs the fake as a job and returns its run and what the lines say of it.
 func (f fake) do(ctx context.Context, t *testing.T) (report.Run, string) {
 	t.Helper()
+	var lines strings.Builder
+	return f.show(ctx, t, NewLines(&lines)), lines.String()
+}
+
+// show runs the fake as a job that a viewer is told of, and returns its run.
+func (f fake) show(ctx context.Context, t *testing.T, viewer Viewer) report.Run {
+	t.Helper()
 	text, err := json.Marshal(f)
 	if err != nil {
 		t.Fatal(err)
@@ -81,15 +89,22 @@ func (f fake) do(ctx context.Context, t *testing.T) (report.Run, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lines strings.Builder
-	w := &work{options: Options{Viewer: NewLines(&lines)}, dir: t.TempDir(), converter: converter, report: &report.Report{}}
+	w := &work{options: Options{Viewer: viewer}, dir: t.TempDir(), converter: converter, report: &report.Report{}}
 	job := &Job{Kernel: "9.9", Package: "example.org/tests", dir: t.TempDir(), binary: binary}
 	w.one(ctx, job)
 	if len(w.report.Runs) != 1 {
 		t.Fatalf("%d runs in the report, want 1", len(w.report.Runs))
 	}
-	return w.report.Runs[0], lines.String()
+	return w.report.Runs[0]
 }
+
+// interrupter ends a context as soon as a test has begun.
+type interrupter struct {
+	*Lines
+	interrupt func()
+}
+
+func (i interrupter) Test(*Job, report.Test) { i.interrupt() }
 
 // tests is what a test binary prints with -test.v=test2json.
 const tests = "\x16=== RUN   TestA\n\x16=== RUN   TestA/one\n    a_test.go:7: a word\n" +
@@ -170,9 +185,9 @@ func TestFailedTestsAreNamed(t *testing.T) {
 
 func TestInterruptedRunIsReported(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(200*time.Millisecond, cancel)
+	defer cancel()
 	start := time.Now()
-	run, _ := fake{Output: "\x16=== RUN   TestA\n", Waits: true}.do(ctx, t)
+	run := fake{Output: "\x16=== RUN   TestA\n", Waits: true}.show(ctx, t, interrupter{NewLines(io.Discard), cancel})
 	if run.State != report.Broken || run.Title != "interrupted" || time.Since(start) > grace {
 		t.Errorf("got state %s and title %q after %v, want broken and interrupted", run.State, run.Title, time.Since(start))
 	}
