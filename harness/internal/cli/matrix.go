@@ -65,7 +65,7 @@ func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
 		return &statusError{report.StatusBroken, err}
 	}
 	if f.list {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(opt.Kernels)
+		return listKernels(cmd, opt.Kernels)
 	}
 	opt.Viewer = viewer(cmd.OutOrStdout())
 	rep, err := matrix.Run(cmd.Context(), opt)
@@ -99,6 +99,29 @@ func (f *matrixFlags) options(cmd *cobra.Command, args []string) (matrix.Options
 	return opt, err
 }
 
+// job is a kernel in the output of kmodtest matrix --list.
+type job struct {
+	Name string `json:"name"`
+	Key  string `json:"key"` // of its entry in the cache; "" for a path
+}
+
+// listKernels prints the kernels for a workflow that has a job for each.
+func listKernels(cmd *cobra.Command, kernels []report.Kernel) error {
+	all, err := images.List(cmd.Context(), images.Options{})
+	if err != nil {
+		return &statusError{report.StatusBroken, err}
+	}
+	keys := map[string]string{}
+	for _, known := range all {
+		keys[known.Row.Name] = known.Key
+	}
+	jobs := []job{}
+	for _, kernel := range kernels {
+		jobs = append(jobs, job{kernel.Name, keys[kernel.Name]})
+	}
+	return json.NewEncoder(cmd.OutOrStdout()).Encode(jobs)
+}
+
 // viewer shows a live table on a terminal, and elsewhere a line for each event.
 func viewer(out io.Writer) matrix.Viewer {
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
@@ -108,7 +131,8 @@ func viewer(out io.Writer) matrix.Viewer {
 }
 
 // chooseKernels returns the kernels that any of the patterns names, in the
-// order of the table. Paths come last, in their own.
+// order of the tables, ours and that of the working directory's module. Paths
+// come last, in their own.
 func chooseKernels(patterns []string) ([]report.Kernel, error) {
 	if len(patterns) == 0 {
 		patterns = []string{"*"}
@@ -116,8 +140,15 @@ func chooseKernels(patterns []string) ([]report.Kernel, error) {
 			patterns = []string{name}
 		}
 	}
+	rows, err := images.RowsFor(".")
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, row := range rows {
+		names = append(names, row.Name)
+	}
 	var chosen report.Report
-	names := images.Names()
 	for i, pattern := range patterns {
 		if isPath(pattern) {
 			chosen.AddKernel(report.Kernel{Name: pattern, Order: len(names) + i})

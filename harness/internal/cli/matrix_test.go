@@ -36,7 +36,7 @@ func TestKernelsAreChosenByPattern(t *testing.T) {
 func TestKernelsAreListedInALine(t *testing.T) {
 	t.Setenv("KMODTEST_KERNEL", "6.1")
 	stdout, stderr, status := run(t, "matrix", "--list")
-	if !strings.HasPrefix(stdout, `[{"name":"6.1",`) || strings.Count(stdout, "\n") != 1 || stderr != "" || status != 0 {
+	if !strings.HasPrefix(stdout, `[{"name":"6.1","key":"6.1-`) || strings.Count(stdout, "\n") != 1 || stderr != "" || status != 0 {
 		t.Errorf("got %q, on stderr %q, exit status %d; want the kernel of the environment", stdout, stderr, status)
 	}
 }
