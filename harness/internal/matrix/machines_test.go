@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/report"
+	"github.com/kmodtest/kmodtest/images"
 )
 
 // moodyKernels are those that the packages in testdata are made for: on the
@@ -107,6 +108,43 @@ func TestEachKernelEndsInItsOwnWay(t *testing.T) {
 	if raw := rep.Runs[0].Raw; !strings.Contains(raw, `"moody_symbol_of_no_kernel"`) {
 		t.Errorf("the unknown symbol is not told:\n%s", raw)
 	}
+}
+
+// Every kernel knows all symbols there are, those built from source too: a
+// module that uses another one does not build, and the reports say so. Of the
+// kernels, those take part that are there already.
+func TestUnknownSymbolFailsBuildOnEveryKernel(t *testing.T) {
+	known, err := images.List(t.Context(), images.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kernels []report.Kernel
+	for i, status := range known {
+		if status.State == images.Ready {
+			kernels = append(kernels, report.Kernel{Name: status.Row.Name, Order: i})
+		}
+	}
+	var lines strings.Builder
+	rep, err := Run(t.Context(), Options{Kernels: kernels, Packages: []string{"./testdata/unknown"}, Viewer: NewLines(&lines)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(kernels) == 0 || len(rep.Runs) != len(kernels) {
+		t.Errorf("%d runs on %d kernels", len(rep.Runs), len(kernels))
+	}
+	markdown, err := rep.Markdown()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range rep.Runs {
+		if run.State != report.Failed || run.Step("build").State != report.Failed || !strings.Contains(run.Raw, `"unknown_symbol_of_no_kernel"`) {
+			t.Errorf("%s: %s\n%s", run.Kernel, run.Summary(), run.Raw)
+		}
+	}
+	if n := strings.Count(string(markdown), `"unknown_symbol_of_no_kernel"`); n != len(kernels) {
+		t.Errorf("the symbol stands %d times in the Markdown report of %d kernels:\n%s", n, len(kernels), markdown)
+	}
+	t.Logf("on %d kernels:\n%s", len(kernels), lines.String())
 }
 
 func TestMergedShardsEqualWhole(t *testing.T) {
