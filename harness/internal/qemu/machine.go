@@ -68,6 +68,9 @@ func bare() []string {
 const emulatedCPU = "max,la57=off,cx16=off,erms=off"
 
 func (m Machine) processor() []string {
+	// A socket for each: the firmware's table for kernels without ACPI leaves
+	// out all but the first core of one.
+	smp := fmt.Sprintf("%[1]d,sockets=%[1]d", orDefault(m.CPUs, 2))
 	accel, cpu := string(m.Accel), "host"
 	if m.Accel == TCG {
 		cpu = emulatedCPU
@@ -79,7 +82,7 @@ func (m Machine) processor() []string {
 		"-machine", "pc",
 		"-accel", accel,
 		"-cpu", cpu,
-		"-smp", strconv.Itoa(orDefault(m.CPUs, 2)),
+		"-smp", smp,
 	}
 }
 
