@@ -135,7 +135,7 @@ clean: ## remove what builds left in this directory; caches stay
 .PHONY: lint-go
 lint-go: deps $(GOLANGCI_LINT)
 	go mod tidy -diff
-	$(GOLANGCI_LINT) run ./...
+	$(GOLANGCI_LINT) run --allow-parallel-runners ./...
 
 .PHONY: lint-c
 lint-c: deps | $(CHECKPATCH)
