@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 )
@@ -24,22 +23,15 @@ type block struct{ statements, count int }
 func mergeProfiles(units []*unit) (*coverage, error) {
 	c := &coverage{blocks: map[string]*block{}}
 	for _, u := range units {
-		if u.profile == "" {
-			continue
-		}
-		if err := c.add(u.profile); err != nil {
+		if err := c.add(u.profile.Bytes()); err != nil {
 			return c, fmt.Errorf("read the cover profile of %s: %w", u.title(), err)
 		}
 	}
 	return c, nil
 }
 
-// add adds the profile at path.
-func (c *coverage) add(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
+// add adds a profile.
+func (c *coverage) add(text []byte) error {
 	for in := bufio.NewScanner(bytes.NewReader(text)); in.Scan(); {
 		line := in.Text()
 		if mode, ok := strings.CutPrefix(line, "mode: "); ok {

@@ -11,23 +11,20 @@ func TestProfilesAddUp(t *testing.T) {
 		"set":    "mode: set\na b.go:1.2,3.4 2 1\nc.go:5.6,7.8 6 0\nd.go:1.1,2.2 2 1\n",
 		"atomic": "mode: atomic\na b.go:1.2,3.4 2 2\nc.go:5.6,7.8 6 0\nd.go:1.1,2.2 2 1\n",
 	} {
-		dir := t.TempDir()
 		var units []*unit
-		for i, text := range []string{
+		for _, text := range []string{
 			"a b.go:1.2,3.4 2 1\nc.go:5.6,7.8 6 0\n",
 			"a b.go:1.2,3.4 2 1\nd.go:1.1,2.2 2 1\n",
 		} {
-			path := filepath.Join(dir, string(rune('0'+i)))
-			if err := os.WriteFile(path, []byte("mode: "+mode+"\n"+text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			units = append(units, &unit{profile: path})
+			u := &unit{}
+			u.profile.WriteString("mode: " + mode + "\n" + text)
+			units = append(units, u)
 		}
 		c, err := mergeProfiles(append(units, &unit{}))
 		if err != nil {
 			t.Fatal(err)
 		}
-		out := filepath.Join(dir, "out")
+		out := filepath.Join(t.TempDir(), "out")
 		if err := c.write(out); err != nil {
 			t.Fatal(err)
 		}
@@ -41,12 +38,10 @@ func TestProfilesAddUp(t *testing.T) {
 }
 
 func TestBrokenProfileIsAnError(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "profile")
 	for _, line := range []string{"x", "a.go:1.2,3.4 x 1", "a.go:1.2,3.4 1 x"} {
-		if err := os.WriteFile(path, []byte("mode: set\n"+line+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := mergeProfiles([]*unit{{name: "TestX", profile: path}}); err == nil {
+		u := &unit{name: "TestX"}
+		u.profile.WriteString("mode: set\n" + line + "\n")
+		if _, err := mergeProfiles([]*unit{u}); err == nil {
 			t.Errorf("a profile with the line %q is read without an error", line)
 		}
 	}

@@ -3,9 +3,7 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -30,11 +28,6 @@ func (r *run) doFresh(ctx context.Context, src *source) error {
 	if len(units) == 0 {
 		return r.doShared(ctx, src)
 	}
-	dir, err := os.MkdirTemp("", "kmodtest-")
-	if err != nil {
-		return fmt.Errorf("make a directory for the profiles: %w", err)
-	}
-	defer os.RemoveAll(dir)
 	if len(units) > 2 {
 		end := r.trace.lane(0).phase("load")
 		src.load(ctx, func(out *wire.Writer) error { return r.sendFiles(out, readTestFlags(r.Request)) })
@@ -44,7 +37,7 @@ func (r *run) doFresh(ctx context.Context, src *source) error {
 		return failf(HostBroke, err, "write the tests' output")
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	ended := r.startUnits(ctx, src, p, units, dir)
+	ended := r.startUnits(ctx, src, p, units)
 	shown, err := r.showUnits(units, r.Values["test.failfast"] == "true")
 	cancel(errFailFast)
 	ended.Wait()
@@ -52,7 +45,7 @@ func (r *run) doFresh(ctx context.Context, src *source) error {
 }
 
 // startUnits starts all units, as many at a time as there are processors.
-func (r *run) startUnits(ctx context.Context, src *source, p *plan, units []*unit, dir string) *sync.WaitGroup {
+func (r *run) startUnits(ctx context.Context, src *source, p *plan, units []*unit) *sync.WaitGroup {
 	next := make(chan int)
 	go func() {
 		defer close(next)
@@ -69,7 +62,7 @@ func (r *run) startUnits(ctx context.Context, src *source, p *plan, units []*uni
 					close(units[i].done)
 					continue
 				}
-				r.runUnit(ctx, src, p, units[i], dir, i)
+				r.runUnit(ctx, src, p, units[i], i)
 			}
 		})
 	}

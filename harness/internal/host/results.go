@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -15,7 +16,7 @@ import (
 // them. The guest can name no other place.
 type results struct {
 	asked []string
-	moved map[string]string // from the guest's name to the host's, where they differ
+	kept  map[string]*bytes.Buffer // files that go there instead of to a place on the disk
 }
 
 func (r results) create(head wire.FileHead) (wire.Sink, error) {
@@ -25,11 +26,21 @@ func (r results) create(head wire.FileHead) (wire.Sink, error) {
 	}) {
 		return nil, fmt.Errorf("the guest sent %s (%v), which nothing had asked for", path, head.Mode)
 	}
-	if place, ok := r.moved[path]; ok {
-		path = place
+	if buf, ok := r.kept[path]; ok {
+		buf.Reset()
+		return keeper{buf}, nil
 	}
 	return newResult(path)
 }
+
+// keeper is a file that is kept in memory.
+type keeper struct{ *bytes.Buffer }
+
+// Commit has nothing left to do.
+func (keeper) Commit() error { return nil }
+
+// Discard forgets what there is of the file.
+func (k keeper) Discard() { k.Reset() }
 
 // newResult starts a file.
 func newResult(path string) (*result, error) {

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -71,9 +72,9 @@ type job struct {
 	env            []string // beside the host's
 	stdout, stderr io.Writer
 	lane           lane
-	// moved are files that come back, and where they go instead of their
-	// own place.
-	moved map[string]string
+	// kept are files that come back and are kept here, under their names in
+	// the guest.
+	kept map[string]*bytes.Buffer
 	// fresh is called for a test that asks for a machine of its own; nil where
 	// each has one.
 	fresh func(*machine, wire.FreshTest)
@@ -91,7 +92,7 @@ func (r *run) attempt(ctx context.Context, src *source, j job) (*machine, error)
 	defer m.stop()
 	if err == nil {
 		m.stdout, m.stderr, m.lane = j.stdout, j.stderr, j.lane
-		m.files.Create = results{j.flags.Collect, j.moved}.create
+		m.files.Create = results{j.flags.Collect, j.kept}.create
 		m.fresh = func(test wire.FreshTest) { j.fresh(m, test) }
 		err = r.converse(m, j, hasFiles)
 	}

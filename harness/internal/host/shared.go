@@ -16,7 +16,6 @@ import (
 type shared struct {
 	run     *run
 	src     *source
-	dir     string // for profiles
 	askPlan func() (*plan, error)
 	slots   chan struct{} // one for each machine that may run beside
 	running sync.WaitGroup
@@ -29,14 +28,9 @@ type shared struct {
 
 // doShared runs the tests in one machine. The error is nil when all passed.
 func (r *run) doShared(ctx context.Context, src *source) error {
-	dir, err := os.MkdirTemp("", "kmodtest-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &shared{run: r, src: src, dir: dir, slots: make(chan struct{}, runtime.NumCPU()), out: &lastWord{w: r.stdout}}
+	s := &shared{run: r, src: src, slots: make(chan struct{}, runtime.NumCPU()), out: &lastWord{w: r.stdout}}
 	s.askPlan = sync.OnceValues(func() (*plan, error) { return r.askPlan(ctx) })
 	s.lines = &lineFilter{w: s.out}
 	j := job{flags: readTestFlags(r.Request), stdout: s, stderr: r.stderr, lane: r.trace.lane(0)}
@@ -72,7 +66,7 @@ func (s *shared) runFresh(ctx context.Context, m *machine, test wire.FreshTest) 
 	if p, err := s.askPlan(); err != nil {
 		u.err = err
 	} else {
-		s.run.runUnit(ctx, s.src, p, u, s.dir, number)
+		s.run.runUnit(ctx, s.src, p, u, number)
 	}
 	s.show(u)
 	// If the machine is gone, that shows where it is read from.
@@ -130,10 +124,13 @@ func (s *shared) mergeCoverage() error {
 		return nil
 	}
 	path := s.run.resultPath("test.coverprofile")
-	if _, err := os.Stat(path); err != nil {
+	text, err := os.ReadFile(path)
+	if err != nil {
 		return nil //nolint:nilerr // the shared machine wrote none: the verdict says why
 	}
-	cover, err := mergeProfiles(append([]*unit{{name: "the shared machine", profile: path}}, s.units...))
+	first := &unit{name: "the shared machine"}
+	first.profile.Write(text)
+	cover, err := mergeProfiles(append([]*unit{first}, s.units...))
 	if err != nil {
 		return err
 	}

@@ -5,10 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"regexp"
-	"strconv"
 	"sync"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
@@ -21,9 +18,9 @@ type unit struct {
 	out   transcript
 
 	done    chan struct{}
-	tail    []byte // the testing package's last words
-	profile string // path of a cover profile; "" if none came
-	err     error  // why it did not pass
+	tail    []byte       // the testing package's last words
+	profile bytes.Buffer // the cover profile; empty if none came
+	err     error        // why it did not pass
 }
 
 func newUnit(name string, procs int) *unit {
@@ -38,26 +35,22 @@ func (u *unit) title() string {
 	return u.name
 }
 
-// runUnit runs a unit in a machine of its own, and closes done. Its profile goes
-// to dir. number tells it from others.
-func (r *run) runUnit(ctx context.Context, src *source, p *plan, u *unit, dir string, number int) {
+// runUnit runs a unit in a machine of its own, and closes done. number tells it
+// from others.
+func (r *run) runUnit(ctx context.Context, src *source, p *plan, u *unit, number int) {
 	defer close(u.done)
 	stdout := &lastWord{w: u.out.stdout(), both: true}
-	profile := filepath.Join(dir, strconv.Itoa(number))
 	j := job{
 		flags:  readTestFlags(p.request(r.Request, u)),
 		stdout: stdout, stderr: u.out.stderr(),
-		lane:  r.trace.lane(number),
-		moved: map[string]string{unitProfile: profile},
+		lane: r.trace.lane(number),
+		kept: map[string]*bytes.Buffer{unitProfile: &u.profile},
 	}
 	if u.name != "" {
 		j.env = []string{inside.FreshVariable + "=" + u.name}
 	}
 	m, err := r.attempt(ctx, src, j)
 	u.tail = stdout.take()
-	if _, e := os.Stat(profile); e == nil {
-		u.profile = profile
-	}
 	u.err = err
 	if m != nil {
 		if e := r.showKernelLog(u.out.stderr(), m, err != nil, u.title()); e != nil && u.err == nil {
