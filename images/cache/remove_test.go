@@ -1,0 +1,55 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestRemoveTakesAnEntryAway(t *testing.T) {
+	dir := t.TempDir()
+	if err := Remove(t.Context(), dir, "k"); err != nil {
+		t.Errorf("an entry that is not there: %v", err)
+	}
+	if _, err := Entry(t.Context(), dir, "k", func(context.Context, string) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if Busy(dir, "k") {
+		t.Error("an entry that is complete is said to be filled")
+	}
+	if err := Remove(t.Context(), dir, "k"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "k")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
+func TestLeftoversOfTheLivingStay(t *testing.T) {
+	dir := t.TempDir()
+	dead := filepath.Join(dir, "dead"+tempInfix+"1")
+	if err := os.MkdirAll(filepath.Join(dead, "deep"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Entry(t.Context(), dir, "k", func(_ context.Context, tmp string) error {
+		if !Busy(dir, "k") {
+			t.Error("an entry that is being filled is not said to be")
+		}
+		removed, err := RemoveLeftovers(dir)
+		if len(removed) != 1 || removed[0] != dead {
+			t.Errorf("removed %q, want %q", removed, dead)
+		}
+		if _, err := os.Stat(tmp); err != nil {
+			t.Errorf("what is being filled is gone: %v", err)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := RemoveLeftovers(filepath.Join(dir, "not")); len(removed) != 0 || err != nil {
+		t.Errorf("a directory that is not there: %q, %v", removed, err)
+	}
+}
