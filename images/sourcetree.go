@@ -75,12 +75,21 @@ func (b *build) unpackSource(ctx context.Context) (origin, error) {
 	return from, os.Remove(archive)
 }
 
-// neverRead are the parts of a kernel's sources that no build for x86 reads, as patterns of tar's: half of all files.
-var neverRead = []string{
-	"*/arch/alpha", "*/arch/arc", "*/arch/arm", "*/arch/arm64", "*/arch/csky", "*/arch/hexagon", "*/arch/ia64", "*/arch/loongarch",
-	"*/arch/m68k", "*/arch/microblaze", "*/arch/mips", "*/arch/nds32", "*/arch/nios2", "*/arch/openrisc", "*/arch/parisc",
-	"*/arch/powerpc", "*/arch/riscv", "*/arch/s390", "*/arch/sh", "*/arch/sparc", "*/arch/xtensa",
-	"*/Documentation/*.rst", "*/Documentation/*.txt", "*/Documentation/*.yaml", "*/Documentation/*.svg", "*/tools/testing",
+// otherMachines are the directories below arch that no build for x86 reads anything of but Kconfig files.
+var otherMachines = []string{
+	"alpha", "arc", "arm", "arm64", "csky", "hexagon", "ia64", "loongarch", "m68k", "microblaze", "mips", "nds32", "nios2",
+	"openrisc", "parisc", "powerpc", "riscv", "s390", "sh", "sparc", "xtensa",
+}
+
+// neverRead returns the parts of a kernel's sources that are not worth unpacking, a third of all files, as patterns of tar's.
+func neverRead() []string {
+	patterns := []string{"*/Documentation/*.rst", "*/Documentation/*.txt", "*/Documentation/*.yaml", "*/Documentation/*.svg", "*/tools/testing"}
+	for _, machine := range otherMachines {
+		for _, files := range []string{"*.[chS]", "*.dts", "*.dtsi", "*.dtso"} {
+			patterns = append(patterns, "*/arch/"+machine+"/"+files)
+		}
+	}
+	return patterns
 }
 
 func (b *build) untar(ctx context.Context, archive string, args ...string) error {
@@ -92,7 +101,7 @@ func (b *build) untar(ctx context.Context, archive string, args ...string) error
 		return err
 	}
 	args = append([]string{"-x", "-f", archive, "-C", b.tree, "--no-same-owner"}, args...)
-	for _, pattern := range neverRead {
+	for _, pattern := range neverRead() {
 		args = append(args, "--exclude="+pattern)
 	}
 	if _, err := (command.Command{Path: tar, Args: args}).Run(ctx); err != nil {
