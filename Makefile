@@ -67,7 +67,7 @@ lint: lint-go lint-c lint-files ## look for mistakes without running anything
 
 .PHONY: unit
 unit: deps ## run the tests that need no machine, with the race detector
-	go test -race ./images/... ./kmod/... ./harness/cmd/... ./harness/internal/...
+	go test -race ./images/... ./kmod/... ./vmtest/contract ./harness/cmd/... ./harness/internal/...
 
 .PHONY: harness
 harness: deps ## run the harness's own tests
