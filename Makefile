@@ -116,6 +116,11 @@ kvm: ## let this user open /dev/kvm, if there is one
 	@test ! -e /dev/kvm -o -w /dev/kvm || echo 'KERNEL=="kvm", GROUP="kvm", MODE="0666", OPTIONS+="static_node=kvm"' | $(SUDO) tee /etc/udev/rules.d/99-kmodtest.rules
 	@test ! -e /dev/kvm -o -w /dev/kvm || { $(SUDO) udevadm control --reload-rules && $(SUDO) udevadm trigger --name-match=kvm; }
 
+.PHONY: soak
+soak: deps ## run for long what the suite runs for a second, on every kernel
+	@kernels=$${KMODTEST_KERNEL:-$$($(KMODTEST) kernel list | cut -d' ' -f1)}; \
+	for kernel in $$kernels; do KMODTEST_KERNEL=$$kernel go test -v -timeout 60m -run UnderStress ./vmtest -stress 2m; done
+
 .PHONY: mutants
 mutants: deps ## break the module in many ways; the suite must notice each (takes long)
 	go run ./kmod/mutants

@@ -18,6 +18,7 @@ const (
 	uffdModeMissing  = 1
 	uffdioAPI        = 0xc018aa3f // _IOWR(0xaa, 0x3f, struct uffdio_api)
 	uffdioRegister   = 0xc020aa00 // _IOWR(0xaa, 0x00, struct uffdio_register)
+	uffdioWake       = 0x8010aa02 // _IOR(0xaa, 0x02, struct uffdio_range)
 	uffdioCopy       = 0xc028aa03 // _IOWR(0xaa, 0x03, struct uffdio_copy)
 	uffdMessageBytes = 32
 )
@@ -25,6 +26,7 @@ const (
 type (
 	uffdAPIArg      struct{ api, features, ioctls uint64 }
 	uffdRegisterArg struct{ start, length, mode, ioctls uint64 }
+	uffdRangeArg    struct{ start, length uint64 }
 	uffdCopyArg     struct {
 		to, from, length, mode uint64
 		copied                 int64
@@ -126,4 +128,18 @@ func (m slowMemory) fill(text string) {
 	}
 	m.ioctl("UFFDIO_COPY", uffdioCopy, unsafe.Pointer(&arg))
 	runtime.KeepAlive(page)
+}
+
+// remove lets the second page never be there, and whoever waited finds that
+// out.
+func (m slowMemory) remove() {
+	m.t.Helper()
+	pageSize := unix.Getpagesize()
+	second := m.pages[pageSize:]
+	// The mapping stays the test's own, so that no other takes its place.
+	if err := unix.Mprotect(second, unix.PROT_NONE); err != nil {
+		m.t.Fatalf("take the second page away: %v", err)
+	}
+	arg := uffdRangeArg{start: uint64(m.second()), length: uint64(pageSize)}
+	m.ioctl("UFFDIO_WAKE", uffdioWake, unsafe.Pointer(&arg))
 }
