@@ -39,6 +39,7 @@ ACTIONLINT := $(CACHE)/tools/actionlint-$(ACTIONLINT_VERSION)-$(GO_VERSION)/acti
 CHECKPATCH := $(CACHE)/checkpatch/checkpatch.pl
 
 KMODTEST := go run ./harness/cmd/kmodtest
+SOAK := go test -v -tags soak -timeout 60m ./vmtest -run
 
 .PHONY: help
 help: ## say what there is to do; this is the default
@@ -119,7 +120,8 @@ kvm: ## let this user open /dev/kvm, if there is one
 .PHONY: soak
 soak: deps ## run for long what the suite runs for a second, on every kernel
 	@kernels=$${KMODTEST_KERNEL:-$$($(KMODTEST) kernel list | cut -d' ' -f1)}; \
-	for kernel in $$kernels; do KMODTEST_KERNEL=$$kernel go test -v -timeout 60m -run UnderStress ./vmtest -stress 2m; done
+	for kernel in $$kernels; do export KMODTEST_KERNEL=$$kernel; $(SOAK) 'UnderStress|Mistakes|Sequence' -stress 2m; \
+	$(SOAK) Agrees -rapid.checks 500 -rapid.steps 200; done
 
 .PHONY: mutants
 mutants: deps ## break the module in many ways; the suite must notice each (takes long)
