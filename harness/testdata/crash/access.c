@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Addresses and instructions that the processor refuses. */
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <asm/msr.h>
+
+#include "crash.h"
+
+static noinline int crash_touch(volatile int *at)
+{
+	return *at;
+}
+
+static noinline void crash_null_read(void)
+{
+	pr_info("crash: read %d\n", crash_touch(NULL));
+}
+
+static noinline void crash_null_write(void)
+{
+	*(volatile int *)8 = 1;
+}
+
+static void (*volatile nowhere)(void);
+
+static noinline void crash_null_call(void)
+{
+	nowhere();
+}
+
+static noinline void crash_page_fault(void)
+{
+	pr_info("crash: read %d\n", crash_touch((int *)0xffffffffff000000));
+}
+
+static noinline void crash_user_access(void)
+{
+	pr_info("crash: read %d\n", crash_touch((int *)0x10000000));
+}
+
+static noinline void crash_non_canonical(void)
+{
+	pr_info("crash: read %d\n", crash_touch((int *)0xdead000000000100));
+}
+
+static noinline void crash_read_only(void)
+{
+	*(volatile char *)&crash_access = 1;
+}
+
+static volatile int zero;
+
+static noinline void crash_divide(void)
+{
+	pr_info("crash: divided: %d\n", 100 / zero);
+}
+
+static noinline void crash_msr_read(void)
+{
+	u32 low, high;
+
+	rdmsr(0xdeadbeef, low, high);
+	pr_info("crash: read %u %u\n", low, high);
+}
+
+static noinline void crash_msr_write(void)
+{
+	wrmsr(0xdeadbeef, 1, 0);
+}
+
+static volatile int deepest = 1 << 20;
+
+/* Each call needs its own frame, so that the compiler makes no loop of it. */
+static noinline int crash_recurse(int depth)
+{
+	volatile char frame[512];
+
+	if (depth == deepest)
+		return 0;
+	frame[0] = depth;
+	frame[511] = crash_recurse(depth + 1);
+	return frame[0] + frame[511];
+}
+
+static noinline void crash_stack_overflow(void)
+{
+	pr_info("crash: came back: %d\n", crash_recurse(0));
+}
+
+const struct crash_way crash_access[] = {
+	{ "null-read", crash_null_read },
+	{ "null-write", crash_null_write },
+	{ "null-call", crash_null_call },
+	{ "page-fault", crash_page_fault },
+	{ "user-access", crash_user_access },
+	{ "non-canonical", crash_non_canonical },
+	{ "read-only", crash_read_only },
+	{ "divide", crash_divide },
+	{ "msr-read", crash_msr_read },
+	{ "msr-write", crash_msr_write },
+	{ "stack-overflow", crash_stack_overflow },
+	{ }
+};

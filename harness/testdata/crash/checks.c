@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the kernel's own checks refuse. */
+#include <linux/bug.h>
+#include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/refcount.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "crash.h"
+
+static noinline void crash_panic(void)
+{
+	panic("crash: as was asked for");
+}
+
+static noinline void crash_bug(void)
+{
+	BUG();
+}
+
+static noinline void crash_warn(void)
+{
+	WARN_ON(1);
+}
+
+static noinline void crash_warn_message(void)
+{
+	WARN(1, "crash: a warning with %d words\n", 5);
+}
+
+static volatile unsigned int forty = 40;
+static volatile int values[4];
+
+static noinline void crash_shift(void)
+{
+	values[0] = 1 << forty;
+}
+
+static noinline void crash_index(void)
+{
+	values[1] = values[forty & 7 ? 1 : 6];
+	values[forty / 8] = 1;
+}
+
+static noinline void crash_bool(void)
+{
+	volatile unsigned char byte = 7;
+
+	values[2] = *(volatile bool *)&byte ? 1 : 2;
+}
+
+static noinline void crash_list_add(void)
+{
+	LIST_HEAD(head);
+	struct list_head first, second;
+
+	list_add(&first, &head);
+	first.prev = &second;
+	INIT_LIST_HEAD(&second);
+	list_add(&second, &head);
+}
+
+static noinline void crash_list_del(void)
+{
+	LIST_HEAD(head);
+	struct list_head entry;
+
+	list_add(&entry, &head);
+	list_del(&entry);
+	list_del(&entry);
+}
+
+static noinline void crash_refcount_free(void)
+{
+	refcount_t count = REFCOUNT_INIT(0);
+
+	refcount_inc(&count);
+}
+
+static noinline void crash_refcount_underflow(void)
+{
+	refcount_t count = REFCOUNT_INIT(0);
+
+	if (refcount_dec_and_test(&count))
+		pr_info("crash: nothing was left\n");
+}
+
+static noinline void crash_refcount_saturated(void)
+{
+	refcount_t count = REFCOUNT_INIT(REFCOUNT_MAX);
+
+	refcount_inc(&count);
+}
+
+static noinline void crash_usercopy(void)
+{
+	volatile size_t size = 128;
+	char *object = kmalloc(64, GFP_KERNEL);
+
+	if (object && copy_to_user((void __user *)0x10000000, object, size))
+		pr_info("crash: copied nothing\n");
+	kfree(object);
+}
+
+const struct crash_way crash_checks[] = {
+	{ "panic", crash_panic },
+	{ "bug", crash_bug },
+	{ "warn", crash_warn },
+	{ "warn-message", crash_warn_message },
+	{ "shift", crash_shift },
+	{ "index", crash_index },
+	{ "bool", crash_bool },
+	{ "list-add", crash_list_add },
+	{ "list-del", crash_list_del },
+	{ "refcount-free", crash_refcount_free },
+	{ "refcount-underflow", crash_refcount_underflow },
+	{ "refcount-saturated", crash_refcount_saturated },
+	{ "usercopy", crash_usercopy },
+	{ }
+};

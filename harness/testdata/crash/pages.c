@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Pages that are given back wrongly, or not at all. */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+
+#include "crash.h"
+
+static noinline void crash_bad_page(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+
+	if (!page)
+		return;
+	page->mapping = (void *)0x1000;
+	__free_page(page);
+}
+
+static noinline void crash_page_twice(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct page *volatile again = page;
+
+	if (!page)
+		return;
+	__free_page(page);
+	__free_page(again);
+}
+
+static noinline void crash_memory_gone(void)
+{
+	while (alloc_page(GFP_KERNEL | __GFP_NOWARN))
+		;
+}
+
+static noinline void crash_large_page(void)
+{
+	while (alloc_pages(GFP_ATOMIC, 8))
+		;
+}
+
+static noinline void crash_vmalloc_bounds(void)
+{
+	volatile char *area = vmalloc(PAGE_SIZE);
+
+	if (area)
+		area[PAGE_SIZE + 8] = 1;
+}
+
+const struct crash_way crash_pages[] = {
+	{ "bad-page", crash_bad_page },
+	{ "page-twice", crash_page_twice },
+	{ "memory-gone", crash_memory_gone },
+	{ "large-page", crash_large_page },
+	{ "vmalloc-bounds", crash_vmalloc_bounds },
+	{ }
+};
