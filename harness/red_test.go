@@ -123,7 +123,8 @@ func TestMachineThatEndsEarlyFailsRun(t *testing.T) {
 
 func TestKernelWarningFailsRun(t *testing.T) {
 	red{module: "warns", status: 255, want: []string{
-		`FAIL: kernel fault: WARNING: .*testdata/modules/warns/warns\.c:\d+`,
+		`FAIL: kernel fault: WARNING in warns_exit \[warns\]`,
+		`WARNING: .*testdata/modules/warns/warns\.c:\d+`, // the report
 		`(?m)^FAIL$`, // where the testing package had printed PASS
 		`warns_exit`,
 	}}.check(t)
@@ -131,13 +132,13 @@ func TestKernelWarningFailsRun(t *testing.T) {
 
 func TestOopsWhileLoadingFailsRun(t *testing.T) {
 	red{module: "oopsinit", status: 255, want: []string{
-		`FAIL: kernel fault: BUG: kernel NULL pointer dereference`, `oopsinit_init`,
+		`FAIL: kernel fault: BUG: kernel NULL pointer dereference in oopsinit_init \[oopsinit\]`,
 	}}.check(t)
 }
 
 func TestOopsWhileUnloadingFailsRun(t *testing.T) {
 	red{module: "oopsexit", status: 255, want: []string{
-		`FAIL: kernel fault: BUG: kernel NULL pointer dereference`, `oopsexit_exit`,
+		`FAIL: kernel fault: BUG: kernel NULL pointer dereference in oopsexit_exit \[oopsexit\]`,
 	}}.check(t)
 }
 

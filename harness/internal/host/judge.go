@@ -85,7 +85,7 @@ func (m *machine) kernelFault() error {
 		return f.advise("this is a bug of kmodtest unless a test meddled with process 1")
 	}
 	f := failf(KernelFault, nil, "%s", first.Title)
-	if !strings.Contains(m.logTail(), first.Title) {
+	if !strings.Contains(m.logTail(), first.Report[len(first.Report)-1]) {
 		f.Raw = strings.Join(first.Report, "\n")
 	}
 	if !m.done {

@@ -1,93 +1,56 @@
 package klog
 
 import (
-	"regexp"
 	"strings"
-	"sync"
 )
 
 // Fault is a report of the kernel that something in it went wrong.
 type Fault struct {
-	Title  string   // the line that names it
-	Report []string // the report's lines, the title's included
+	Kind   Kind     `json:"kind"`
+	Title  string   `json:"title"`  // one line that is the same whenever this happens
+	Report []string `json:"-"`      // the report's lines as they are in the log, whole
+	Frames []Frame  `json:"frames"` // in the report's order
+	At     int      `json:"-"`      // the index of the record, or of the log's line, at which it begins
 }
 
-// title matches the lines that name a fault. What is in it must not stand in a
-// healthy kernel's log. It is compiled when it is first needed: every test
-// binary holds this package, in the guest as well.
-var title = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:` + strings.Join(titles, "|") + `)`) })
-
-var titles = []string{
-	`Kernel panic - not syncing`,
-	`BUG: `,
-	`BUG .+ \((?:Not tainted|Tainted)`, // of a slab cache
-	`kmem_cache_destroy .*: Slab cache still has objects`,
-	`kernel BUG at `,
-	`WARNING: (?:CPU: |possible |suspicious |inconsistent |bad unlock|held lock|lock held|at |[^ ]+:\d+ at )`,
-	`Oops: `,
-	`(?:stack segment|general protection fault|divide error|invalid opcode|double fault)[:, ]`,
-	`Unable to handle kernel `,
-	`UBSAN: `,
-	`KASAN: `,
-	`INFO: (?:task .* blocked for more than|rcu_.* (?:self-)?detected |trying to register non-static key)`,
-	`rcu: INFO: `,
-	`watchdog: BUG: `,
-	`NMI watchdog: Watchdog detected hard LOCKUP`,
-	`list_(?:add|del) corruption`,
-	`refcount_t: `,
-	`usercopy: Kernel memory `,
-	`Bad page state in process `,
-	`unregister_netdevice: waiting for `,
-}
-
-// reportLines is how much of the log behind a title belongs to its report, at
-// the most: a report names all registers and a call trace.
-const reportLines = 80
-
-// end tells whether a line is the last one of most reports.
-func end(line string) bool {
-	return strings.HasPrefix(line, "---[ end trace") || strings.HasPrefix(line, "---[ end Kernel panic")
-}
-
-// Faults returns the faults in records that the kernel itself wrote, in their
-// order. A title inside the report of another fault is part of that.
+// Faults returns the faults in records that the kernel itself wrote, in the
+// order of their beginnings. What the kernel says because of a fault, such as
+// the panic that follows an oops, is part of that fault.
 func Faults(records []Record) []Fault {
-	var lines []string
-	for _, r := range records {
-		if r.Facility == 0 {
-			lines = append(lines, strings.Split(r.Text, "\n")...)
-		}
-	}
-	return faults(lines)
-}
-
-// ConsoleFaults returns the faults in what the kernel printed to its console.
-func ConsoleFaults(console string) []Fault {
-	var lines []string
-	for line := range strings.Lines(console) {
-		lines = append(lines, timestamp().ReplaceAllString(strings.TrimRight(line, "\r\n"), ""))
-	}
-	return faults(lines)
-}
-
-// timestamp is what the console prints before a line: the time since boot, and
-// on some kernels the task or CPU.
-var timestamp = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? `)
-})
-
-func faults(lines []string) []Fault {
-	var found []Fault
-	for i := 0; i < len(lines); i++ {
-		if !title().MatchString(lines[i]) {
+	var s scanner
+	for i, r := range records {
+		if r.Facility != 0 {
 			continue
 		}
-		last := i + 1
-		for last < len(lines) && last-i < reportLines && !end(lines[last-1]) {
-			last++
+		for text := range strings.SplitSeq(r.Text, "\n") {
+			text = strings.TrimSuffix(text, "\r")
+			s.add(line{text: text, raw: text, caller: r.Caller, at: i})
 		}
-		found = append(found, Fault{Title: lines[i], Report: lines[i:last]})
-		i = last - 1
 	}
-	return found
+	return s.faults()
+}
+
+// ConsoleFaults returns the faults in a log that is text: what the kernel
+// printed to its console, the output of dmesg in any of its forms, a file of
+// syslog's, or raw records of /dev/kmsg. The first line has index 0.
+//
+// Lines that user space has written to the log are left out where the text
+// tells: dmesg -x and -r and the raw records do, a console does not.
+func ConsoleFaults(text string) []Fault {
+	var s scanner
+	at := 0
+	for raw := range strings.Lines(text) {
+		l := parseLine(strings.TrimRight(raw, "\r\n"), at)
+		if strings.Contains(l.text, `\x0a`) || strings.Contains(l.text, "\n") { // of a raw record
+			for part := range strings.SplitSeq(l.text, "\n") {
+				one := l
+				one.text = part
+				s.add(one)
+			}
+		} else {
+			s.add(l)
+		}
+		at++
+	}
+	return s.faults()
 }

@@ -13,6 +13,7 @@ type Record struct {
 	Facility  int // 0 for the kernel itself; user space can not use that
 	Sequence  uint64
 	Microsecs uint64 // since boot
+	Caller    string // the task (T12) or processor (C0) that wrote it, where the kernel says
 	Text      string // may hold several lines
 }
 
@@ -40,6 +41,11 @@ func Parse(raw []byte) (Record, error) {
 	}
 	if rec.Microsecs, err = strconv.ParseUint(fields[2], 10, 64); err != nil {
 		return Record{}, fmt.Errorf("not a record of /dev/kmsg: %q", raw)
+	}
+	for _, field := range fields[3:] {
+		if caller, ok := strings.CutPrefix(field, "caller="); ok {
+			rec.Caller = caller
+		}
 	}
 	// Lines that follow and start with a space are the record's dictionary.
 	text, _, _ = strings.Cut(text, "\n")

@@ -1,0 +1,104 @@
+package klog
+
+import (
+	"strings"
+)
+
+// line is one line of the log without what the console or dmesg put before it.
+type line struct {
+	text   string
+	raw    string // as it was, without its end
+	caller string // T12, C0 or ""
+	user   bool   // known to come from user space
+	at     int    // which record or line of the log it is
+}
+
+// parseLine reads a line of a console, of any form of dmesg, of a syslog file or
+// of /dev/kmsg.
+func parseLine(raw string, at int) line {
+	l := line{raw: raw, at: at}
+	if head, _, ok := strings.Cut(raw, ";"); ok && isRecord(head) {
+		if rec, err := Parse([]byte(raw)); err == nil {
+			l.text, l.caller, l.user = rec.Text, rec.Caller, rec.Facility != 0
+			return l
+		}
+	}
+	text := raw
+	if i := strings.Index(text, " kernel: "); i >= 0 && i < 64 && !strings.HasPrefix(text, "[") {
+		text = text[i+len(" kernel: "):]
+	}
+	text, l.user = cutPriority(text)
+	stamped := false
+	if rest, ok := cutBrackets(text, isStamp); ok {
+		text, stamped = rest, true
+	}
+	if rest, ok := cutBrackets(text, isCaller); ok && stamped {
+		l.caller = strings.TrimSpace(text[1:strings.IndexByte(text, ']')])
+		text = rest
+	}
+	l.text = text
+	return l
+}
+
+// isRecord tells whether what stands before a semicolon is the head of a record.
+func isRecord(head string) bool {
+	if head == "" || head[0] < '0' || head[0] > '9' || strings.Count(head, ",") < 3 {
+		return false
+	}
+	return !strings.ContainsAny(head, " []")
+}
+
+// cutPriority takes <6> or "kern  :warn  : " from the beginning, and tells
+// whether that names user space.
+func cutPriority(text string) (rest string, user bool) {
+	if strings.HasPrefix(text, "<") {
+		end := strings.IndexByte(text, '>')
+		if end > 0 && end < 6 && isNumber(text[1:end]) {
+			// Above 7 is the facility, of which 0 is the kernel's.
+			return text[end+1:], end > 2 || text[1] > '7'
+		}
+	}
+	if len(text) > 16 && text[6] == ':' && text[13] == ':' && text[14] == ' ' {
+		facility := strings.TrimSpace(text[:6])
+		return text[15:], facility != "kern"
+	}
+	return text, false
+}
+
+// cutBrackets takes [what] and the space behind it from the beginning, if it is
+// one that is wanted.
+func cutBrackets(text string, wanted func(string) bool) (string, bool) {
+	if !strings.HasPrefix(text, "[") {
+		return text, false
+	}
+	end := strings.IndexByte(text, ']')
+	if end < 0 || end > 32 || !wanted(strings.TrimSpace(text[1:end])) {
+		return text, false
+	}
+	rest := text[end+1:]
+	if strings.HasPrefix(rest, "[") { // the caller
+		return rest, true
+	}
+	return strings.TrimPrefix(rest, " "), true
+}
+
+// isStamp knows 12.345678 and Mon Jan  2 15:04:05 2006.
+func isStamp(s string) bool {
+	if whole, fraction, ok := strings.Cut(s, "."); ok {
+		return isNumber(whole) && isNumber(fraction)
+	}
+	return len(s) == 24 && s[13] == ':' && s[16] == ':'
+}
+
+func isCaller(s string) bool {
+	return len(s) > 1 && (s[0] == 'T' || s[0] == 'C') && isNumber(s[1:])
+}
+
+func isNumber(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}

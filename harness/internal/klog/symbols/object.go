@@ -1,0 +1,183 @@
+package symbols
+
+import (
+	"bytes"
+	"cmp"
+	"debug/dwarf"
+	"debug/elf"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+)
+
+// object is a module or a kernel with debug information.
+type object struct {
+	functions map[string][]function
+	data      *dwarf.Data
+	buildID   string
+}
+
+// function is where one is, in bytes.
+type function struct {
+	address, size uint64
+	room          uint64 // up to the next one, which the kernel takes for the size; 0 is not known
+}
+
+// readObject reads a .ko or vmlinux.
+func readObject(path string) (*object, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read debug information: %w", err)
+	}
+	o, err := parseObject(content)
+	if err != nil {
+		return nil, fmt.Errorf("read debug information of %s: %w", path, err)
+	}
+	return o, nil
+}
+
+func parseObject(content []byte) (*object, error) {
+	file, err := elf.NewFile(bytes.NewReader(content))
+	if err != nil {
+		return nil, err
+	}
+	if file.Type == elf.ET_REL {
+		if err := spread(file, content); err != nil {
+			return nil, err
+		}
+		if file, err = elf.NewFile(bytes.NewReader(content)); err != nil {
+			return nil, err
+		}
+	}
+	symbols, err := file.Symbols()
+	if err != nil {
+		return nil, err
+	}
+	o := &object{functions: functionsOf(symbols), buildID: buildID(file)}
+	if o.data, err = file.DWARF(); err != nil {
+		return nil, err
+	}
+	first, err := o.data.Reader().Next()
+	if err == nil && first == nil {
+		err = errors.New("it has none")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+func functionsOf(symbols []elf.Symbol) map[string][]function {
+	found := map[string][]function{}
+	named := slices.DeleteFunc(symbols, func(s elf.Symbol) bool {
+		return s.Section == elf.SHN_UNDEF || s.Section >= elf.SHN_LORESERVE || s.Name == "" || elf.ST_TYPE(s.Info) > elf.STT_FUNC
+	})
+	slices.SortFunc(named, func(a, b elf.Symbol) int {
+		return cmp.Or(cmp.Compare(a.Section, b.Section), cmp.Compare(a.Value, b.Value))
+	})
+	for i, s := range named {
+		if elf.ST_TYPE(s.Info) != elf.STT_FUNC {
+			continue
+		}
+		f := function{address: s.Value, size: s.Size}
+		for _, next := range named[i+1:] {
+			if next.Section != s.Section {
+				break
+			}
+			if next.Value > s.Value {
+				f.room = next.Value - s.Value
+				break
+			}
+		}
+		found[s.Name] = append(found[s.Name], f)
+	}
+	return found
+}
+
+// symbolSize is that of a symbol in the table of a 64-bit object, and valueAt
+// and sectionAt where in it the value and the section's index are.
+const (
+	symbolSize = 24
+	sectionAt  = 6
+	valueAt    = 8
+)
+
+// spread gives the sections of a module addresses that differ. All begin at 0
+// until the kernel loads them, so that a place in .text could not be told from
+// one in .init.text. What is written here into the table of symbols comes into
+// the debug information when its relocations are applied.
+func spread(file *elf.File, content []byte) error {
+	var bases []uint64
+	next := uint64(1 << 20)
+	for _, s := range file.Sections {
+		base := uint64(0)
+		if s.Flags&elf.SHF_EXECINSTR != 0 {
+			base = next
+			next += (s.Size + 1<<20) &^ 0xfff
+		}
+		bases = append(bases, base)
+	}
+	table := file.SectionByType(elf.SHT_SYMTAB)
+	if table == nil || file.Class != elf.ELFCLASS64 || table.Offset+table.Size > uint64(len(content)) {
+		return errors.New("it is no module with symbols")
+	}
+	symbols := content[table.Offset : table.Offset+table.Size]
+	for ; len(symbols) >= symbolSize; symbols = symbols[symbolSize:] {
+		section := int(file.ByteOrder.Uint16(symbols[sectionAt:]))
+		if section > 0 && section < len(bases) && bases[section] != 0 {
+			value := file.ByteOrder.Uint64(symbols[valueAt:])
+			file.ByteOrder.PutUint64(symbols[valueAt:], value+bases[section])
+		}
+	}
+	return nil
+}
+
+// buildID returns what the kernel can print behind a module's name.
+func buildID(file *elf.File) string {
+	s := file.Section(".note.gnu.build-id")
+	if s == nil {
+		return ""
+	}
+	note, err := s.Data()
+	if err != nil || len(note) < 16 {
+		return ""
+	}
+	size := binary.LittleEndian.Uint32(note[4:])
+	if uint64(size)+16 > uint64(len(note)) {
+		return ""
+	}
+	return hex.EncodeToString(note[16 : 16+size])
+}
+
+// fits tells whether a report can be of this build of the module.
+func (o *object) fits(module string, frames []klog.Frame) bool {
+	for _, f := range frames {
+		if f.Module != module {
+			continue
+		}
+		if f.BuildID != "" && o.buildID != "" && f.BuildID != o.buildID {
+			return false
+		}
+		if len(o.functions[f.Function]) > 0 && o.find(f) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// find returns the function of a frame. Of functions of the same name it is the
+// one with the size that the report names.
+func (o *object) find(f klog.Frame) *function {
+	for i := range o.functions[f.Function] {
+		s := &o.functions[f.Function][i]
+		if s.size <= f.Size && (s.room == 0 || f.Size <= s.room) && f.Offset <= f.Size {
+			return s
+		}
+	}
+	return nil
+}

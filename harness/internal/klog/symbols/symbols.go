@@ -1,0 +1,123 @@
+// Package symbols finds the file and line of places in the kernel and its
+// modules, by the debug information of these.
+package symbols
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+)
+
+// Table knows where debug information is. Its zero value knows nothing. It may
+// not be used by several goroutines at once.
+type Table struct {
+	modules map[string][]string // by name, the paths of .ko files, the best first
+	vmlinux string
+	objects map[string]*object // by path, those that have been read; nil is one that could not be
+}
+
+// AddModule names a module's .ko file with debug information. Of several of the
+// same name the first that fits is taken.
+func (t *Table) AddModule(path string) {
+	if t.modules == nil {
+		t.modules = map[string][]string{}
+	}
+	name := strings.ReplaceAll(strings.TrimSuffix(filepath.Base(path), ".ko"), "-", "_")
+	t.modules[name] = append(t.modules[name], path)
+}
+
+// AddCache names the modules that the harness has built in the cache directory
+// dir, the newest first. A directory that is not there is one without modules.
+func (t *Table) AddCache(dir string) error {
+	paths, err := filepath.Glob(filepath.Join(dir, "modules", "*", "*.ko"))
+	if err != nil {
+		return fmt.Errorf("look for modules in %s: %w", dir, err)
+	}
+	times := map[string]int64{}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed since
+		}
+		if err != nil {
+			return fmt.Errorf("look for modules in %s: %w", dir, err)
+		}
+		times[path] = info.ModTime().UnixNano()
+	}
+	slices.SortStableFunc(paths, func(a, b string) int { return int(min(1, max(-1, times[b]-times[a]))) })
+	for _, path := range paths {
+		t.AddModule(path)
+	}
+	return nil
+}
+
+// SetKernel names the vmlinux with debug information of the kernel itself.
+func (t *Table) SetKernel(path string) { t.vmlinux = path }
+
+// Check reads all that was named one by one and returns why the first of it
+// can not be used.
+func (t *Table) Check(paths ...string) error {
+	for _, path := range paths {
+		if _, err := readObject(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Resolve fills in file and line of a fault's frames, where they can be known.
+// A module that has another build than the one in the report is not believed:
+// functions must have the sizes that the report names.
+func (t *Table) Resolve(fault *klog.Fault) {
+	chosen := map[string]*object{}
+	for i := range fault.Frames {
+		f := &fault.Frames[i]
+		o, ok := chosen[f.Module]
+		if !ok {
+			o = t.choose(f.Module, fault.Frames)
+			chosen[f.Module] = o
+		}
+		if o != nil {
+			f.File, f.Line = o.locate(*f)
+		}
+	}
+}
+
+// choose returns the object that all frames of a module fit.
+func (t *Table) choose(module string, frames []klog.Frame) *object {
+	paths := t.modules[module]
+	if module == "" {
+		paths = nil
+		if t.vmlinux != "" {
+			paths = []string{t.vmlinux}
+		}
+	}
+	for _, path := range paths {
+		o := t.read(path)
+		if o != nil && (module == "" || o.fits(module, frames)) {
+			return o
+		}
+	}
+	return nil
+}
+
+func (t *Table) read(path string) *object {
+	if o, ok := t.objects[path]; ok {
+		return o
+	}
+	o, err := readObject(path)
+	if err != nil {
+		o = nil // it is as if it were not there
+	}
+	if t.objects == nil {
+		t.objects = map[string]*object{}
+	}
+	t.objects[path] = o
+	return o
+}

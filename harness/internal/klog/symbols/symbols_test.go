@@ -1,0 +1,151 @@
+package symbols
+
+import (
+	"debug/elf"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+)
+
+// source has functions in several sections, as a module does, and one that is
+// inlined from a header. The lines that matter are marked.
+const source = `volatile int here;
+#include "inlined.h"
+#define in(s) __attribute__((noinline, used, section(s)))
+in(".text") void fault(void)
+{
+	here = 1; /* fault */
+}
+in(".init.text") int begin(void)
+{
+	fault(); /* call */
+#ifdef OTHER
+	here = 3;
+#endif
+	return inlined(1) + 2; /* inlined */
+}
+in(".exit.text") void end(void)
+{
+	here = 2; /* end */
+}
+`
+
+const header = `static inline __attribute__((always_inline)) int inlined(int x)
+{
+	return here + x;
+}
+`
+
+// compile makes an object of source with debug information and returns its path.
+func compile(t *testing.T, name string, flags ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for file, text := range map[string]string{"mod.c": source, "inlined.h": header} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("gcc", append(flags, "-O2", "-mno-sse", "-mpreferred-stack-boundary=3", "-fcf-protection=none", "-ffreestanding", "-o", name, "mod.c")...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return filepath.Join(dir, name)
+}
+
+// lineOf returns the number of the line of source that is marked so.
+func lineOf(mark string) int {
+	before, _, _ := strings.Cut(source, "/* "+mark+" */")
+	return strings.Count(before, "\n") + 1
+}
+
+// frame returns a frame at an offset of a function of an object.
+func frame(t *testing.T, path, function, module string, offset uint64) klog.Frame {
+	t.Helper()
+	file, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	symbols, err := file.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range symbols {
+		if s.Name == function {
+			return klog.Frame{Function: function, Offset: offset, Size: s.Size, Module: module}
+		}
+	}
+	t.Fatalf("no function %s in %s", function, path)
+	return klog.Frame{}
+}
+
+func check(t *testing.T, got klog.Frame, mark string) {
+	t.Helper()
+	if filepath.Base(got.File) != "mod.c" || got.Line != lineOf(mark) {
+		t.Errorf("%s: got %s:%d, want line %d, marked %q", got.Function, got.File, got.Line, lineOf(mark), mark)
+	}
+}
+
+func TestModuleFrames(t *testing.T) {
+	for _, version := range []string{"4", "5"} {
+		path := compile(t, "some-mod.ko", "-c", "-gdwarf-"+version)
+		back := frame(t, path, "begin", "some_mod", 5) // a call is 5 bytes long
+		back.Return = true
+		fault := klog.Fault{Frames: []klog.Frame{
+			frame(t, path, "fault", "some_mod", 0), back,
+			frame(t, path, "begin", "some_mod", 8), frame(t, path, "end", "some_mod", 0),
+		}}
+		var table Table
+		table.AddModule(path)
+		table.Resolve(&fault)
+		for i, mark := range []string{"fault", "call", "inlined", "end"} {
+			check(t, fault.Frames[i], mark)
+		}
+	}
+}
+
+func TestKernelFrames(t *testing.T) {
+	path := compile(t, "vmlinux", "-g", "-nostdlib", "-static", "-Wl,-e,fault")
+	fault := klog.Fault{Frames: []klog.Frame{frame(t, path, "fault", "", 0), frame(t, path, "end", "", 0)}}
+	var table Table
+	table.SetKernel(path)
+	table.Resolve(&fault)
+	check(t, fault.Frames[0], "fault")
+	check(t, fault.Frames[1], "end")
+}
+
+// Another build of a module, in which functions have other sizes, is passed over.
+func TestOtherBuildIsNotBelieved(t *testing.T) {
+	other := compile(t, "some-mod.ko", "-c", "-g", "-DOTHER")
+	path := compile(t, "some-mod.ko", "-c", "-g")
+	for _, order := range [][]string{{other}, {other, path}} {
+		var table Table
+		for _, p := range order {
+			table.AddModule(p)
+		}
+		fault := klog.Fault{Frames: []klog.Frame{frame(t, path, "begin", "some_mod", 8)}}
+		fault.Frames[0].Size = frame(t, path, "begin", "some_mod", 0).Size
+		table.Resolve(&fault)
+		if len(order) == 1 && fault.Frames[0].File != "" {
+			t.Errorf("the wrong build said %s", fault.Frames[0])
+		}
+		if len(order) == 2 {
+			check(t, fault.Frames[0], "inlined")
+		}
+	}
+}
+
+func TestObjectsWithoutDebugInformationAreToldSo(t *testing.T) {
+	var table Table
+	for _, path := range []string{compile(t, "plain.ko", "-c"), filepath.Join(t.TempDir(), "missing.ko")} {
+		if err := table.Check(path); err == nil || !strings.Contains(fmt.Sprint(err), "read debug information") {
+			t.Errorf("%s: got %v", path, err)
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package klog
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// stable is what in a line differs from run to run, and what it becomes.
+var stable = sync.OnceValue(func() []struct {
+	what *regexp.Regexp
+	by   string
+} {
+	return []struct {
+		what *regexp.Regexp
+		by   string
+	}{
+		{regexp.MustCompile(`\+0x[0-9a-f]+/0x[0-9a-f]+`), ""},
+		{regexp.MustCompile(`(\[[\w-]+) [0-9a-f]{20,}\]`), "$1]"},
+		{regexp.MustCompile(`0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b`), "N"},
+		{regexp.MustCompile(`(^|[\s(<>=#:/,\[{$-])\d+\b`), "${1}N"},
+	}
+})
+
+func normal(text string) string {
+	for _, s := range stable() {
+		text = s.what.ReplaceAllString(text, s.by)
+	}
+	return strings.TrimSpace(text)
+}
+
+// notes are messages that tell more of a BUG or a WARNING than its head does.
+var notes = []struct {
+	prefix, part string
+	kind         Kind
+}{
+	{"refcount_t: ", "", Refcount},
+	{"list_", "corruption", ListCorruption},
+	{"usercopy: ", "", Usercopy},
+	{"Buffer overflow detected", "", Usercopy},
+	{"Bad or missing usercopy whitelist", "", Usercopy},
+	{"ODEBUG: ", "", UseAfterFree},
+	{"kmem_cache_destroy ", "still has objects", MemoryLeak},
+	{"kmem_cache of name ", "", SlabCorruption},
+	{"cache_from_obj: ", "", SlabCorruption},
+	{"virt_to_cache: ", "", SlabCorruption},
+	{"DEBUG_LOCKS_WARN_ON", "", Lockdep},
+}
+
+// classify makes the kind more exact by what else the report says.
+func (r *report) classify(f *Fault) {
+	if f.Kind == Bug || f.Kind == Warning {
+		for _, note := range append(r.notes, r.title) {
+			for _, n := range notes {
+				if strings.HasPrefix(note, n.prefix) && strings.Contains(note, n.part) {
+					f.Kind = n.kind
+				}
+			}
+		}
+	}
+	switch {
+	case f.Kind == SlabCorruption && strings.Contains(r.slabProblem(), "Poison overwritten"):
+		f.Kind = UseAfterFree
+	case f.Kind == SlabCorruption && strings.Contains(r.title, "Objects remaining"):
+		f.Kind = MemoryLeak
+	case f.Kind == Panic && (strings.Contains(r.title, "stack-protector") || strings.Contains(r.title, "corrupted stack end") || strings.Contains(r.title, "kernel stack overflow")):
+		f.Kind = StackOverflow
+	case f.Kind == Panic && strings.Contains(r.title, "Out of memory"):
+		f.Kind = OutOfMemory
+	case f.Kind == Panic && strings.Contains(r.title, "deadlocked on memory"):
+		f.Kind = OutOfMemory
+	case f.Kind == Panic && strings.Contains(r.title, "Hard LOCKUP"):
+		f.Kind = HardLockup
+	}
+}
+
+// slabProblem returns what is wrong with a slab's object.
+func (r *report) slabProblem() string {
+	for _, note := range r.notes {
+		if isSlabLead(note) {
+			problem, _, _ := strings.Cut(note[1:], "]")
+			return problem
+		}
+	}
+	_, problem, _ := strings.Cut(r.title, "): ")
+	return problem
+}
+
+// frames reads what the report names up to its end mark, behind which are the
+// same again.
+func (r *report) frames(f *Fault) {
+	for _, l := range r.lines {
+		if strings.HasPrefix(l.text, endOfTrace) {
+			return
+		}
+		if fr, ok := frameIn(l.text); ok {
+			f.Frames = append(f.Frames, fr)
+		}
+	}
+}
+
+// machinery are the functions through which a report is made: not those that
+// it is about. Each is a prefix.
+var machinery = []string{
+	"dump_stack", "show_stack", "show_trace", "__dump_stack", "print_", "kasan_", "__kasan", "__asan", "check_", "__ubsan", "ubsan_", "handle_bug",
+	"warn_", "__warn", "report_bug", "asm_", "exc_", "do_error_trap", "refcount_warn", "panic", "oops_", "die", "page_fault_oops", "no_context",
+	"__schedule", "schedule", "lock_acquire", "lockdep_", "validate_chain", "__lock_acquire", "mark_lock", "slab_err", "slab_bug", "object_err",
+	"bad_page", "__list_add_valid", "__list_del_entry_valid", "usercopy_abort", "__might_sleep", "__might_resched", "___might_sleep", "watchdog_",
+	"nmi_", "__die", "kcsan_", "__tsan", "kmsan_", "__msan", "kfence_", "object_", "mark_usage", "mark_held", "__schedule_bug",
+	"_raw_spin", "__mutex_lock", "mutex_lock", "__kmalloc", "kmalloc_trace", "kmem_cache_alloc", "kmem_cache_destroy", "dump_header", "oom_kill", "out_of_memory", "__alloc_pages", "slab_post_alloc", "kfree",
+}
+
+// place returns the frame that a report is about: the first in a module of
+// those that are not the kernel's own, then in any, then in the kernel.
+func (r *report) place(frames []Frame) (Frame, bool) {
+	var modular, own *Frame
+	outside := r.outOfTree()
+	for i := range frames {
+		f := &frames[i]
+		switch {
+		case f.Guess:
+		case f.Module != "" && outside[f.Module]:
+			return *f, true
+		case f.Module != "" && modular == nil:
+			modular = f
+		case own == nil && !isMachinery(f.Function):
+			own = f
+		}
+	}
+	if modular != nil {
+		return *modular, true
+	}
+	if own != nil {
+		return *own, true
+	}
+	return Frame{}, false
+}
+
+func isMachinery(function string) bool {
+	for _, prefix := range machinery {
+		if strings.HasPrefix(function, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// outOfTree returns the modules that are marked so in "Modules linked in:".
+func (r *report) outOfTree() map[string]bool {
+	found := map[string]bool{}
+	for _, l := range r.lines {
+		list, ok := strings.CutPrefix(l.text, "Modules linked in:")
+		if !ok {
+			continue
+		}
+		for word := range strings.FieldsSeq(list) {
+			if name, flags, ok := strings.Cut(word, "("); ok && strings.Contains(flags, "O") {
+				found[name] = true
+			}
+		}
+	}
+	return found
+}
+
+// stableTitle names the fault without what differs from run to run.
+func (r *report) stableTitle(f *Fault) string {
+	what := r.head.title
+	switch {
+	case r.head == &warned:
+		what = "WARNING: " + normal(r.title)
+	case r.head.kind == Bug && len(r.notes) > 0:
+		what = "kernel BUG: " + normal(r.notes[0])
+	case r.head.kind == Warning:
+		what = "WARNING"
+		if len(r.notes) > 0 {
+			what += ": " + normal(r.notes[0])
+		}
+	case r.head.kind == KCSAN:
+		return normal(strings.TrimPrefix(r.title, "BUG: "))
+	case r.head.kind == UBSAN:
+		what, _, _ = strings.Cut(r.title, " in ")
+	case r.head.ends == ruled:
+		what, _, _ = strings.Cut(strings.TrimPrefix(r.title, "BUG: "), " in ")
+	case r.head.kind == SlabCorruption:
+		cache, _, _ := strings.Cut(r.title, " (")
+		what = cache + ": " + normal(r.slabProblem())
+	case r.head.kind == BadPage, r.head.kind == MSRAccess:
+		what = beforeDetail(r.title)
+	case what == "":
+		what = normal(r.title)
+	}
+	what = strings.TrimSuffix(strings.TrimSuffix(what, "!"), ".")
+	if at, ok := r.place(f.Frames); ok && !strings.Contains(what, " "+at.place()) {
+		return what + " in " + at.place()
+	}
+	return what
+}
+
+// beforeDetail cuts what names a process, an address or a register.
+func beforeDetail(title string) string {
+	for _, from := range []string{" in process ", " from 0x", " to 0x", " (", " pte:", " mm:", " 0x"} {
+		title, _, _ = strings.Cut(title, from)
+	}
+	return normal(title)
+}
