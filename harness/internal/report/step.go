@@ -8,14 +8,14 @@ var StepNames = []string{"kernel", "build", "load", "tests", "checks"}
 
 // stepOfPhase says to which step the time of a phase counts.
 var stepOfPhase = map[string]string{
-	"kernel":            "kernel",
-	"build":             "build",
-	"resolve and build": "build",
-	"restore or boot":   "load",
-	"upload":            "tests",
-	"tests":             "tests",
-	"checks":            "checks",
-	"exit":              "checks",
+	"kernel":          "kernel",
+	"build":           "build",
+	"load":            "load", // of the job, for fresh machines
+	"restore or boot": "load",
+	"upload":          "tests",
+	"tests":           "tests",
+	"checks":          "checks",
+	"exit":            "checks",
 }
 
 // Steps are those of a run that ended in the given stage with the given state;
