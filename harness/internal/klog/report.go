@@ -23,6 +23,7 @@ type report struct {
 	ending ending
 	closed bool
 	tail   bool // the end mark has been seen
+	made   Fault
 }
 
 func newReport(h *head, l line, before []line) *report {
@@ -169,15 +170,19 @@ func (r *report) offerDump(l line) bool {
 	return true
 }
 
-// finish drops the lines at the end that were not surely the report's.
-func (r *report) finish() Fault {
-	r.lines = r.lines[:r.solid]
+// fault is what the report tells so far, without the lines at its end that are
+// not surely its own.
+func (r *report) fault() Fault {
+	if len(r.made.Report) == r.solid {
+		return r.made
+	}
 	f := Fault{Kind: r.head.kind, At: r.lines[0].at}
-	for _, l := range r.lines {
+	for _, l := range r.lines[:r.solid] {
 		f.Report = append(f.Report, l.raw)
 	}
 	r.classify(&f)
 	r.frames(&f)
 	f.Title = r.stableTitle(&f)
+	r.made = f
 	return f
 }

@@ -5,8 +5,10 @@ import (
 	"strings"
 )
 
-// scanner finds the reports in a log that is given to it line by line.
-type scanner struct {
+// Scanner finds faults in a log while it comes. Its zero value has seen an empty
+// log. It may not be used by several goroutines at once.
+type Scanner struct {
+	added   int
 	streams map[string]*stream // of each caller; that of "" where the log names none
 	reports []*report          // in their order
 	order   []string           // of the streams, as they came
@@ -29,7 +31,63 @@ const (
 // warned is what a report has become of which only the beginning is there.
 var warned = head{kind: Warning, ends: traced}
 
-func (s *scanner) add(l line) {
+// Add takes the next record of /dev/kmsg. One that the kernel did not write
+// itself is part of no fault, but counts as one that was added.
+func (s *Scanner) Add(rec Record) {
+	for text := range strings.SplitSeq(rec.Text, "\n") {
+		text = strings.TrimSuffix(text, "\r")
+		s.add(line{text: text, raw: text, caller: rec.Caller, at: s.added, user: rec.Facility != 0})
+	}
+	s.added++
+}
+
+// AddLine takes the next line of a log that is text, in any of the forms that
+// [ConsoleFaults] knows.
+func (s *Scanner) AddLine(raw string) {
+	l := parseLine(strings.TrimRight(raw, "\r\n"), s.added)
+	for text := range strings.SplitSeq(l.text, "\n") { // several in a raw record
+		l.text = text
+		s.add(l)
+	}
+	s.added++
+}
+
+// Added returns how many records and lines were added: a fault that begins with
+// the next one has it as its At.
+func (s *Scanner) Added() int { return s.added }
+
+// Begun returns how many faults have begun so far. It costs nothing.
+func (s *Scanner) Begun() int { return len(s.reports) }
+
+// Faults returns the faults so far, in the order of their beginnings. More may
+// be added afterwards: what is Open may change then.
+func (s *Scanner) Faults() []Fault {
+	open := map[*report]bool{}
+	var found []Fault
+	for _, name := range s.order {
+		st := s.streams[name]
+		for _, r := range st.open {
+			open[r] = true
+		}
+		if st.last != nil && st.since <= panicGap {
+			open[st.last] = true
+		}
+		if r := st.begun(); r != nil {
+			f := r.fault()
+			f.Open = true
+			found = append(found, f)
+		}
+	}
+	for _, r := range s.reports {
+		f := r.fault()
+		f.Open = open[r]
+		found = append(found, f)
+	}
+	slices.SortStableFunc(found, func(a, b Fault) int { return a.At - b.At })
+	return found
+}
+
+func (s *Scanner) add(l line) {
 	if l.user {
 		return
 	}
@@ -89,7 +147,7 @@ func (st *stream) absorbs(h *head, l line) bool {
 	return false
 }
 
-func (s *scanner) begin(st *stream, h *head, l line) {
+func (s *Scanner) begin(st *stream, h *head, l line) {
 	if n := len(st.open); n > 0 && (st.open[n-1].ending == dumped || st.open[n-1].tail) {
 		st.pop()
 	}
@@ -103,7 +161,7 @@ func (s *scanner) begin(st *stream, h *head, l line) {
 }
 
 // give hands a line to the open reports, the last one first.
-func (s *scanner) give(st *stream, l line) {
+func (s *Scanner) give(st *stream, l line) {
 	rule := isRule(l.text)
 	lead := isSlabLead(l.text)
 	if len(st.pending) > 0 && !rule && !lead && l.text != "" { // a rule that no head followed
@@ -142,7 +200,7 @@ func isSlabLead(text string) bool {
 
 // borrow lets another caller print to the report that asked for it: that of a
 // lockup has all processors' backtraces.
-func (s *scanner) borrow(st *stream, l line) {
+func (s *Scanner) borrow(st *stream, l line) {
 	for _, other := range s.order {
 		for _, r := range s.streams[other].open {
 			if k := r.head.kind; k == RCUStall || k == SoftLockup || k == HardLockup || k == HungTask {
@@ -160,34 +218,31 @@ func (st *stream) pop() {
 	st.open = st.open[:n]
 }
 
-// abandon makes a report of a cut-here line of which nothing more is there.
-func (s *scanner) abandon(st *stream) {
-	if len(st.pending) > 1 && st.pending[0].text == cutHere {
-		first := st.pending[1]
-		r := newReport(&warned, first, st.pending[:1])
-		for _, l := range st.pending[2:] {
-			r.offer(l)
-		}
+// begun returns the report of a cut-here line that no head has followed yet, or
+// nil.
+func (st *stream) begun() *report {
+	if len(st.pending) < 2 || st.pending[0].text != cutHere {
+		return nil
+	}
+	r := newReport(&warned, st.pending[1], st.pending[:1])
+	for _, l := range st.pending[2:] {
+		r.offer(l)
+	}
+	return r
+}
+
+// abandon waits no longer for a head.
+func (s *Scanner) abandon(st *stream) {
+	if r := st.begun(); r != nil {
 		s.reports = append(s.reports, r)
 	}
 	st.pending = nil
 }
 
-func (s *scanner) flush() {
+func (s *Scanner) flush() {
 	for _, name := range s.order {
 		st := s.streams[name]
 		s.abandon(st)
 		*st = stream{}
 	}
-}
-
-// faults ends the log.
-func (s *scanner) faults() []Fault {
-	s.flush()
-	var found []Fault
-	for _, r := range s.reports {
-		found = append(found, r.finish())
-	}
-	slices.SortStableFunc(found, func(a, b Fault) int { return a.At - b.At })
-	return found
 }

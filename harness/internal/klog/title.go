@@ -89,7 +89,7 @@ func (r *report) slabProblem() string {
 // frames reads what the report names up to its end mark, behind which are the
 // same again.
 func (r *report) frames(f *Fault) {
-	for _, l := range r.lines {
+	for _, l := range r.lines[:r.solid] {
 		if strings.HasPrefix(l.text, endOfTrace) {
 			return
 		}
@@ -148,7 +148,7 @@ func isMachinery(function string) bool {
 // outOfTree returns the modules that are marked so in "Modules linked in:".
 func (r *report) outOfTree() map[string]bool {
 	found := map[string]bool{}
-	for _, l := range r.lines {
+	for _, l := range r.lines[:r.solid] {
 		list, ok := strings.CutPrefix(l.text, "Modules linked in:")
 		if !ok {
 			continue

@@ -22,6 +22,19 @@ type Table struct {
 	objects map[string]*object // by path, those that have been read; nil is one that could not be
 }
 
+// Resolve fills in file and line of the frames of faults where debug information
+// tells them: that of .ko files, and of vmlinux unless it is "".
+func Resolve(faults []klog.Fault, vmlinux string, modules ...string) {
+	var t Table
+	t.SetKernel(vmlinux)
+	for _, path := range modules {
+		t.AddModule(path)
+	}
+	for i := range faults {
+		t.Resolve(&faults[i])
+	}
+}
+
 // AddModule names a module's .ko file with debug information. Of several of the
 // same name the first that fits is taken.
 func (t *Table) AddModule(path string) {

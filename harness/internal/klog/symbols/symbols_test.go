@@ -112,12 +112,12 @@ func TestModuleFrames(t *testing.T) {
 
 func TestKernelFrames(t *testing.T) {
 	path := compile(t, "vmlinux", "-g", "-nostdlib", "-static", "-Wl,-e,fault")
-	fault := klog.Fault{Frames: []klog.Frame{frame(t, path, "fault", "", 0), frame(t, path, "end", "", 0)}}
-	var table Table
-	table.SetKernel(path)
-	table.Resolve(&fault)
+	module := compile(t, "some-mod.ko", "-c", "-g")
+	fault := klog.Fault{Frames: []klog.Frame{frame(t, path, "fault", "", 0), frame(t, path, "end", "", 0), frame(t, module, "end", "some_mod", 0)}}
+	Resolve([]klog.Fault{fault}, path, module)
 	check(t, fault.Frames[0], "fault")
 	check(t, fault.Frames[1], "end")
+	check(t, fault.Frames[2], "end")
 }
 
 // Another build of a module, in which functions have other sizes, is passed over.

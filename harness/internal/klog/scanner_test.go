@@ -1,0 +1,61 @@
+package klog
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Asked after each line, a scanner tells the same as one that was not, and what
+// it says is at its end does not change any more.
+func TestScannerTellsWhileTheLogComes(t *testing.T) {
+	for _, path := range logs(t, "*/*.log") {
+		log := content(t, path)
+		ended := map[int]Fault{}
+		var s Scanner
+		for raw := range strings.Lines(log) {
+			s.AddLine(raw)
+			for _, f := range s.Faults() {
+				if f.At >= s.Added() {
+					t.Fatalf("%s: a fault begins at %d of %d lines", path, f.At, s.Added())
+				}
+				if old, ok := ended[f.At]; ok {
+					if d := cmp.Diff(old, f); d != "" {
+						t.Fatalf("%s: changed after its end: -want +got:\n%s", path, d)
+					}
+				}
+				if !f.Open {
+					ended[f.At] = f
+				}
+			}
+		}
+		if d := cmp.Diff(ConsoleFaults(log), s.Faults()); d != "" {
+			t.Errorf("%s: -want +got:\n%s", path, d)
+		}
+	}
+}
+
+func TestScannerTellsWhereFaultsBegin(t *testing.T) {
+	var s Scanner
+	var begins []int
+	for _, rec := range []Record{
+		{Text: "before"},
+		{Text: cutHere},
+		{Facility: 1, Text: "a mark"},
+		{Text: "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2"},
+		{Facility: 1, Text: "BUG: written by user space"},
+		{Text: "---[ end trace 0000000000000000 ]---"},
+		{Text: "healthy\nBUG: second"},
+	} {
+		s.Add(rec)
+		begins = append(begins, s.Begun())
+	}
+	if d := cmp.Diff([]int{0, 0, 0, 1, 1, 1, 2}, begins); d != "" {
+		t.Errorf("faults begun: -want +got:\n%s", d)
+	}
+	found := s.Faults()
+	if len(found) != 2 || found[0].At != 1 || found[1].At != 6 || len(found[0].Report) != 3 {
+		t.Errorf("found %+v", found)
+	}
+}
