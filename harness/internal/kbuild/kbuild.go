@@ -42,7 +42,16 @@ type Result struct {
 	Output  string   // of the build when it gave warnings
 }
 
-const logName = "build.log"
+const (
+	logName = "build.log"
+	// guestDir, in an entry of the cache, holds the modules without debug
+	// information, which makes up most of their size and is of no use to the
+	// guest.
+	guestDir = "guest"
+	// debugFlag is for kernels whose configuration asks for no debug
+	// information: places in the modules under test are to be found all the same.
+	debugFlag = "-g"
+)
 
 // Build builds the modules in directory dir against a kernel, or finds them in
 // the cache at cacheDir, keyed by sources, kernel and compiler. dir is absolute.
@@ -59,7 +68,7 @@ func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir stri
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s %s %s", dir, hash, kernel.Key, tools.identity))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s %s %s %s %s", dir, hash, kernel.Key, tools.identity, debugFlag, guestDir))
 	r := &Result{Key: hex.EncodeToString(sum[:16])}
 
 	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "modules"), r.Key, func(ctx context.Context, tmp string) error {
@@ -82,6 +91,7 @@ func (r *Result) read(entry string) error {
 		if err != nil {
 			return err
 		}
+		m.Path = filepath.Join(entry, guestDir, filepath.Base(path))
 		r.Modules = append(r.Modules, m)
 	}
 	r.Modules = inLoadingOrder(r.Modules)
@@ -113,10 +123,11 @@ func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools,
 	cmd.Dir = dir
 	// The names of source files, in warnings of the running kernel and in
 	// debug information, are those of the user's tree.
-	cmd.Env = cleanEnvironment()
+	flags := "KCFLAGS=" + debugFlag + " " + os.Getenv("KCFLAGS")
 	if !strings.ContainsAny(src.dir, " \t'\"$#=") { // which no flag could hold
-		cmd.Env = append(cmd.Env, "KCFLAGS="+os.Getenv("KCFLAGS")+" -ffile-prefix-map="+dir+"="+src.dir)
+		flags += " -ffile-prefix-map=" + dir + "=" + src.dir
 	}
+	cmd.Env = append(cleanEnvironment(), flags)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	log, err := cmd.CombinedOutput()
@@ -127,7 +138,7 @@ func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools,
 	if err := os.WriteFile(filepath.Join(out, logName), log, 0o644); err != nil {
 		return err
 	}
-	if err := keepModules(dir, out); err != nil {
+	if err := keepModules(ctx, dir, out, tools.strip); err != nil {
 		return fmt.Errorf("module %s: %w\n%s", src.dir, err, log)
 	}
 	return os.RemoveAll(dir)
@@ -145,8 +156,9 @@ func buildProblem(ctx context.Context, kernel *images.Kernel, src sources, cmd *
 	return &CompileError{Dir: src.dir, Release: kernel.Release, Command: command, Output: string(log)}
 }
 
-// keepModules moves all modules below dir to directory out.
-func keepModules(dir, out string) error {
+// keepModules moves all modules below dir to directory out, and puts copies
+// without debug information beside them.
+func keepModules(ctx context.Context, dir, out, strip string) error {
 	found, err := filepath.Glob(filepath.Join(dir, "*.ko"))
 	if err != nil {
 		return err
@@ -159,9 +171,17 @@ func keepModules(dir, out string) error {
 	if len(found) == 0 {
 		return errors.New("the build made no .ko file; does its Kbuild or Makefile set obj-m?")
 	}
+	if err := os.Mkdir(filepath.Join(out, guestDir), 0o755); err != nil {
+		return err
+	}
 	for _, ko := range found {
-		if err := os.Rename(ko, filepath.Join(out, filepath.Base(ko))); err != nil {
+		kept := filepath.Join(out, filepath.Base(ko))
+		if err := os.Rename(ko, kept); err != nil {
 			return err
+		}
+		cmd := exec.CommandContext(ctx, strip, "--strip-debug", "-o", filepath.Join(out, guestDir, filepath.Base(ko)), kept)
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("take the debug information out of %s: %w\n%s", filepath.Base(ko), err, said)
 		}
 	}
 	return nil

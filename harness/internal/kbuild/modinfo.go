@@ -11,7 +11,8 @@ import (
 // Module is a built kernel module.
 type Module struct {
 	Name    string   // as lsmod shows it
-	Path    string   // of the .ko file
+	Path    string   // of the .ko file for the guest
+	Debug   string   // of the same with debug information
 	Depends []string // names of the modules that it needs
 }
 
@@ -31,7 +32,7 @@ func readModule(path string) (Module, error) {
 	if err != nil {
 		return Module{}, fmt.Errorf("read module %s: %w", path, err)
 	}
-	m := Module{Path: path, Name: ModuleName(path)}
+	m := Module{Debug: path, Name: ModuleName(path)}
 	for field := range strings.SplitSeq(string(data), "\x00") {
 		switch name, value, _ := strings.Cut(field, "="); {
 		case name == "name":

@@ -13,6 +13,7 @@ import (
 // tools is the compiler for a kernel's modules.
 type tools struct {
 	variables []string // for make's command line
+	strip     string   // the program that takes debug information out
 	identity  string   // changes with the compiler
 }
 
@@ -21,12 +22,13 @@ type tools struct {
 // comes before both.
 func toolsFor(build string) (tools, error) {
 	cc := os.Getenv("CC")
+	strip := "strip"
 	var variables []string
 	switch {
 	case cc != "":
 		variables = []string{"CC=" + cc}
 	case builtWithClang(build):
-		cc, variables = "clang", []string{"LLVM=1"}
+		cc, variables, strip = "clang", []string{"LLVM=1"}, "llvm-strip"
 	default:
 		cc, variables = "gcc", []string{"CC=gcc"}
 	}
@@ -44,7 +46,7 @@ func toolsFor(build string) (tools, error) {
 	for _, name := range heeded {
 		identity += fmt.Sprintf(" %s=%q", name, os.Getenv(name))
 	}
-	return tools{variables: variables, identity: fmt.Sprintf("%s %q", identity, variables)}, nil
+	return tools{variables: variables, strip: strip, identity: fmt.Sprintf("%s %q", identity, variables)}, nil
 }
 
 // heeded are variables of the environment that the kernel's build system takes

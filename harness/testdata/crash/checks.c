@@ -11,22 +11,22 @@
 
 static noinline void crash_panic(void)
 {
-	panic("crash: as was asked for");
+	panic("crash: as was asked for"); /* panic */
 }
 
 static noinline void crash_bug(void)
 {
-	BUG();
+	BUG(); /* bug */
 }
 
 static noinline void crash_warn(void)
 {
-	WARN_ON(1);
+	WARN_ON(1); /* warn */
 }
 
 static noinline void crash_warn_message(void)
 {
-	WARN(1, "crash: a warning with %d words\n", 5);
+	WARN(1, "crash: a warning with %d words\n", 5); /* warn-message */
 }
 
 static volatile unsigned int forty = 40;
@@ -34,20 +34,20 @@ static volatile int values[4];
 
 static noinline void crash_shift(void)
 {
-	values[0] = 1 << forty;
+	values[0] = 1 << forty; /* shift */
 }
 
 static noinline void crash_index(void)
 {
 	values[1] = values[forty & 7 ? 1 : 6];
-	values[forty / 8] = 1;
+	values[forty / 8] = 1; /* index */
 }
 
 static noinline void crash_bool(void)
 {
 	volatile unsigned char byte = 7;
 
-	values[2] = *(volatile bool *)&byte ? 1 : 2;
+	values[2] = *(volatile bool *)&byte ? 1 : 2; /* bool */
 }
 
 static noinline void crash_list_add(void)
@@ -58,7 +58,7 @@ static noinline void crash_list_add(void)
 	list_add(&first, &head);
 	first.prev = &second;
 	INIT_LIST_HEAD(&second);
-	list_add(&second, &head);
+	list_add(&second, &head); /* list-add */
 }
 
 static noinline void crash_list_del(void)
@@ -68,21 +68,21 @@ static noinline void crash_list_del(void)
 
 	list_add(&entry, &head);
 	list_del(&entry);
-	list_del(&entry);
+	list_del(&entry); /* list-del */
 }
 
 static noinline void crash_refcount_free(void)
 {
 	refcount_t count = REFCOUNT_INIT(0);
 
-	refcount_inc(&count);
+	refcount_inc(&count); /* refcount-free */
 }
 
 static noinline void crash_refcount_underflow(void)
 {
 	refcount_t count = REFCOUNT_INIT(0);
 
-	if (refcount_dec_and_test(&count))
+	if (refcount_dec_and_test(&count)) /* refcount-underflow */
 		pr_info("crash: nothing was left\n");
 }
 
@@ -90,7 +90,7 @@ static noinline void crash_refcount_saturated(void)
 {
 	refcount_t count = REFCOUNT_INIT(REFCOUNT_MAX);
 
-	refcount_inc(&count);
+	refcount_inc(&count); /* refcount-saturated */
 }
 
 static noinline void crash_usercopy(void)
@@ -98,9 +98,44 @@ static noinline void crash_usercopy(void)
 	volatile size_t size = 128;
 	char *object = kmalloc(64, GFP_KERNEL);
 
-	if (object && copy_to_user((void __user *)0x10000000, object, size))
+	if (object && copy_to_user((void __user *)0x10000000, object, size)) /* usercopy */
 		pr_info("crash: copied nothing\n");
 	kfree(object);
+}
+
+static noinline void crash_usercopy_from(void)
+{
+	volatile size_t size = 128;
+	char *object = kmalloc(64, GFP_KERNEL);
+
+	if (object && copy_from_user(object, (void __user *)0x10000000, size)) /* usercopy-from */
+		pr_info("crash: copied nothing\n");
+	kfree(object);
+}
+
+static noinline void crash_usercopy_size(void)
+{
+	volatile size_t size = 32;
+	char buffer[16] = "";
+
+	if (copy_from_user(buffer, (void __user *)0x10000000, size)) /* usercopy-size */
+		pr_info("crash: copied nothing: %s\n", buffer);
+}
+
+static noinline void crash_fortify(void)
+{
+	static char from[64];
+	volatile size_t size = 32;
+	char buffer[16];
+
+	memcpy(buffer, from, size); /* fortify */
+	pr_info("crash: copied %.16s\n", buffer);
+}
+
+/* What a machine check would leave behind, without a word in the log. */
+static noinline void crash_taint(void)
+{
+	add_taint(TAINT_MACHINE_CHECK, LOCKDEP_STILL_OK);
 }
 
 const struct crash_way crash_checks[] = {
@@ -117,5 +152,9 @@ const struct crash_way crash_checks[] = {
 	{ "refcount-underflow", crash_refcount_underflow },
 	{ "refcount-saturated", crash_refcount_saturated },
 	{ "usercopy", crash_usercopy },
+	{ "usercopy-from", crash_usercopy_from },
+	{ "usercopy-size", crash_usercopy_size },
+	{ "fortify", crash_fortify },
+	{ "taint", crash_taint },
 	{ }
 };

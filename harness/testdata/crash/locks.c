@@ -1,158 +1,133 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Locks that are taken, held or left as nobody may. */
-#include <linux/completion.h>
+/* Locks and contexts used as they may not be. */
 #include <linux/delay.h>
-#include <linux/interrupt.h>
-#include <linux/irq_work.h>
-#include <linux/mutex.h>
+#include <linux/irqflags.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include "crash.h"
 
-static DEFINE_MUTEX(one);
-static DEFINE_MUTEX(two);
 static DEFINE_SPINLOCK(spin);
-static DEFINE_SPINLOCK(shared);
-static DEFINE_SPINLOCK(inner);
 
-static noinline void crash_circular(void)
-{
-	mutex_lock(&one);
-	mutex_lock(&two);
-	mutex_unlock(&two);
-	mutex_unlock(&one);
-	mutex_lock(&two);
-	mutex_lock(&one);
-	mutex_unlock(&one);
-	mutex_unlock(&two);
-}
-
-static noinline void crash_recursive(void)
+/* Taken twice by the same task: it waits for itself. */
+static noinline void crash_spin_twice(void)
 {
 	spin_lock(&spin);
-	spin_lock(&spin);
+	spin_lock(&spin); /* spin-twice */
 }
 
-static void crash_in_interrupt(struct irq_work *work)
+static noinline void crash_spin_zero(void)
 {
-	spin_lock(&shared);
-	spin_unlock(&shared);
+	static spinlock_t lock;
+
+	memset(&lock, 0, sizeof(lock));
+	spin_lock(&lock); /* spin-zero */
+	spin_unlock(&lock);
 }
 
-static noinline void crash_inconsistent(void)
+static noinline void crash_spin_not_held(void)
 {
-	struct irq_work work;
-
-	init_irq_work(&work, crash_in_interrupt);
-	irq_work_queue(&work);
-	irq_work_sync(&work);
-	spin_lock(&shared);
-	spin_unlock(&shared);
+	spin_unlock(&spin); /* spin-not-held */
 }
 
-static noinline void crash_irq_unsafe(void)
-{
-	crash_inconsistent();
-	spin_lock(&inner);
-	spin_unlock(&inner);
-	spin_lock_irq(&shared);
-	spin_lock(&inner);
-	spin_unlock(&inner);
-	spin_unlock_irq(&shared);
-}
-
-static noinline void crash_left_held(void)
-{
-	mutex_lock(&one);
-}
-
-static noinline void crash_not_held(void)
-{
-	mutex_unlock(&two);
-}
-
-static noinline void crash_freed_held(void)
-{
-	struct mutex *lock = kmalloc(sizeof(*lock), GFP_KERNEL);
-
-	if (!lock)
-		return;
-	mutex_init(lock);
-	mutex_lock(lock);
-	kfree(lock);
-}
-
-static noinline void crash_no_key(void)
-{
-	spinlock_t *lock = kzalloc(sizeof(*lock), GFP_KERNEL);
-
-	if (!lock)
-		return;
-	spin_lock(lock);
-	spin_unlock(lock);
-	kfree(lock);
-}
-
-static noinline void crash_wait_context(void)
+static noinline void crash_sleep(void)
 {
 	spin_lock(&spin);
-	mutex_lock(&one);
-	mutex_unlock(&one);
+	might_sleep(); /* sleep */
 	spin_unlock(&spin);
+}
+
+static noinline void crash_sleep_alloc(void)
+{
+	char *object;
+
+	spin_lock(&spin);
+	object = kmalloc(64, GFP_KERNEL); /* sleep-alloc */
+	spin_unlock(&spin);
+	kfree(object);
+}
+
+static noinline void crash_schedule(void)
+{
+	preempt_disable();
+	msleep(10); /* schedule */
+	preempt_enable();
+}
+
+static noinline void crash_irqs_off(void)
+{
+	local_irq_disable();
+	msleep(10); /* irqs-off */
+	local_irq_enable();
+}
+
+static noinline void crash_irqs_left_off(void)
+{
+	local_irq_disable();
+}
+
+static noinline void crash_preempt_left_off(void)
+{
+	preempt_disable();
 }
 
 static int __rcu *pointer;
 
 static noinline void crash_rcu_usage(void)
 {
-	if (rcu_dereference(pointer))
+	if (rcu_dereference(pointer)) /* rcu-usage */
 		pr_info("crash: there is one\n");
 }
 
-static noinline void crash_sleep(void)
+static noinline void crash_rcu_sleep(void)
 {
-	spin_lock(&spin);
-	might_sleep();
-	spin_unlock(&spin);
+	rcu_read_lock();
+	msleep(10); /* rcu-sleep */
+	rcu_read_unlock();
 }
 
-static noinline void crash_schedule(void)
+static noinline void crash_rcu_left_held(void)
 {
-	preempt_disable();
-	msleep(10);
-	preempt_enable();
+	rcu_read_lock();
 }
 
 static noinline void crash_unlock_early(void)
 {
-	rcu_read_unlock();
+	rcu_read_unlock(); /* unlock-early */
 }
 
-static DECLARE_COMPLETION(never);
-
-static noinline void crash_hang_locked(void)
+static void crash_leave_locked(struct work_struct *work)
 {
-	mutex_lock(&one);
-	wait_for_completion(&never);
+	preempt_disable();
+}
+
+static DECLARE_WORK(careless, crash_leave_locked);
+
+static noinline void crash_work_left_off(void)
+{
+	schedule_work(&careless);
+	flush_work(&careless);
 }
 
 const struct crash_way crash_locks[] = {
-	{ "circular", crash_circular },
-	{ "recursive", crash_recursive },
-	{ "inconsistent", crash_inconsistent },
-	{ "irq-unsafe", crash_irq_unsafe },
-	{ "left-held", crash_left_held },
-	{ "not-held", crash_not_held },
-	{ "freed-held", crash_freed_held },
-	{ "no-key", crash_no_key },
-	{ "wait-context", crash_wait_context },
-	{ "rcu-usage", crash_rcu_usage },
+	{ "spin-twice", crash_spin_twice },
+	{ "spin-zero", crash_spin_zero },
+	{ "spin-not-held", crash_spin_not_held },
 	{ "sleep", crash_sleep },
+	{ "sleep-alloc", crash_sleep_alloc },
 	{ "schedule", crash_schedule },
+	{ "irqs-off", crash_irqs_off },
+	{ "irqs-left-off", crash_irqs_left_off },
+	{ "preempt-left-off", crash_preempt_left_off },
+	{ "rcu-usage", crash_rcu_usage },
+	{ "rcu-sleep", crash_rcu_sleep },
+	{ "rcu-left-held", crash_rcu_left_held },
 	{ "unlock-early", crash_unlock_early },
-	{ "hang-locked", crash_hang_locked },
+	{ "work-left-off", crash_work_left_off },
 	{ }
 };

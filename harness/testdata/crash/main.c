@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module that breaks the kernel in the way that is written to /proc/crash.
- * Reading that file lists the ways.
+ * A module that breaks the kernel in the way that is written to /proc/crash, or
+ * that a parameter names for its loading or unloading. Reading that file lists
+ * the ways. Behind the name of a way that hangs may stand for how many seconds;
+ * without, it is for ever.
+ *
+ * In each way, the line at which the kernel breaks, or which calls what notices
+ * it, is marked with its name.
  */
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
@@ -11,8 +17,42 @@
 #include "crash.h"
 
 static const struct crash_way *const tables[] = {
-	crash_access, crash_checks, crash_hangs, crash_locks, crash_memory, crash_pages, crash_races,
+	crash_access, crash_checks, crash_hangs, crash_locks, crash_lockdep, crash_memory, crash_pages,
+	crash_places, crash_races, crash_slab,
 };
+
+static unsigned int seconds;
+
+u64 crash_start(void)
+{
+	return ktime_get_mono_fast_ns();
+}
+
+bool crash_over(u64 start)
+{
+	return seconds && ktime_get_mono_fast_ns() - start > (u64)seconds * NSEC_PER_SEC;
+}
+
+unsigned long crash_timeout(void)
+{
+	return seconds ? seconds * HZ : MAX_SCHEDULE_TIMEOUT;
+}
+
+static int crash_run(const char *name)
+{
+	const struct crash_way *way;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(tables); i++) {
+		for (way = tables[i]; way->name; way++) {
+			if (strcmp(way->name, name))
+				continue;
+			way->run();
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
 
 static int crash_show(struct seq_file *m, void *unused)
 {
@@ -32,23 +72,18 @@ static int crash_open(struct inode *inode, struct file *file)
 
 static ssize_t crash_write(struct file *file, const char __user *from, size_t len, loff_t *pos)
 {
-	const struct crash_way *way;
-	char name[32] = "";
-	size_t i;
+	char text[40] = "", name[32];
+	int err;
 
-	if (len >= sizeof(name))
+	if (len >= sizeof(text))
 		return -EINVAL;
-	if (copy_from_user(name, from, len))
+	if (copy_from_user(text, from, len))
 		return -EFAULT;
-	for (i = 0; i < ARRAY_SIZE(tables); i++) {
-		for (way = tables[i]; way->name; way++) {
-			if (strcmp(way->name, name))
-				continue;
-			way->run();
-			return len;
-		}
-	}
-	return -ENOENT;
+	seconds = 0;
+	if (sscanf(text, "%31s %u", name, &seconds) < 1)
+		return -EINVAL;
+	err = crash_run(name);
+	return err ? err : len;
 }
 
 static const struct proc_ops crash_proc_ops = {
@@ -59,14 +94,28 @@ static const struct proc_ops crash_proc_ops = {
 	.proc_release = single_release,
 };
 
+static char *load;
+module_param(load, charp, 0);
+MODULE_PARM_DESC(load, "the way to break the kernel while the module is loaded");
+
+static char *unload;
+module_param(unload, charp, 0);
+MODULE_PARM_DESC(unload, "the way to break the kernel while the module is unloaded");
+
 static int __init crash_init(void)
 {
+	int err = load ? crash_run(load) : 0;
+
+	if (err)
+		return err;
 	return proc_create("crash", 0600, NULL, &crash_proc_ops) ? 0 : -ENOMEM;
 }
 
 static void __exit crash_exit(void)
 {
 	remove_proc_entry("crash", NULL);
+	if (unload)
+		crash_run(unload);
 }
 
 module_init(crash_init);

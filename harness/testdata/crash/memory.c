@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Objects used as they may not be. */
+#include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/timer.h>
 
 #include "crash.h"
 
@@ -16,11 +19,10 @@ static noinline void crash_use_after_free(void)
 	if (!object)
 		return;
 	kfree((void *)object);
-	sink = object[2];
+	sink = object[2]; /* use-after-free */
 }
 
-/* Out of the compiler's sight, which would warn. */
-static noinline void crash_fill(char *at, int byte, size_t size)
+noinline void crash_fill(char *at, int byte, size_t size)
 {
 	memset(at, byte, size);
 }
@@ -33,7 +35,7 @@ static noinline void crash_poison(void)
 	if (!object)
 		return;
 	kfree(object);
-	crash_fill(stale + 16, 0x55, 8);
+	crash_fill(stale + 16, 0x55, 8); /* poison */
 	kfree(kmalloc(64, GFP_KERNEL));
 }
 
@@ -43,7 +45,7 @@ static noinline void crash_out_of_bounds(void)
 
 	if (!object)
 		return;
-	crash_fill(object, 0x55, 72);
+	crash_fill(object, 0x55, 72); /* out-of-bounds */
 	kfree(object);
 }
 
@@ -54,7 +56,7 @@ static noinline void crash_out_of_bounds_read(void)
 
 	if (!object)
 		return;
-	sink = object[at];
+	sink = object[at]; /* out-of-bounds-read */
 	kfree((void *)object);
 }
 
@@ -64,7 +66,7 @@ static noinline void crash_double_free(void)
 	char *volatile again = object;
 
 	kfree(object);
-	kfree(again);
+	kfree(again); /* double-free */
 }
 
 static noinline void crash_invalid_free(void)
@@ -72,7 +74,7 @@ static noinline void crash_invalid_free(void)
 	char *object = kmalloc(64, GFP_KERNEL);
 	char *volatile inside = object + 8;
 
-	kfree(inside);
+	kfree(inside); /* invalid-free */
 }
 
 static noinline void crash_stack_bounds(void)
@@ -80,7 +82,7 @@ static noinline void crash_stack_bounds(void)
 	volatile char buffer[16] = "";
 	volatile size_t at = 17;
 
-	sink = buffer[at];
+	sink = buffer[at]; /* stack-bounds */
 }
 
 static volatile char global[11];
@@ -89,7 +91,7 @@ static noinline void crash_global_bounds(void)
 {
 	volatile size_t at = 13;
 
-	sink = global[at];
+	sink = global[at]; /* global-bounds */
 }
 
 static noinline void crash_cache_remains(void)
@@ -99,12 +101,12 @@ static noinline void crash_cache_remains(void)
 	if (!cache)
 		return;
 	if (kmem_cache_alloc(cache, GFP_KERNEL))
-		kmem_cache_destroy(cache);
+		kmem_cache_destroy(cache); /* cache-remains */
 }
 
 static noinline void crash_leak(void)
 {
-	char *object = kmalloc(96, GFP_KERNEL);
+	char *object = kmalloc(96, GFP_KERNEL); /* leak */
 
 	if (object)
 		strscpy(object, "this object is lost", 96);
@@ -116,9 +118,46 @@ static noinline void crash_uninitialized(void)
 
 	if (!object)
 		return;
-	if (object[3])
+	if (object[3]) /* uninitialized */
 		pr_info("crash: there was something\n");
 	kfree((void *)object);
+}
+
+/* For what looks at few objects only. */
+static noinline void crash_often(void)
+{
+	u64 start = crash_start();
+
+	while (!crash_over(start)) {
+		volatile int *object = kmalloc(64, GFP_KERNEL);
+
+		if (!object)
+			return;
+		kfree((void *)object);
+		sink = object[2]; /* often */
+		cond_resched();
+	}
+}
+
+struct crash_timed {
+	struct timer_list timer;
+	char rest[200];
+};
+
+static void crash_expired(struct timer_list *timer)
+{
+}
+
+static noinline void crash_timer_freed(void)
+{
+	struct crash_timed *timed = kmalloc(sizeof(*timed), GFP_KERNEL);
+
+	if (!timed)
+		return;
+	timer_setup(&timed->timer, crash_expired, 0);
+	mod_timer(&timed->timer, jiffies + HZ / 20);
+	kfree(timed); /* timer-freed */
+	msleep(200);
 }
 
 const struct crash_way crash_memory[] = {
@@ -133,5 +172,7 @@ const struct crash_way crash_memory[] = {
 	{ "cache-remains", crash_cache_remains },
 	{ "leak", crash_leak },
 	{ "uninitialized", crash_uninitialized },
+	{ "often", crash_often },
+	{ "timer-freed", crash_timer_freed },
 	{ }
 };

@@ -13,7 +13,7 @@ static noinline void crash_bad_page(void)
 	if (!page)
 		return;
 	page->mapping = (void *)0x1000;
-	__free_page(page);
+	__free_page(page); /* bad-page */
 }
 
 static noinline void crash_page_twice(void)
@@ -24,18 +24,18 @@ static noinline void crash_page_twice(void)
 	if (!page)
 		return;
 	__free_page(page);
-	__free_page(again);
+	__free_page(again); /* page-twice */
 }
 
 static noinline void crash_memory_gone(void)
 {
-	while (alloc_page(GFP_KERNEL | __GFP_NOWARN))
+	while (alloc_page(GFP_KERNEL | __GFP_NOWARN)) /* memory-gone */
 		;
 }
 
 static noinline void crash_large_page(void)
 {
-	while (alloc_pages(GFP_ATOMIC, 8))
+	while (alloc_pages(GFP_ATOMIC, 8)) /* large-page */
 		;
 }
 
@@ -44,7 +44,7 @@ static noinline void crash_vmalloc_bounds(void)
 	volatile char *area = vmalloc(PAGE_SIZE);
 
 	if (area)
-		area[PAGE_SIZE + 8] = 1;
+		area[PAGE_SIZE + 8] = 1; /* vmalloc-bounds */
 }
 
 const struct crash_way crash_pages[] = {

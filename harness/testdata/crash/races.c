@@ -12,7 +12,7 @@ static int counter;
 static noinline int crash_count(void *unused)
 {
 	while (!kthread_should_stop()) {
-		counter++;
+		counter++; /* race */
 		cond_resched();
 	}
 	return 0;
