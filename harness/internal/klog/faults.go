@@ -38,3 +38,9 @@ func ConsoleFaults(text string) []Fault {
 	}
 	return s.Faults()
 }
+
+// TaintFault returns the fault of which only the kernel's taint tells, such as
+// "machine check (M)". At is where the log stood.
+func TaintFault(what string, at int) Fault {
+	return Fault{Kind: Taint, Title: "taint: " + what, Report: []string{"the kernel's taint tells of a " + what + ", of which its log does not"}, At: at}
+}

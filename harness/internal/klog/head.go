@@ -32,6 +32,7 @@ var heads = []head{
 	{prefix: "BUG: ", part: "stack guard page was hit", kind: StackOverflow, ends: traced, title: "BUG: stack guard page was hit"},
 	{prefix: "kernel stack overflow", kind: StackOverflow, ends: traced, title: "kernel stack overflow"},
 	{prefix: "general protection fault", part: "[#", kind: GeneralProtection, ends: traced, title: "general protection fault"},
+	{prefix: "segment-related general protection fault", part: "[#", kind: GeneralProtection, ends: traced, title: "general protection fault"},
 	{prefix: "Oops: general protection fault", kind: GeneralProtection, ends: traced, title: "general protection fault"},
 	{prefix: "stack segment", part: "[#", kind: Oops, ends: traced, title: "stack segment"},
 	{prefix: "divide error", part: "[#", kind: Oops, ends: traced, title: "divide error"},
@@ -116,24 +117,41 @@ var odd = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(?:WARNING: (?:CPU: \d|at |\S+:\d+ at \S+\+0x|\S+ at \S+\+0x)|BUG [^:]+ \((?:Not tainted|Tainted)|list_(?:add|del)|\S+ invoked oom-killer: gfp_mask=|INFO: task \S.*:\d+ .*blocked)`)
 })
 
+// byLetter are the heads by what they begin with, in their order; those of 0
+// have no prefix.
+var byLetter = sync.OnceValue(func() map[byte][]*head {
+	found := map[byte][]*head{}
+	for i := range heads {
+		h := &heads[i]
+		letter := byte(0)
+		if h.prefix != "" {
+			letter = h.prefix[0]
+		}
+		found[letter] = append(found[letter], h)
+	}
+	return found
+})
+
 // headOf returns the head that line is, or nil. No line of less than a few
 // letters is one.
 func headOf(line string) *head {
-	if len(line) < 8 || !strings.ContainsRune("KBUogsdPtiIWr[wNlkOMu", rune(line[0])) && !strings.Contains(line, " invoked oom-killer: ") {
+	if len(line) < 8 {
 		return nil
 	}
-	for i := range heads {
-		h := &heads[i]
-		if !h.matches(line) {
-			continue
-		}
-		switch {
-		case h.kind == Warning, h.kind == ListCorruption, h.prefix == "BUG ", h.prefix == "", h.kind == HungTask:
-			if !odd().MatchString(line) {
-				continue
+	for _, letter := range []byte{line[0], 0} {
+		for _, h := range byLetter()[letter] {
+			if h.matches(line) && (!h.isOdd() || odd().MatchString(line)) {
+				return h
 			}
 		}
-		return h
 	}
 	return nil
+}
+
+func (h *head) isOdd() bool {
+	switch {
+	case h.kind == Warning, h.kind == ListCorruption, h.kind == HungTask, h.prefix == "BUG ", h.prefix == "":
+		return true
+	}
+	return false
 }

@@ -37,6 +37,7 @@ const (
 	Usercopy          Kind = "usercopy"
 	MSRAccess         Kind = "msr-access"
 	ReferenceLeak     Kind = "reference-leak"
+	Taint             Kind = "taint" // the kernel's own record tells of a fault, and its log does not
 )
 
 // ending is how the end of a report is told.

@@ -96,3 +96,10 @@ func TestReportEndsAtItsEnd(t *testing.T) {
 		t.Errorf("-want +got:\n%s", d)
 	}
 }
+
+func TestTaintFault(t *testing.T) {
+	f := TaintFault("machine check (M)", 7)
+	if f.Kind != Taint || f.Title != "taint: machine check (M)" || f.At != 7 || len(f.Report) != 1 {
+		t.Errorf("got %+v", f)
+	}
+}

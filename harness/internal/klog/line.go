@@ -8,6 +8,7 @@ import (
 type line struct {
 	text   string
 	raw    string // as it was, without its end
+	stamp  string // the time before it, or ""
 	caller string // T12, C0 or ""
 	user   bool   // known to come from user space
 	at     int    // which record or line of the log it is
@@ -28,11 +29,11 @@ func parseLine(raw string, at int) line {
 		text = text[i+len(" kernel: "):]
 	}
 	text, l.user = cutPriority(text)
-	stamped := false
 	if rest, ok := cutBrackets(text, isStamp); ok {
-		text, stamped = rest, true
+		l.stamp = strings.TrimSpace(text[1:strings.IndexByte(text, ']')])
+		text = rest
 	}
-	if rest, ok := cutBrackets(text, isCaller); ok && stamped {
+	if rest, ok := cutBrackets(text, isCaller); ok && l.stamp != "" {
 		l.caller = strings.TrimSpace(text[1:strings.IndexByte(text, ']')])
 		text = rest
 	}

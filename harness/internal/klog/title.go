@@ -1,33 +1,8 @@
 package klog
 
 import (
-	"regexp"
 	"strings"
-	"sync"
 )
-
-// stable is what in a line differs from run to run, and what it becomes.
-var stable = sync.OnceValue(func() []struct {
-	what *regexp.Regexp
-	by   string
-} {
-	return []struct {
-		what *regexp.Regexp
-		by   string
-	}{
-		{regexp.MustCompile(`\+0x[0-9a-f]+/0x[0-9a-f]+`), ""},
-		{regexp.MustCompile(`(\[[\w-]+) [0-9a-f]{20,}\]`), "$1]"},
-		{regexp.MustCompile(`0x[0-9a-fA-F]+|\b[0-9a-f]{8,}\b`), "N"},
-		{regexp.MustCompile(`(^|[\s(<>=#:/,\[{$-])\d+\b`), "${1}N"},
-	}
-})
-
-func normal(text string) string {
-	for _, s := range stable() {
-		text = s.what.ReplaceAllString(text, s.by)
-	}
-	return strings.TrimSpace(text)
-}
 
 // notes are messages that tell more of a BUG or a WARNING than its head does.
 var notes = []struct {

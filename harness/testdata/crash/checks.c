@@ -93,10 +93,11 @@ static noinline void crash_refcount_saturated(void)
 	refcount_inc(&count); /* refcount-saturated */
 }
 
+/* The compiler does not know the size of what is pointed to. */
 static noinline void crash_usercopy(void)
 {
 	volatile size_t size = 128;
-	char *object = kmalloc(64, GFP_KERNEL);
+	char *volatile object = kmalloc(64, GFP_KERNEL);
 
 	if (object && copy_to_user((void __user *)0x10000000, object, size)) /* usercopy */
 		pr_info("crash: copied nothing\n");
@@ -106,7 +107,7 @@ static noinline void crash_usercopy(void)
 static noinline void crash_usercopy_from(void)
 {
 	volatile size_t size = 128;
-	char *object = kmalloc(64, GFP_KERNEL);
+	char *volatile object = kmalloc(64, GFP_KERNEL);
 
 	if (object && copy_from_user(object, (void __user *)0x10000000, size)) /* usercopy-from */
 		pr_info("crash: copied nothing\n");
