@@ -31,12 +31,17 @@ func (f Frame) String() string {
 	return s
 }
 
-// place is the function, and the module where it is in one.
+// place is the function, and the module where it is in one. What the compiler
+// has put behind its name, such as .cold or .isra.0, is not of the source.
 func (f Frame) place() string {
-	if f.Module == "" {
-		return f.Function
+	name := f.Function
+	if i := strings.IndexByte(name, '.'); i > 0 {
+		name = name[:i]
 	}
-	return f.Function + " [" + f.Module + "]"
+	if f.Module == "" {
+		return name
+	}
+	return name + " [" + f.Module + "]"
 }
 
 // frameIn returns the first frame that a line names: f+0x1/0x2, and behind it

@@ -121,17 +121,3 @@ func checkReport(t *testing.T, log string, f Fault) {
 		rest = rest[1:]
 	}
 }
-
-func FuzzConsoleFaults(f *testing.F) {
-	for _, path := range logs(f, "*/*.log") {
-		log := content(f, path)
-		f.Add(log[:min(len(log), 6000)])
-	}
-	f.Fuzz(func(t *testing.T, log string) {
-		for _, fault := range ConsoleFaults(log) {
-			if len(fault.Report) == 0 || fault.Kind == "" {
-				t.Errorf("fault without a kind or a report: %+v", fault)
-			}
-		}
-	})
-}

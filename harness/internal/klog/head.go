@@ -36,6 +36,7 @@ var heads = []head{
 	{prefix: "Oops: general protection fault", kind: GeneralProtection, ends: traced, title: "general protection fault"},
 	{prefix: "stack segment", part: "[#", kind: Oops, ends: traced, title: "stack segment"},
 	{prefix: "divide error", part: "[#", kind: Oops, ends: traced, title: "divide error"},
+	{prefix: "divide_error", part: "[#", kind: Oops, ends: traced, title: "divide error"},
 	{prefix: "invalid opcode", part: "[#", kind: Oops, ends: traced, title: "invalid opcode"},
 	{prefix: "double fault", part: "[#", kind: Oops, ends: traced, title: "double fault"},
 	{prefix: "PANIC: double fault", kind: Oops, ends: traced, title: "double fault"},
@@ -79,6 +80,7 @@ var heads = []head{
 	{prefix: "rcu: INFO: rcu_", part: "detected", kind: RCUStall, ends: dumped, title: "rcu: stall"},
 	{prefix: "INFO: rcu_", part: "detected", kind: RCUStall, ends: dumped, title: "rcu: stall"},
 	{prefix: "watchdog: BUG: soft lockup", kind: SoftLockup, ends: dumped, title: "BUG: soft lockup"},
+	{prefix: "NMI watchdog: BUG: soft lockup", kind: SoftLockup, ends: dumped, title: "BUG: soft lockup"},
 	{prefix: "BUG: soft lockup", kind: SoftLockup, ends: dumped, title: "BUG: soft lockup"},
 	{prefix: "watchdog: ", part: "Watchdog detected hard LOCKUP", kind: HardLockup, ends: dumped, title: "hard lockup"},
 	{prefix: "NMI watchdog: ", part: "Watchdog detected hard LOCKUP", kind: HardLockup, ends: dumped, title: "hard lockup"},
@@ -92,6 +94,7 @@ var heads = []head{
 
 	{prefix: "list_", part: " corruption", kind: ListCorruption, ends: untraced},
 	{prefix: "usercopy: Kernel memory ", part: "attempt detected", kind: Usercopy, ends: untraced},
+	{prefix: "detected buffer overflow in ", kind: Bug, ends: untraced},
 	{prefix: "refcount_t: ", kind: Refcount, ends: dumped},
 	{prefix: "BUG: Bad ", kind: BadPage, ends: dumped},
 	{prefix: "Bad page state in process ", kind: BadPage, ends: dumped, title: "BUG: Bad page state"},
@@ -108,6 +111,11 @@ var heads = []head{
 	{prefix: "unchecked MSR access error: ", kind: MSRAccess, ends: dumped},
 	{prefix: "unregister_netdevice: waiting for ", kind: ReferenceLeak, ends: oneLine},
 
+	{prefix: "VFS: Busy inodes after unmount", kind: UseAfterFree, ends: dumped, title: "VFS: busy inodes after unmount"},
+	{prefix: "VFS: Close: file count is ", kind: UseAfterFree, ends: dumped, title: "VFS: close of a file that nobody has open"},
+	{prefix: "BUG: Dentry ", part: "still in use", kind: Bug, ends: dumped, title: "BUG: Dentry still in use"},
+	{prefix: "BUG: workqueue leaked ", kind: Bug, ends: dumped, title: "BUG: workqueue leaked atomic, lock or RCU"},
+	{prefix: "BUG: using ", part: " in preemptible", kind: Bug, ends: dumped, title: "BUG: using a processor's own data in preemptible code"},
 	{prefix: "watchdog: BUG: ", kind: Bug, ends: dumped},
 	{prefix: "BUG: ", kind: Bug, ends: dumped},
 }

@@ -97,6 +97,26 @@ func TestReportEndsAtItsEnd(t *testing.T) {
 	}
 }
 
+// On a console, the kernel begins where a program has not ended its line, and
+// again where it had no time to end its own.
+func TestFaultBeginsInsideLine(t *testing.T) {
+	for _, before := range []string{"login: ", "** 93 printk messages dropped ** ", "[   12.000000] half a line"} {
+		found := ConsoleFaults("first\n" + before + "[   12.345678] BUG: of the kernel\n")
+		if len(found) != 1 || found[0].At != 1 || found[0].Report[0] != "[   12.345678] BUG: of the kernel" {
+			t.Errorf("behind %q: %+v", before, found)
+		}
+	}
+	for _, before := range []string{"<1>", "kern  :alert : ", "Nov 24 12:00:00 host kernel: "} {
+		raw := before + "[   12.345678] BUG: of the kernel"
+		if found := ConsoleFaults(raw + "\n"); len(found) != 1 || found[0].Report[0] != raw {
+			t.Errorf("behind %q: %+v", before, found)
+		}
+	}
+	if found := ConsoleFaults("<12>[   12.345678] BUG: of user space\n"); len(found) != 0 {
+		t.Errorf("a line of user space: %+v", found)
+	}
+}
+
 func TestTaintFault(t *testing.T) {
 	f := TaintFault("machine check (M)", 7)
 	if f.Kind != Taint || f.Title != "taint: machine check (M)" || f.At != 7 || len(f.Report) != 1 {

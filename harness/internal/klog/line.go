@@ -41,6 +41,38 @@ func parseLine(raw string, at int) line {
 	return l
 }
 
+// parts splits a line of a console where a second one begins inside it: behind
+// what a program has printed without an end of line, or of which the kernel had
+// no time to print more.
+func parts(raw string) []string {
+	var found []string
+	for from := 1; ; {
+		i := strings.IndexByte(raw[min(from, len(raw)):], '[')
+		if i < 0 {
+			return append(found, raw)
+		}
+		i += from
+		from = i + 1
+		end := strings.IndexByte(raw[i:], ']')
+		if end != 13 && end != 14 || i+end+1 >= len(raw) { // as in "[    1.234567] "
+			continue
+		}
+		stamp := strings.TrimSpace(raw[i+1 : i+end])
+		if dot := len(stamp) - 7; dot < 1 || stamp[dot] != '.' || !isStamp(stamp) || startsLine(raw[:i]) {
+			continue
+		}
+		found = append(found, raw[:i])
+		raw, from = raw[i:], 1
+	}
+}
+
+// startsLine tells whether what stands before a time belongs there: a priority,
+// or the words of syslog.
+func startsLine(before string) bool {
+	rest, _ := cutPriority(before)
+	return rest == "" || strings.HasSuffix(before, " kernel: ")
+}
+
 // isRecord tells whether what stands before a semicolon is the head of a record.
 func isRecord(head string) bool {
 	if head == "" || head[0] < '0' || head[0] > '9' || strings.Count(head, ",") < 3 {
@@ -59,7 +91,7 @@ func cutPriority(text string) (rest string, user bool) {
 			return text[end+1:], end > 2 || text[1] > '7'
 		}
 	}
-	if len(text) > 16 && text[6] == ':' && text[13] == ':' && text[14] == ' ' {
+	if len(text) >= 15 && text[6] == ':' && text[13] == ':' && text[14] == ' ' {
 		facility := strings.TrimSpace(text[:6])
 		return text[15:], facility != "kern"
 	}

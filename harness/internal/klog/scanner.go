@@ -44,10 +44,12 @@ func (s *Scanner) Add(rec Record) {
 // AddLine takes the next line of a log that is text, in any of the forms that
 // [ConsoleFaults] knows.
 func (s *Scanner) AddLine(raw string) {
-	l := parseLine(strings.TrimRight(raw, "\r\n"), s.added)
-	for text := range strings.SplitSeq(l.text, "\n") { // several in a raw record
-		l.text = text
-		s.add(l)
+	for _, part := range parts(strings.TrimRight(raw, "\r\n")) {
+		l := parseLine(part, s.added)
+		for text := range strings.SplitSeq(l.text, "\n") { // several in a raw record
+			l.text = text
+			s.add(l)
+		}
 	}
 	s.added++
 }

@@ -1,6 +1,7 @@
 package klog
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -25,15 +26,19 @@ var notes = []struct {
 // classify makes the kind more exact by what else the report says.
 func (r *report) classify(f *Fault) {
 	if f.Kind == Bug || f.Kind == Warning {
-		for _, note := range append(r.notes, r.title) {
-			for _, n := range notes {
-				if strings.HasPrefix(note, n.prefix) && strings.Contains(note, n.part) {
-					f.Kind = n.kind
-				}
+		for _, note := range []string{r.note(), r.title} {
+			if kind, ok := kindOfNote(note); ok {
+				f.Kind = kind
 			}
 		}
 	}
 	switch {
+	case f.Kind == GeneralProtection && r.has("KASAN: null-ptr-deref in range"):
+		f.Kind = NullDereference // of which KASAN makes an address that can not be
+	case f.Kind == Bug && strings.HasPrefix(r.title, "kernel BUG at lib/list_debug.c:"):
+		f.Kind = ListCorruption
+	case f.Kind == Bug && strings.HasPrefix(r.title, "kernel BUG at mm/usercopy.c:"):
+		f.Kind = Usercopy
 	case f.Kind == SlabCorruption && strings.Contains(r.slabProblem(), "Poison overwritten"):
 		f.Kind = UseAfterFree
 	case f.Kind == SlabCorruption && strings.Contains(r.title, "Objects remaining"):
@@ -47,6 +52,34 @@ func (r *report) classify(f *Fault) {
 	case f.Kind == Panic && strings.Contains(r.title, "Hard LOCKUP"):
 		f.Kind = HardLockup
 	}
+}
+
+// has tells whether a line of the report begins so.
+func (r *report) has(prefix string) bool {
+	return slices.ContainsFunc(r.lines[:r.solid], func(l line) bool { return strings.HasPrefix(l.text, prefix) })
+}
+
+// note returns the message that came with a BUG or a warning, or "". Something
+// else may have been printed in between.
+func (r *report) note() string {
+	if len(r.notes) == 0 {
+		return ""
+	}
+	for _, note := range r.notes {
+		if _, ok := kindOfNote(note); ok {
+			return note
+		}
+	}
+	return r.notes[0]
+}
+
+func kindOfNote(note string) (Kind, bool) {
+	for _, n := range notes {
+		if strings.HasPrefix(note, n.prefix) && strings.Contains(note, n.part) {
+			return n.kind, true
+		}
+	}
+	return "", false
 }
 
 // slabProblem returns what is wrong with a slab's object.
@@ -77,12 +110,14 @@ func (r *report) frames(f *Fault) {
 // machinery are the functions through which a report is made: not those that
 // it is about. Each is a prefix.
 var machinery = []string{
+	"should_fail", "debug_smp_processor_id", "__this_cpu_preempt_check", "check_preemption_disabled", "debug_print_object",
+	"rust_helper_BUG", "__check_object_size", "trace_hardirqs_", "fixup_bug", "_raw_", "register_lock_class", "do_invalid_op", "sched_show_task", "_sched_show_task", "__should_fail", "__switch_to", "restore_regs", "__sanitizer_cov",
 	"dump_stack", "show_stack", "show_trace", "__dump_stack", "print_", "kasan_", "__kasan", "__asan", "check_", "__ubsan", "ubsan_", "handle_bug",
 	"warn_", "__warn", "report_bug", "asm_", "exc_", "do_error_trap", "refcount_warn", "panic", "oops_", "die", "page_fault_oops", "no_context",
 	"__schedule", "schedule", "lock_acquire", "lockdep_", "validate_chain", "__lock_acquire", "mark_lock", "slab_err", "slab_bug", "object_err",
 	"bad_page", "__list_add_valid", "__list_del_entry_valid", "usercopy_abort", "__might_sleep", "__might_resched", "___might_sleep", "watchdog_",
 	"nmi_", "__die", "kcsan_", "__tsan", "kmsan_", "__msan", "kfence_", "object_", "mark_usage", "mark_held", "__schedule_bug",
-	"_raw_spin", "__mutex_lock", "mutex_lock", "__kmalloc", "kmalloc_trace", "kmem_cache_alloc", "kmem_cache_destroy", "dump_header", "oom_kill", "out_of_memory", "__alloc_pages", "slab_post_alloc", "kfree",
+	"__mutex_lock", "mutex_lock", "__kmalloc", "kmalloc_trace", "kmem_cache_alloc", "kmem_cache_destroy", "dump_header", "oom_kill", "out_of_memory", "__alloc_pages", "slab_post_alloc", "kfree",
 }
 
 // place returns the frame that a report is about: the first in a module of
@@ -143,12 +178,12 @@ func (r *report) stableTitle(f *Fault) string {
 	switch {
 	case r.head == &warned:
 		what = "WARNING: " + normal(r.title)
-	case r.head.kind == Bug && len(r.notes) > 0:
-		what = "kernel BUG: " + normal(r.notes[0])
+	case r.head.kind == Bug && r.note() != "":
+		what = "kernel BUG: " + normal(r.note())
 	case r.head.kind == Warning:
 		what = "WARNING"
-		if len(r.notes) > 0 {
-			what += ": " + normal(r.notes[0])
+		if r.note() != "" {
+			what += ": " + normal(r.note())
 		}
 	case r.head.kind == KCSAN:
 		return normal(strings.TrimPrefix(r.title, "BUG: "))

@@ -107,7 +107,7 @@ static noinline void crash_stack_smash(void)
 
 	crash_fill(buffer, 0x55, 64); /* stack-smash */
 	pr_info("crash: filled %d\n", buffer[0]);
-}
+} /* stack-smash */
 
 const struct crash_way crash_access[] = {
 	{ "null-read", crash_null_read },

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Objects of a cache that checks itself, on every kernel whose allocator can. */
+/*
+ * Objects of a cache that checks itself, on every kernel whose allocator can. A
+ * cache that was broken is left behind.
+ */
 #include <linux/kernel.h>
 #include <linux/slab.h>
 
@@ -20,7 +23,6 @@ static noinline void crash_slab_redzone(void)
 		return;
 	crash_fill(object, 0x55, 72);
 	kmem_cache_free(cache, object); /* slab-redzone */
-	kmem_cache_destroy(cache);
 }
 
 static noinline void crash_slab_poison(void)
@@ -46,7 +48,6 @@ static noinline void crash_slab_twice(void)
 		return;
 	kmem_cache_free(cache, object);
 	kmem_cache_free(cache, again); /* slab-twice */
-	kmem_cache_destroy(cache);
 }
 
 static noinline void crash_slab_foreign(void)
@@ -57,7 +58,6 @@ static noinline void crash_slab_foreign(void)
 	if (!object || !cache)
 		return;
 	kmem_cache_free(cache, object); /* slab-foreign */
-	kmem_cache_destroy(cache);
 }
 
 const struct crash_way crash_slab[] = {

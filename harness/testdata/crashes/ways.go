@@ -18,13 +18,14 @@ type Way struct {
 const (
 	hungTaskTimeout  = "/proc/sys/kernel/hung_task_timeout_secs"
 	hungTaskInterval = "/proc/sys/kernel/hung_task_check_interval_secs"
+	hungTaskWarnings = "/proc/sys/kernel/hung_task_warnings"
 	watchdogThresh   = "/proc/sys/kernel/watchdog_thresh"
 	rcuTimeout       = "/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout"
 	workqueueThresh  = "/sys/module/workqueue/parameters/watchdog_thresh"
 )
 
 var (
-	soonHung   = map[string]string{hungTaskTimeout: "3", hungTaskInterval: "1"}
+	soonHung   = map[string]string{hungTaskTimeout: "3", hungTaskInterval: "1", hungTaskWarnings: "1"}
 	soonLocked = map[string]string{watchdogThresh: "2"}
 )
 
