@@ -33,7 +33,6 @@ var heads = []head{
 	{prefix: "kernel stack overflow", kind: StackOverflow, ends: traced, title: "kernel stack overflow"},
 	{prefix: "general protection fault", part: "[#", kind: GeneralProtection, ends: traced, title: "general protection fault"},
 	{prefix: "segment-related general protection fault", part: "[#", kind: GeneralProtection, ends: traced, title: "general protection fault"},
-	{prefix: "Oops: general protection fault", kind: GeneralProtection, ends: traced, title: "general protection fault"},
 	{prefix: "stack segment", part: "[#", kind: Oops, ends: traced, title: "stack segment"},
 	{prefix: "divide error", part: "[#", kind: Oops, ends: traced, title: "divide error"},
 	{prefix: "divide_error", part: "[#", kind: Oops, ends: traced, title: "divide error"},
@@ -47,6 +46,7 @@ var heads = []head{
 	{prefix: "int3", part: "[#", kind: Oops, ends: traced, title: "int3"},
 	{prefix: "Internal error: ", part: "[#", kind: Oops, ends: traced},
 	{prefix: "Oops: ", part: "[#", kind: Oops, ends: traced},
+	{prefix: "CFI failure at ", kind: Oops, ends: traced, title: "CFI failure"},
 	{prefix: "kernel BUG at ", kind: Bug, ends: traced, title: "kernel BUG"},
 
 	{prefix: "BUG: KASAN: ", kind: KASAN, ends: ruled},
@@ -69,6 +69,7 @@ var heads = []head{
 	{prefix: "[ BUG: Invalid wait context ]", kind: Lockdep, ends: dumped, title: "BUG: Invalid wait context"},
 	{prefix: "INFO: trying to register non-static key", kind: Lockdep, ends: dumped},
 	{prefix: "BUG: MAX_LOCK", kind: Lockdep, ends: dumped},
+	{prefix: "BUG: MAX_STACK_TRACE_ENTRIES too low", kind: Lockdep, ends: dumped},
 	{prefix: "BUG: key ", part: " has not been registered", kind: Lockdep, ends: dumped, title: "BUG: a lock's key has not been registered"},
 	{prefix: "BUG: spinlock ", kind: Lockdep, ends: dumped},
 	{prefix: "BUG: rwlock ", kind: Lockdep, ends: dumped},
@@ -116,6 +117,8 @@ var heads = []head{
 	{prefix: "BUG: Dentry ", part: "still in use", kind: Bug, ends: dumped, title: "BUG: Dentry still in use"},
 	{prefix: "BUG: workqueue leaked ", kind: Bug, ends: dumped, title: "BUG: workqueue leaked atomic, lock or RCU"},
 	{prefix: "BUG: using ", part: " in preemptible", kind: Bug, ends: dumped, title: "BUG: using a processor's own data in preemptible code"},
+	{prefix: "huh, entered softirq ", kind: Bug, ends: oneLine, title: "softirq left with another preempt count"},
+	{prefix: "softirq: huh, entered softirq ", kind: Bug, ends: oneLine, title: "softirq left with another preempt count"},
 	{prefix: "watchdog: BUG: ", kind: Bug, ends: dumped},
 	{prefix: "BUG: ", kind: Bug, ends: dumped},
 }
@@ -145,6 +148,11 @@ var byLetter = sync.OnceValue(func() map[byte][]*head {
 func headOf(line string) *head {
 	if len(line) < 8 {
 		return nil
+	}
+	if exception, ok := strings.CutPrefix(line, "Oops: "); ok { // so newer kernels
+		if h := headOf(exception); h != nil {
+			return h
+		}
 	}
 	for _, letter := range []byte{line[0], 0} {
 		for _, h := range byLetter()[letter] {

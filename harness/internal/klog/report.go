@@ -8,7 +8,7 @@ const (
 	reportLines = 1000 // the most that a report may have
 	oomLines    = 600  // no line of an oom-kill looks like another
 	gapLines    = 25   // foreign lines inside a report that has an end mark
-	shortGap    = 3    // foreign lines inside one that has none
+	shortGap    = 3    // foreign lines inside one that has none, once its calls have come
 )
 
 // report is a fault whose lines are still being collected.
@@ -149,14 +149,13 @@ func (r *report) offerOOM(l line) bool {
 // offerDump takes lines that look like those of a dump, and others only if such
 // follow soon: something else may be printed in between.
 func (r *report) offerDump(l line) bool {
-	gap := shortGap
+	gap := gapLines
+	if r.ending == dumped && r.traced {
+		gap = shortGap
+	}
 	body := isBody(l.text)
-	switch {
-	case r.ending == traced || r.ending == ruled:
-		gap = gapLines
-	case r.head.kind == Lockdep && !r.backed:
+	if r.head.kind == Lockdep && !r.backed {
 		body = isLockBody(l.text)
-		gap = gapLines
 	}
 	if body && l.text != "" {
 		r.keep(l)

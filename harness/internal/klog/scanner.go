@@ -25,7 +25,7 @@ type stream struct {
 
 const (
 	pendingLines = 12
-	panicGap     = 12 // lines between the end of a report and the panic that it causes
+	panicGap     = 60 // lines between the end of a report and the panic that it causes
 )
 
 // warned is what a report has become of which only the beginning is there.

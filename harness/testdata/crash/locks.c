@@ -55,14 +55,14 @@ static noinline void crash_sleep_alloc(void)
 static noinline void crash_schedule(void)
 {
 	preempt_disable();
-	msleep(10); /* schedule */
+	msleep(20); /* schedule */
 	preempt_enable();
 }
 
 static noinline void crash_irqs_off(void)
 {
 	local_irq_disable();
-	msleep(10); /* irqs-off */
+	msleep(20); /* irqs-off */
 	local_irq_enable();
 }
 
@@ -87,7 +87,7 @@ static noinline void crash_rcu_usage(void)
 static noinline void crash_rcu_sleep(void)
 {
 	rcu_read_lock();
-	msleep(10); /* rcu-sleep */
+	msleep(20); /* rcu-sleep */
 	rcu_read_unlock();
 }
 

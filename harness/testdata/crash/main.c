@@ -17,8 +17,8 @@
 #include "crash.h"
 
 static const struct crash_way *const tables[] = {
-	crash_access, crash_checks, crash_hangs, crash_locks, crash_lockdep, crash_memory, crash_pages,
-	crash_places, crash_races, crash_slab,
+	crash_access, crash_checks, crash_hangs, crash_lockdep, crash_locks, crash_memory,
+	crash_pages, crash_places, crash_races, crash_slab,
 };
 
 static unsigned int seconds;

@@ -1,0 +1,100 @@
+package klog
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// said returns the lines of a log without what stands before them.
+func said(log string) []string {
+	var texts []string
+	for raw := range strings.Lines(log) {
+		texts = append(texts, parseLine(strings.TrimRight(raw, "\r\n"), 0).text)
+	}
+	return texts
+}
+
+// by makes records of texts.
+func by(caller string, texts []string) []Record {
+	var records []Record
+	for _, text := range texts {
+		records = append(records, Record{Caller: caller, Text: text})
+	}
+	return records
+}
+
+// shuffled takes a record of each log in turn.
+func shuffled(a, b []Record) []Record {
+	var all []Record
+	for len(a)+len(b) > 0 {
+		if len(a) > 0 {
+			all, a = append(all, a[0]), a[1:]
+		}
+		if len(b) > 0 {
+			all, b = append(all, b[0]), b[1:]
+		}
+	}
+	return all
+}
+
+// outline is what is to be the same of faults wherever they stand in the log.
+func outline(faults []Fault) []string {
+	var outlines []string
+	for _, f := range faults {
+		outlines = append(outlines, string(f.Kind)+": "+f.Title+"\n"+strings.Join(f.Report, "\n"))
+	}
+	return outlines
+}
+
+// Where the kernel tells who prints, reports are told apart line by line.
+func TestReportsOfTwoCallersAtOnce(t *testing.T) {
+	other := said(content(t, "testdata/6.1/warn.log"))
+	want := outline(Faults(by("C1", other)))
+	for _, path := range logs(t, "[5-9]*/*.log") {
+		texts := said(content(t, path))
+		mine := Faults(by("T12", texts))
+		var gotMine, gotOther []string
+		for _, f := range Faults(shuffled(by("T12", texts), by("C1", other))) {
+			if o := outline([]Fault{f}); o[0] == want[0] && len(gotOther) == 0 {
+				gotOther = o
+			} else {
+				gotMine = append(gotMine, o...)
+			}
+		}
+		if d := cmp.Diff(outline(mine), gotMine); d != "" {
+			t.Errorf("%s: -want +got:\n%s", path, d)
+		}
+		if d := cmp.Diff(want, gotOther); d != "" {
+			t.Errorf("%s: the other caller's: -want +got:\n%s", path, d)
+		}
+	}
+}
+
+// Where it does not tell, healthy lines in between change neither kind nor
+// title, nor are reports lost.
+func TestHealthyLinesInsideReports(t *testing.T) {
+	foreign := []string{"virtio_net virtio0 eth0: renamed from veth1", "IPv6: ADDRCONF(NETDEV_CHANGE): lo: link becomes ready"}
+	for _, path := range logs(t, "[5-9]*/*.log") {
+		texts := said(content(t, path))
+		var mixed []string
+		for i, text := range texts {
+			mixed = append(mixed, text)
+			// Between these lines stands the message of a warning.
+			if i%7 == 3 && text != cutHere && (i == 0 || texts[i-1] != cutHere) {
+				mixed = append(mixed, foreign...)
+			}
+		}
+		var want, got []string
+		for _, f := range Faults(by("", texts)) {
+			want = append(want, string(f.Kind)+": "+f.Title)
+		}
+		for _, f := range Faults(by("", mixed)) {
+			got = append(got, string(f.Kind)+": "+f.Title)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: -want +got:\n%s", path, d)
+		}
+	}
+}
