@@ -12,6 +12,7 @@ type Fault struct {
 	Frames []Frame  `json:"frames"` // in the report's order
 	At     int      `json:"-"`      // the index of the record, or of the log's line, at which it begins
 	Open   bool     `json:"-"`      // it had not come to its end for sure: what follows may belong to it
+	Whole  bool     `json:"-"`      // the end of its report has been seen; only a panic may still be part of it
 }
 
 // Faults returns the faults in records that the kernel itself wrote, in the

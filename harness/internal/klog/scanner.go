@@ -82,7 +82,7 @@ func (s *Scanner) Faults() []Fault {
 	}
 	for _, r := range s.reports {
 		f := r.fault()
-		f.Open = open[r]
+		f.Open, f.Whole = open[r], r.closed || r.tail
 		found = append(found, f)
 	}
 	earlier := func(a, b Fault) int { return a.At - b.At }
