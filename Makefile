@@ -131,6 +131,10 @@ mutants: deps ## break the module in many ways; the suite must notice each (take
 stress: deps ## restore 1,000 machines, twice as many at once as there are processors
 	go test -count=1 -timeout 60m -parallel $$((2 * $$(nproc))) -run '^TestCopiesDiffer$$' ./harness -copies 1000
 
+.PHONY: blame
+blame: deps ## let a test make the kernel warn 1,000 times, between two that do not
+	go test -count=1 -timeout 60m -run '^TestBlameIsNeverWrong$$' ./harness -warnings 1000
+
 .PHONY: bench
 bench: deps ## measure runs against a bare boot of the same kernel, into docs/performance.md
 	go run ./harness/cmd/kmodtest-bench -document docs/performance.md

@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -42,12 +43,26 @@ type Config struct {
 	// examples and benchmarks share one. KMODTEST_FRESH (test, off) overrides
 	// it; guest.Fresh asks for the same for a single test.
 	Fresh bool
+
+	// Allow are regular expressions for faults of the kernel that are to be
+	// let pass in the whole run: one that matches the title or a line of the
+	// report is enough. guest.AllowKernelLog does the same for a single test.
+	Allow []string
+
+	// Machines is how many machines may be spent on the package's tests: when
+	// the kernel dies, the tests that are left run in another one. 0 means 50.
+	Machines int
 }
 
 // in returns the configuration with paths made absolute from dir.
 func (c Config) in(dir string) (Config, error) {
-	if c.CPUs < 0 || c.Memory < 0 {
-		return c, fmt.Errorf("harness.Config: CPUs is %d and Memory %d; neither may be negative", c.CPUs, c.Memory)
+	if c.CPUs < 0 || c.Memory < 0 || c.Machines < 0 {
+		return c, fmt.Errorf("harness.Config: CPUs is %d, Memory %d and Machines %d; none may be negative", c.CPUs, c.Memory, c.Machines)
+	}
+	for _, pattern := range c.Allow {
+		if _, err := regexp.Compile(pattern); err != nil {
+			return c, fmt.Errorf("harness.Config: Allow: %w", err)
+		}
 	}
 	c.Modules = absolute(dir, c.Modules)
 	c.Programs = absolute(dir, c.Programs)

@@ -30,6 +30,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/events"
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
@@ -70,8 +71,16 @@ func Main(m *testing.M, config Config) {
 // that they came to their end.
 func runInside(m *testing.M) int {
 	path := os.Getenv(inside.ResultVariable)
-	// The proof is this process's alone: not that of a child of a test.
-	_ = os.Unsetenv(inside.ResultVariable)
+	word, turns := os.Getenv(inside.MarkVariable), os.Getenv(inside.TurnsVariable)
+	// These are for this process alone: not for a child of a test.
+	for _, name := range []string{inside.ResultVariable, inside.MarkVariable, inside.TurnsVariable} {
+		_ = os.Unsetenv(name)
+	}
+	if word != "" {
+		if err := tell(m, word, turns); err != nil {
+			fmt.Fprintf(os.Stderr, "%sa fault of the kernel can not be blamed on the test that caused it: %v\n", prefix, err)
+		}
+	}
 	code := m.Run()
 	if path != "" {
 		if err := os.WriteFile(path, []byte(strconv.Itoa(code)), 0o644); err != nil {
@@ -80,6 +89,15 @@ func runInside(m *testing.M) int {
 		}
 	}
 	return code
+}
+
+// tell has the host, and the kernel's log, told of each test.
+func tell(m *testing.M, word, turns string) error {
+	marks, err := inside.NewMarker(inside.KernelLog, word)
+	if err != nil {
+		return err
+	}
+	return events.Tell(m, marks, turns)
 }
 
 // prefix stands before each line of the harness's own.

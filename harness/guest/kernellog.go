@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
 // maxRecord is more than the longest record that /dev/kmsg hands out; a shorter
@@ -52,8 +54,9 @@ func WatchKernelLog(tb testing.TB) *KernelLog {
 	return &KernelLog{tb: tb, fd: fd}
 }
 
-// Records returns everything logged since WatchKernelLog. Records that the
-// kernel dropped before they could be read fail the test.
+// Records returns everything logged since WatchKernelLog, but for the lines in
+// which the harness notes where tests begin and end. Records that the kernel
+// dropped before they could be read fail the test.
 func (l *KernelLog) Records() []Record {
 	l.tb.Helper()
 	buffer := make([]byte, maxRecord)
@@ -74,7 +77,9 @@ func (l *KernelLog) Records() []Record {
 		if err != nil {
 			l.tb.Fatal(err)
 		}
-		l.records = append(l.records, record)
+		if record.Facility == 0 || !inside.IsMark(record.Text) {
+			l.records = append(l.records, record)
+		}
 	}
 }
 
@@ -114,22 +119,5 @@ func parseRecord(record string) (Record, error) {
 	if !found || err != nil {
 		return Record{}, fmt.Errorf("parse kernel log: not a record: %q", record)
 	}
-	return Record{Facility: priority >> 3, Level: priority & 7, Text: unescape(text)}, nil
-}
-
-// unescape undoes what /dev/kmsg does to unprintable bytes, bytes from 127 on,
-// and the backslash: each is written \xNN.
-func unescape(text string) string {
-	var out strings.Builder
-	for i := 0; i < len(text); i++ {
-		if i+3 < len(text) && text[i] == '\\' && text[i+1] == 'x' {
-			if b, err := strconv.ParseUint(text[i+2:i+4], 16, 8); err == nil {
-				out.WriteByte(byte(b))
-				i += 3
-				continue
-			}
-		}
-		out.WriteByte(text[i])
-	}
-	return out.String()
+	return Record{Facility: priority >> 3, Level: priority & 7, Text: inside.Unescape(text)}, nil
 }

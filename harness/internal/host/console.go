@@ -7,9 +7,10 @@ import (
 
 // console keeps the end of what the kernel printed to its serial line.
 type console struct {
-	mu   sync.Mutex
-	text []byte
-	heed func() // called on each write
+	mu    sync.Mutex
+	text  []byte
+	heed  func() // called on each write
+	asked int    // where the answers begin to what the kernel was asked; -1 if it was not
 }
 
 // consoleLimit is how many bytes are kept: several reports of a kernel that
@@ -22,6 +23,9 @@ func (c *console) Write(p []byte) (int, error) {
 	c.text = append(c.text, p...)
 	if over := len(c.text) - consoleLimit; over > 0 {
 		c.text = append(c.text[:0], c.text[over:]...)
+		if c.asked >= 0 {
+			c.asked = max(0, c.asked-over)
+		}
 	}
 	c.mu.Unlock()
 	c.heed()
@@ -31,8 +35,27 @@ func (c *console) Write(p []byte) (int, error) {
 func (c *console) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return strings.ReplaceAll(string(c.text), "\r", "")
+	return plain(c.text)
 }
+
+// ask notes that what comes from here on are answers.
+func (c *console) ask() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = len(c.text)
+}
+
+// parts returns what the kernel printed by itself, and what it answered.
+func (c *console) parts() (own, answers string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asked < 0 {
+		return plain(c.text), ""
+	}
+	return plain(c.text[:c.asked]), plain(c.text[c.asked:])
+}
+
+func plain(text []byte) string { return strings.ReplaceAll(string(text), "\r", "") }
 
 // tail returns the last n lines of a text.
 func tail(text string, n int) string {

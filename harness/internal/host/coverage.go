@@ -19,12 +19,18 @@ type coverage struct {
 
 type block struct{ statements, count int }
 
-// mergeProfiles reads the profiles of all units that left one.
-func mergeProfiles(units []*unit) (*coverage, error) {
+// profile is a cover profile in the text format, and whose it is.
+type profile struct {
+	of   string
+	text []byte
+}
+
+// mergeProfiles adds up profiles, of which some may be empty.
+func mergeProfiles(profiles []profile) (*coverage, error) {
 	c := &coverage{blocks: map[string]*block{}}
-	for _, u := range units {
-		if err := c.add(u.profile.Bytes()); err != nil {
-			return c, fmt.Errorf("read the cover profile of %s: %w", u.title(), err)
+	for _, p := range profiles {
+		if err := c.add(p.text); err != nil {
+			return c, fmt.Errorf("read the cover profile of %s: %w", p.of, err)
 		}
 	}
 	return c, nil
@@ -85,18 +91,23 @@ func (c *coverage) percent() float64 {
 	return 100 * float64(ran) / float64(total)
 }
 
-// write writes the profile, as a whole or not at all.
-func (c *coverage) write(path string) error {
-	var out strings.Builder
+// bytes returns the profile.
+func (c *coverage) bytes() []byte {
+	var out bytes.Buffer
 	fmt.Fprintf(&out, "mode: %s\n", c.mode)
 	for _, place := range c.order {
 		fmt.Fprintf(&out, "%s %d %d\n", place, c.blocks[place].statements, c.blocks[place].count)
 	}
+	return out.Bytes()
+}
+
+// write writes the profile, as a whole or not at all.
+func (c *coverage) write(path string) error {
 	sink, err := newResult(path)
 	if err != nil {
 		return err
 	}
-	if _, err := sink.Write([]byte(out.String())); err != nil {
+	if _, err := sink.Write(c.bytes()); err != nil {
 		sink.Discard()
 		return err
 	}

@@ -11,16 +11,14 @@ func TestProfilesAddUp(t *testing.T) {
 		"set":    "mode: set\na b.go:1.2,3.4 2 1\nc.go:5.6,7.8 6 0\nd.go:1.1,2.2 2 1\n",
 		"atomic": "mode: atomic\na b.go:1.2,3.4 2 2\nc.go:5.6,7.8 6 0\nd.go:1.1,2.2 2 1\n",
 	} {
-		var units []*unit
+		var profiles []profile
 		for _, text := range []string{
 			"a b.go:1.2,3.4 2 1\nc.go:5.6,7.8 6 0\n",
 			"a b.go:1.2,3.4 2 1\nd.go:1.1,2.2 2 1\n",
 		} {
-			u := &unit{}
-			u.profile.WriteString("mode: " + mode + "\n" + text)
-			units = append(units, u)
+			profiles = append(profiles, profile{text: []byte("mode: " + mode + "\n" + text)})
 		}
-		c, err := mergeProfiles(append(units, &unit{}))
+		c, err := mergeProfiles(append(profiles, profile{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,9 +37,7 @@ func TestProfilesAddUp(t *testing.T) {
 
 func TestBrokenProfileIsAnError(t *testing.T) {
 	for _, line := range []string{"x", "a.go:1.2,3.4 x 1", "a.go:1.2,3.4 1 x"} {
-		u := &unit{name: "TestX"}
-		u.profile.WriteString("mode: set\n" + line + "\n")
-		if _, err := mergeProfiles([]*unit{u}); err == nil {
+		if _, err := mergeProfiles([]profile{{"TestX", []byte("mode: set\n" + line + "\n")}}); err == nil {
 			t.Errorf("a profile with the line %q is read without an error", line)
 		}
 	}

@@ -11,9 +11,6 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// errFailFast ends the machines of tests behind the first that failed.
-var errFailFast = errors.New("a test before this one has failed")
-
 // doFresh runs every test in a machine of its own, several at a time, and prints
 // one stream in the order of the tests. The error is nil when all passed.
 func (r *run) doFresh(ctx context.Context, src *source) error {
@@ -88,7 +85,11 @@ func (r *run) showUnits(units []*unit, failFast bool) ([]*unit, error) {
 // concludeUnits puts together what the units leave, and returns why they did not
 // all pass; err is what is already known to be wrong.
 func (r *run) concludeUnits(units []*unit, err error) error {
-	cover, coverErr := mergeProfiles(units)
+	var profiles []profile
+	for _, u := range units {
+		profiles = append(profiles, u.profiles...)
+	}
+	cover, coverErr := mergeProfiles(profiles)
 	if r.Values["test.coverprofile"] != "" && coverErr == nil && len(cover.order) > 0 {
 		coverErr = cover.write(r.resultPath("test.coverprofile"))
 	}

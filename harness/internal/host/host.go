@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"regexp"
 
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/images/cache"
@@ -32,6 +33,13 @@ func Main() int {
 func (r *run) setUp() (err error) {
 	if r.env, err = readEnvironment(); err != nil {
 		return err
+	}
+	for _, pattern := range r.Config.Allow {
+		re, err := regexp.Compile(pattern)
+		if err != nil {
+			return failf(HostBroke, err, "harness.Config: Allow")
+		}
+		r.allowed = append(r.allowed, re)
 	}
 	r.cache, err = cache.Dir()
 	return err

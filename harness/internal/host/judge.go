@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -15,8 +16,11 @@ import (
 // Reasons why a conversation with a guest ended early.
 type (
 	loadError    struct{ module, reason string }
-	silenceError struct{ what string }
-	endError     struct{ err error } // QEMU ended
+	silenceError struct {
+		what string
+		late bool // a time is over that was given for all of it
+	}
+	endError struct{ err error } // QEMU ended
 )
 
 func (e *loadError) Error() string    { return fmt.Sprintf("load %s: %s", e.module, e.reason) }
@@ -35,6 +39,9 @@ func (m *machine) judge(err error) error {
 	if f := m.kernelFault(); f != nil {
 		return f
 	}
+	if m.death(err) != "" && m.course.wanted() {
+		return nil
+	}
 	var load *loadError
 	if errors.As(err, &load) {
 		return failf(TestFailed, nil, "module %s does not load: %s", load.module, load.reason).at(LoadStage).
@@ -46,7 +53,7 @@ func (m *machine) judge(err error) error {
 	if m.exit == nil || m.exit.Error == "" && m.checks == nil {
 		return m.lost(errors.New("the guest said that it was done, but not how the tests ended"))
 	}
-	if m.checks != nil && len(m.checks.Taint) > 0 {
+	if m.checks != nil && len(m.checks.Taint) > 0 && len(m.course.findings()) == 0 {
 		return failf(KernelFault, nil, "its taint tells of a %s, of which its log does not", strings.Join(m.checks.Taint, ", "))
 	}
 	if m.exit.Error != "" {
@@ -68,13 +75,37 @@ func interruption(e *interruptError) *Failure {
 	return f
 }
 
-// kernelFault returns the first fault that the kernel reported, in its log or,
-// when it died, on its console.
-func (m *machine) kernelFault() error {
-	faults := klog.Faults(m.log)
-	if !m.done {
-		faults = append(faults, klog.ConsoleFaults(m.console.String())...)
+// death tells in a line how the machine ended in the middle of the tests, and is
+// empty where it did not; err is what ended the conversation.
+func (m *machine) death(err error) string {
+	var end *endError
+	var silence *silenceError
+	switch {
+	case m.exit != nil || len(m.course.begun) == 0:
+		return ""
+	case errors.As(err, &end) && end.err == nil:
+		return "the machine ended during this test"
+	case errors.As(err, &silence):
+		return silence.what
 	}
+	return ""
+}
+
+// canGoOn tells whether the tests that are left can run in another machine, when
+// this one has died.
+func (m *machine) canGoOn(err error) bool {
+	var silence *silenceError
+	if errors.As(err, &silence) && silence.late {
+		return false
+	}
+	return !slices.ContainsFunc(m.course.begun, func(s *stay) bool { return !isTest(s.name) })
+}
+
+// kernelFault returns the first fault that the kernel reported and nobody
+// expected, in its log or, when it died, on its console.
+func (m *machine) kernelFault() error {
+	m.readConsole()
+	faults := slices.DeleteFunc(m.course.findings(), func(f finding) bool { return f.excused })
 	if len(faults) == 0 {
 		return nil
 	}
@@ -85,7 +116,10 @@ func (m *machine) kernelFault() error {
 		return f.advise("this is a bug of kmodtest unless a test meddled with process 1")
 	}
 	f := failf(KernelFault, nil, "%s", first.Title)
-	if !strings.Contains(m.logTail(), first.Report[len(first.Report)-1]) {
+	for i, test := range first.tests {
+		f.Title += [...]string{", during ", " and "}[min(i, 1)] + test.name
+	}
+	if !m.course.hasTold(first) && (m.allTold() || !strings.Contains(m.logTail(), first.Report[len(first.Report)-1])) {
 		f.Raw = strings.Join(first.Report, "\n")
 	}
 	if !m.done {
@@ -94,7 +128,24 @@ func (m *machine) kernelFault() error {
 	return f
 }
 
-func killsInit(f klog.Fault) bool { return strings.Contains(f.Title, "Attempted to kill init!") }
+// readConsole adds what only the console has of a machine that has ended early.
+func (m *machine) readConsole() {
+	if m.done || m.consoleRead {
+		return
+	}
+	m.consoleRead = true
+	own, _ := m.console.parts()
+	m.course.addConsole(slices.Concat(m.boot, m.log), own)
+}
+
+// allTold tells whether there were faults, and the tests' output has all that
+// nobody expected.
+func (m *machine) allTold() bool {
+	faults := slices.DeleteFunc(m.course.findings(), func(f finding) bool { return f.excused })
+	return len(faults) > 0 && !slices.ContainsFunc(faults, func(f finding) bool { return !m.course.hasTold(f) })
+}
+
+func killsInit(f finding) bool { return strings.Contains(f.Title, "Attempted to kill init!") }
 
 // consoleLines is how much of the console is shown of a machine that was lost.
 const consoleLines = 40

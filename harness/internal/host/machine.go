@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,19 @@ type machine struct {
 	lane           lane
 	stdout, stderr io.Writer
 	files          wire.Receiver
+	// course is what its log tells; heard is called when there is more of it,
+	// or may be.
+	course      *course
+	heard       func() error
+	consoleRead bool
+	// goesOn tells that it has died in the middle of tests, and that those
+	// that are left can run in another one.
+	goesOn bool
+	// Of tests whose time is over: see overdue.
+	late      atomic.Bool
+	lateText  string
+	lateBeats int
+	asked     atomic.Bool // it hangs, and is being asked why
 	// fresh is called for a test that asks for a machine of its own.
 	fresh func(wire.FreshTest)
 
@@ -49,10 +63,10 @@ type machine struct {
 // startMachine starts QEMU. The machine ends with ctx, and when it has shown no
 // sign of life for the time of silence.
 func startMachine(ctx context.Context, spec qemu.Machine, silence time.Duration) (*machine, error) {
-	m := &machine{spec: spec, silence: silence}
+	m := &machine{spec: spec, silence: silence, course: newCourse(rand.Text()), heard: func() error { return nil }}
 	m.pulse.beat()
 	m.ctx, m.cancel = context.WithCancelCause(ctx)
-	m.console = &console{heed: m.pulse.beat}
+	m.console = &console{heed: m.pulse.beat, asked: -1}
 	var err error
 	if m.process, err = qemu.Start(m.ctx, spec, m.console); err != nil {
 		m.cancel(nil)
@@ -100,7 +114,7 @@ func (m *machine) awaitReady() error {
 func (m *machine) awaitAnswer() error {
 	m.answered = false
 	t := time.AfterFunc(m.silence, func() {
-		m.cancel(&silenceError{fmt.Sprintf("it does not answer in %v", m.silence)})
+		m.cancel(&silenceError{what: fmt.Sprintf("it does not answer in %v", m.silence)})
 	})
 	defer t.Stop()
 	if err := m.out.Write(wire.Beat, nil); err != nil {
@@ -134,8 +148,10 @@ const grace = 60 * time.Second
 // its own timeout; the machine ends some time after it.
 func (m *machine) awaitDone(timeout time.Duration) error {
 	if timeout > 0 {
-		t := time.AfterFunc(timeout+grace, func() {
-			m.cancel(&silenceError{fmt.Sprintf("the tests have outlived their timeout of %v by %v", timeout, grace)})
+		t := time.AfterFunc(timeout, func() { m.overdue(timeout) })
+		defer t.Stop()
+		t = time.AfterFunc(timeout+grace, func() {
+			m.hang(&silenceError{fmt.Sprintf("the tests have outlived their timeout of %v by %v", timeout, grace), true})
 		})
 		defer t.Stop()
 	}
@@ -147,7 +163,7 @@ func (m *machine) awaitDone(timeout time.Duration) error {
 	}
 	defer m.lane.phase("checks")()
 	t := time.AfterFunc(grace, func() {
-		m.cancel(&silenceError{fmt.Sprintf("the checks after the tests, such as unloading the modules, have not ended in %v", grace)})
+		m.cancel(&silenceError{fmt.Sprintf("the checks after the tests, such as unloading the modules, have not ended in %v", grace), true})
 	})
 	defer t.Stop()
 	return m.listen(func() bool { return m.done })
@@ -200,10 +216,15 @@ func (m *machine) take(rec wire.Record) error {
 		m.ready = &wire.Readiness{}
 		return rec.Decode(m.ready)
 	case wire.KernelLog:
-		return m.takeLog(rec.Payload)
+		if err := m.takeLog(rec.Payload); err != nil {
+			return err
+		}
+		return m.heard()
 	case wire.Stdout:
+		m.countLate(true)
 		return output(m.stdout, rec.Payload)
 	case wire.Stderr:
+		m.countLate(true)
 		return output(m.stderr, rec.Payload)
 	case wire.Exit:
 		m.exit = &wire.Status{}
@@ -217,6 +238,9 @@ func (m *machine) take(rec wire.Record) error {
 		m.done = true
 	case wire.Beat:
 		m.answered = true
+		m.course.quiet++
+		m.countLate(false)
+		return m.heard()
 	case wire.Fresh:
 		var test wire.FreshTest
 		if err := rec.Decode(&test); err != nil {
@@ -243,6 +267,7 @@ func (m *machine) takeLog(raw []byte) error {
 	}
 	if m.greeted {
 		m.log = append(m.log, rec)
+		m.course.add(rec)
 	} else {
 		m.boot = append(m.boot, rec)
 	}
@@ -270,7 +295,7 @@ func (m *machine) watch() {
 			return
 		case <-ticks.C:
 			if m.pulse.since() > m.silence {
-				m.cancel(&silenceError{fmt.Sprintf("the guest has shown no sign of life for %v", m.silence)})
+				m.hang(&silenceError{what: fmt.Sprintf("the guest has shown no sign of life for %v", m.silence)})
 			}
 		}
 	}

@@ -38,6 +38,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 	if spec.Built, err = r.buildModules(ctx, kernel); err != nil {
 		return m, err
 	}
+	r.places.know(kernel, spec.Built)
 	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, r.Dir, initPackage, nil); err != nil {
 		return m, err
 	}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type run struct {
 	stdout io.Writer
 	stderr io.Writer
 
+	allowed    []*regexp.Regexp // of Config.Allow
+	places     places
 	platform   platform        // known once the kernel is
 	kernelLogs strings.Builder // for KMODTEST_KERNEL_LOG
 }
@@ -68,13 +71,17 @@ func interruptedOr(ctx context.Context, err error) error {
 
 // job is one start of the test binary, in a machine of its own.
 type job struct {
-	flags          testFlags
-	env            []string // beside the host's
-	stdout, stderr io.Writer
-	lane           lane
+	flags    testFlags
+	env      []string // beside the host's
+	turns    string   // the top-level tests that are to run, as inside.TurnsVariable has it
+	narrator *narrator
+	stderr   io.Writer
+	lane     lane
+	failFast bool
 	// kept are files that come back and are kept here, under their names in
-	// the guest.
+	// the guest, and keep is called when they have; it may be nil.
 	kept map[string]*bytes.Buffer
+	keep func()
 	// fresh is called for a test that asks for a machine of its own; nil where
 	// each has one.
 	fresh func(*machine, wire.FreshTest)
@@ -90,8 +97,11 @@ func (r *run) attempt(ctx context.Context, src *source, j job) (*machine, error)
 		return nil, interruptedOr(ctx, err)
 	}
 	defer m.stop()
+	m.course.allowed = r.allowed
+	j.narrator.follow(m.course)
 	if err == nil {
-		m.stdout, m.stderr, m.lane = j.stdout, j.stderr, j.lane
+		m.stdout, m.stderr, m.lane = j.narrator, j.stderr, j.lane
+		m.heard = func() error { return j.hear(m) }
 		m.files.Create = results{j.flags.Collect, j.kept}.create
 		m.fresh = func(test wire.FreshTest) { j.fresh(m, test) }
 		err = r.converse(m, j, hasFiles)
@@ -99,7 +109,36 @@ func (r *run) attempt(ctx context.Context, src *source, j job) (*machine, error)
 	end = j.lane.phase("exit")
 	m.stop()
 	end()
-	return m, m.judge(err)
+	return m, j.settle(m, err)
+}
+
+// errFailFast ends the machines of tests behind the first that failed.
+var errFailFast = errors.New("a test before this one has failed")
+
+// hear goes on where the output waits for the kernel's log.
+func (j job) hear(m *machine) error {
+	err := j.narrator.pump(false)
+	if err == nil && j.failFast && j.narrator.faulty {
+		m.cancel(errFailFast) // the guest knows nothing of the fault
+	}
+	return err
+}
+
+// settle has the last word on a job's tests, of which the machine has ended.
+func (j job) settle(m *machine, err error) error {
+	m.readConsole()
+	_, answers := m.console.parts()
+	told := j.narrator.flush()
+	if reason := m.death(err); told == nil && reason != "" {
+		m.goesOn = m.canGoOn(err)
+		told = j.narrator.crash(reason + "\n" + m.account(answers))
+	} else if m.late.Load() && m.exit != nil && !m.exit.Finished {
+		told = errors.Join(told, output(j.stderr, []byte(m.account(answers))))
+	}
+	if j.keep != nil {
+		j.keep()
+	}
+	return errors.Join(m.judge(err), told)
 }
 
 // converse leads a ready machine through a job, up to the guest's last word.
@@ -110,7 +149,7 @@ func (r *run) converse(m *machine, j job, hasFiles bool) error {
 		err = r.sendFiles(m.out, j.flags)
 	}
 	if err == nil {
-		err = r.sendJob(m.out, j)
+		err = r.sendJob(m, j)
 	}
 	end()
 	if err != nil {
@@ -141,16 +180,18 @@ func (r *run) sendFiles(out *wire.Writer, flags testFlags) error {
 	return nil
 }
 
-func (r *run) sendJob(out *wire.Writer, j job) error {
+func (r *run) sendJob(m *machine, j job) error {
 	entropy := make([]byte, 64)
 	// It never fails: see crypto/rand.
 	_, _ = rand.Read(entropy)
-	return out.WriteMessage(wire.Job, &wire.Work{
+	return m.out.WriteMessage(wire.Job, &wire.Work{
 		Time:      time.Now().UnixNano(),
 		Entropy:   string(entropy),
+		Mark:      m.course.word,
+		Timeout:   j.flags.Timeout.Nanoseconds(),
 		Path:      r.Binary,
 		Args:      append([]string{r.Name}, j.flags.Args...),
-		Env:       append(guestEnvironment(os.Environ(), r.Dir), j.env...),
+		Env:       append(guestEnvironment(os.Environ(), r.Dir), j.environment()...),
 		Dir:       r.Dir,
 		OneStream: sameFile(os.Stdout, os.Stderr),
 		Mkdir:     j.flags.Mkdir,

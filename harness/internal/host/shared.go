@@ -1,11 +1,10 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"os"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
@@ -30,20 +29,27 @@ type shared struct {
 func (r *run) doShared(ctx context.Context, src *source) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &shared{run: r, src: src, slots: make(chan struct{}, runtime.NumCPU()), out: &lastWord{w: r.stdout}}
+	s := &shared{run: r, src: src, slots: make(chan struct{}, runtime.NumCPU()), out: &lastWord{w: r.stdout, both: true}}
 	s.askPlan = sync.OnceValues(func() (*plan, error) { return r.askPlan(ctx) })
 	s.lines = &lineFilter{w: s.out}
-	j := job{flags: readTestFlags(r.Request), stdout: s, stderr: r.stderr, lane: r.trace.lane(0)}
-	j.fresh = func(m *machine, test wire.FreshTest) {
+	p := &play{request: r.Request, stdout: s, stderr: r.stderr, lane: r.trace.lane(0), between: s.drop}
+	if r.Values["test.coverprofile"] != "" {
+		p.profile = r.resultPath("test.coverprofile")
+	}
+	p.fresh = func(m *machine, test wire.FreshTest) {
 		s.running.Go(func() { s.runFresh(ctx, m, test) })
 	}
-	m, verdict := r.attempt(ctx, src, j)
-	if m == nil {
-		return verdict
-	}
+	verdict := r.perform(ctx, src, p)
 	cancel() // whoever asked for a machine is gone
 	s.running.Wait()
-	return s.conclude(m, verdict)
+	return s.conclude(p, verdict)
+}
+
+// drop forgets the last words of a machine that was not the last.
+func (s *shared) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out.take()
 }
 
 // Write takes the tests' output.
@@ -92,24 +98,28 @@ func (s *shared) show(u *unit) {
 }
 
 // conclude ends the output, and returns why the tests did not all pass.
-func (s *shared) conclude(m *machine, verdict error) error {
+func (s *shared) conclude(p *play, verdict error) error {
 	r := s.run
 	var failures []*Failure
 	if verdict != nil {
 		failures = append(failures, asFailure(verdict))
 	}
-	if err := r.showKernelLog(r.stderr, m, verdict != nil, ""); err != nil {
-		failures = append(failures, asFailure(err))
-	}
+	profiles := p.profiles
 	for _, u := range s.units {
 		if u.err != nil {
 			failures = append(failures, asFailure(u.err))
 		}
+		profiles = append(profiles, u.profiles...)
 	}
-	if err := s.mergeCoverage(); err != nil {
+	covered, err := r.writeCoverage(profiles)
+	if err != nil {
 		failures = append(failures, asFailure(err))
 	}
-	if err := errors.Join(s.lines.flush(), s.out.finish(len(failures) == 0)); err != nil {
+	err = s.lines.flush()
+	if len(s.units) > 0 || p.machines > 1 {
+		s.out.held = lastWords(s.out.held, len(failures) == 0, covered)
+	}
+	if err := errors.Join(err, s.out.finish(len(failures) == 0)); err != nil {
 		failures = append(failures, failf(HostBroke, err, "write the tests' output"))
 	}
 	if len(failures) == 0 {
@@ -118,22 +128,17 @@ func (s *shared) conclude(m *machine, verdict error) error {
 	return worst(failures)
 }
 
-// mergeCoverage adds what ran in fresh machines to the shared one's profile.
-func (s *shared) mergeCoverage() error {
-	if len(s.units) == 0 || s.run.Values["test.coverprofile"] == "" {
-		return nil
+// writeCoverage writes the cover profile that was asked for, made of all that
+// came, and returns the share of statements that ran in percent; below 0 is
+// unknown.
+func (r *run) writeCoverage(profiles []profile) (percent float64, err error) {
+	profiles = slices.DeleteFunc(profiles, func(p profile) bool { return len(p.text) == 0 })
+	if len(profiles) == 0 {
+		return -1, nil // the verdict says why
 	}
-	path := s.run.resultPath("test.coverprofile")
-	text, err := os.ReadFile(path)
+	cover, err := mergeProfiles(profiles)
 	if err != nil {
-		return nil //nolint:nilerr // the shared machine wrote none: the verdict says why
+		return -1, err
 	}
-	first := &unit{name: "the shared machine"}
-	first.profile.Write(text)
-	cover, err := mergeProfiles(append([]*unit{first}, s.units...))
-	if err != nil {
-		return err
-	}
-	s.out.held = lastWords(s.out.held, bytes.Contains(s.out.held, []byte("PASS\n")), cover.percent())
-	return cover.write(path)
+	return cover.percent(), cover.write(r.resultPath("test.coverprofile"))
 }

@@ -43,6 +43,9 @@ func (t *template) restore(ctx context.Context, spec qemu.Machine, shared bool, 
 	// What the kernel logs from here on comes behind what it had logged.
 	m.greeted, m.ready = true, &wire.Readiness{}
 	m.boot, m.log = slices.Clip(t.boot), slices.Clip(t.log)
+	for _, rec := range t.log {
+		m.course.add(rec)
+	}
 	err = m.process.Restore(m.ctx, state)
 	if err == nil && !t.known {
 		err = m.awaitAnswer()

@@ -17,10 +17,10 @@ type unit struct {
 	procs int    // GOMAXPROCS of a test
 	out   transcript
 
-	done    chan struct{}
-	tail    []byte       // the testing package's last words
-	profile bytes.Buffer // the cover profile; empty if none came
-	err     error        // why it did not pass
+	done     chan struct{}
+	tail     []byte    // the testing package's last words
+	profiles []profile // cover profiles, some of which may be empty
+	err      error     // why it did not pass
 }
 
 func newUnit(name string, procs int) *unit {
@@ -40,23 +40,20 @@ func (u *unit) title() string {
 func (r *run) runUnit(ctx context.Context, src *source, p *plan, u *unit, number int) {
 	defer close(u.done)
 	stdout := &lastWord{w: u.out.stdout(), both: true}
-	j := job{
-		flags:  readTestFlags(p.request(r.Request, u)),
+	show := &play{
+		request: p.request(r.Request, u), title: u.title(),
 		stdout: stdout, stderr: u.out.stderr(),
-		lane: r.trace.lane(number),
-		kept: map[string]*bytes.Buffer{unitProfile: &u.profile},
+		lane:    r.trace.lane(number),
+		between: func() { stdout.take() },
+	}
+	if p.CoverMode != "" {
+		show.profile = unitProfile
 	}
 	if u.name != "" {
-		j.env = []string{inside.FreshVariable + "=" + u.name}
+		show.env = []string{inside.FreshVariable + "=" + u.name}
 	}
-	m, err := r.attempt(ctx, src, j)
-	u.tail = stdout.take()
-	u.err = err
-	if m != nil {
-		if e := r.showKernelLog(u.out.stderr(), m, err != nil, u.title()); e != nil && u.err == nil {
-			u.err = e
-		}
-	}
+	u.err = r.perform(ctx, src, show)
+	u.tail, u.profiles = stdout.take(), show.profiles
 	if u.err == nil {
 		return
 	}

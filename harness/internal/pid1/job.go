@@ -31,6 +31,9 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 			return nil, err
 		}
 	}
+	if err := writeFile(inside.MarkFile, work.Mark); err != nil {
+		return nil, err
+	}
 	p := &process{}
 	stdin, err := os.Open(os.DevNull)
 	if err != nil {
@@ -51,7 +54,7 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 	}
 	p.pid, err = syscall.ForkExec(work.Path, work.Args, &syscall.ProcAttr{
 		Dir:   work.Dir,
-		Env:   append(work.Env, inside.ResultVariable+"="+resultFile),
+		Env:   append(work.Env, inside.ResultVariable+"="+resultFile, inside.MarkVariable+"="+work.Mark),
 		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
@@ -61,18 +64,49 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 	return p, nil
 }
 
-// stream returns the writing end of a pipe that is copied to w.
+// stream returns the writing end of a pipe that is copied to w. What is taken out
+// of the pipe has been written: whoever sees it empty knows that.
 func (p *process) stream(w io.Writer) (*os.File, error) {
-	r, end, err := os.Pipe()
-	if err != nil {
+	var ours, copies [2]int // each a reading and a writing end
+	if err := unix.Pipe2(ours[:], unix.O_CLOEXEC); err != nil {
+		return nil, err
+	}
+	if err := unix.Pipe2(copies[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
 	}
 	p.streams.Go(func() {
-		defer r.Close()
 		// An error means that the host is gone; the main loop sees it, too.
-		_, _ = io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, make([]byte, 64<<10))
+		_ = copyPipe(w, ours[0], copies)
+		for _, fd := range []int{ours[0], copies[0], copies[1]} {
+			_ = unix.Close(fd)
+		}
 	})
-	return end, nil
+	return os.NewFile(uintptr(ours[1]), "stream"), nil
+}
+
+// copyPipe writes to w what is in a pipe, and then takes it out, until the pipe
+// ends. copies is a pipe to look at it in between.
+func copyPipe(w io.Writer, pipe int, copies [2]int) error {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := unix.Tee(pipe, copies[1], len(buf), 0)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n == 0 {
+			return err
+		}
+		piece := buf[:n]
+		if _, err := io.ReadFull(blockingFile(copies[0]), piece); err != nil {
+			return err
+		}
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+		if _, err := io.ReadFull(blockingFile(pipe), piece); err != nil {
+			return err
+		}
+	}
 }
 
 // wait waits for the program's end, then ends all that it has left behind, and

@@ -199,6 +199,7 @@ func (g *guest) serve() error {
 	if err != nil {
 		return g.refuse(err)
 	}
+	accountWhenLate(work, p.pid)
 	return g.attend(p, work, files)
 }
 

@@ -114,6 +114,12 @@ func (m Machine) boot() []string {
 		"panic=-1",          // a panic ends the machine at once
 		"oops=panic",        // and so does an oops: the thread that died in the kernel would leave others waiting
 		"printk.devkmsg=on", // do not limit what user space writes to the log
+		// A kernel without paravirtual clocks counts ticks as it boots, and
+		// panics where a busy host was slow to deliver them.
+		"no_timer_check",
+		// For Interrogate: answer any key on the console, and die of an NMI.
+		"sysrq_always_enabled",
+		"unknown_nmi_panic",
 		// Unloading a module and ending a network namespace wait for RCU
 		// grace periods, which take long where CPUs are emulated.
 		"rcupdate.rcu_expedited=1",
@@ -122,9 +128,12 @@ func (m Machine) boot() []string {
 	return []string{"-kernel", m.Kernel, "-initrd", m.Initramfs, "-append", strings.Join(args, " ")}
 }
 
-// console is the kernel's serial line, on QEMU's standard output.
+// consoleName is QEMU's name for where the serial line leads.
+const consoleName = "console"
+
+// console is the kernel's serial line, on QEMU's standard output and input.
 func console() []string {
-	return []string{"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"}
+	return []string{"-chardev", "stdio,id=" + consoleName + ",signal=off", "-serial", "chardev:" + consoleName}
 }
 
 // channel is the virtio-serial port that carries the records.

@@ -36,6 +36,7 @@ type Process struct {
 	Channel net.Conn
 
 	monitor *monitor
+	keys    *os.File // what is written here is typed on the console
 	cmd     *exec.Cmd
 	stderr  bytes.Buffer
 	ended   chan struct{}
@@ -56,8 +57,14 @@ func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) 
 	}
 	defer files.close()
 
-	p := &Process{Channel: files.channel, monitor: newMonitor(files.monitor), ended: make(chan struct{})}
+	typed, keys, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("make a pipe for QEMU: %w", err)
+	}
+	defer typed.Close()
+	p := &Process{Channel: files.channel, monitor: newMonitor(files.monitor), keys: keys, ended: make(chan struct{})}
 	p.cmd = exec.CommandContext(ctx, path, m.Args()...)
+	p.cmd.Stdin = typed
 	p.cmd.Stdout = console
 	p.cmd.Stderr = &p.stderr
 	p.cmd.ExtraFiles = files.theirs
@@ -174,6 +181,7 @@ func (p *Process) Stop() {
 func (p *Process) closeEnds() {
 	p.Channel.Close()
 	p.monitor.conn.Close()
+	p.keys.Close()
 }
 
 // CommandLine is what was started, quoted for a shell.

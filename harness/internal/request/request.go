@@ -48,6 +48,8 @@ type Config struct {
 	CPUs          int
 	Memory        int
 	Fresh         bool
+	Allow         []string
+	Machines      int
 }
 
 // With returns the request with another value of a flag, for whoever parses its

@@ -40,6 +40,11 @@ type Work struct {
 	// pool of the one that was saved.
 	Time    int64
 	Entropy string
+	// Mark is the word that marks in the kernel's log carry.
+	Mark string
+	// Timeout is that of the tests, in nanoseconds, or 0: just before it
+	// ends, the kernel is asked what it is doing.
+	Timeout int64
 	// Collect are files and directories to send back after it has ended,
 	// as far as they are there and the job did not bring them.
 	Collect []string
@@ -98,6 +103,8 @@ func (w *Work) fields(c codec) {
 	list(c, &w.Mkdir)
 	c.number(&w.Time)
 	c.text(&w.Entropy)
+	c.text(&w.Mark)
+	c.number(&w.Timeout)
 	list(c, &w.Collect)
 }
 
