@@ -246,7 +246,7 @@ func TestCoverProfileIsOfMachinesThatLived(t *testing.T) {
 func TestMachinesAreLimited(t *testing.T) {
 	t.Parallel()
 	out, _ := blame(t, []string{"BLAME_SUBTEST=panic", "BLAME_MACHINES=2"}, "-test.v", "-test.count=3", "-test.run=Row10")
-	if !strings.Contains(out, "2 machines have died, and no more are started") {
+	if !strings.Contains(out, "no more than 2 machines are spent on a run") {
 		t.Errorf("nothing says that there are no more machines:\n%s", out)
 	}
 }

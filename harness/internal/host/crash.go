@@ -12,16 +12,17 @@ import (
 )
 
 // crash tells how the tests have ended that a machine took along, for reason:
-// those that ran fail, unless they expected it. The others are as if they had
+// those that ran fail, unless they expected it. account is what the kernel said
+// that it was doing, when it was asked. The others are as if they had
 // not begun, but for those around the ones that ran, which go on in the next
 // machine behind what has ended. Nothing may have been left to flush.
-func (n *narrator) crash(reason string) error {
+func (n *narrator) crash(reason, account string) error {
 	if err := n.recover(); err != nil {
 		return err
 	}
 	for _, s := range n.course.running() {
 		test := n.nodeOf(s.name)
-		if err := n.perish(test, s, reason); err != nil {
+		if err := n.perish(test, s, reason, account); err != nil {
 			return err
 		}
 	}
@@ -66,7 +67,7 @@ func (n *narrator) recover() error {
 }
 
 // perish ends a test that ran when its machine died.
-func (n *narrator) perish(test *node, s *stay, reason string) error {
+func (n *narrator) perish(test *node, s *stay, reason, account string) error {
 	faults, unmet := n.course.verdict(s)
 	wanted := s.got() && len(faults)+len(unmet) == 0
 	if err := n.blame(test, s); err != nil {
@@ -75,16 +76,17 @@ func (n *narrator) perish(test *node, s *stay, reason string) error {
 	result := "--- PASS"
 	if !wanted {
 		result = "--- FAIL"
-		if len(faults) == 0 {
-			if err := n.add(test.name, reason); err != nil {
-				return err
-			}
+		if len(faults) > 0 {
+			reason = ""
+		}
+		if err := n.add(test.name, reason+account); err != nil {
+			return err
 		}
 	}
 	n.name = test.name
 	took := fmt.Sprintf(" (%.2fs)", time.Since(test.began).Seconds())
-	again := n.past[test.name]
-	n.past[test.name] = true
+	again := n.past[test.identity()]
+	n.past[test.identity()] = true
 	if err := n.conclude(test, result, took); err != nil {
 		return err
 	}
@@ -92,6 +94,15 @@ func (n *narrator) perish(test *node, s *stay, reason string) error {
 		return n.abandon(test.parent)
 	}
 	return nil
+}
+
+// identity tells the test from others of that name, which -test.count makes.
+func (test *node) identity() string {
+	top := test
+	for top.parent != nil {
+		top = top.parent
+	}
+	return fmt.Sprintf("%d %s", top.number, test.name)
 }
 
 // abandon ends a test and those around it, of which the rest can not be reached.

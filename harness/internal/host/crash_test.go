@@ -28,7 +28,7 @@ func (m machineTale) tell(t *testing.T, n *narrator) {
 	if err := n.flush(); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.crash("the machine died\n"); err != nil {
+	if err := n.crash("the machine died\n", ""); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -121,6 +121,13 @@ func TestTestThatDiesAgainIsGivenUp(t *testing.T) {
 	tale := machineTale{"^=== RUN   TestA\n^>>> 0 TestA\n^=== RUN   TestA/x\n", "run TestA; run TestA/x"}
 	tale.tell(t, n)
 	tale.tell(t, n)
+	// A second round of -test.count is not the same test.
+	machineTale{"^=== RUN   TestA\n^>>> 1 TestA\n^=== RUN   TestA/x\n", "run TestA; run TestA/x"}.tell(t, n)
+	if got := n.rest(); len(got) != 2 || got[0].turns != "only 1" {
+		t.Errorf("left of the second round are %q", got)
+	}
+	delete(n.nodes, "TestA")
+	delete(n.ended, 1)
 	if got := n.rest(); !slices.Equal(got, []part{{turns: "but 0"}}) {
 		t.Errorf("left are %q", got)
 	}

@@ -19,6 +19,7 @@ type environment struct {
 	Trace     string     // KMODTEST_TRACE: 1 prints how long the phases of a run took; else a file to write them to
 	KernelLog string     // KMODTEST_KERNEL_LOG: "" prints it of failing runs, 1 always; else a file to write it to
 	Verdict   string     // KMODTEST_VERDICT: a file to write to how the run ended; "" for none
+	Binary    string     // KMODTEST_BINARY: the test binary that runs in the guest; "" is the one that was started
 	// KMODTEST_SILENCE: how long a machine may show no sign of life; 0 leaves
 	// it to usualSilence.
 	Silence time.Duration
@@ -35,6 +36,7 @@ func readEnvironment() (environment, error) {
 		Trace:     os.Getenv("KMODTEST_TRACE"),
 		KernelLog: os.Getenv("KMODTEST_KERNEL_LOG"),
 		Verdict:   os.Getenv("KMODTEST_VERDICT"),
+		Binary:    os.Getenv("KMODTEST_BINARY"),
 	}
 	if e.QEMU == "" {
 		e.QEMU = qemu.Binary

@@ -34,6 +34,10 @@ func (r *run) setUp() (err error) {
 	if r.env, err = readEnvironment(); err != nil {
 		return err
 	}
+	r.tests = r.Binary
+	if r.env.Binary != "" {
+		r.tests = resolve(r.Cwd, r.env.Binary)
+	}
 	for _, pattern := range r.Config.Allow {
 		re, err := regexp.Compile(pattern)
 		if err != nil {

@@ -36,8 +36,9 @@ type narrator struct {
 	name   string           // the test that logs
 	shown  string           // the test of which the last line was
 	ended  map[int]bool     // top-level tests, by their numbers
-	past   map[string]bool  // tests that were to blame for the end of a machine
+	past   map[string]bool  // tests that were to blame for the end of a machine, by identity
 	told   map[*stay]bool
+	first  bool // print nothing behind the first test that fails by the kernel's word
 	failed bool // a test has failed, by its own word or the kernel's
 	faulty bool // by the kernel's
 }
@@ -97,6 +98,9 @@ func (n *narrator) Write(p []byte) (int, error) {
 func (n *narrator) pump(all bool) error {
 	for len(n.held) > 0 {
 		i := n.held[0]
+		if n.first && n.faulty && len(n.nodes) == 0 {
+			break
+		}
 		if i.what == "<<<" {
 			n.mark, _ = strconv.ParseUint(i.text, 10, 64) // our own words
 			if !all && (n.course.number < n.mark || !n.course.settled()) {
@@ -239,6 +243,9 @@ func (n *narrator) log(name, text string) error {
 
 // add is log for lines that are not the test's own.
 func (n *narrator) add(name, text string) error {
+	if text == "" {
+		return nil
+	}
 	if n.style == styleJSON && n.name != name {
 		n.name = name
 		text = marker + "=== NAME  " + name + "\n" + indent(text)

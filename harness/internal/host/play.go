@@ -45,12 +45,12 @@ func (r *run) perform(ctx context.Context, src *source, p *play) error {
 	}
 	n := newNarrator(p.stdout, r.Values["test.v"])
 	n.places = r.places.find
-	failFast := r.Values["test.failfast"] == "true"
+	n.first = r.Values["test.failfast"] == "true"
 	var failures []*Failure
 	for left := []part{{}}; len(left) > 0; {
 		if limit := orElse(r.Config.Machines, usualMachines); p.machines == limit {
-			failures = append(failures, failf(TestFailed, nil, "%d machines have died, and no more are started: the tests that are left did not run", limit).
-				at(TestsStage).advise("harness.Config.Machines says how many machines a run may take"))
+			r.say("no more than %d machines are spent on a run (harness.Config.Machines): the tests that are left did not run", limit)
+			failures = append(failures, failf(TestFailed, nil, "tests were left when %d machines had died", limit).at(TestsStage))
 			break
 		}
 		if p.machines > 0 {
@@ -71,7 +71,7 @@ func (r *run) perform(ctx context.Context, src *source, p *play) error {
 		if m.goesOn {
 			left = n.rest()
 		}
-		if failFast && n.failed || slices.ContainsFunc(failures, (*Failure).interrupted) {
+		if n.first && n.failed || slices.ContainsFunc(failures, (*Failure).interrupted) {
 			break
 		}
 	}
@@ -111,7 +111,6 @@ func (r *run) job(p *play, part part, n *narrator) job {
 	j := job{
 		flags: readTestFlags(q), env: p.env, turns: part.turns,
 		narrator: n, stderr: p.stderr, lane: p.lane, fresh: p.fresh,
-		failFast: r.Values["test.failfast"] == "true",
 	}
 	if p.profile != "" {
 		j.kept = map[string]*bytes.Buffer{p.profile: {}}

@@ -26,6 +26,7 @@ import (
 type run struct {
 	request.Request
 	env    environment
+	tests  string // the test binary for the guest
 	cache  string // the project's directory in the user's cache
 	trace  *trace
 	stdout io.Writer
@@ -77,7 +78,6 @@ type job struct {
 	narrator *narrator
 	stderr   io.Writer
 	lane     lane
-	failFast bool
 	// kept are files that come back and are kept here, under their names in
 	// the guest, and keep is called when they have; it may be nil.
 	kept map[string]*bytes.Buffer
@@ -118,7 +118,7 @@ var errFailFast = errors.New("a test before this one has failed")
 // hear goes on where the output waits for the kernel's log.
 func (j job) hear(m *machine) error {
 	err := j.narrator.pump(false)
-	if err == nil && j.failFast && j.narrator.faulty {
+	if err == nil && j.narrator.first && j.narrator.faulty {
 		m.cancel(errFailFast) // the guest knows nothing of the fault
 	}
 	return err
@@ -131,7 +131,7 @@ func (j job) settle(m *machine, err error) error {
 	told := j.narrator.flush()
 	if reason := m.death(err); told == nil && reason != "" {
 		m.goesOn = m.canGoOn(err)
-		told = j.narrator.crash(reason + "\n" + m.account(answers))
+		told = j.narrator.crash(reason+"\n", m.account(answers))
 	} else if m.late.Load() && m.exit != nil && !m.exit.Finished {
 		told = errors.Join(told, output(j.stderr, []byte(m.account(answers))))
 	}
@@ -162,12 +162,12 @@ func (r *run) converse(m *machine, j job, hasFiles bool) error {
 
 // sendFiles sends the test binary and what it needs.
 func (r *run) sendFiles(out *wire.Writer, flags testFlags) error {
-	if err := out.SendFile(r.Binary, r.Binary); err != nil {
+	if err := out.SendFile(r.tests, r.tests); err != nil {
 		return err
 	}
-	libraries, err := ldd.FList(r.Binary)
+	libraries, err := ldd.FList(r.tests)
 	if err != nil {
-		return fmt.Errorf("find the shared libraries of %s: %w", r.Binary, err)
+		return fmt.Errorf("find the shared libraries of %s: %w", r.tests, err)
 	}
 	for _, path := range slices.Concat(libraries, []string{filepath.Join(r.Dir, "testdata")}, flags.Bring) {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -189,7 +189,7 @@ func (r *run) sendJob(m *machine, j job) error {
 		Entropy:   string(entropy),
 		Mark:      m.course.word,
 		Timeout:   j.flags.Timeout.Nanoseconds(),
-		Path:      r.Binary,
+		Path:      r.tests,
 		Args:      append([]string{r.Name}, j.flags.Args...),
 		Env:       append(guestEnvironment(os.Environ(), r.Dir), j.environment()...),
 		Dir:       r.Dir,
