@@ -21,6 +21,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/images/cache"
@@ -80,6 +81,15 @@ func build(ctx context.Context, cacheDir, pkg, dir string, building func(), prep
 	if m, err := readManifest(record); err == nil && m.current() {
 		return m.Program, nil
 	}
+	// Of many that want the same program at once, one builds it.
+	unlock, err := lock(ctx, record)
+	if err != nil {
+		return Program{}, err
+	}
+	defer unlock()
+	if m, err := readManifest(record); err == nil && m.current() {
+		return m.Program, nil
+	}
 	if building != nil {
 		building()
 	}
@@ -95,6 +105,19 @@ func build(ctx context.Context, cacheDir, pkg, dir string, building func(), prep
 		return Program{}, err
 	}
 	return m.Program, writeManifest(record, m)
+}
+
+// lock waits until nobody else builds the program with that record, and keeps
+// others from it.
+func lock(ctx context.Context, record string) (unlock func(), err error) {
+	if err := os.MkdirAll(filepath.Dir(record), 0o755); err != nil {
+		return nil, fmt.Errorf("make cache directory for programs: %w", err)
+	}
+	l := flock.New(record + ".lock")
+	if _, err := l.TryLockContext(ctx, 20*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("wait for another build of the same program: %w", err)
+	}
+	return func() { _ = l.Close() }, nil // closing the file unlocks it
 }
 
 func readManifest(path string) (m manifest, err error) {
@@ -190,9 +213,6 @@ func (b builder) inputs(ctx context.Context) ([]input, error) {
 
 // build puts the program into the cache under the hash of its content.
 func (b builder) build(ctx context.Context, dir string) (Program, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return Program{}, err
-	}
 	tmp, err := os.MkdirTemp(dir, ".build-")
 	if err != nil {
 		return Program{}, err

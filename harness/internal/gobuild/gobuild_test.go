@@ -1,0 +1,54 @@
+package gobuild
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// writeProgram writes a program and its module, and returns their directory.
+func writeProgram(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": "module example.com/program\n", "main.go": "package main\n\nfunc main() {}\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestManyBuildsAtOnceAreOne(t *testing.T) {
+	dir, cache := writeProgram(t), t.TempDir()
+	var builds atomic.Int32
+	var wait sync.WaitGroup
+	programs := make([]Program, 8)
+	for i := range programs {
+		wait.Go(func() {
+			var err error
+			programs[i], err = build(t.Context(), cache, ".", dir, func() { builds.Add(1) }, func(*builder, context.Context) error { return nil })
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if n := builds.Load(); n != 1 {
+		t.Errorf("%d builds, want 1", n)
+	}
+	for _, program := range programs {
+		if program != programs[0] || program.Path == "" {
+			t.Errorf("got %+v, want %+v", program, programs[0])
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { println() }\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	changed, err := Build(t.Context(), cache, dir, ".")
+	if err != nil || changed == programs[0] {
+		t.Errorf("after a change: %+v, %v", changed, err)
+	}
+}
