@@ -124,8 +124,8 @@ func listKernels(cmd *cobra.Command, kernels []report.Kernel) error {
 
 // viewer shows a live table on a terminal, and elsewhere a line for each event.
 func viewer(out io.Writer) matrix.Viewer {
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		return matrix.NewTable(file)
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" {
+		return matrix.NewTable(file, os.Getenv("NO_COLOR") == "")
 	}
 	return matrix.NewLines(out)
 }

@@ -48,6 +48,9 @@ type event struct {
 // no test, though one may be running.
 const harnessPrefix = "kmodtest: "
 
+// verdictPrefix follows it where the harness says how a run ended.
+const verdictPrefix = "FAIL: "
+
 // stateOfAction are the actions that end a test.
 var stateOfAction = map[string]report.State{"pass": report.Passed, "fail": report.Failed, "skip": report.Skipped}
 
@@ -57,6 +60,7 @@ type collector struct {
 	byName  map[string]*collected
 	output  strings.Builder // what belongs to no test
 	changed func(report.Test)
+	noted   func(text string) // of what the harness says before the first test
 }
 
 type collected struct {
@@ -87,7 +91,11 @@ func (c *collector) take(e event) {
 	if e.Action == "output" && isFraming(e.Output) {
 		return
 	}
-	if e.Test == "" || strings.HasPrefix(e.Output, harnessPrefix) {
+	note, ofHarness := strings.CutPrefix(e.Output, harnessPrefix)
+	if ofHarness && len(c.tests) == 0 && !strings.HasPrefix(note, verdictPrefix) {
+		c.noted(strings.TrimRight(note, "\n"))
+	}
+	if e.Test == "" || ofHarness {
 		c.output.WriteString(e.Output)
 		return
 	}

@@ -27,11 +27,17 @@ type Job struct {
 	dir          string // of the package
 	binary       string
 	compileError error
+	planned      int // how many top-level tests it will run; 0 if that is not known
 }
 
-// Name is the job in two words: the kernel, and the package; of paths, their
-// last elements.
-func (j *Job) Name() string { return filepath.Base(j.Kernel) + " " + filepath.Base(j.Package) }
+// names are the kernel and the package; of paths, their last elements.
+func (j *Job) names() (kernel, pkg string) { return filepath.Base(j.Kernel), filepath.Base(j.Package) }
+
+// Name is the job in two words.
+func (j *Job) Name() string {
+	kernel, pkg := j.names()
+	return kernel + " " + pkg
+}
 
 // do runs the test binary and returns all that is to be reported of it.
 func (j *Job) do(ctx context.Context, w *work) (report.Run, verdict) {
@@ -79,7 +85,10 @@ func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict {
 	cmd.WaitDelay = grace
 	setOwnGroup(cmd)
 
-	tests := collector{changed: func(test report.Test) { w.options.Viewer.Test(j, test) }}
+	tests := collector{
+		changed: func(test report.Test) { w.options.Viewer.Test(j, test) },
+		noted:   func(text string) { w.options.Viewer.Note(j, text) },
+	}
 	err = tests.run(cmd, w.converter)
 	run.Status = cmd.ProcessState.ExitCode()
 	v := readVerdict(verdictFile, run.Status)

@@ -15,10 +15,13 @@ type Lines struct {
 	mu    sync.Mutex
 	out   io.Writer
 	start time.Time
+	notes map[string]bool // that were printed
 }
 
 // NewLines returns a viewer that prints to out.
-func NewLines(out io.Writer) *Lines { return &Lines{out: out, start: time.Now()} }
+func NewLines(out io.Writer) *Lines {
+	return &Lines{out: out, start: time.Now(), notes: map[string]bool{}}
+}
 
 // say prints a line with the seconds since the start. That it cannot be printed
 // is no reason to stop.
@@ -38,6 +41,18 @@ func (l *Lines) Plan(jobs []*Job, machines int) {
 
 // Started prints that a run begins.
 func (l *Lines) Started(job *Job) { l.say("%s: begins", job.Name()) }
+
+// Note prints what a run is doing, but nothing that another run has said in the
+// same words.
+func (l *Lines) Note(job *Job, text string) {
+	l.mu.Lock()
+	known := l.notes[text]
+	l.notes[text] = true
+	l.mu.Unlock()
+	if !known {
+		l.say("%s: %s", job.Name(), text)
+	}
+}
 
 // Test prints how a test ended; of subtests, only those that did not pass.
 func (l *Lines) Test(job *Job, test report.Test) {

@@ -88,8 +88,12 @@ func (w *work) all(ctx context.Context, packages []goPackage) {
 		}
 		binary := filepath.Join(w.dir, strconv.Itoa(i), filepath.Base(pkg.path)+".test")
 		err := pkg.compile(ctx, binary)
+		planned := 0
+		if err == nil {
+			planned = countTests(ctx, binary, pkg.dir, w.options.Args)
+		}
 		for _, job := range mine {
-			job.binary, job.compileError = binary, err
+			job.binary, job.compileError, job.planned = binary, err, planned
 			select {
 			case slots <- struct{}{}:
 			case <-ctx.Done():

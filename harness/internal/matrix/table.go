@@ -1,99 +1,96 @@
 package matrix
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
 
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// Table is a live table on a terminal: a row for each run, and above it a line
-// for each that ended badly.
-type Table struct {
-	bars *mpb.Progress
-	mu   sync.Mutex // for all rows
-	rows map[*Job]*row
-}
+// redrawn is how often a live table is drawn anew.
+const redrawn = 250 * time.Millisecond
 
-// row is what is known of a run while it goes on.
-type row struct {
-	bar     *mpb.Bar
-	started time.Time
-	test    string // that began last
-	passed  int
-	bad     int
-	run     *report.Run // nil until it has ended
+// Table is a live table on a terminal: a row for each run, and above it what
+// there is to say of each that ended badly. When it is closed, the table is
+// taken away.
+type Table struct {
+	terminal *os.File
+	colours  bool
+	started  time.Time
+	quit     chan struct{}
+	drawing  sync.WaitGroup
+
+	mu       sync.Mutex // for all below
+	machines int
+	rows     []*row
+	above    strings.Builder // is to be printed above the table
+	drawn    int             // lines of the table that are on the terminal
 }
 
 // NewTable returns a viewer for a terminal.
-func NewTable(terminal *os.File) *Table {
-	return &Table{bars: mpb.New(mpb.WithOutput(terminal), mpb.WithRefreshRate(250*time.Millisecond)), rows: map[*Job]*row{}}
-}
-
-func (t *Table) above(format string, args ...any) {
-	_, _ = fmt.Fprintf(t.bars, format+"\n", args...) // nobody is left to tell if that fails
+func NewTable(terminal *os.File, colours bool) *Table {
+	t := &Table{terminal: terminal, colours: colours, started: time.Now(), quit: make(chan struct{})}
+	t.drawing.Go(func() {
+		ticker := time.NewTicker(redrawn)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-t.quit:
+				return
+			case <-ticker.C:
+				t.draw()
+			}
+		}
+	})
+	return t
 }
 
 // LeftOut prints why a package is not run.
-func (t *Table) LeftOut(pkg, why string) { t.above("%s is left out: %s", pkg, why) }
+func (t *Table) LeftOut(pkg, why string) { t.say("%s is left out: %s", pkg, why) }
 
-// Plan makes the rows.
-func (t *Table) Plan(jobs []*Job, _ int) {
-	width := 0
-	for _, job := range jobs {
-		width = max(width, len(job.Name()))
-	}
-	for _, job := range jobs {
-		r := &row{}
-		text := func(decor.Statistics) string {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			return fmt.Sprintf("%-*s  %s", width, job.Name(), r)
-		}
-		t.rows[job] = r
-		r.bar = t.bars.New(1, mpb.NopStyle(), mpb.PrependDecorators(decor.Any(text)))
-	}
+// say puts lines above the table.
+func (t *Table) say(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(&t.above, format+"\n", args...)
 }
 
-// String is the row without the run's name.
-func (r *row) String() string {
-	if r.run != nil {
-		return r.run.Summary()
+// Plan makes the rows.
+func (t *Table) Plan(jobs []*Job, machines int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.machines = machines
+	for _, job := range jobs {
+		t.rows = append(t.rows, &row{job: job})
 	}
-	if r.started.IsZero() {
-		return "waits"
-	}
-	now := "prepares"
-	if r.test != "" {
-		now = fmt.Sprintf("%d passed", r.passed)
-		if r.bad > 0 {
-			now += fmt.Sprintf(", %d failed", r.bad)
-		}
-		now += ", in " + r.test
-	}
-	return fmt.Sprintf("%4.0f s  %s", time.Since(r.started).Seconds(), now)
 }
 
 // Started begins a row's time.
-func (t *Table) Started(job *Job) { t.change(job, func(r *row) { r.started = time.Now() }) }
+func (t *Table) Started(job *Job) {
+	t.change(job, func(r *row) { r.started, r.planned = time.Now(), job.planned })
+}
+
+// Note shows what is being done before the tests.
+func (t *Table) Note(job *Job, text string) { t.change(job, func(r *row) { r.now = text }) }
 
 // Test counts a test.
 func (t *Table) Test(job *Job, test report.Test) {
 	t.change(job, func(r *row) {
 		switch {
 		case test.State == report.NotRun:
-			r.test = test.Name
+			r.now = test.Name
 		case strings.Contains(test.Name, "/"):
 		case test.State.Bad():
 			r.bad++
 		default:
-			r.passed++
+			r.good++
 		}
 	})
 }
@@ -101,22 +98,110 @@ func (t *Table) Test(job *Job, test report.Test) {
 // Finished ends a row, and prints above all what there is to say of a bad one.
 func (t *Table) Finished(job *Job, run *report.Run) {
 	if run.State.Bad() {
-		t.above("%s: %s\n%s", job.Name(), run.Summary(), strings.TrimRight(run.Explanation(), "\n"))
+		t.say("%s", strings.TrimRight(job.Name()+": "+run.Summary()+"\n"+run.Explanation(), "\n"))
 	}
 	t.change(job, func(r *row) { r.run = run })
-	t.rows[job].bar.SetCurrent(1)
 }
 
 func (t *Table) change(job *Job, f func(*row)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f(t.rows[job])
+	f(t.rows[slices.IndexFunc(t.rows, func(r *row) bool { return r.job == job })])
 }
 
-// Close leaves the table as it is.
+// Close takes the table away.
 func (t *Table) Close() {
-	for _, r := range t.rows {
-		r.bar.Abort(false)
+	close(t.quit)
+	t.drawing.Wait()
+	t.mu.Lock()
+	t.rows = nil
+	t.mu.Unlock()
+	t.draw()
+}
+
+// Sequences of a terminal.
+const (
+	lineUp    = "\x1b[%dA" // by that many
+	clearLine = "\x1b[K"   // from the cursor on
+	clearRest = "\x1b[J"   // all lines below, too
+)
+
+// draw replaces what the terminal has of the table. Lines are overwritten, not
+// cleared first: that would flicker.
+func (t *Table) draw() {
+	width, height, err := term.GetSize(int(t.terminal.Fd()))
+	if err != nil || width == 0 {
+		width, height = 80, 24
 	}
-	t.bars.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var b strings.Builder
+	if t.drawn > 0 {
+		fmt.Fprintf(&b, lineUp, t.drawn)
+	}
+	for line := range strings.Lines(t.above.String()) {
+		b.WriteString(strings.TrimRight(line, "\n") + clearLine + "\n")
+	}
+	t.above.Reset()
+	lines := t.lines(width, height)
+	for _, line := range lines {
+		b.WriteString(line + clearLine + "\n")
+	}
+	if len(lines) < t.drawn {
+		b.WriteString(clearRest)
+	}
+	t.drawn = len(lines)
+	_, _ = t.terminal.WriteString(b.String()) // nobody is left to tell if that fails
+}
+
+// lines is the table as it fits into a terminal: a head, and the rows. If there
+// are too many of them, those that are over give way first, then those that wait.
+func (t *Table) lines(width, height int) []string {
+	if len(t.rows) == 0 {
+		return nil
+	}
+	shown := slices.Clone(t.rows)
+	if most := max(height-3, 1); len(shown) > most {
+		slices.SortStableFunc(shown, func(a, b *row) int { return cmp.Compare(a.rank(), b.rank()) })
+		shown = shown[:most]
+	}
+	kernels, packages := 0, 0
+	for _, r := range t.rows {
+		kernel, pkg := r.job.names()
+		kernels, packages = max(kernels, len([]rune(kernel))), max(packages, len([]rune(pkg)))
+	}
+	lines := []string{truncate(t.head(len(shown)), width)}
+	for _, r := range shown {
+		kernel, pkg := r.job.names()
+		begin := fmt.Sprintf("%-*s  %-*s  ", kernels, kernel, packages, pkg)
+		lines = append(lines, r.line(begin, width, t.colours))
+	}
+	return lines
+}
+
+// head tells how far the whole is.
+func (t *Table) head(shown int) string {
+	var done, running, bad int
+	for _, r := range t.rows {
+		switch {
+		case r.run != nil:
+			done++
+			if r.run.State.Bad() {
+				bad++
+			}
+		case !r.started.IsZero():
+			running++
+		}
+	}
+	text := fmt.Sprintf("%d of %d runs done, %d bad; %d running, %d at most; %s",
+		done, len(t.rows), bad, running, t.machines, clock(time.Since(t.started)))
+	if hidden := len(t.rows) - shown; hidden > 0 {
+		text += fmt.Sprintf("; %d rows more than fit here", hidden)
+	}
+	return text
+}
+
+// clock is a time in minutes and seconds.
+func clock(d time.Duration) string {
+	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
 }

@@ -24,7 +24,7 @@ func (r *Report) Table() string {
 			}
 			result := string(run.State)
 			if run.Title != "" {
-				result += ": " + run.Title
+				result += ": " + beginOf(run.Title)
 			}
 			line(k.Name, k.exact(), path.Base(pkg), stepWord(run.Step("build")), stepWord(run.Step("load")),
 				run.tally(), fmt.Sprintf("%.1f s", run.Seconds), result)
@@ -32,6 +32,15 @@ func (r *Report) Table() string {
 	}
 	_ = w.Flush() // as above
 	return b.String()
+}
+
+// beginOf is as much of a title as fits into a table that is wide already.
+func beginOf(title string) string {
+	const most = 60
+	if runes := []rune(title); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return title
 }
 
 func stepWord(step Step) string {

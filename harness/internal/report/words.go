@@ -18,6 +18,17 @@ func (r *Run) Summary() string {
 	return text
 }
 
+// Outcome is what a summary says beside the state and the time.
+func (r *Run) Outcome() string {
+	var parts []string
+	for _, part := range []string{r.tally(), r.Title} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ": ")
+}
+
 // tally says how many tests are in which state.
 func (r *Run) tally() string {
 	n := r.Counts()
