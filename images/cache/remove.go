@@ -28,11 +28,14 @@ func Remove(ctx context.Context, dir, key string) error {
 	}
 	defer func() { _ = lock.Close() }() // closing the file is what unlocks it; there is nothing to lose
 	gone := path + tempInfix + "removed"
-	err := os.Rename(path, gone)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove cache entry: %w", err)
+	err := os.RemoveAll(gone) // somebody may have died while removing an earlier one
+	if err == nil {
+		err = os.Rename(path, gone)
 	}
-	if err := os.RemoveAll(gone); err != nil {
+	if err == nil {
+		err = os.RemoveAll(gone)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove cache entry: %w", err)
 	}
 	return nil

@@ -27,6 +27,19 @@ func TestRemoveTakesAnEntryAway(t *testing.T) {
 	}
 }
 
+func TestRemoveGoesOnWhereADeadOneStopped(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"k", "k" + tempInfix + "removed"} {
+		if err := os.MkdirAll(filepath.Join(dir, name, "deep"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Remove(t.Context(), dir, "k"); err != nil {
+		t.Fatal(err)
+	}
+	assertOnly(t, dir, "k.lock")
+}
+
 func TestLeftoversOfTheLivingStay(t *testing.T) {
 	dir := t.TempDir()
 	dead := filepath.Join(dir, "dead"+tempInfix+"1")
