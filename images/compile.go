@@ -18,7 +18,10 @@ const someObjects = 1000
 func (b *build) compile(ctx context.Context, runner *makeRun) (int, error) {
 	expected := b.expectedObjects()
 	move := b.show.part(6, 99)
-	watch := &objectCounter{tell: func(n int) { move(100 * float64(n) / float64(expected)) }}
+	watch := &objectCounter{tell: func(n int) {
+		move(100 * float64(n) / float64(expected))
+		b.show.count(n, expected, "objects")
+	}}
 	if err := runner.run(ctx, watch, "vmlinux", "modules"); err != nil {
 		return 0, err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -15,13 +16,15 @@ type progress struct {
 	out  io.Writer
 	bars *mpb.Progress // nil when out is no terminal, or the work is over
 	bar  *mpb.Bar
+	done atomic.Value // a string: how much, in words, beside the bar
 }
 
 func newProgress(out io.Writer) *progress {
 	p := &progress{out: out}
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		p.bars = mpb.New(mpb.WithOutput(file), mpb.WithWidth(48))
-		p.bar = p.bars.AddBar(100, mpb.AppendDecorators(decor.Percentage()))
+		words := decor.Any(func(decor.Statistics) string { text, _ := p.done.Load().(string); return text })
+		p.bar = p.bars.AddBar(100, mpb.AppendDecorators(decor.Percentage(), words))
 	}
 	return p
 }
@@ -44,6 +47,11 @@ func (p *progress) part(from, to float64) func(percent float64) {
 			p.bar.SetCurrent(min(99, int64(from+(to-from)*percent/100)))
 		}
 	}
+}
+
+// count says beside the bar how many of how many things are done.
+func (p *progress) count(done, expected int, things string) {
+	p.done.Store(fmt.Sprintf("  %d of %d %s", done, max(done, expected), things))
 }
 
 // close removes the bar.

@@ -17,6 +17,7 @@ func showSomeWork(out *os.File, seen <-chan struct{}) {
 	show := newProgress(out)
 	show.line("fetching %s", "it")
 	show.part(0, 50)(42)
+	show.count(7, 9, "objects")
 	<-seen
 	show.close()
 	show.line("fetched")
@@ -47,7 +48,7 @@ func TestProgressOnATerminalHasABar(t *testing.T) {
 	seen := make(chan struct{})
 	var text bytes.Buffer
 	read := make(chan error)
-	go func() { read <- readUntilEnd(here, &text, "21 %", seen) }()
+	go func() { read <- readUntilEnd(here, &text, "21 %  7 of 9 objects", seen) }()
 	showSomeWork(terminal, seen)
 	if err := terminal.Close(); err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func put(t *testing.T, cache, key string) string {
 	if err := os.MkdirAll(entry, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	record := `{"release": "9.9.0-mine", "version": "0123", "build": "build", "source": "linux 0123", "objects": 7}`
+	record := `{"release": "9.9.0-mine", "version": "0123", "build": "build", "source": "linux-source-9.9", "objects": 7}`
 	if err := os.WriteFile(filepath.Join(entry, "kernel.json"), []byte(record), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestListTellsNameReleaseSourceStateAndSize(t *testing.T) {
 	}
 	put(t, cache, list(t)["mine"].Key)
 	got := list(t)["mine"]
-	if got.State != "ready" || got.Release != "9.9.0-mine" || got.Version != "0123" || got.Source != "source, linux 0123" || got.Objects != 7 || got.Size == 0 {
+	if got.State != "ready" || got.Release != "9.9.0-mine" || got.Version != "0123" || got.Source != "source, linux-source-9.9" || got.Objects != 7 || got.Size == 0 {
 		t.Errorf("when it is built: %+v", got)
 	}
 	stdout, _, _ := run(t, "kernel", "list")
@@ -77,7 +77,7 @@ func TestListTellsNameReleaseSourceStateAndSize(t *testing.T) {
 	if got := strings.Fields(lines[0]); strings.Join(got, " ") != "NAME RELEASE SOURCE STATE SIZE" {
 		t.Errorf("got %q first", got)
 	}
-	if got := strings.Join(strings.Fields(lines[len(lines)-1]), " "); got != "mine 9.9.0-mine source, linux 0123 ready 1 MB" {
+	if got := strings.Join(strings.Fields(lines[len(lines)-1]), " "); got != "mine 9.9.0-mine source, linux-source-9.9 0123 ready 1 MB" {
 		t.Errorf("got %q last", got)
 	}
 	for i, row := range images.Rows() {

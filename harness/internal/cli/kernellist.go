@@ -92,7 +92,7 @@ func writeTable(w io.Writer, kernels []listed) error {
 		if release == "" {
 			release = "-"
 		}
-		if k.Version != "" && !k.Built {
+		if k.Version != "" {
 			source += " " + k.Version
 		}
 		if k.Size > 0 {
