@@ -27,7 +27,7 @@ func resolveDebian(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)
 	}
 	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
-		return fetchDebian(ctx, row, opt, tmp)
+		return blameDisk(tmp, fetchDebian(ctx, row, opt, tmp))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)

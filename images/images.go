@@ -53,6 +53,16 @@ func Resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 	return kernel, err
 }
 
+// blameDisk adds to an error that the disk is full, if it is: not every program that cannot write says why.
+func blameDisk(dir string, err error) error {
+	const little = 1 << 20 // bytes
+	var disk unix.Statfs_t
+	if err == nil || errors.Is(err, unix.ENOSPC) || unix.Statfs(dir, &disk) != nil || disk.Bavail*uint64(disk.Bsize) > little {
+		return err
+	}
+	return errors.Join(err, unix.ENOSPC)
+}
+
 func resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 	opt, err := opt.withDefaults()
 	if err != nil {

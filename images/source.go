@@ -25,7 +25,7 @@ func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
 		b := &build{row: row, opt: opt, key: key, entry: tmp, tree: filepath.Join(tmp, "src"), show: newProgress(opt.Progress)}
 		defer b.show.close()
-		return b.run(ctx)
+		return blameDisk(tmp, b.run(ctx))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("build kernel %s: %w", row.Name, err)
@@ -88,6 +88,9 @@ func (b *build) run(ctx context.Context) error {
 	if err := b.configure(ctx, runner); err != nil {
 		return err
 	}
+	if err := b.checkUnchanged(ctx); err != nil {
+		return err
+	}
 	b.show.line("building kernel %s from %s: this takes some minutes; the log is %s", b.row.Name, from, log.Name())
 	objects, err := b.compile(ctx, runner)
 	if err != nil {
@@ -102,6 +105,18 @@ func (b *build) run(ctx context.Context) error {
 	}
 	b.show.close()
 	b.show.line("kernel %s is Linux %s, from %s (%.0f s, %d objects)", b.row.Name, r.Release, from, time.Since(begin).Seconds(), objects)
+	return nil
+}
+
+// checkUnchanged sees that all has been read in the state that the entry's name stands for: fragments, and sources at a path.
+func (b *build) checkUnchanged(ctx context.Context) error {
+	now, err := b.row.key(ctx)
+	if err != nil {
+		return err
+	}
+	if now != b.key {
+		return errors.New("its sources or config fragments changed while they were read: build it again")
+	}
 	return nil
 }
 

@@ -27,6 +27,7 @@ func madeUpKernel() map[string]string {
 			"mrproper:; @rm -f .config old.o",
 			"allnoconfig:",
 			"\t@grep -q CONFIG_FIRST=y $(KCONFIG_ALLCONFIG) && cp $(KCONFIG_ALLCONFIG) .config || grep -v SECOND $(KCONFIG_ALLCONFIG) > .config",
+			"\t$(MEANWHILE)",
 			"vmlinux:",
 			"\t@mkdir -p include/config include/linux scripts/mod; echo 9.9.0-test > include/config/kernel.release",
 			"\t@for i in one two three; do echo \"  CC      $$i.o\"; echo object > $$i.o; done; cp one.o scripts/mod/",
@@ -187,6 +188,22 @@ func TestLineThatCannotHoldIsNamed(t *testing.T) {
 	addFiles(t, dir, map[string]string{"own.config": "CONFIG_FIRST=y\n"})
 	if _, err := b.build(t.Context()); !errors.Is(err, errNoModules) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestSourcesThatChangeWhileTheyAreReadAreRefused(t *testing.T) {
+	for _, changed := range []string{"own.config", "src/kernel.elf"} {
+		dir := project(t, "path = 'src'\nvariables = ['MEANWHILE=test ! -e "+"$(CHANGED) || { echo; } >> $(CHANGED)']\n", madeUpKernel())
+		path := filepath.Join(dir, changed)
+		t.Setenv("CHANGED", path)
+		b := newBuilder(t, dir)
+		_, err := b.build(t.Context())
+		wantError(t, err, "changed while they were read")
+		b.wantNothingKept(t)
+		t.Setenv("CHANGED", "/nonexistent")
+		if _, err := b.build(t.Context()); err != nil {
+			t.Errorf("after a change of %s: %v", changed, err)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
@@ -38,7 +39,7 @@ func (b *build) fetchSource(ctx context.Context) (string, origin, error) {
 	s := b.row.Source
 	entry, err := cache.Entry(ctx, filepath.Join(b.opt.Cache, "sources"), s.sourceKey(), func(ctx context.Context, tmp string) (err error) {
 		if s.URL != "" {
-			from, err = fetchURL(ctx, s, filepath.Join(tmp, archiveFile), b.show)
+			from, err = fetchURL(ctx, s, filepath.Join(tmp, archiveFile), b.show, mostSilence)
 		} else {
 			from, err = b.fetchSourcePackage(ctx, tmp)
 		}
@@ -100,9 +101,21 @@ func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, err
 	return origin{Name: found.Name, Version: found.Version, Sum: found.SHA256}, err
 }
 
-// fetchURL fetches an archive, which must have the sum that the row names.
-func fetchURL(ctx context.Context, s *Source, to string, show *progress) (_ origin, err error) {
+// mostSilence is how long a server may send nothing.
+const mostSilence = time.Minute
+
+// fetchURL fetches an archive, which must have the sum that the row names, from a server that is never silent for longer.
+func fetchURL(ctx context.Context, s *Source, to string, show *progress, longest time.Duration) (_ origin, err error) {
 	show.line("fetching %s", s.URL)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	silence := time.AfterFunc(longest, func() { cancel(fmt.Errorf("%s: the server has sent nothing for %v, try again", s.URL, longest)) })
+	defer silence.Stop()
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+	}()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, http.NoBody)
 	if err != nil {
 		return origin{}, err
@@ -123,6 +136,7 @@ func fetchURL(ctx context.Context, s *Source, to string, show *progress) (_ orig
 	hash := sha256.New()
 	move := show.part(0, 5)
 	count := counter(func(n int64) {
+		silence.Reset(longest)
 		if response.ContentLength > 0 {
 			move(100 * float64(n) / float64(response.ContentLength))
 		}

@@ -12,10 +12,12 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // archiveOf packs files below a directory, as kernels are packed.
@@ -37,6 +39,14 @@ func archiveOf(t *testing.T, files map[string]string) (archive []byte, sum strin
 	}
 	hash := sha256.Sum256(b.Bytes())
 	return b.Bytes(), hex.EncodeToString(hash[:])
+}
+
+// serve has a server that has the archive, and returns its address.
+func serve(t *testing.T, archive []byte) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(archive) }))
+	t.Cleanup(server.Close)
+	return server.URL + "/linux.tar.gz"
 }
 
 func TestKernelIsBuiltFromAnAddress(t *testing.T) {
@@ -74,6 +84,21 @@ func TestKernelIsBuiltFromAnAddress(t *testing.T) {
 	if _, err := b.build(t.Context()); err != nil || asked != before {
 		t.Errorf("a repeated build: %v, and asked the server %d times more", err, asked-before)
 	}
+}
+
+func TestServerThatFallsSilentIsGivenUp(t *testing.T) {
+	gone := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("a beginning"))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		close(gone)
+	}))
+	defer server.Close()
+	s := &Source{URL: server.URL + "/linux.tar", SHA256: strings.Repeat("0", 64)}
+	_, err := fetchURL(t.Context(), s, filepath.Join(t.TempDir(), "archive"), newProgress(io.Discard), 100*time.Millisecond)
+	wantError(t, err, server.URL+"/linux.tar: the server has sent nothing for 100ms")
+	<-gone
 }
 
 func TestWrongSumIsNamed(t *testing.T) {
