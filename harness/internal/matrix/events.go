@@ -60,7 +60,8 @@ type collector struct {
 	byName  map[string]*collected
 	output  strings.Builder // what belongs to no test
 	changed func(report.Test)
-	noted   func(text string) // of what the harness says before the first test
+	noted   func(text string) // of what the harness says it does, before all other output
+	others  bool              // there was other output
 }
 
 type collected struct {
@@ -92,9 +93,10 @@ func (c *collector) take(e event) {
 		return
 	}
 	note, ofHarness := strings.CutPrefix(e.Output, harnessPrefix)
-	if ofHarness && len(c.tests) == 0 && !strings.HasPrefix(note, verdictPrefix) {
+	if ofHarness && !c.others && !strings.HasPrefix(note, verdictPrefix) {
 		c.noted(strings.TrimRight(note, "\n"))
 	}
+	c.others = c.others || !ofHarness && (e.Output != "" || e.Test != "")
 	if e.Test == "" || ofHarness {
 		c.output.WriteString(e.Output)
 		return

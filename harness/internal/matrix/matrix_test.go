@@ -152,6 +152,20 @@ func TestHarnessLinesBelongToNoTest(t *testing.T) {
 	}
 }
 
+func TestNotesAreWhatComesBeforeAllElse(t *testing.T) {
+	_, lines := fake{
+		Output: "kmodtest: building a kernel\nmake: no rule\nkmodtest: the command was: make\nkmodtest: FAIL: test failed\n", Status: 1,
+		Verdict: &verdict{Version: 1, Kind: "test failed", Stage: "build", Status: 1, Title: "it does not build"},
+	}.do(t.Context(), t)
+	if !strings.Contains(lines, "9.9 tests: building a kernel\n") || strings.Contains(lines, "9.9 tests: the command") || strings.Contains(lines, "9.9 tests: FAIL") {
+		t.Errorf("got lines\n%s", lines)
+	}
+	_, lines = fake{Output: "kmodtest: FAIL: host side broke\n", Status: 69}.do(t.Context(), t)
+	if strings.Contains(lines, "9.9 tests: FAIL") {
+		t.Errorf("got lines\n%s", lines)
+	}
+}
+
 func TestSilenceIsNoPass(t *testing.T) {
 	for name, c := range map[string]struct {
 		fake fake
