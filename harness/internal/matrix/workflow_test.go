@@ -236,6 +236,32 @@ func (g *github) emptyClone() string {
 	return clone
 }
 
+// TestActionsScriptsAreClean has shellcheck read the scripts of the action, which
+// actionlint does for workflows alone.
+func TestActionsScriptsAreClean(t *testing.T) {
+	var a action
+	read(t, "../../../action.yml", &a)
+	scripts := 0
+	for _, step := range a.Runs.Steps {
+		if step.Run == "" {
+			continue
+		}
+		scripts++
+		// What is not quoted there is to become several words.
+		cmd := exec.Command("shellcheck", "--shell=bash", "--exclude=SC2086", "-")
+		cmd.Stdin = strings.NewReader("set -e -o pipefail\n" + step.Run)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("step %q: %v\n%s", step.Name, err, out)
+		}
+		if strings.Contains(step.Run, "${{") {
+			t.Errorf("step %q: an expression in a script is taken for a part of it; it belongs into the step's environment", step.Name)
+		}
+	}
+	if scripts == 0 {
+		t.Error("the action has no scripts")
+	}
+}
+
 // TestWorkflowRunsHere runs the jobs of matrix.yml in order, on two kernels.
 func TestWorkflowRunsHere(t *testing.T) {
 	var w workflow
