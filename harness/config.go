@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -23,9 +24,22 @@ type Config struct {
 	// none is loaded. A kernel that has one built in is as good.
 	KernelModules []string
 
+	// OptionalModules are the same for those that not every kernel has. One
+	// that is neither loadable nor built in is not there, and a test that
+	// loads it finds that out.
+	OptionalModules []string
+
 	// Programs are directories of Go main packages. Each is built for the
 	// guest, static, and lies in its PATH under the directory's name.
 	Programs []string
+
+	// Files are files and directories of the host that are there in the guest
+	// at the same paths. They may be patterns, as path/filepath.Match has
+	// them. A name without a slash is a program, looked for in PATH, /usr/sbin
+	// and /sbin, and is in the guest's PATH. Programs and libraries come with
+	// the shared libraries they need, but not with what they read or load
+	// while they run, such as plugins: that is to be named, too.
+	Files []string
 
 	// Kernel is the kernel to run on when KMODTEST_KERNEL does not say: a
 	// name of a row of the images package, or a path. Empty means the images
@@ -66,6 +80,12 @@ func (c Config) in(dir string) (Config, error) {
 	}
 	c.Modules = absolute(dir, c.Modules)
 	c.Programs = absolute(dir, c.Programs)
+	c.Files = slices.Clone(c.Files)
+	for i, file := range c.Files {
+		if strings.Contains(file, "/") {
+			c.Files[i] = absolute(dir, []string{file})[0]
+		}
+	}
 	if strings.HasPrefix(c.Kernel, ".") || strings.Contains(c.Kernel, "/") {
 		c.Kernel = absolute(dir, []string{c.Kernel})[0]
 	}

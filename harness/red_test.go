@@ -204,6 +204,12 @@ func TestBadAccelFailsRun(t *testing.T) {
 	red{env: []string{"KMODTEST_ACCEL=warp"}, status: 69, want: []string{`KMODTEST_ACCEL is "warp"; it may be kvm, tcg or empty`}}.check(t)
 }
 
+func TestMissingFileFailsRun(t *testing.T) {
+	red{env: []string{"RED_FILE=no-such-program"}, status: 69, want: []string{
+		`FAIL: host side broke: Config.Files: there is no program no-such-program in PATH, /usr/sbin or /sbin: install it, or `,
+	}}.check(t)
+}
+
 func TestMissingModuleDirectoryFailsRun(t *testing.T) {
 	red{module: "nowhere", status: 69, want: []string{`testdata/modules/nowhere`, `no such file or directory`}}.check(t)
 }

@@ -1,9 +1,12 @@
 package guest_test
 
 import (
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/kmodtest/kmodtest/harness"
+	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
 // The helpers are tried with two modules of the kernel: dummy, which makes
@@ -14,6 +17,27 @@ const (
 	dependency = "x_tables"
 )
 
+// absent is a module that no kernel has.
+const absent = "no_such_module"
+
 func TestMain(m *testing.M) {
-	harness.Main(m, harness.Config{KernelModules: []string{plain, dependent}})
+	harness.Main(m, harness.Config{
+		KernelModules:   []string{dependent},
+		OptionalModules: []string{plain, absent},
+		Files:           []string{"cat", "../config.go"},
+	})
+}
+
+// A program of the host, with its libraries, and a file that is no program.
+func TestFilesOfTheHostAreThere(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "cat", "../config.go").CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "package harness\n") {
+		t.Fatalf("cat ../config.go: %v, and it begins with %.40q", err, out)
+	}
+}
+
+func TestOptionalModuleThatIsNotThereDoesNotLoad(t *testing.T) {
+	if err := guest.TryLoadModule(t, absent); err == nil {
+		t.Fatalf("load of module %s: got no error", absent)
+	}
 }

@@ -34,7 +34,10 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 		return m, asFailure(err).at(KernelStage)
 	}
 	defer r.trace.lane(0).phase("build")()
-	spec := initramfs.Spec{Kernel: kernel, KernelModules: r.Config.KernelModules}
+	spec := initramfs.Spec{Kernel: kernel, KernelModules: r.Config.KernelModules, Optional: r.Config.OptionalModules}
+	if spec.Files, err = initramfs.FindFiles(r.Config.Files); err != nil {
+		return m, err
+	}
 	if spec.Built, err = r.buildModules(ctx, kernel); err != nil {
 		return m, err
 	}

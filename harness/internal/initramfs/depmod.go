@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
@@ -45,6 +46,15 @@ func readDepmod(dir string) (*depmod, error) {
 		d.builtin[kbuild.ModuleName(strings.TrimSpace(string(path)))] = true
 	}
 	return d, nil
+}
+
+// known returns those of the names that the kernel has a module for, loadable or
+// built in.
+func (d *depmod) known(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		name = kbuild.ModuleName(name)
+		return d.byName[name] == "" && !d.builtin[name]
+	})
 }
 
 // closure returns the paths of the named modules and of all that they need.

@@ -30,7 +30,9 @@ type Spec struct {
 	Init          gobuild.Program            // PID 1
 	Built         []*kbuild.Result           // the modules under test, in loading order
 	KernelModules []string                   // names of the kernel's own that tests may load
+	Optional      []string                   // more of them, where the kernel has them
 	Programs      map[string]gobuild.Program // by their names in /bin
+	Files         []File                     // of the host
 }
 
 // transport holds the drivers of the channel, in loading order.
@@ -62,7 +64,7 @@ func Build(ctx context.Context, cacheDir string, spec Spec) (string, error) {
 
 func (s Spec) key() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s %s %q %q\n", layout, s.Kernel.Key, s.Init.Hash, s.KernelModules, transport)
+	fmt.Fprintf(h, "%d %s %s %q %q %q %v\n", layout, s.Kernel.Key, s.Init.Hash, s.KernelModules, s.Optional, transport, s.Files)
 	for _, r := range s.Built {
 		fmt.Fprintln(h, r.Key)
 	}
@@ -102,6 +104,13 @@ func (s Spec) records() ([]cpio.Record, error) {
 		}
 		records = append(records, cpio.StaticFile("bin/"+name, string(b), 0o755))
 	}
+	for _, f := range s.Files {
+		record, err := f.record()
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, record)
+	}
 	modules, err := s.modules()
 	return append(records, modules...), err
 }
@@ -119,7 +128,7 @@ func (s Spec) modules() ([]cpio.Record, error) {
 			own.list = fmt.Appendf(own.list, "kernel/%s.ko\n", name)
 		}
 	}
-	paths, err := own.closure(slices.Concat(transport, s.needs(), s.KernelModules))
+	paths, err := own.closure(slices.Concat(transport, s.needs(), s.KernelModules, own.known(s.Optional)))
 	if err != nil {
 		return nil, err
 	}

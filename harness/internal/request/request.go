@@ -41,15 +41,17 @@ type Request struct {
 
 // Config mirrors harness.Config.
 type Config struct {
-	Modules       []string
-	KernelModules []string
-	Programs      []string
-	Kernel        string
-	CPUs          int
-	Memory        int
-	Fresh         bool
-	Allow         []string
-	Machines      int
+	Modules         []string
+	KernelModules   []string
+	OptionalModules []string
+	Programs        []string
+	Files           []string
+	Kernel          string
+	CPUs            int
+	Memory          int
+	Fresh           bool
+	Allow           []string
+	Machines        int
 }
 
 // With returns the request with another value of a flag, for whoever parses its

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv("RED_MODULE"); name != "" {
 		config.Modules = []string{"../modules/" + name}
 	}
+	if name := os.Getenv("RED_FILE"); name != "" {
+		config.Files = []string{name}
+	}
 	harness.Main(m, config)
 }
 

@@ -1,0 +1,198 @@
+package initramfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/u-root/u-root/pkg/cpio"
+	"github.com/u-root/u-root/pkg/ldd"
+)
+
+// File is a file, directory or symbolic link of the host that is to lie in the
+// guest at the same path.
+type File struct {
+	path string
+	link string      // where it leads, if it is a symbolic link
+	info fs.FileInfo // of itself, not of where it leads; nil for a link that the host does not have
+}
+
+// MissingFileError tells that a file is not there which the guest is to have.
+type MissingFileError struct{ Name string }
+
+func (e *MissingFileError) Error() string {
+	if strings.Contains(e.Name, "/") {
+		return fmt.Sprintf("Config.Files: there is no %s on this system", e.Name)
+	}
+	return fmt.Sprintf("Config.Files: there is no program %s in PATH, /usr/sbin or /sbin: install it, or name a path with a slash", e.Name)
+}
+
+// FindFiles finds what Config.Files asks for: absolute paths, patterns of them
+// as path/filepath has it, and names of programs. Directories come with what is
+// in them, symbolic links with where they lead, and ELF files with the shared
+// libraries that they need.
+func FindFiles(names []string) ([]File, error) {
+	c := collection{}
+	for _, name := range names {
+		paths, err := c.expand(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range paths {
+			if err := c.add(path); err != nil {
+				return nil, fmt.Errorf("Config.Files: %s: %w", name, err)
+			}
+		}
+	}
+	var out []File
+	for _, path := range slices.Sorted(maps.Keys(c)) {
+		out = append(out, c[path])
+	}
+	return out, nil
+}
+
+// collection is what was found, by path.
+type collection map[string]File
+
+// expand returns the paths that a name stands for. A program is to be found in
+// the guest's PATH, too, so it has a link there.
+func (c collection) expand(name string) ([]string, error) {
+	if strings.Contains(name, "/") {
+		paths, err := filepath.Glob(name)
+		if err == nil && len(paths) == 0 {
+			err = &MissingFileError{name}
+		}
+		return paths, err
+	}
+	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin") {
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		if err != nil || !filepath.IsAbs(path) || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+			continue
+		}
+		if link := "/bin/" + name; link != path {
+			c[link] = File{path: link, link: path}
+		}
+		return []string{path}, nil
+	}
+	return nil, &MissingFileError{name}
+}
+
+// add adds a file and all that comes with it.
+func (c collection) add(path string) error {
+	if have, ok := c[path]; ok && have.info != nil {
+		return nil
+	}
+	f, err := look(path)
+	if err != nil {
+		return err
+	}
+	c[path] = f
+	switch f.info.Mode().Type() {
+	case 0:
+		return c.addLibraries(path)
+	case fs.ModeDir:
+		return c.addEntries(path)
+	case fs.ModeSymlink:
+		return c.addTarget(f)
+	}
+	return fmt.Errorf("%s is neither a file nor a directory nor a symbolic link", path)
+}
+
+// addTarget adds where a symbolic link leads, which may be nowhere.
+func (c collection) addTarget(f File) error {
+	target := f.link
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(f.path), target)
+	}
+	err := c.add(target)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (c collection) addEntries(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := c.add(filepath.Join(dir, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addLibraries adds the shared libraries that an ELF file needs. Only such a
+// file is shown to the dynamic loader, which is a program to be started.
+func (c collection) addLibraries(path string) error {
+	isELF, err := beginsWith(path, "\x7fELF")
+	if err != nil || !isELF {
+		return err
+	}
+	libraries, err := ldd.FList(path)
+	if err != nil {
+		return fmt.Errorf("find the shared libraries of %s: %w", path, err)
+	}
+	// All are in this list: those that libraries need, and where links lead.
+	for _, library := range libraries {
+		if c[library], err = look(library); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look finds out what there is at a path.
+func look(path string) (File, error) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != fs.ModeSymlink {
+		return File{path: path, info: info}, err
+	}
+	link, err := os.Readlink(path)
+	return File{path: path, link: link, info: info}, err
+}
+
+func beginsWith(path, magic string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	head := make([]byte, len(magic))
+	_, err = io.ReadFull(f, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return false, nil
+	}
+	return string(head) == magic, err
+}
+
+// String tells all that makes the file another one.
+func (f File) String() string {
+	if f.info == nil {
+		return fmt.Sprintf("%q -> %q", f.path, f.link)
+	}
+	return fmt.Sprintf("%q %v %d %d -> %q", f.path, f.info.Mode(), f.info.Size(), f.info.ModTime().UnixNano(), f.link)
+}
+
+// record is the file as the archive holds it.
+func (f File) record() (cpio.Record, error) {
+	name := strings.TrimPrefix(f.path, "/")
+	if f.link != "" {
+		return cpio.Symlink(name, f.link), nil
+	}
+	mode := uint64(f.info.Mode().Perm())
+	if f.info.IsDir() {
+		return cpio.Directory(name, mode), nil
+	}
+	b, err := os.ReadFile(f.path)
+	return cpio.StaticFile(name, string(b), mode), err
+}
