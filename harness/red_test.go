@@ -204,6 +204,28 @@ func TestBadAccelFailsRun(t *testing.T) {
 	red{env: []string{"KMODTEST_ACCEL=warp"}, status: 69, want: []string{`KMODTEST_ACCEL is "warp"; it may be kvm, tcg or empty`}}.check(t)
 }
 
+// The guest has a file system of its own on /tmp.
+func TestFileBelowMountIsThere(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("/tmp", "kmodtest-file-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "file")
+	if err := os.WriteFile(path, []byte("of the host"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env, snapshots := ownCache(t)
+	if err := os.Remove(filepath.Join(filepath.Dir(snapshots), "initramfs")); err != nil { // it is made for this run alone
+		t.Fatal(err)
+	}
+	c := newCommand(t, []string{env, "RED_FILE=" + path, "KMODTEST_SNAPSHOT=off"}, binary(t, "red"), "-test.run=^TestHasFile$")
+	if status := c.status(t); status != 0 {
+		t.Errorf("%s: exit status %d:\n%s%s", path, status, &c.stdout, &c.stderr)
+	}
+}
+
 func TestMissingFileFailsRun(t *testing.T) {
 	red{env: []string{"RED_FILE=no-such-program"}, status: 69, want: []string{
 		`FAIL: host side broke: Config.Files: there is no program no-such-program in PATH, /usr/sbin or /sbin: install it, or `,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -54,9 +55,38 @@ func mountAll() error {
 	return nil
 }
 
+// mountOverFiles mounts a file system in memory, and moves into it what the
+// archive that the guest started from has at that place.
+func (m mount) mountOverFiles() error {
+	below, err := os.Open(m.target)
+	if err != nil {
+		return err
+	}
+	defer below.Close()
+	names, err := below.Readdirnames(-1)
+	if err == nil {
+		err = unix.Mount(m.source, m.target, m.fstype, m.flags, m.data)
+	}
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	root := fmt.Sprintf("/proc/self/fd/%d", below.Fd())
+	if err := os.CopyFS(m.target, os.DirFS(root)); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := os.RemoveAll(filepath.Join(root, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (m mount) mount() error {
 	err := os.MkdirAll(m.target, 0o755)
-	if err == nil {
+	if err == nil && m.fstype == "tmpfs" {
+		err = m.mountOverFiles()
+	} else if err == nil {
 		err = unix.Mount(m.source, m.target, m.fstype, m.flags, m.data)
 	}
 	// sysfs offers a mount point only where the kernel has the file system,

@@ -48,6 +48,14 @@ func TestPrintsWhoItIs(t *testing.T) {
 		id, random, maphash.String(maphash.MakeSeed(), ""), time.Now().Format(time.RFC3339Nano))
 }
 
+// TestHasFile wants the file of Config.Files.
+func TestHasFile(t *testing.T) {
+	text, err := os.ReadFile(os.Getenv("RED_FILE"))
+	if err != nil || string(text) != "of the host" {
+		t.Errorf("file of the host: got %q, %v", text, err)
+	}
+}
+
 func TestFails(t *testing.T) { t.Error("this test fails") }
 
 func TestPanics(*testing.T) { panic("this test panics") }
