@@ -1,0 +1,164 @@
+package vmtest
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/guest"
+	"github.com/kmodtest/kmodtest/kmod/uapi"
+)
+
+// What linux/io_uring.h defines, as far as it is used here.
+const (
+	uringOpCommand       = 46     // IORING_OP_URING_CMD, since 5.19
+	uringGetsockopt      = 2      // SOCKET_URING_OP_GETSOCKOPT, since 6.7
+	uringSetsockopt      = 3      // SOCKET_URING_OP_SETSOCKOPT, since 6.7
+	uringAsync           = 1 << 4 // IOSQE_ASYNC: by a thread of the kernel's
+	uringEnterGetevents  = 1
+	uringOffCompletions  = 0x8000000  // IORING_OFF_CQ_RING
+	uringOffSubmissions  = 0          // IORING_OFF_SQ_RING
+	uringOffEntries      = 0x10000000 // IORING_OFF_SQES
+	uringSubmissionBytes = 64
+	uringCompletionBytes = 16
+)
+
+// uringParams is struct io_uring_params; in sq and cq are the places of the rings' fields.
+type uringParams struct {
+	entries, completions, flags, threadCPU, threadIdle, features, workers uint32
+	_                                                                     [3]uint32
+	sq                                                                    struct{ head, tail, mask, entries, flags, dropped, array, _ uint32 }
+	_                                                                     uint64
+	cq                                                                    struct{ head, tail, mask, entries, overflow, cqes, flags, _ uint32 }
+	_                                                                     uint64
+}
+
+// A uring is an io_uring that has one call at a time.
+type uring struct {
+	t                             *testing.T
+	fd                            int
+	params                        uringParams
+	submissions, completions, sqe []byte
+}
+
+func newUring(t *testing.T) *uring {
+	t.Helper()
+	u := &uring{t: t}
+	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&u.params)), 0)
+	if errno != 0 {
+		t.Fatalf("io_uring_setup: %v", errno)
+	}
+	u.fd = int(fd)
+	t.Cleanup(func() { _ = unix.Close(u.fd) })
+	u.submissions = u.mmap(uringOffSubmissions, u.params.sq.array+4*u.params.entries)
+	u.completions = u.mmap(uringOffCompletions, u.params.cq.cqes+uringCompletionBytes*u.params.completions)
+	u.sqe = u.mmap(uringOffEntries, uringSubmissionBytes)
+	return u
+}
+
+// mmap maps a part of the io_uring's memory.
+func (u *uring) mmap(offset int64, size uint32) []byte {
+	u.t.Helper()
+	memory, err := unix.Mmap(u.fd, offset, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
+	if err != nil {
+		u.t.Fatalf("map io_uring: %v", err)
+	}
+	u.t.Cleanup(func() { _ = unix.Munmap(memory) })
+	return memory
+}
+
+// word is a number that the kernel reads or writes at the same time.
+func word(memory []byte, offset uint32) *uint32 {
+	return (*uint32)(unsafe.Pointer(&memory[offset]))
+}
+
+// call makes a call of a socket's by the io_uring, and returns its result: of a
+// call that fails, an errno below 0.
+func (u *uring) call(flags uint8, s socket, op uint32, command int32, at uintptr, size int32) int32 {
+	u.t.Helper()
+	clear(u.sqe)
+	u.sqe[0], u.sqe[1] = uringOpCommand, flags
+	order := binary.NativeEndian
+	order.PutUint32(u.sqe[4:], uint32(s.fd))
+	order.PutUint32(u.sqe[8:], op)
+	order.PutUint32(u.sqe[16:], unix.SOL_IP)
+	order.PutUint32(u.sqe[20:], uint32(command))
+	order.PutUint32(u.sqe[44:], uint32(size))
+	order.PutUint64(u.sqe[48:], uint64(at))
+	*word(u.submissions, u.params.sq.array) = 0
+	atomic.AddUint32(word(u.submissions, u.params.sq.tail), 1)
+	if n, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.fd), 1, 1, uringEnterGetevents, 0, 0); errno != 0 || n != 1 {
+		u.t.Fatalf("io_uring_enter: took %d of 1 calls: %v", n, errno)
+	}
+	head := word(u.completions, u.params.cq.head)
+	if tail := atomic.LoadUint32(word(u.completions, u.params.cq.tail)); tail != *head+1 {
+		u.t.Fatalf("io_uring_enter: returned with %d calls done, want 1", tail-*head)
+	}
+	cqe := u.params.cq.cqes + uringCompletionBytes*(*head&(u.params.completions-1))
+	result := int32(*word(u.completions, cqe+8))
+	atomic.AddUint32(head, 1)
+	return result
+}
+
+// set is setsockopt by the io_uring, and get is getsockopt.
+func (u *uring) set(flags uint8, s socket, command int32, from uintptr, size int32) error {
+	u.t.Helper()
+	if result := u.call(flags, s, uringSetsockopt, command, from, size); result != 0 {
+		return unix.Errno(-result)
+	}
+	return nil
+}
+
+// Since Linux 6.7 an io_uring makes sets, in the caller's thread or in one of
+// the kernel's that has the caller's memory and rights. Older kernels say that
+// they do not know the operation.
+func TestSetByIOUring(t *testing.T) {
+	v := kernelVersion(t)
+	for name, flags := range map[string]uint8{"by the caller": 0, "by the kernel's thread": uringAsync} {
+		t.Run(name, func(t *testing.T) {
+			u, s, m := newUring(t), newSocket(t), message(t, "from io_uring")
+			size := int32(len(m.data))
+			s.store(t, "old")
+			switch {
+			case v.before(5, 19): // has no operation of this number
+				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, size), unix.EINVAL, "set by io_uring")
+				s.wantLast(t, "old", "after a set by io_uring")
+				return
+			case v.before(6, 7): // has the operation, but not for calls of sockets
+				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, size), unix.EOPNOTSUPP, "set by io_uring")
+				s.wantLast(t, "old", "after a set by io_uring")
+				return
+			}
+			s.wantCounts(t, uapi.Stats{Sets: 1, SetBytes: 13, Rejected: 3}, "sets by io_uring", func() {
+				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, size), nil, "set by io_uring")
+				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, 65), unix.EINVAL, "set of 65 bytes by io_uring")
+				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, size+1), unix.EFAULT, "set of unreadable memory by io_uring")
+				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, -1), unix.EINVAL, "set of -1 bytes by io_uring")
+				wantErrno(t, u.set(flags, s, uapi.SocketOpsLast, m.address, size), unix.ENOPROTOOPT, "set of a command to get by io_uring")
+				t.Run("without CAP_NET_ADMIN", func(t *testing.T) {
+					guest.DropCapabilities(t, unix.CAP_NET_ADMIN)
+					u := newUring(t)
+					wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, size), unix.EPERM, "set by io_uring")
+				})
+			})
+			s.wantLast(t, "from io_uring", "after a set by io_uring")
+		})
+	}
+}
+
+// io_uring's getsockopt knows options of level SOL_SOCKET alone.
+func TestGetByIOUringDoesNotReachTheModule(t *testing.T) {
+	u, s, m := newUring(t), newSocket(t), beforeGuard(t, uapi.SocketOpsMsgMax)
+	want := unix.EOPNOTSUPP
+	if kernelVersion(t).before(5, 19) {
+		want = unix.EINVAL // has no operation of this number
+	}
+	s.wantCounts(t, uapi.Stats{}, "a get by io_uring", func() {
+		result := u.call(0, s, uringGetsockopt, uapi.SocketOpsGet, m.address, int32(len(m.data)))
+		wantErrno(t, unix.Errno(-min(result, 0)), want, "get by io_uring, which returned %d", result)
+	})
+	m.wantWritten("", "get by io_uring")
+}
