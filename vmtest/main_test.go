@@ -15,8 +15,9 @@ const module = "socketopt"
 
 func TestMain(m *testing.M) {
 	harness.Main(m, harness.Config{
-		Modules:       []string{"../kmod"},
-		KernelModules: []string{ipTables},
-		Programs:      []string{"../kmod/user"},
+		Modules:         []string{"../kmod"},
+		KernelModules:   []string{ipTables},
+		OptionalModules: []string{"sctp"},
+		Programs:        []string{"../kmod/user"},
 	})
 }

@@ -3,6 +3,8 @@ package vmtest
 import (
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
@@ -49,4 +51,46 @@ func TestSocketKeepsItsNamespace(t *testing.T) {
 	go func() { done <- s.trySet("from the initial namespace") }()
 	wantErrno(t, <-done, nil, "set by a thread of the initial network namespace")
 	s.wantLast(t, "from the initial namespace", "after a set from another namespace on the same socket")
+}
+
+// A socket that is passed to a thread of another network namespace stays one of
+// its own, and so does what is set on it there.
+func TestPassedSocketKeepsItsNamespace(t *testing.T) {
+	here := newSocket(t)
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatalf("make a pair of sockets: %v", err)
+	}
+	defer unix.Close(ends[0])
+	defer unix.Close(ends[1])
+	if err := unix.Sendmsg(ends[0], []byte("a socket"), unix.UnixRights(here.fd), nil, 0); err != nil {
+		t.Fatalf("pass a socket: %v", err)
+	}
+	t.Run("elsewhere", func(t *testing.T) {
+		there, received := newSocket(t), receiveSocket(t, ends[1])
+		received.store(t, "from elsewhere")
+		received.wantLast(t, "from elsewhere", "on the socket that was passed")
+		there.wantLast(t, "", "in the namespace that the socket was passed to")
+	})
+	here.wantLast(t, "from elsewhere", "in the namespace of a socket that was passed to another one")
+}
+
+// receiveSocket receives a socket that was passed.
+func receiveSocket(t *testing.T, from int) socket {
+	t.Helper()
+	rights := make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := unix.Recvmsg(from, make([]byte, 16), rights, unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		t.Fatalf("receive a socket: %v", err)
+	}
+	messages, err := unix.ParseSocketControlMessage(rights[:n])
+	if err != nil || len(messages) != 1 {
+		t.Fatalf("receive a socket: %d control messages, %v", len(messages), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		t.Fatalf("receive a socket: %d of them, %v", len(fds), err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fds[0]) })
+	return socket{fds[0]}
 }

@@ -1,7 +1,9 @@
 package vmtest
 
 import (
+	"errors"
 	"os"
+	"regexp"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +21,13 @@ type protocol struct {
 var (
 	rawSocket  = protocol{"raw", unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW}
 	udpSocket  = protocol{"UDP", unix.AF_INET, unix.SOCK_DGRAM, 0}
+	tcpSocket  = protocol{"TCP", unix.AF_INET, unix.SOCK_STREAM, 0}
 	pingSocket = protocol{"ping", unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP}
+	udp6Socket = protocol{"IPv6 UDP", unix.AF_INET6, unix.SOCK_DGRAM, 0}
+	tcp6Socket = protocol{"IPv6 TCP", unix.AF_INET6, unix.SOCK_STREAM, 0}
+
+	mptcpSocket  = protocol{"MPTCP", unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP}
+	mptcp6Socket = protocol{"IPv6 MPTCP", unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_MPTCP}
 )
 
 // open opens a socket of the protocol in the network namespace of the calling
@@ -29,67 +37,158 @@ func (p protocol) open(tb testing.TB) socket {
 	return openSocket(tb, p.domain, p.kind, p.protocol)
 }
 
-// wantReached checks that a socket reaches the module.
-func wantReached(t *testing.T, s socket) {
+// openIfKnown is open for a protocol that not every kernel has, under a name
+// that /proc/net/protocols then lists.
+func (p protocol) openIfKnown(t *testing.T, listed string) (socket, bool) {
 	t.Helper()
-	wantErrno(t, s.trySet("a message"), nil, "set")
-	s.wantLast(t, "a message", "after a set")
-	got, err := s.tryGet(uapi.SocketOpsGet)
-	wantErrno(t, err, nil, "get of the greeting")
-	if got != greeting {
-		t.Fatalf("greeting: got %q, want %q", got, greeting)
+	list, err := os.ReadFile("/proc/net/protocols")
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, err = s.tryGet(uapi.SocketOpsStats + 1)
-	wantErrno(t, err, unix.ENOPROTOOPT, "get of command %d", uapi.SocketOpsStats+1)
+	if regexp.MustCompile(`(?m)^` + listed + ` `).Match(list) {
+		return p.open(t), true
+	}
+	fd, err := unix.Socket(p.domain, p.kind, p.protocol)
+	if err == nil {
+		_ = unix.Close(fd)
+	}
+	want := unix.EPROTONOSUPPORT
+	if p.kind == unix.SOCK_SEQPACKET {
+		want = unix.ESOCKTNOSUPPORT // no other protocol has this type
+	}
+	wantErrno(t, err, want, "open %s socket where the kernel lists no %s", p.name, listed)
+	t.Logf("this kernel has no %s", p.name)
+	return socket{}, false
+}
+
+// An answer is what sets and gets of the module's commands return on a socket,
+// from a version of the kernel on, and why.
+type answer struct {
+	since    version
+	set, get error
+	why      string
+}
+
+// reached is that of a socket whose calls reach the module.
+var reached = []answer{{why: "ip_setsockopt and ip_getsockopt ask nf_setsockopt and nf_getsockopt about what they do not know"}}
+
+// wantAnswer checks what a socket of the calling goroutine's network namespace
+// answers, and that what does not reach the module leaves no trace there.
+func wantAnswer(t *testing.T, s socket, answers []answer) {
+	t.Helper()
+	var want answer
+	for _, a := range answers {
+		if !kernelVersion(t).before(a.since.major, a.since.minor) {
+			want = a
+		}
+	}
+	watcher := rawSocket.open(t)
+	watcher.store(t, "old")
+	last, counts := "old", uapi.Stats{}
+	if want.set == nil {
+		last, counts = "a message", uapi.Stats{Sets: 1, SetBytes: 9}
+	}
+	if want.get == nil {
+		counts.Gets, counts.GetBytes = 3, uint64(len(greeting)+len(last)+40)
+	}
+	watcher.wantCounts(t, counts, "a set and three gets", func() {
+		wantErrno(t, s.trySet("a message"), want.set, "set, where %s", want.why)
+		for _, command := range []int32{uapi.SocketOpsGet, uapi.SocketOpsLast, uapi.SocketOpsStats} {
+			_, err := s.tryGet(command)
+			wantErrno(t, err, want.get, "get of command %d, where %s", command, want.why)
+		}
+	})
+	watcher.wantLast(t, last, "after a set")
 }
 
 func TestSocketsThatReachTheModule(t *testing.T) {
-	for _, p := range []protocol{
-		rawSocket,
-		udpSocket,
-		{"TCP", unix.AF_INET, unix.SOCK_STREAM, 0},
-		{"ICMP", unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP},
-		{"IPv6 UDP", unix.AF_INET6, unix.SOCK_DGRAM, 0},
-		{"IPv6 TCP", unix.AF_INET6, unix.SOCK_STREAM, 0},
+	loadSCTP(t)
+	for _, c := range []struct {
+		protocol
+		listed string // in /proc/net/protocols, if not every kernel has it
+	}{
+		{protocol: rawSocket},
+		{protocol: protocol{"ICMP", unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP}},
+		{protocol: pingSocket},
+		{protocol: udpSocket},
+		{protocol: tcpSocket},
+		{protocol: udp6Socket},
+		{protocol: tcp6Socket},
+		{protocol: protocol{"IPv6 ping", unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_ICMPV6}},
+		{protocol{"UDP-Lite", unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE}, "UDP-Lite"},
+		{protocol{"IPv6 UDP-Lite", unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE}, "UDPLITEv6"},
+		{protocol{"SCTP", unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_SCTP}, "SCTP"},
+		{protocol{"SCTP of many peers", unix.AF_INET, unix.SOCK_SEQPACKET, unix.IPPROTO_SCTP}, "SCTP"},
+		{protocol{"IPv6 SCTP", unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_SCTP}, "SCTPv6"},
 	} {
-		t.Run(p.name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			guest.NewNetworkNamespace(t)
-			wantReached(t, p.open(t))
+			allowPing(t)
+			if c.listed == "" {
+				wantAnswer(t, c.open(t), reached)
+			} else if s, known := c.openIfKnown(t, c.listed); known {
+				wantAnswer(t, s, reached)
+			}
 		})
 	}
 }
 
-func TestPingSocketReachesTheModule(t *testing.T) {
-	guest.NewNetworkNamespace(t)
-	// Without a group that may open them there are no ping sockets, not even
-	// for root.
+// allowPing names a group that may open ping sockets in the network namespace:
+// without, not even root may.
+func allowPing(t *testing.T) {
+	t.Helper()
 	if err := os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 0"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	wantReached(t, pingSocket.open(t))
+}
+
+// A keeper lets a module stay that the kernel can not unload.
+type keeper struct{ testing.TB }
+
+func (keeper) Cleanup(func()) {}
+
+// loadSCTP loads SCTP for good where the kernel has it as a module: sockets of
+// its own keep it in every network namespace.
+func loadSCTP(t *testing.T) {
+	t.Helper()
+	var errno unix.Errno
+	err := guest.TryLoadModule(keeper{t}, "sctp")
+	if errors.As(err, &errno) && errno != unix.EEXIST {
+		t.Fatal(err)
+	}
+}
+
+// ofMPTCP is what an MPTCP socket answers, connected or not.
+var ofMPTCP = []answer{
+	{version{}, unix.EOPNOTSUPP, unix.EOPNOTSUPP, "mptcp_setsockopt hands options down only to a subflow that fell back to TCP"},
+	{
+		version{5, 13}, unix.ENOPROTOOPT, unix.EOPNOTSUPP,
+		"mptcp_setsockopt refuses what mptcp_supported_sockopt does not list, and mptcp_getsockopt_v4 hands nothing down",
+	},
 }
 
 func TestSocketsThatDoNotReachTheModule(t *testing.T) {
+	// All answers are of every kernel but those of MPTCP.
+	of := func(err error, why string) []answer { return []answer{{set: err, get: err, why: why}} }
 	for _, c := range []struct {
 		protocol
-		want error
+		listed  string
+		answers []answer
 	}{
-		{protocol{"Unix stream", unix.AF_UNIX, unix.SOCK_STREAM, 0}, unix.EOPNOTSUPP},
-		{protocol{"Unix datagram", unix.AF_UNIX, unix.SOCK_DGRAM, 0}, unix.EOPNOTSUPP},
-		{protocol{"packet", unix.AF_PACKET, unix.SOCK_RAW, 0}, unix.ENOPROTOOPT},
-		{protocol{"netlink", unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE}, unix.ENOPROTOOPT},
+		{mptcpSocket, "MPTCP", ofMPTCP},
+		{mptcp6Socket, "MPTCPv6", ofMPTCP},
+		{protocol{"IPv6 raw", unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_RAW}, "RAWv6", of(unix.ENOPROTOOPT, "ipv6_setsockopt takes level SOL_IP for IPv4's unless the socket is raw")},
+		{protocol{"ICMPv6", unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_ICMPV6}, "RAWv6", of(unix.ENOPROTOOPT, "ipv6_setsockopt takes level SOL_IP for IPv4's unless the socket is raw")},
+		{protocol{"Unix stream", unix.AF_UNIX, unix.SOCK_STREAM, 0}, "UNIX(-STREAM)?", of(unix.EOPNOTSUPP, "sockets of the family have no options of their own")},
+		{protocol{"Unix datagram", unix.AF_UNIX, unix.SOCK_DGRAM, 0}, "UNIX", of(unix.EOPNOTSUPP, "sockets of the family have no options of their own")},
+		{protocol{"packet", unix.AF_PACKET, unix.SOCK_RAW, 0}, "PACKET", of(unix.ENOPROTOOPT, "packet_setsockopt knows level SOL_PACKET alone")},
+		{protocol{"netlink", unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE}, "NETLINK", of(unix.ENOPROTOOPT, "netlink_setsockopt knows level SOL_NETLINK alone")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			watcher := newSocket(t)
-			s := c.open(t)
-			watcher.wantCounts(t, uapi.Stats{}, "calls on a "+c.name+" socket", func() {
-				wantErrno(t, s.trySet("a message"), c.want, "set")
-				for _, command := range []int32{uapi.SocketOpsGet, uapi.SocketOpsLast, uapi.SocketOpsStats} {
-					_, err := s.tryGet(command)
-					wantErrno(t, err, c.want, "get of command %d", command)
-				}
-			})
-			watcher.wantLast(t, "", "after a set on a "+c.name+" socket")
+			guest.NewNetworkNamespace(t)
+			if s, known := c.openIfKnown(t, c.listed); known {
+				wantAnswer(t, s, c.answers)
+			}
 		})
 	}
 }

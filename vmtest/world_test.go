@@ -20,11 +20,11 @@ import (
 var modelSockets = []protocol{
 	rawSocket,
 	udpSocket,
-	{"TCP", unix.AF_INET, unix.SOCK_STREAM, 0},
+	tcpSocket,
 	{"ICMP", unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP},
 	pingSocket,
-	{"IPv6 UDP", unix.AF_INET6, unix.SOCK_DGRAM, 0},
-	{"IPv6 TCP", unix.AF_INET6, unix.SOCK_STREAM, 0},
+	udp6Socket,
+	tcp6Socket,
 }
 
 // A world is what the model describes: the module, network namespaces with
