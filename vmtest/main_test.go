@@ -5,6 +5,7 @@
 package vmtest
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/kmodtest/kmodtest/harness"
@@ -16,8 +17,9 @@ const module = "socketopt"
 func TestMain(m *testing.M) {
 	harness.Main(m, harness.Config{
 		Modules:         []string{"../kmod"},
-		KernelModules:   []string{ipTables},
+		KernelModules:   slices.Concat(neighbours, []string{ipTables}),
 		OptionalModules: []string{"sctp"},
 		Programs:        []string{"../kmod/user"},
+		Files:           neighbourPrograms,
 	})
 }
