@@ -2,6 +2,7 @@ package vmtest
 
 import (
 	"fmt"
+	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -28,4 +29,14 @@ func kernelVersion(tb testing.TB) version {
 		tb.Fatalf("read the kernel's release %q: %v", release, err)
 	}
 	return v
+}
+
+// needs skips a test on a kernel that was made without an option, as the absence
+// of a file tells. That some kernel of the matrix is made with it is checked in
+// vmtest/contract.
+func needs(t *testing.T, option, file string) {
+	t.Helper()
+	if _, err := os.Stat(file); err != nil {
+		t.Skipf("this kernel is made without %s: %v", option, err)
+	}
 }

@@ -12,11 +12,12 @@ const (
 	broken   fate = iota // it could not be tried
 	killed               // the suite noticed it
 	survived             // it did not
+	waiting              // there is no kernel on which it can be noticed
 )
 
 // String is the word that a result begins with.
 func (f fate) String() string {
-	return [...]string{broken: "ERROR", killed: "killed", survived: "SURVIVED"}[f]
+	return [...]string{broken: "ERROR", killed: "killed", survived: "SURVIVED", waiting: "waits"}[f]
 }
 
 // What the harness's verdicts begin with, or have in them, if they say nothing

@@ -8,26 +8,37 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // A mutant is a patch that breaks the module. Above its diff, the patch says in
-// a paragraph what the author did, and in another, which begins with "Breaks:",
-// what the module then does not do as it promises.
+// a paragraph what the author did; in another, which begins with "Breaks:", what
+// the module then does not do as it promises; and in a third, which begins with
+// "Noticed by:", which tests of the suite are there to notice. Where an ordinary
+// kernel shows nothing, that one also says on which kernel it is noticed.
 type mutant struct {
 	name   string
 	path   string // of the patch
 	why    string
 	breaks string
+	tests  []string
+	kernel string // "" if any
 }
 
 const (
-	patchSuffix = ".patch"
-	breaksLabel = "Breaks:"
-	diffStart   = "--- a/"
-	diffTarget  = "+++ b/"
-	moduleDir   = "kmod/"
+	patchSuffix  = ".patch"
+	breaksLabel  = "Breaks:"
+	noticedLabel = "Noticed by:"
+	diffStart    = "--- a/"
+	diffTarget   = "+++ b/"
+	moduleDir    = "kmod/"
+)
+
+var (
+	testName   = regexp.MustCompile(`\bTest\w+`)
+	kernelName = regexp.MustCompile(` on kernel ([\w.-]*\w)`)
 )
 
 // readMutants reads all patches in a directory, in the order of their names.
@@ -65,6 +76,11 @@ func parsePatch(text string) (mutant, error) {
 		text := strings.Join(strings.Fields(paragraph), " ")
 		if breaks, ok := strings.CutPrefix(text, breaksLabel); ok {
 			m.breaks = strings.TrimSpace(breaks)
+		} else if noticed, ok := strings.CutPrefix(text, noticedLabel); ok {
+			m.tests = testName.FindAllString(noticed, -1)
+			if found := kernelName.FindStringSubmatch(noticed); found != nil {
+				m.kernel = found[1]
+			}
 		} else if m.why == "" {
 			m.why = text
 		}
@@ -74,6 +90,8 @@ func parsePatch(text string) (mutant, error) {
 		return m, errors.New("it does not say what the author did")
 	case m.breaks == "":
 		return m, fmt.Errorf("it has no paragraph that begins with %q", breaksLabel)
+	case len(m.tests) == 0:
+		return m, fmt.Errorf("it names no test in a paragraph that begins with %q", noticedLabel)
 	}
 	for line := range strings.Lines(diff) {
 		if target, ok := strings.CutPrefix(line, diffTarget); ok && !strings.HasPrefix(target, moduleDir) {

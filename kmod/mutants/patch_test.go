@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,9 @@ and went home.
 
 Breaks: a set of 65 bytes
 is EINVAL.
+
+Noticed by: TestOne,
+TestTwo on kernel debug.
 
 --- a/kmod/handlers.c
 +++ b/kmod/handlers.c
@@ -32,16 +37,21 @@ func TestParsePatchReadsHeader(t *testing.T) {
 	if want := "a set of 65 bytes is EINVAL."; m.breaks != want {
 		t.Errorf("breaks: got %q, want %q", m.breaks, want)
 	}
+	if want := []string{"TestOne", "TestTwo"}; !slices.Equal(m.tests, want) || m.kernel != "debug" {
+		t.Errorf("noticed by: got %q on kernel %q, want %q on kernel debug", m.tests, m.kernel, want)
+	}
 }
 
 func TestParsePatchRefuses(t *testing.T) {
-	_, diff, _ := strings.Cut(examplePatch, "\n\nBreaks: a set of 65 bytes\nis EINVAL.\n\n")
+	const noticed = "Noticed by: TestOne.\n\n"
+	_, diff, _ := strings.Cut(examplePatch, "on kernel debug.\n\n")
 	for name, c := range map[string]struct{ text, want string }{
-		"no diff":       {"The author.\n\nBreaks: all.\n", "--- a/"},
-		"no author":     {"Breaks: all.\n\n" + diff, "what the author did"},
+		"no diff":       {"The author.\n\nBreaks: all.\n\n" + noticed, "--- a/"},
+		"no author":     {"Breaks: all.\n\n" + noticed + diff, "what the author did"},
 		"no header":     {diff, "what the author did"},
-		"no breaks":     {"The author.\n\n" + diff, "Breaks:"},
-		"another place": {"The author.\n\nBreaks: all.\n\n" + diff + "--- a/vmtest/x.go\n+++ b/vmtest/x.go\n", "vmtest/x.go"},
+		"no breaks":     {"The author.\n\n" + noticed + diff, "Breaks:"},
+		"no test":       {"The author.\n\nBreaks: all.\n\nNoticed by: nobody.\n\n" + diff, "Noticed by:"},
+		"another place": {"The author.\n\nBreaks: all.\n\n" + noticed + diff + "--- a/vmtest/x.go\n+++ b/vmtest/x.go\n", "vmtest/x.go"},
 	} {
 		if _, err := parsePatch(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got error %v, want one with %q", name, err, c.want)
@@ -70,6 +80,32 @@ func TestPatchesOfThisDirectoryApply(t *testing.T) {
 		}
 		if err := tree.revert(t.Context(), m); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+func TestPatchesNameTestsOfTheSuite(t *testing.T) {
+	files, err := filepath.Glob("../../vmtest/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var suite strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		suite.Write(text)
+	}
+	mutants, err := readMutants(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mutants {
+		for _, test := range m.tests {
+			if !strings.Contains(suite.String(), "\nfunc "+test+"(") {
+				t.Errorf("%s: noticed by %s, which the suite does not have", m.path, test)
+			}
 		}
 	}
 }

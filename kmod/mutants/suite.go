@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -106,13 +107,35 @@ func goOutput(ctx context.Context, env []string, dir string, args ...string) (st
 	return strings.TrimSpace(string(out)), nil
 }
 
-// run runs the suite on the tree as it is now.
-func (s suite) run(ctx context.Context, failFast bool, timeout time.Duration) (outcome, error) {
+// A part is what of the suite is run, and how.
+type part struct {
+	tests   []string // their names; none means all
+	kernel  string   // "" is that of the environment
+	goOn    bool     // after a test that fails
+	timeout time.Duration
+}
+
+// arguments are those of the test binary.
+func (p part) arguments() []string {
+	args := []string{
+		"-test.v=test2json", "-test.paniconexit0",
+		fmt.Sprintf("-test.failfast=%t", !p.goOn), fmt.Sprintf("-test.timeout=%v", p.timeout),
+	}
+	if len(p.tests) > 0 {
+		args = append(args, "-test.run=^("+strings.Join(p.tests, "|")+")$")
+	}
+	return args
+}
+
+// run runs a part of the suite on the tree as it is now.
+func (s suite) run(ctx context.Context, p part) (outcome, error) {
 	// With paniconexit0, which the go command always sets, the harness ends
 	// its machine when the process that started it ends.
-	cmd := exec.CommandContext(ctx, s.converter, s.binary, "-test.v=test2json", "-test.paniconexit0",
-		fmt.Sprintf("-test.failfast=%t", failFast), fmt.Sprintf("-test.timeout=%v", timeout))
+	cmd := exec.CommandContext(ctx, s.converter, append([]string{s.binary}, p.arguments()...)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = s.dir, s.env, os.Stderr
+	if p.kernel != "" {
+		cmd.Env = append(slices.Clone(s.env), "KMODTEST_KERNEL="+p.kernel)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// The converter ignores an interrupt, and ends with the suite, which does
 	// not.

@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/kmodtest/kmodtest/images"
 )
 
 // A trial runs the suite on one mutant after the other.
@@ -48,18 +50,18 @@ func (t *trial) run(ctx context.Context, mutants []mutant) error {
 		counts[f]++
 		say(t.stderr, "mutants: %s took %.0f s", m.name, time.Since(start).Seconds())
 	}
-	if counts[killed] != len(mutants) {
-		return fmt.Errorf("%d of %d were killed, %d survived, %d could not be tried",
-			counts[killed], len(mutants), counts[survived], counts[broken])
+	if counts[killed]+counts[waiting] != len(mutants) {
+		return fmt.Errorf("%d of %d were killed, %d survived, %d could not be tried, %d wait for a kernel",
+			counts[killed], len(mutants), counts[survived], counts[broken], counts[waiting])
 	}
-	say(t.stderr, "mutants: all %d were killed", len(mutants))
+	say(t.stderr, "mutants: %d were killed, %d wait for a kernel, and none survived", counts[killed], counts[waiting])
 	return nil
 }
 
 func (t *trial) runUnchanged(ctx context.Context) error {
 	say(t.stderr, "mutants: running the suite on the unchanged module")
 	start := time.Now()
-	o, err := t.suite.run(ctx, true, unchangedTimeout)
+	o, err := t.suite.run(ctx, part{timeout: unchangedTimeout})
 	if err != nil {
 		return err
 	}
@@ -73,13 +75,18 @@ func (t *trial) runUnchanged(ctx context.Context) error {
 // try runs the suite on one mutant and prints what became of it. An error is
 // one that ends the trial.
 func (t *trial) try(ctx context.Context, m mutant) (fate, error) {
+	if m.kernel != "" {
+		if why, err := t.refusal(ctx, m); err != nil || why != "" {
+			return waiting, errors.Join(err, t.print(waiting, m, why))
+		}
+	}
 	if err := t.tree.apply(ctx, m); err != nil {
 		if ctx.Err() != nil {
 			return broken, err
 		}
 		return broken, t.print(broken, m, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	o, err := t.suite.run(ctx, !t.all, t.timeout)
+	o, err := t.runOn(ctx, m)
 	if err != nil {
 		return broken, err
 	}
@@ -94,6 +101,44 @@ func (t *trial) try(ctx context.Context, m mutant) (fate, error) {
 		reasons = reasons[:1]
 	}
 	return f, errors.Join(t.print(f, m, reasons...), t.tree.revert(ctx, m), t.suite.forget())
+}
+
+// runOn runs the tests that are to notice a mutant, and only if they do not, all
+// of them. On a kernel of its own there are only the former: it is slow.
+func (t *trial) runOn(ctx context.Context, m mutant) (outcome, error) {
+	p := part{tests: m.tests, kernel: m.kernel, goOn: t.all, timeout: t.timeout}
+	if m.kernel != "" {
+		p.timeout = unchangedTimeout
+	}
+	if !t.all || m.kernel != "" {
+		o, err := t.suite.run(ctx, p)
+		if err != nil || !o.passed || m.kernel != "" {
+			return o, err
+		}
+		say(t.stderr, "mutants: %s was not noticed by %s", m.name, strings.Join(m.tests, ", "))
+	}
+	p.tests = nil
+	return t.suite.run(ctx, p)
+}
+
+// refusal is why a mutant can not be tried on the kernel that it needs: that is
+// not there, or fails the tests without the mutant.
+func (t *trial) refusal(ctx context.Context, m mutant) (string, error) {
+	list, err := images.List(ctx, images.Options{Dir: t.tree.dir})
+	if err != nil {
+		return "", fmt.Errorf("look for kernel %s: %w", m.kernel, err)
+	}
+	for _, kernel := range list {
+		if kernel.Row.Name != m.kernel || kernel.State != images.Ready {
+			continue
+		}
+		o, err := t.suite.run(ctx, part{tests: m.tests, kernel: m.kernel, timeout: unchangedTimeout})
+		if err == nil && !o.passed {
+			err = fmt.Errorf("the tests of %s fail on kernel %s without it:\n%s", m.name, m.kernel, tail(o.output))
+		}
+		return "", err
+	}
+	return fmt.Sprintf("for kernel %s: kmodtest kernel build %s", m.kernel, m.kernel), nil
 }
 
 // print writes the line of a mutant; further reasons stand below the first.
