@@ -1,0 +1,16 @@
+package harness_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// What looks like a fault of the kernel is none if user space wrote it: on
+// standard output and error, to the console, or to the kernel's log.
+func TestForgedFaultsFoolNobody(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, nil, binary(t, "forged"), "-test.v")
+	if status := c.status(t); status != 0 || !strings.HasSuffix(c.stdout.String(), "\nPASS\n") {
+		t.Errorf("exit status %d, want 0 and PASS\n%s%s", status, &c.stdout, &c.stderr)
+	}
+}
