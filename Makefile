@@ -142,6 +142,10 @@ blame: deps ## let a test make the kernel warn 1,000 times, between two that do 
 bench: deps ## measure runs against a bare boot of the same kernel, into docs/performance.md
 	go run ./harness/cmd/kmodtest-bench -document docs/performance.md
 
+.PHONY: faults
+faults: deps ## break every kernel in every way, into docs/faults.md (takes long)
+	go test -tags faults -count=1 -timeout 6h -run 'EachWay|LKDTM' ./harness -kernels 5.10,6.1,6.12,7-min,debug -document "$$PWD/docs/faults.md"
+
 .PHONY: clean
 clean: ## remove what builds left in this directory; caches stay
 	git -c core.excludesFile= clean -fdX

@@ -168,7 +168,7 @@ func (s *Scanner) begin(st *stream, h *head, l line) {
 // give hands a line to the open reports, the last one first.
 func (s *Scanner) give(st *stream, l line) {
 	rule := isRule(l.text)
-	lead := isSlabLead(l.text)
+	lead := isLead(l.text)
 	if len(st.pending) > 0 && !rule && !lead && l.text != "" { // a rule that no head followed
 		st.pending = nil
 	}
@@ -186,7 +186,7 @@ func (s *Scanner) give(st *stream, l line) {
 		}
 	}
 	if rule || lead {
-		if rule && (len(st.pending) == 0 || !isSlabLead(st.pending[0].text)) {
+		if rule && (len(st.pending) == 0 || !isLead(st.pending[0].text)) {
 			st.pending = nil
 		}
 		st.pending = append(st.pending, l)
@@ -195,6 +195,11 @@ func (s *Scanner) give(st *stream, l line) {
 	if strings.HasPrefix(l.text, "NMI backtrace for cpu ") && l.caller != "" {
 		s.borrow(st, l)
 	}
+}
+
+// isLead knows lines that stand before the head of a report.
+func isLead(text string) bool {
+	return isSlabLead(text) || strings.HasPrefix(text, "kernel tried to execute NX-") || strings.HasPrefix(text, "unable to execute userspace code (SMEP?)")
 }
 
 // isSlabLead knows the line that stands before the report of a broken slab since

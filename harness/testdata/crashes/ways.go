@@ -2,6 +2,13 @@
 // is known of each way in which it does.
 package crashes
 
+import (
+	"slices"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+)
+
 // Way is one way in which the module breaks the kernel.
 type Way struct {
 	Name string
@@ -13,6 +20,60 @@ type Way struct {
 	// Parameter of the module, where the way is not written to its file, is the
 	// name of the one that does it; Does is what.
 	Parameter, Does string
+	// Found is the kind of the first fault that is found.
+	Found Found
+	// Unplaced are kernels whose reports do not name the marked line.
+	Unplaced []string
+}
+
+// Found are kinds of faults by the name of a kernel, or of several alike; that
+// of "" is for all others.
+type Found map[string]klog.Kind
+
+// Names of kernels that are alike.
+const (
+	minimal = "min"   // those with the least that a guest needs
+	debug   = "debug" // those with all that finds mistakes
+)
+
+// nothing is the kind where the kernel does not notice.
+const nothing klog.Kind = ""
+
+var nowhere = Found{}
+
+func everywhere(kind klog.Kind) Found { return Found{"": kind} }
+
+func onDebug(kind klog.Kind) Found { return Found{debug: kind} }
+
+// Kind returns the kind of the fault that is found first on a kernel, or "" if
+// that does not notice. The kernel is named as in the table of kernels, or by
+// its release.
+func (w Way) Kind(kernel string) klog.Kind {
+	for name, kind := range w.Found {
+		if name != "" && alike(kernel, name) {
+			return kind
+		}
+	}
+	return w.Found[""]
+}
+
+// Placed tells whether reports of a kernel name the marked line.
+func (w Way) Placed(kernel string) bool {
+	return !slices.ContainsFunc(w.Unplaced, func(name string) bool { return name == "" || alike(kernel, name) })
+}
+
+// alike tells whether a kernel is that of a name, or one of those of a name.
+func alike(kernel, name string) bool {
+	return kernel == name || strings.HasPrefix(kernel, name+".") || strings.HasSuffix(kernel, "-"+name) ||
+		strings.HasSuffix(kernel, "-next") && name == minimal
+}
+
+// Mark is what marks the line that is to be found, in the sources of the module.
+func (w Way) Mark() string {
+	if w.Does != "" {
+		return w.Does
+	}
+	return w.Name
 }
 
 const (
@@ -31,101 +92,101 @@ var (
 
 // Ways are all ways in which the module breaks the kernel.
 var Ways = []Way{
-	{Name: "null-read"},
-	{Name: "null-write"},
-	{Name: "null-call"},
-	{Name: "page-fault"},
-	{Name: "user-access"},
-	{Name: "non-canonical"},
-	{Name: "read-only"},
-	{Name: "divide"},
-	{Name: "msr-read"},
-	{Name: "msr-write"},
-	{Name: "stack-overflow"},
-	{Name: "execute-data"},
-	{Name: "bad-selector"},
-	{Name: "stack-smash"},
-	{Name: "panic"},
-	{Name: "bug"},
-	{Name: "warn"},
-	{Name: "warn-message"},
-	{Name: "shift"},
-	{Name: "index"},
-	{Name: "bool"},
-	{Name: "list-add"},
-	{Name: "list-del"},
-	{Name: "refcount-free"},
-	{Name: "refcount-underflow"},
-	{Name: "refcount-saturated"},
-	{Name: "usercopy"},
-	{Name: "usercopy-from"},
-	{Name: "usercopy-size"},
-	{Name: "fortify"},
-	{Name: "taint"},
-	{Name: "soft-lockup", Seconds: 10, Settings: soonLocked},
-	{Name: "hard-lockup", Seconds: 15, Settings: soonLocked},
-	{Name: "rcu-stall", Seconds: 12, Settings: map[string]string{rcuTimeout: "4"}},
-	{Name: "hung-task", Seconds: 12, Settings: soonHung},
-	{Name: "killable-hang", Seconds: 12, Settings: soonHung},
-	{Name: "deadlock", Settings: soonHung},
-	{Name: "hang-locked", Seconds: 12, Settings: soonHung},
-	{Name: "workqueue", Seconds: 15, Settings: map[string]string{workqueueThresh: "3"}},
-	{Name: "device-held", Seconds: 15},
-	{Name: "circular"},
-	{Name: "recursive"},
-	{Name: "inconsistent"},
-	{Name: "irq-unsafe"},
-	{Name: "irq-inversion"},
-	{Name: "left-held"},
-	{Name: "not-held"},
-	{Name: "freed-held"},
-	{Name: "exit-held"},
-	{Name: "no-key"},
-	{Name: "nest-lock"},
-	{Name: "too-deep"},
-	{Name: "wait-context"},
-	{Name: "spin-twice"},
-	{Name: "spin-zero"},
-	{Name: "spin-not-held"},
-	{Name: "sleep"},
-	{Name: "sleep-alloc"},
-	{Name: "schedule"},
-	{Name: "irqs-off"},
-	{Name: "irqs-left-off"},
-	{Name: "preempt-left-off"},
-	{Name: "rcu-usage"},
-	{Name: "rcu-sleep"},
-	{Name: "rcu-left-held"},
-	{Name: "unlock-early"},
-	{Name: "work-left-off"},
-	{Name: "use-after-free"},
-	{Name: "poison"},
-	{Name: "out-of-bounds"},
-	{Name: "out-of-bounds-read"},
-	{Name: "double-free"},
-	{Name: "invalid-free"},
-	{Name: "stack-bounds"},
-	{Name: "global-bounds"},
-	{Name: "cache-remains"},
-	{Name: "leak"},
-	{Name: "uninitialized"},
-	{Name: "often", Seconds: 10, Settings: map[string]string{"/sys/module/kfence/parameters/sample_interval": "1"}},
-	{Name: "timer-freed"},
-	{Name: "bad-page"},
-	{Name: "page-twice"},
-	{Name: "memory-gone"},
-	{Name: "large-page"},
-	{Name: "vmalloc-bounds"},
-	{Name: "in-interrupt"},
-	{Name: "in-timer"},
-	{Name: "in-other-cpu"},
-	{Name: "in-thread"},
-	{Name: "in-work"},
-	{Name: "race"},
-	{Name: "slab-redzone"},
-	{Name: "slab-poison"},
-	{Name: "slab-twice"},
-	{Name: "slab-foreign"},
-	{Name: "loading", Parameter: "load", Does: "null-read"},
-	{Name: "unloading", Parameter: "unload", Does: "null-read"},
+	{Name: "null-read", Found: everywhere(klog.NullDereference)},
+	{Name: "null-write", Found: everywhere(klog.NullDereference)},
+	{Name: "null-call", Found: everywhere(klog.NullDereference)},
+	{Name: "page-fault", Found: everywhere(klog.PageFault)},
+	{Name: "user-access", Found: everywhere(klog.PageFault)},
+	{Name: "non-canonical", Found: everywhere(klog.GeneralProtection)},
+	{Name: "read-only", Found: everywhere(klog.PageFault)},
+	{Name: "divide", Found: everywhere(klog.Oops)},
+	{Name: "msr-read", Found: nowhere},
+	{Name: "msr-write", Found: nowhere},
+	{Name: "stack-overflow", Found: everywhere(klog.StackOverflow)},
+	{Name: "execute-data", Found: everywhere(klog.PageFault)},
+	{Name: "bad-selector", Found: everywhere(klog.GeneralProtection)},
+	{Name: "stack-smash", Found: Found{"": klog.StackOverflow, minimal: klog.GeneralProtection, debug: klog.KASAN}},
+	{Name: "panic", Found: everywhere(klog.Panic)},
+	{Name: "bug", Found: everywhere(klog.Bug)},
+	{Name: "warn", Found: everywhere(klog.Warning)},
+	{Name: "warn-message", Found: everywhere(klog.Warning)},
+	{Name: "shift", Found: onDebug(klog.UBSAN)},
+	{Name: "index", Found: onDebug(klog.UBSAN)},
+	{Name: "bool", Found: onDebug(klog.UBSAN)},
+	{Name: "list-add", Found: Found{"": klog.ListCorruption, minimal: nothing}},
+	{Name: "list-del", Found: Found{"": klog.ListCorruption, minimal: klog.GeneralProtection}},
+	{Name: "refcount-free", Found: everywhere(klog.Refcount)},
+	{Name: "refcount-underflow", Found: everywhere(klog.Refcount)},
+	{Name: "refcount-saturated", Found: everywhere(klog.Refcount)},
+	{Name: "usercopy", Found: Found{"": klog.Usercopy, minimal: nothing}},
+	{Name: "usercopy-from", Found: Found{"": klog.Usercopy, minimal: nothing}},
+	{Name: "usercopy-size", Found: everywhere(klog.Usercopy)},
+	{Name: "fortify", Found: Found{"": klog.Bug, minimal: nothing, debug: klog.KASAN}},
+	{Name: "taint", Found: everywhere(klog.Taint)},
+	{Name: "soft-lockup", Found: Found{"": klog.SoftLockup, minimal: nothing}, Seconds: 10, Settings: soonLocked},
+	{Name: "hard-lockup", Found: Found{"": klog.SoftLockup, minimal: nothing, debug: klog.HardLockup}, Seconds: 15, Settings: soonLocked},
+	{Name: "rcu-stall", Found: everywhere(klog.RCUStall), Seconds: 12, Settings: map[string]string{rcuTimeout: "4"}},
+	{Name: "hung-task", Found: Found{"": klog.HungTask, minimal: nothing}, Seconds: 12, Settings: soonHung},
+	{Name: "killable-hang", Found: nowhere, Seconds: 12, Settings: soonHung},
+	{Name: "deadlock", Found: Found{"": klog.HungTask, minimal: nothing}, Settings: soonHung},
+	{Name: "hang-locked", Found: Found{"": klog.HungTask, minimal: nothing}, Seconds: 12, Settings: soonHung},
+	{Name: "workqueue", Found: onDebug(klog.WorkqueueStall), Seconds: 15, Settings: map[string]string{workqueueThresh: "3"}},
+	{Name: "device-held", Found: everywhere(klog.ReferenceLeak), Seconds: 15},
+	{Name: "circular", Found: onDebug(klog.Lockdep)},
+	{Name: "recursive", Found: onDebug(klog.Lockdep)},
+	{Name: "inconsistent", Found: onDebug(klog.Lockdep)},
+	{Name: "irq-unsafe", Found: onDebug(klog.Lockdep)},
+	{Name: "irq-inversion", Found: onDebug(klog.Lockdep)},
+	{Name: "left-held", Found: onDebug(klog.Lockdep)},
+	{Name: "not-held", Found: onDebug(klog.Lockdep)},
+	{Name: "freed-held", Found: onDebug(klog.Lockdep)},
+	{Name: "exit-held", Found: onDebug(klog.Lockdep)},
+	{Name: "no-key", Found: onDebug(klog.Lockdep)},
+	{Name: "nest-lock", Found: onDebug(klog.Lockdep)},
+	{Name: "too-deep", Found: onDebug(klog.Lockdep)},
+	{Name: "wait-context", Found: onDebug(klog.Lockdep)},
+	{Name: "spin-twice", Found: everywhere(klog.RCUStall)},
+	{Name: "spin-zero", Found: onDebug(klog.Lockdep)},
+	{Name: "spin-not-held", Found: Found{"": klog.AtomicSchedule, debug: klog.Lockdep}},
+	{Name: "sleep", Found: onDebug(klog.InvalidSleep)},
+	{Name: "sleep-alloc", Found: onDebug(klog.InvalidSleep)},
+	{Name: "schedule", Found: everywhere(klog.AtomicSchedule)},
+	{Name: "irqs-off", Found: nowhere},
+	{Name: "irqs-left-off", Found: onDebug(klog.Warning)},
+	{Name: "preempt-left-off", Found: everywhere(klog.AtomicSchedule)},
+	{Name: "rcu-usage", Found: onDebug(klog.Lockdep)},
+	{Name: "rcu-sleep", Found: Found{"": klog.Warning, debug: klog.InvalidSleep}},
+	{Name: "rcu-left-held", Found: onDebug(klog.Lockdep)},
+	{Name: "unlock-early", Found: Found{"": klog.Warning, debug: klog.Lockdep}},
+	{Name: "work-left-off", Found: everywhere(klog.Bug)},
+	{Name: "use-after-free", Found: onDebug(klog.KASAN)},
+	{Name: "poison", Found: nowhere},
+	{Name: "out-of-bounds", Found: onDebug(klog.KASAN)},
+	{Name: "out-of-bounds-read", Found: onDebug(klog.KASAN)},
+	{Name: "double-free", Found: Found{"": klog.Bug, debug: klog.KASAN}},
+	{Name: "invalid-free", Found: onDebug(klog.KASAN)},
+	{Name: "stack-bounds", Found: onDebug(klog.KASAN)},
+	{Name: "global-bounds", Found: onDebug(klog.KASAN)},
+	{Name: "cache-remains", Found: everywhere(klog.MemoryLeak)},
+	{Name: "leak", Found: onDebug(klog.MemoryLeak)},
+	{Name: "uninitialized", Found: nowhere},
+	{Name: "often", Found: Found{"6.12": klog.KFENCE, debug: klog.KASAN}, Seconds: 10, Settings: map[string]string{"/sys/module/kfence/parameters/sample_interval": "1"}},
+	{Name: "timer-freed", Found: onDebug(klog.KASAN)},
+	{Name: "bad-page", Found: everywhere(klog.BadPage)},
+	{Name: "page-twice", Found: nowhere},
+	{Name: "memory-gone", Found: everywhere(klog.OutOfMemory)},
+	{Name: "large-page", Found: nowhere},
+	{Name: "vmalloc-bounds", Found: Found{"": klog.PageFault, debug: klog.KASAN}},
+	{Name: "in-interrupt", Found: everywhere(klog.NullDereference)},
+	{Name: "in-timer", Found: everywhere(klog.NullDereference)},
+	{Name: "in-other-cpu", Found: everywhere(klog.NullDereference)},
+	{Name: "in-thread", Found: everywhere(klog.NullDereference)},
+	{Name: "in-work", Found: everywhere(klog.NullDereference)},
+	{Name: "race", Found: nowhere},
+	{Name: "slab-redzone", Found: everywhere(klog.SlabCorruption)},
+	{Name: "slab-poison", Found: everywhere(klog.UseAfterFree)},
+	{Name: "slab-twice", Found: everywhere(klog.SlabCorruption)},
+	{Name: "slab-foreign", Found: everywhere(klog.SlabCorruption)},
+	{Name: "loading", Found: everywhere(klog.NullDereference), Parameter: "load", Does: "null-read"},
+	{Name: "unloading", Found: everywhere(klog.NullDereference), Parameter: "unload", Does: "null-read"},
 }

@@ -1,0 +1,179 @@
+//go:build faults
+
+package harness_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+	"github.com/kmodtest/kmodtest/harness/internal/klog/symbols"
+	"github.com/kmodtest/kmodtest/images/cache"
+)
+
+var (
+	faultKernels  = flag.String("kernels", "6.1", "comma-separated names of the kernels that are broken")
+	faultDocument = flag.String("document", "", "the document that takes the tables; the kernels are to be all")
+	faultLogs     = flag.String("logs", "", "a directory for what the kernels printed")
+)
+
+// breakage is what became of a run with one test that breaks the kernel.
+type breakage struct {
+	faults  []klog.Fault
+	console string
+	output  string
+	blamed  []string // tests that failed, the innermost ones
+	passed  []string
+}
+
+// result is a line of the testing package's about how a test ended.
+var result = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL): (\S+) `)
+
+// breakKernel runs the tests of a pattern, of which one breaks the kernel, and
+// keeps all that the kernel prints.
+func breakKernel(t *testing.T, kernel, binary, name, pattern string) breakage {
+	t.Helper()
+	dir := *faultLogs
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	dir = filepath.Join(dir, kernel)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(dir, name+".log")
+	if err := os.WriteFile(log, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := newCommand(t, []string{
+		"KMODTEST_KERNEL=" + kernel, "KMODTEST_QEMU=" + listener(t), consoleVariable + "=" + log,
+		"CRASHES_CONSOLE=1",
+	}, binary, "-test.v", "-test.timeout=60s", "-test.run="+pattern)
+	c.status(t) // what the run says of itself is looked at test by test
+	console, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := breakage{console: string(console), output: c.stdout.String() + c.stderr.String()}
+	b.faults = klog.ConsoleFaults(b.console)
+	resolve(t, b.faults)
+	b.sort(c.stdout.String())
+	return b
+}
+
+// consoleVariable names the file that takes what a machine prints.
+const consoleVariable = "HARNESS_TEST_CONSOLE"
+
+// listener makes a program that is QEMU, but has its console written to a file,
+// too.
+func listener(t *testing.T) string {
+	t.Helper()
+	qemu, err := exec.LookPath("qemu-system-x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "qemu")
+	script := fmt.Sprintf("#!/bin/bash\nexec %s \"$@\" > >(exec tee -a \"$%s\")\n", qemu, consoleVariable)
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// resolve finds the places of faults in the modules that the harness has built.
+func resolve(t *testing.T, faults []klog.Fault) {
+	t.Helper()
+	dir, err := cache.Dir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table symbols.Table
+	if err := table.AddCache(dir); err != nil {
+		t.Fatal(err)
+	}
+	for i := range faults {
+		table.Resolve(&faults[i])
+	}
+}
+
+// sort tells the tests that passed from those that are to blame: not those
+// around them, which fail with them.
+func (b *breakage) sort(stdout string) {
+	var failed []string
+	for _, m := range result.FindAllStringSubmatch(stdout, -1) {
+		if m[1] == "PASS" {
+			b.passed = append(b.passed, m[2])
+		} else {
+			failed = append(failed, m[2])
+		}
+	}
+	for _, name := range failed {
+		around := func(other string) bool { return strings.HasPrefix(other, name+"/") }
+		if !slices.ContainsFunc(failed, around) {
+			b.blamed = append(b.blamed, name)
+		}
+	}
+}
+
+// attributed tells whether the test that broke the kernel is to blame, alone.
+func (b *breakage) attributed(test string) bool { return slices.Equal(b.blamed, []string{test}) }
+
+// kinds returns the kinds of the faults, each once.
+func (b *breakage) kinds() []string {
+	var kinds []string
+	for _, f := range b.faults {
+		if !slices.Contains(kinds, string(f.Kind)) {
+			kinds = append(kinds, string(f.Kind))
+		}
+	}
+	return kinds
+}
+
+// complaint is what a kernel that reports a fault prints, whatever the fault.
+var complaint = regexp.MustCompile(`(?m)^.*(Call Trace:|BUG: |WARNING: |Oops: |Kernel panic|cut here|KASAN|UBSAN|detected stall|soft lockup|hard LOCKUP|blocked for more|Tainted: ).*$`)
+
+// unseen returns the first line of the console that tells of a fault which was
+// not found, or "".
+func (b *breakage) unseen() string {
+	if len(b.faults) > 0 {
+		return ""
+	}
+	return complaint.FindString(b.console)
+}
+
+// document puts a table into the document, in place of the one between the
+// marks of its name.
+func document(t *testing.T, name, table string) {
+	t.Helper()
+	if *faultDocument == "" {
+		return
+	}
+	text, err := os.ReadFile(*faultDocument)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, end := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->\n"
+	head, rest, begins := strings.Cut(string(text), begin)
+	_, foot, ends := strings.Cut(rest, end)
+	if !begins || !ends {
+		t.Fatalf("%s has no place for the table %s", *faultDocument, name)
+	}
+	if err := os.WriteFile(*faultDocument, []byte(head+begin+table+end+foot), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// yes is a cell of a table.
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,130 @@
+//go:build faults
+
+package harness_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+	"github.com/kmodtest/kmodtest/harness/testdata/crashes"
+)
+
+// Each way in which the module breaks the kernel is found as what it is, at its
+// line, and is the fault of its own test alone.
+func TestEachWayToBreakTheKernel(t *testing.T) {
+	bin := binary(t, "crashes")
+	kernels := strings.Split(*faultKernels, ",")
+	marks := marks(t)
+	var mu sync.Mutex
+	found := map[string]string{} // by kernel and way
+	t.Run("kernels", func(t *testing.T) {
+		for _, kernel := range kernels {
+			for _, way := range crashes.Ways {
+				t.Run(kernel+"/"+way.Name, func(t *testing.T) {
+					t.Parallel()
+					b := breakKernel(t, kernel, bin, way.Name, "^TestCrash$/^"+way.Name+"$")
+					checkWay(t, kernel, way, b, marks)
+					mu.Lock()
+					defer mu.Unlock()
+					found[kernel+" "+way.Name] = strings.Join(b.kinds(), ", ")
+				})
+			}
+		}
+	})
+	table := "| way | " + strings.Join(kernels, " | ") + " |\n|---" + strings.Repeat("|---", len(kernels)) + "|\n"
+	for _, way := range crashes.Ways {
+		table += "| `" + way.Name + "` |"
+		for _, kernel := range kernels {
+			table += " " + found[kernel+" "+way.Name] + " |"
+		}
+		table += "\n"
+	}
+	document(t, "ways", table)
+	document(t, "debug", onlyDebug(kernels, found))
+}
+
+// onlyDebug lists the ways that nothing but the debug kernel notices.
+func onlyDebug(kernels []string, found map[string]string) string {
+	byKind := map[string][]string{}
+	for _, way := range crashes.Ways {
+		others := slices.ContainsFunc(kernels, func(k string) bool { return k != "debug" && found[k+" "+way.Name] != "" })
+		if kind := found["debug "+way.Name]; kind != "" && !others {
+			byKind[kind] = append(byKind[kind], "`"+way.Name+"`")
+		}
+	}
+	list := ""
+	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
+		list += "- " + kind + ": " + strings.Join(byKind[kind], ", ") + "\n"
+	}
+	return list
+}
+
+func checkWay(t *testing.T, kernel string, way crashes.Way, b breakage, marks map[string][]string) {
+	t.Helper()
+	if line := b.unseen(); line != "" {
+		t.Errorf("the kernel reports what is not found: %s", line)
+	}
+	want := way.Kind(kernel)
+	test := "TestCrash/" + way.Name
+	switch {
+	case want == "" && len(b.faults) == 0:
+	case want == "":
+		t.Errorf("found %v, want nothing", b.kinds())
+	case want != klog.Taint && (len(b.faults) == 0 || b.faults[0].Kind != want):
+		t.Errorf("found %v, want %s", b.kinds(), want)
+	case !b.attributed(test + "/breaks"):
+		t.Errorf("blamed are %q", b.blamed)
+	}
+	if places := marks[way.Mark()]; want != "" && len(places) > 0 && way.Placed(kernel) && !namesLine(b.faults, places) {
+		t.Errorf("no frame is at %q:\n%v", places, b.faults)
+	}
+	for _, harmless := range []string{"/before", "/after"} {
+		if !slices.Contains(b.passed, test+harmless) {
+			t.Errorf("%s did not pass:\n%s", test+harmless, b.output)
+		}
+	}
+}
+
+// namesLine tells whether one of the frames is at one of the places.
+func namesLine(faults []klog.Fault, places []string) bool {
+	for _, f := range faults {
+		for _, frame := range f.Frames {
+			if slices.Contains(places, fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var mark = regexp.MustCompile(`/\* ([a-z-]+) \*/$`)
+
+// marks returns the lines of the module that are marked with a way's name.
+func marks(t *testing.T) map[string][]string {
+	t.Helper()
+	paths, err := filepath.Glob("testdata/crash/*.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, line := range strings.Split(string(b), "\n") {
+			if m := mark.FindStringSubmatch(line); m != nil {
+				found[m[1]] = append(found[m[1]], fmt.Sprintf("%s:%d", filepath.Base(path), i+1))
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,53 @@
+//go:build faults
+
+package harness_test
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// point is a line of the list of lkdtm's crash points.
+var point = regexp.MustCompile(`(?m)^point (\S+)$`)
+
+// Each crash point of lkdtm is triggered once, in a run of its own between two
+// tests that do no harm. What the kernel reports is found.
+func TestLKDTM(t *testing.T) {
+	bin := binary(t, "lkdtm")
+	list := newCommand(t, []string{"KMODTEST_KERNEL=debug"}, bin, "-test.run=^TestList$")
+	if status := list.status(t); status != 0 {
+		t.Fatalf("exit status %d\n%s%s", status, &list.stdout, &list.stderr)
+	}
+	var mu sync.Mutex
+	rows := map[string]string{}
+	t.Run("points", func(t *testing.T) {
+		for _, m := range point.FindAllStringSubmatch(list.stdout.String(), -1) {
+			name := m[1]
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				b := breakKernel(t, "debug", bin, "lkdtm-"+strings.ToLower(name), "^TestPoint$/^"+name+"$")
+				test := "TestPoint/" + name
+				if line := b.unseen(); line != "" {
+					t.Errorf("the kernel reports what is not found: %s", line)
+				}
+				found, blamed, on := len(b.faults) > 0, b.attributed(test+"/breaks"), slices.Contains(b.passed, test+"/after")
+				if found && !blamed || !on {
+					t.Errorf("found %v, attributed %v, gone on %v\n%s", found, blamed, on, b.output)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				rows[name] = fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n", name, strings.Join(b.kinds(), ", "), yes(found), yes(blamed), yes(on))
+			})
+		}
+	})
+	table := "| crash point | kind | found | attributed | gone on |\n|---|---|---|---|---|\n"
+	for _, name := range slices.Sorted(maps.Keys(rows)) {
+		table += rows[name]
+	}
+	document(t, "lkdtm", table)
+}
