@@ -14,6 +14,7 @@ const (
 // report is a fault whose lines are still being collected.
 type report struct {
 	head   *head
+	headAt int    // of lines
 	title  string // the head's line
 	notes  []string
 	lines  []line
@@ -27,7 +28,7 @@ type report struct {
 }
 
 func newReport(h *head, l line, before []line) *report {
-	r := &report{head: h, title: l.text, ending: h.ends}
+	r := &report{head: h, headAt: len(before), title: l.text, ending: h.ends}
 	r.lines = append(append(r.lines, before...), l)
 	for _, b := range before {
 		if b.text == cutHere && h.kind == UBSAN {
@@ -56,6 +57,9 @@ func (r *report) joins(h *head, text string) bool {
 		return false
 	case r.ending == oomKill:
 		return h.kind == OutOfMemory && h.ends == oneLine
+	case r.head.kind == Warning && len(r.lines) == r.headAt+1:
+		_, ok := kindOfNote(text)
+		return ok
 	case r.ending == untraced && len(r.lines) < 10:
 		return h.kind == Bug && h.ends == traced
 	case r.head.kind == RCUStall && h.kind == RCUStall:

@@ -12,6 +12,7 @@ type Scanner struct {
 	streams map[string]*stream // of each caller; that of "" where the log names none
 	reports []*report          // in their order
 	order   []string           // of the streams, as they came
+	locked  *stream            // the one in which something last did not get on
 }
 
 // stream is what one task or processor printed; or all, where the log does not
@@ -19,6 +20,7 @@ type Scanner struct {
 type stream struct {
 	open    []*report // the last one is printed to
 	pending []line    // what came before a head: cut here, a rule
+	lockup  *report   // the open one of something that does not get on
 	last    *report   // the one that was closed last
 	since   int       // lines ago
 }
@@ -159,6 +161,9 @@ func (s *Scanner) begin(st *stream, h *head, l line) {
 	r := newReport(h, l, st.pending)
 	st.pending = nil
 	s.reports = append(s.reports, r)
+	if r.isLockup() {
+		st.lockup, s.locked = r, st
+	}
 	st.open = append(st.open, r)
 	if r.closed {
 		st.pop()
@@ -211,20 +216,23 @@ func isSlabLead(text string) bool {
 // borrow lets another caller print to the report that asked for it: that of a
 // lockup has all processors' backtraces.
 func (s *Scanner) borrow(st *stream, l line) {
-	for _, other := range s.order {
-		for _, r := range s.streams[other].open {
-			if k := r.head.kind; k == RCUStall || k == SoftLockup || k == HardLockup || k == HungTask {
-				r.keep(l)
-				st.open = append(st.open, r)
-				return
-			}
-		}
+	if s.locked != nil && s.locked.lockup != nil {
+		s.locked.lockup.keep(l)
+		st.open = append(st.open, s.locked.lockup)
 	}
+}
+
+func (r *report) isLockup() bool {
+	k := r.head.kind
+	return k == RCUStall || k == SoftLockup || k == HardLockup || k == HungTask
 }
 
 func (st *stream) pop() {
 	n := len(st.open) - 1
 	st.last, st.since = st.open[n], 0
+	if st.lockup == st.last {
+		st.lockup = nil
+	}
 	st.open = st.open[:n]
 }
 
@@ -249,10 +257,10 @@ func (s *Scanner) abandon(st *stream) {
 	st.pending = nil
 }
 
+// flush ends all that is open.
 func (s *Scanner) flush() {
 	for _, name := range s.order {
-		st := s.streams[name]
-		s.abandon(st)
-		*st = stream{}
+		s.abandon(s.streams[name])
 	}
+	s.streams, s.order, s.locked = nil, nil, nil
 }

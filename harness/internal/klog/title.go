@@ -23,9 +23,25 @@ var notes = []struct {
 	{"DEBUG_LOCKS_WARN_ON", "", Lockdep},
 }
 
+// sources are files of the kernel whose every BUG and WARNING is of one kind.
+var sources = []struct {
+	file string
+	kind Kind
+}{
+	{"lib/refcount.c", Refcount},
+	{"lib/list_debug.c", ListCorruption},
+	{"lib/debugobjects.c", UseAfterFree},
+	{"mm/usercopy.c", Usercopy},
+}
+
 // classify makes the kind more exact by what else the report says.
 func (r *report) classify(f *Fault) {
 	if f.Kind == Bug || f.Kind == Warning {
+		for _, source := range sources {
+			if strings.Contains(r.title, source.file+":") {
+				f.Kind = source.kind
+			}
+		}
 		for _, note := range []string{r.note(), r.title} {
 			if kind, ok := kindOfNote(note); ok {
 				f.Kind = kind
@@ -35,10 +51,6 @@ func (r *report) classify(f *Fault) {
 	switch {
 	case f.Kind == GeneralProtection && r.has("KASAN: null-ptr-deref in range"):
 		f.Kind = NullDereference // of which KASAN makes an address that can not be
-	case f.Kind == Bug && strings.HasPrefix(r.title, "kernel BUG at lib/list_debug.c:"):
-		f.Kind = ListCorruption
-	case f.Kind == Bug && strings.HasPrefix(r.title, "kernel BUG at mm/usercopy.c:"):
-		f.Kind = Usercopy
 	case f.Kind == SlabCorruption && strings.Contains(r.slabProblem(), "Poison overwritten"):
 		f.Kind = UseAfterFree
 	case f.Kind == SlabCorruption && strings.Contains(r.title, "Objects remaining"):
@@ -63,7 +75,7 @@ func (r *report) has(prefix string) bool {
 // else may have been printed in between.
 func (r *report) note() string {
 	if len(r.notes) == 0 {
-		return ""
+		return r.noteBehind()
 	}
 	for _, note := range r.notes {
 		if _, ok := kindOfNote(note); ok {
@@ -71,6 +83,19 @@ func (r *report) note() string {
 		}
 	}
 	return r.notes[0]
+}
+
+// noteBehind is the message where it stands behind the head, as on machines that
+// make a warning by a call and not by an exception.
+func (r *report) noteBehind() string {
+	if r.head.kind != Warning || r.headAt+1 >= r.solid {
+		return ""
+	}
+	text := r.lines[r.headAt+1].text
+	if _, ok := kindOfNote(text); ok {
+		return text
+	}
+	return ""
 }
 
 func kindOfNote(note string) (Kind, bool) {
@@ -107,71 +132,6 @@ func (r *report) frames(f *Fault) {
 	}
 }
 
-// machinery are the functions through which a report is made: not those that
-// it is about. Each is a prefix.
-var machinery = []string{
-	"should_fail", "debug_smp_processor_id", "__this_cpu_preempt_check", "check_preemption_disabled", "debug_print_object",
-	"rust_helper_BUG", "__check_object_size", "trace_hardirqs_", "fixup_bug", "_raw_", "register_lock_class", "do_invalid_op", "sched_show_task", "_sched_show_task", "__should_fail", "__switch_to", "restore_regs", "__sanitizer_cov",
-	"dump_stack", "show_stack", "show_trace", "__dump_stack", "print_", "kasan_", "__kasan", "__asan", "check_", "__ubsan", "ubsan_", "handle_bug",
-	"warn_", "__warn", "report_bug", "asm_", "exc_", "do_error_trap", "refcount_warn", "panic", "oops_", "die", "page_fault_oops", "no_context",
-	"__schedule", "schedule", "lock_acquire", "lockdep_", "validate_chain", "__lock_acquire", "mark_lock", "slab_err", "slab_bug", "object_err",
-	"bad_page", "__list_add_valid", "__list_del_entry_valid", "usercopy_abort", "__might_sleep", "__might_resched", "___might_sleep", "watchdog_",
-	"nmi_", "__die", "kcsan_", "__tsan", "kmsan_", "__msan", "kfence_", "object_", "mark_usage", "mark_held", "__schedule_bug",
-	"__mutex_lock", "mutex_lock", "__kmalloc", "kmalloc_trace", "kmem_cache_alloc", "kmem_cache_destroy", "dump_header", "oom_kill", "out_of_memory", "__alloc_pages", "slab_post_alloc", "kfree",
-}
-
-// place returns the frame that a report is about: the first in a module of
-// those that are not the kernel's own, then in any, then in the kernel.
-func (r *report) place(frames []Frame) (Frame, bool) {
-	var modular, own *Frame
-	outside := r.outOfTree()
-	for i := range frames {
-		f := &frames[i]
-		switch {
-		case f.Guess:
-		case f.Module != "" && outside[f.Module]:
-			return *f, true
-		case f.Module != "" && modular == nil:
-			modular = f
-		case own == nil && !isMachinery(f.Function):
-			own = f
-		}
-	}
-	if modular != nil {
-		return *modular, true
-	}
-	if own != nil {
-		return *own, true
-	}
-	return Frame{}, false
-}
-
-func isMachinery(function string) bool {
-	for _, prefix := range machinery {
-		if strings.HasPrefix(function, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// outOfTree returns the modules that are marked so in "Modules linked in:".
-func (r *report) outOfTree() map[string]bool {
-	found := map[string]bool{}
-	for _, l := range r.lines[:r.solid] {
-		list, ok := strings.CutPrefix(l.text, "Modules linked in:")
-		if !ok {
-			continue
-		}
-		for word := range strings.FieldsSeq(list) {
-			if name, flags, ok := strings.Cut(word, "("); ok && strings.Contains(flags, "O") {
-				found[name] = true
-			}
-		}
-	}
-	return found
-}
-
 // stableTitle names the fault without what differs from run to run.
 func (r *report) stableTitle(f *Fault) string {
 	what := r.head.title
@@ -194,21 +154,27 @@ func (r *report) stableTitle(f *Fault) string {
 	case r.head.kind == SlabCorruption:
 		cache, _, _ := strings.Cut(r.title, " (")
 		what = cache + ": " + normal(r.slabProblem())
-	case r.head.kind == BadPage, r.head.kind == MSRAccess:
+	case r.head.kind == BadPage, r.head.kind == MSRAccess, strings.HasPrefix(r.title, "BUG: spinlock "), strings.HasPrefix(r.title, "BUG: rwlock "):
 		what = beforeDetail(r.title)
 	case what == "":
 		what = normal(r.title)
 	}
 	what = strings.TrimSuffix(strings.TrimSuffix(what, "!"), ".")
-	if at, ok := r.place(f.Frames); ok && !strings.Contains(what, " "+at.place()) {
+	if at, ok := r.place(f.Frames); ok && !names(what, at.place()) {
 		return what + " in " + at.place()
 	}
 	return what
 }
 
+// names tells whether a title has a place as words of its own.
+func names(title, place string) bool {
+	_, behind, ok := strings.Cut(title+" ", " "+place)
+	return ok && !isSymbol(behind[0])
+}
+
 // beforeDetail cuts what names a process, an address or a register.
 func beforeDetail(title string) string {
-	for _, from := range []string{" in process ", " from 0x", " to 0x", " (", " pte:", " mm:", " 0x"} {
+	for _, from := range []string{" in process ", " from 0x", " to 0x", " (", " pte:", " mm:", " 0x", " on CPU#"} {
 		title, _, _ = strings.Cut(title, from)
 	}
 	return normal(title)
