@@ -145,7 +145,12 @@ func (b *breakage) unseen() string {
 	if len(b.faults) > 0 {
 		return ""
 	}
-	return complaint.FindString(b.console)
+	for _, line := range complaint.FindAllString(b.console, -1) {
+		if !strings.Contains(line, "lkdtm: ") { // which names what a kernel lacks
+			return line
+		}
+	}
+	return ""
 }
 
 // document puts a table into the document, in place of the one between the
