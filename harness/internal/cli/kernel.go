@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -69,42 +70,49 @@ func buildCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build NAME…",
 		Short: "Fetch or build kernels that are not there yet",
-		Long: "Fetch or build kernels that are not there yet. A kernel that is there stays as it is, whatever the archive has that is\n" +
-			"newer; --fresh begins again from the archive. An interrupt leaves nothing that is used later.",
-		Example: "  kmodtest kernel build 6.12-min debug",
+		Long: "Fetch or build kernels that are not there yet. NAME may be a pattern, or several of them with commas in between. A kernel that\n" +
+			"is there stays as it is, whatever the archive has that is newer; --fresh begins again from the archive. An interrupt leaves\n" +
+			"nothing that is used later.",
+		Example: "  kmodtest kernel build '6.*-min' debug",
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if all {
-				statuses, err := images.List(cmd.Context(), images.Options{})
-				if err != nil {
-					return err
-				}
-				for _, s := range statuses {
-					names = append(names, s.Row.Name)
-				}
+				names = append(names, "*")
 			}
 			if len(names) == 0 {
 				return errors.New("name the kernels to build, or give --all; kmodtest kernel list has their names")
 			}
-			for _, name := range names {
-				if fresh {
-					if _, err := images.Remove(cmd.Context(), name, true, images.Options{}); err != nil {
-						return err
-					}
-				}
-				kernel, err := images.Resolve(cmd.Context(), name, images.Options{Progress: cmd.ErrOrStderr()})
-				if err != nil {
-					return err
-				}
-				if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s is Linux %s\n", name, kernel.Release); err != nil {
-					return err
-				}
+			kernels, err := chooseKernels(strings.Split(strings.Join(names, ","), ","))
+			if err != nil {
+				return err
 			}
-			return nil
+			var errs []error
+			for _, kernel := range kernels {
+				err := buildKernel(cmd, kernel.Name, fresh)
+				if cmd.Context().Err() != nil {
+					return err
+				}
+				errs = append(errs, err) // one that fails keeps none of the others
+			}
+			return errors.Join(errs...)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all kernels of the list")
 	cmd.Flags().BoolVar(&fresh, "fresh", false, "remove the kernel first, and the sources it was built from")
 	return cmd
+}
+
+func buildKernel(cmd *cobra.Command, name string, fresh bool) error {
+	if fresh {
+		if _, err := images.Remove(cmd.Context(), name, true, images.Options{}); err != nil {
+			return err
+		}
+	}
+	kernel, err := images.Resolve(cmd.Context(), name, images.Options{Progress: cmd.ErrOrStderr()})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is Linux %s\n", name, kernel.Release)
+	return err
 }
 
 func removeCommand() *cobra.Command {

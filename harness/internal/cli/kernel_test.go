@@ -120,6 +120,20 @@ func TestRemoveTakesTheKernelAway(t *testing.T) {
 	}
 }
 
+func TestBuildGoesOnAfterAFailure(t *testing.T) {
+	cache := emptyCache(t)
+	table := "[[kernel]]\nname = 'mine'\n[kernel.source]\nurl = 'http://localhost:1/linux.tar'\nsha256 = '" + strings.Repeat("0", 64) +
+		"'\nfragments = ['base.config']\n"
+	if err := os.WriteFile("kernels.toml", []byte(strings.Replace(table, "mine", "mine-broken", 1)+table), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	put(t, cache, list(t)["mine"].Key)
+	stdout, stderr, status := run(t, "kernel", "build", "mine,mine-*")
+	if stdout != "mine is Linux 9.9.0-mine\n" || !strings.Contains(stderr, "build kernel mine-broken: ") || status != 1 {
+		t.Errorf("got %q, on stderr %q, exit status %d", stdout, stderr, status)
+	}
+}
+
 func TestCollectRemovesWhatNoKernelNeeds(t *testing.T) {
 	cache := emptyCache(t)
 	needed := put(t, cache, list(t)["mine"].Key)

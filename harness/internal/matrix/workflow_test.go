@@ -117,7 +117,7 @@ func (g *github) step(step workflowStep, known values) map[string]any {
 	switch name {
 	case "":
 		return g.run(step, known)
-	case "actions/checkout", "actions/setup-go", "actions/cache": // all of it is here
+	case "actions/checkout", "actions/setup-go", "actions/cache/restore", "actions/cache/save": // all of it is here
 	case "./":
 		g.action(with, known)
 	case "actions/upload-artifact":
