@@ -1,9 +1,13 @@
 package vmtest
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -175,4 +179,65 @@ func TestRefusedSetsDoNotHideOthers(t *testing.T) {
 	})
 	s.store(t, "heard")
 	wantSaid(t, log, "a thousand sets without CAP_NET_ADMIN and one with it", "sockopt: recv_msg()", "recv_msg: umsg = heard. ret = 0")
+}
+
+// The kernel's log is a ring, and in one that is full new lines take the place of
+// old ones.
+func TestFullLogTakesNewLines(t *testing.T) {
+	guest.Fresh(t) // what fills the log would hide other tests' lines
+	reload(t)
+	s, log := newSocket(t), guest.WatchKernelLog(t)
+	fillKernelLog(t, log)
+	s.store(t, "to a full log")
+	_, err := s.tryGet(uapi.SocketOpsGet)
+	wantErrno(t, err, nil, "get of the greeting with a full log")
+	wantSaid(t, log, "calls with a full log", "sockopt: recv_msg()", "recv_msg: umsg = to a full log. ret = 0",
+		"sockopt: send_msg()", "send_msg: umsg = --------kernel---------. ret = 0. success")
+}
+
+// fillKernelLog logs more than the kernel's log holds, in steps small enough for
+// the harness, which must not miss any of it.
+func fillKernelLog(t *testing.T, log *guest.KernelLog) {
+	t.Helper()
+	kmsg, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatalf("open the kernel's log: %v", err)
+	}
+	defer kmsg.Close()
+	size, err := unix.Klogctl(unix.SYSLOG_ACTION_SIZE_BUFFER, nil)
+	if err != nil {
+		t.Fatalf("ask for the size of the kernel's log: %v", err)
+	}
+	line := "<7>" + strings.Repeat("f", 900) // level debug, which no console shows
+	for logged, piece := 0, 0; logged < size*5/4; logged += len(line) {
+		if _, err := kmsg.WriteString(line); err != nil {
+			t.Fatalf("write to the kernel's log: %v", err)
+		}
+		if piece += len(line); piece > size/8 {
+			piece = 0
+			log.Records()
+			awaitIdle(t, 1)
+		}
+	}
+}
+
+// awaitIdle waits until no thread of a process has anything to do.
+func awaitIdle(t *testing.T, process int) {
+	t.Helper()
+	busy := func() bool {
+		files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", process))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("list threads of process %d: %v", process, err)
+		}
+		return slices.ContainsFunc(files, func(file string) bool {
+			stat, err := os.ReadFile(file) // a thread that is gone is not busy
+			_, state, _ := strings.Cut(string(stat), ") ")
+			return err == nil && !strings.HasPrefix(state, "S")
+		})
+	}
+	for deadline := time.Now().Add(patience); busy(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d is still busy after %v", process, patience)
+		}
+	}
 }

@@ -5,6 +5,7 @@
 package vmtest
 
 import (
+	"flag"
 	"slices"
 	"testing"
 
@@ -14,9 +15,13 @@ import (
 // module is the name of the module under test.
 const module = "socketopt"
 
+// moduleDir is where its sources are.
+var moduleDir = flag.String("module", "../kmod", "the `directory` with the sources of the module under test")
+
 func TestMain(m *testing.M) {
+	flag.Parse()
 	harness.Main(m, harness.Config{
-		Modules:         []string{"../kmod"},
+		Modules:         []string{*moduleDir, preset},
 		KernelModules:   slices.Concat(neighbours, []string{ipTables}),
 		OptionalModules: []string{"sctp"},
 		Programs:        []string{"../kmod/user"},

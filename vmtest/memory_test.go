@@ -127,7 +127,7 @@ func badAddresses(tb testing.TB) []address {
 		{"the last byte of 32 bits", 0xffff_ffff},
 		{"the first address behind a process", 0x7fff_ffff_f000},
 		{"the kernel's half", 0xffff_8000_0000_0000},
-		{"the kernel's code", kernelText(tb)},
+		{"the kernel's code", kernelSymbol(tb, "_text")},
 		{"the highest page", 0xffff_ffff_ffff_f000},
 		{"the last byte", 0xffff_ffff_ffff_ffff},
 	} {
@@ -152,8 +152,9 @@ func unmapped(tb testing.TB) uintptr {
 	return at
 }
 
-// kernelText is where the running kernel's code begins.
-func kernelText(tb testing.TB) uint64 {
+// kernelSymbol is the address of a function or of data in the running kernel or
+// one of its modules.
+func kernelSymbol(tb testing.TB, name string) uint64 {
 	tb.Helper()
 	file, err := os.Open("/proc/kallsyms")
 	if err != nil {
@@ -163,15 +164,15 @@ func kernelText(tb testing.TB) uint64 {
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
 		field := strings.Fields(lines.Text())
-		if len(field) < 3 || field[2] != "_text" {
+		if len(field) < 3 || field[2] != name {
 			continue
 		}
 		at, err := strconv.ParseUint(field[0], 16, 64)
 		if err != nil || at == 0 {
-			tb.Fatalf("find the kernel's code: %q: %v", lines.Text(), err)
+			tb.Fatalf("find %s: %q: %v", name, lines.Text(), err)
 		}
 		return at
 	}
-	tb.Fatalf("find the kernel's code: no _text in /proc/kallsyms: %v", lines.Err())
+	tb.Fatalf("find %s: it is not in /proc/kallsyms: %v", name, lines.Err())
 	return 0
 }

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Gives the counters of socketopt other values, so that a test can see them
+ * overflow: those of the network namespace of the process that loads it.
+ *
+ * It is told where the function is that finds the state of a namespace, and
+ * finds the counters in there by the values that they have.
+ */
+
+#include <linux/errno.h>
+#include <linux/module.h>
+#include <linux/nsproxy.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/types.h>
+
+#define COUNTERS	5
+#define STATE_SIZE	128
+
+static unsigned long finder;
+module_param(finder, ulong, 0);
+MODULE_PARM_DESC(finder, "address of the function; 0 does nothing");
+
+static unsigned long long from[COUNTERS];
+module_param_array(from, ullong, NULL, 0);
+MODULE_PARM_DESC(from, "values of the counters, in the order of struct socketopt_stats");
+
+static unsigned long long to[COUNTERS];
+module_param_array(to, ullong, NULL, 0);
+MODULE_PARM_DESC(to, "what they are to be");
+
+static int __init preset_init(void)
+{
+	void *(*find)(const struct net *net) = (void *)finder;
+	size_t at;
+	u8 *state;
+
+	if (!find)
+		return 0;
+
+	state = find(current->nsproxy->net_ns);
+	for (at = 0; at + sizeof(from) <= STATE_SIZE; at += sizeof(u64)) {
+		if (!memcmp(state + at, from, sizeof(from))) {
+			memcpy(state + at, to, sizeof(to));
+			return 0;
+		}
+	}
+
+	return -ENOENT;
+}
+
+static void __exit preset_exit(void)
+{
+}
+
+module_init(preset_init);
+module_exit(preset_exit);
+
+MODULE_DESCRIPTION("Sets the counters of socketopt for a test");
+MODULE_AUTHOR("the kmodtest authors");
+MODULE_LICENSE("GPL");
