@@ -5,6 +5,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness"
 )
@@ -35,8 +38,22 @@ func TestAnswer(t *testing.T) {
 func TestIsOptional(t *testing.T) { t.Skip("nobody needs it") }
 
 func TestPoke(t *testing.T) {
+	awaitReader(t)
 	if err := os.WriteFile(parameters+"poke", []byte("gently"), 0); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// awaitReader returns when all that was printed has left this process and most
+// likely the guest, too: what a crash takes with it, no report has.
+func awaitReader(t *testing.T) {
+	t.Helper()
+	for waiting := 1; waiting > 0; {
+		var err error
+		if waiting, err = unix.IoctlGetInt(int(os.Stdout.Fd()), unix.TIOCINQ); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond) // nothing tells when the host has it
 	}
 }
 
