@@ -38,9 +38,13 @@ GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT := $(CACHE)/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(GO_VERSION)/golangci-lint
 ACTIONLINT_VERSION := v1.7.12
 ACTIONLINT := $(CACHE)/tools/actionlint-$(ACTIONLINT_VERSION)-$(GO_VERSION)/actionlint
+BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
+BENCHSTAT := $(CACHE)/tools/benchstat-$(BENCHSTAT_VERSION)-$(GO_VERSION)/benchstat
 CHECKPATCH := $(CACHE)/checkpatch/checkpatch.pl
 
 KMODTEST := go run ./harness/cmd/kmodtest
+BENCH_MODULE := go test -run '^$$$$' -bench . -benchtime 0.3s ./vmtest
+ROUNDS := 8
 SOAK := go test -v -tags soak -timeout 60m ./vmtest -run
 
 .PHONY: help
@@ -146,6 +150,12 @@ bench: deps ## measure runs against a bare boot of the same kernel, into docs/pe
 faults: deps ## break every kernel in every way, into docs/faults.md (takes long)
 	go test -tags faults -count=1 -timeout 6h -run 'EachWay|LKDTM' ./harness -kernels 5.10,6.1,6.12,7-min,debug -document "$$PWD/docs/faults.md"
 
+.PHONY: bench-module
+bench-module: deps $(BENCHSTAT) ## compare what calls cost with the module of another commit: BASE=COMMIT (on a quiet machine)
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; git archive $(or $(BASE),$(error BASE is empty: make bench-module BASE=COMMIT)) kmod | tar -x -C "$$tmp"; \
+	for round in $$(seq $(ROUNDS)); do $(BENCH_MODULE) -module "$$tmp/kmod" >>"$$tmp/base"; $(BENCH_MODULE) >>"$$tmp/this"; done; \
+	$(BENCHSTAT) $(BASE)="$$tmp/base" this="$$tmp/this"
+
 .PHONY: clean
 clean: ## remove what builds left in this directory; caches stay
 	git -c core.excludesFile= clean -fdX
@@ -169,6 +179,9 @@ $(GOLANGCI_LINT): | deps
 
 $(ACTIONLINT): | deps
 	GOARCH= GOFLAGS=-buildvcs=false GOBIN=$(@D) go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+
+$(BENCHSTAT): | deps
+	GOARCH= GOFLAGS=-buildvcs=false GOBIN=$(@D) go install golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION)
 
 # kmod/Makefile takes it out of a package of Debian's, which apt must know.
 $(CHECKPATCH): | deps

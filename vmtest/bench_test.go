@@ -1,25 +1,113 @@
 package vmtest
 
 import (
+	"errors"
+	"runtime"
+	"sync"
 	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-func BenchmarkSet(b *testing.B) {
-	s, m := newSocket(b), message(b, "a message of some length")
+// A benchCall is a call that benchmarks make, and what it must return.
+type benchCall struct {
+	make func() error
+	want error
+}
+
+// run makes the call again and again.
+func (c benchCall) run(b *testing.B) {
+	b.Helper()
 	for b.Loop() {
-		if err := s.set(uapi.SocketOpsSet, m.address, int32(len(m.data))); err != nil {
-			b.Fatal(err)
+		if err := c.make(); !errors.Is(err, c.want) {
+			b.Fatalf("got %s, want %s", errnoName(err), errnoName(c.want))
 		}
 	}
 }
 
-func BenchmarkGet(b *testing.B) {
-	s, m := newSocket(b), beforeGuard(b, len(greeting))
-	for b.Loop() {
-		if _, err := s.get(uapi.SocketOpsGet, m.address, int32(len(m.data))); err != nil {
-			b.Fatal(err)
-		}
+// runInThreads makes the call from several threads at once, b.N times in all.
+func (c benchCall) runInThreads(b *testing.B, threads int) {
+	b.Helper()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
+	var group sync.WaitGroup
+	for thread := range threads {
+		group.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			for i := thread; i < b.N; i += threads {
+				if err := c.make(); !errors.Is(err, c.want) {
+					b.Errorf("got %s, want %s", errnoName(err), errnoName(c.want))
+					return
+				}
+			}
+		})
 	}
+	group.Wait()
+}
+
+func setCall(b *testing.B, s socket) benchCall {
+	m := message(b, "a message of some length")
+	return benchCall{func() error { return s.set(uapi.SocketOpsSet, m.address, int32(len(m.data))) }, nil}
+}
+
+func getCall(b *testing.B, s socket, command int32, want error) benchCall {
+	m := beforeGuard(b, uapi.SocketOpsMsgMax)
+	return benchCall{func() error {
+		_, err := s.get(command, m.address, int32(len(m.data)))
+		return err
+	}, want}
+}
+
+func BenchmarkSet(b *testing.B) { setCall(b, newSocket(b)).run(b) }
+
+func BenchmarkGet(b *testing.B) { getCall(b, newSocket(b), uapi.SocketOpsGet, nil).run(b) }
+
+func BenchmarkGetOfLast(b *testing.B) {
+	s := newSocket(b)
+	s.store(b, "a message of some length")
+	getCall(b, s, uapi.SocketOpsLast, nil).run(b)
+}
+
+// What is out of the module's range costs the core's search for an owner.
+func BenchmarkCommandOutOfRange(b *testing.B) {
+	getCall(b, newSocket(b), uapi.SocketOpsStats+1, unix.ENOPROTOOPT).run(b)
+}
+
+const benchThreads = 8
+
+func BenchmarkSetByEightThreads(b *testing.B) {
+	setCall(b, newSocket(b)).runInThreads(b, benchThreads)
+}
+
+func BenchmarkGetByEightThreads(b *testing.B) {
+	getCall(b, newSocket(b), uapi.SocketOpsGet, nil).runInThreads(b, benchThreads)
+}
+
+// The floor: what the kernel itself answers from a field of the socket, and what
+// it stores in one.
+
+func BenchmarkFloorOfGet(b *testing.B) {
+	s, kind, size := newSocket(b), new(int32), new(int32)
+	benchCall{func() error {
+		*size = int32(unsafe.Sizeof(*kind))
+		return sockopt(unix.SYS_GETSOCKOPT, s, unix.SO_TYPE, unsafe.Pointer(kind), uintptr(unsafe.Pointer(size)))
+	}, nil}.run(b)
+}
+
+func BenchmarkFloorOfSet(b *testing.B) {
+	s, priority := newSocket(b), new(int32)
+	benchCall{func() error {
+		return sockopt(unix.SYS_SETSOCKOPT, s, unix.SO_PRIORITY, unsafe.Pointer(priority), unsafe.Sizeof(*priority))
+	}, nil}.run(b)
+}
+
+// sockopt is a system call on an option of level SOL_SOCKET.
+func sockopt(number uintptr, s socket, option uintptr, at unsafe.Pointer, length uintptr) error {
+	if _, _, errno := unix.Syscall6(number, uintptr(s.fd), unix.SOL_SOCKET, option, uintptr(at), length, 0); errno != 0 {
+		return errno
+	}
+	return nil
 }

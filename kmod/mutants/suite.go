@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ type suite struct {
 	binary    string
 	converter string // test2json
 	env       []string
+	kept      map[string]bool // modules that were built from no mutant
 }
 
 // endPatience is how long a run has to end when it is interrupted.
@@ -50,10 +52,12 @@ func buildSuite(ctx context.Context, root, tmp string) (suite, error) {
 	return s, nil
 }
 
-// kernels and programs are what the cache holds that serves every mutant.
+// kernels and programs are what the cache holds that serves every mutant; of
+// modules, those that the suite brings itself do.
 const (
 	kernels  = "kernels"
 	programs = "programs"
+	modules  = "modules"
 )
 
 // environment is that of the go commands and of the suite. What is built from
@@ -80,17 +84,34 @@ func environment(ctx context.Context, own string) ([]string, error) {
 	return append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(own), "GOCACHE="+goCache, "KMODTEST_SNAPSHOT=off"), nil
 }
 
-// forget removes what was built from one mutant.
-func (s suite) forget() error {
-	entries, err := os.ReadDir(s.cache)
+// keep makes the modules that are there now stay.
+func (s *suite) keep() error {
+	entries, err := os.ReadDir(filepath.Join(s.cache, modules))
 	if err != nil {
-		return fmt.Errorf("empty cache: %w", err)
+		return fmt.Errorf("list modules in the cache: %w", err)
+	}
+	if s.kept == nil {
+		s.kept = map[string]bool{kernels: true, programs: true, modules: true}
 	}
 	for _, entry := range entries {
-		if entry.Name() == kernels || entry.Name() == programs {
-			continue
+		s.kept[filepath.Join(modules, entry.Name())] = true
+	}
+	return nil
+}
+
+// forget removes what was built from one mutant.
+func (s *suite) forget() error {
+	for _, dir := range []string{"", modules} {
+		entries, err := os.ReadDir(filepath.Join(s.cache, dir))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("empty cache: %w", err)
 		}
-		if err := os.RemoveAll(filepath.Join(s.cache, entry.Name())); err != nil {
+		for _, entry := range entries {
+			if path := filepath.Join(dir, entry.Name()); !s.kept[path] {
+				err = errors.Join(err, os.RemoveAll(filepath.Join(s.cache, path)))
+			}
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("empty cache: %w", err)
 		}
 	}

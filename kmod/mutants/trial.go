@@ -69,7 +69,7 @@ func (t *trial) runUnchanged(ctx context.Context) error {
 		return fmt.Errorf("the suite fails on the unchanged module, so it can tell nothing of mutants:\n%s", tail(o.output))
 	}
 	t.timeout = 2*time.Since(start) + mutantTimeout
-	return nil
+	return t.suite.keep()
 }
 
 // try runs the suite on one mutant and prints what became of it. An error is
@@ -135,6 +135,9 @@ func (t *trial) refusal(ctx context.Context, m mutant) (string, error) {
 		o, err := t.suite.run(ctx, part{tests: m.tests, kernel: m.kernel, timeout: unchangedTimeout})
 		if err == nil && !o.passed {
 			err = fmt.Errorf("the tests of %s fail on kernel %s without it:\n%s", m.name, m.kernel, tail(o.output))
+		}
+		if err == nil {
+			err = t.suite.keep()
 		}
 		return "", err
 	}
