@@ -33,6 +33,7 @@ func (c benchCall) runInThreads(b *testing.B, threads int) {
 	b.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
 	var group sync.WaitGroup
+	b.ResetTimer() // what GOMAXPROCS costs is no part of it
 	for thread := range threads {
 		group.Go(func() {
 			runtime.LockOSThread()
@@ -46,6 +47,7 @@ func (c benchCall) runInThreads(b *testing.B, threads int) {
 		})
 	}
 	group.Wait()
+	b.StopTimer()
 }
 
 func setCall(b *testing.B, s socket) benchCall {
