@@ -29,15 +29,19 @@ func (c benchCall) run(b *testing.B) {
 }
 
 // runInThreads makes the call from several threads at once, b.N times in all.
+// That there are such threads is no part of what is measured.
 func (c benchCall) runInThreads(b *testing.B, threads int) {
 	b.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
-	var group sync.WaitGroup
-	b.ResetTimer() // what GOMAXPROCS costs is no part of it
+	var ready, done sync.WaitGroup
+	ready.Add(threads)
+	start := make(chan struct{})
 	for thread := range threads {
-		group.Go(func() {
+		done.Go(func() {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
+			ready.Done()
+			<-start
 			for i := thread; i < b.N; i += threads {
 				if err := c.make(); !errors.Is(err, c.want) {
 					b.Errorf("got %s, want %s", errnoName(err), errnoName(c.want))
@@ -46,7 +50,10 @@ func (c benchCall) runInThreads(b *testing.B, threads int) {
 			}
 		})
 	}
-	group.Wait()
+	ready.Wait()
+	b.ResetTimer()
+	close(start)
+	done.Wait()
 	b.StopTimer()
 }
 
