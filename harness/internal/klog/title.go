@@ -51,6 +51,8 @@ func (r *report) classify(f *Fault) {
 	switch {
 	case f.Kind == GeneralProtection && r.has("KASAN: null-ptr-deref in range"):
 		f.Kind = NullDereference // of which KASAN makes an address that can not be
+	case f.Kind == GeneralProtection && r.has("KASAN: probably user-memory-access in range"):
+		f.Kind = PageFault
 	case f.Kind == SlabCorruption && strings.Contains(r.slabProblem(), "Poison overwritten"):
 		f.Kind = UseAfterFree
 	case f.Kind == SlabCorruption && strings.Contains(r.title, "Objects remaining"):
@@ -125,6 +127,9 @@ func (r *report) frames(f *Fault) {
 	for _, l := range r.lines[:r.solid] {
 		if strings.HasPrefix(l.text, endOfTrace) {
 			return
+		}
+		if strings.HasPrefix(l.text, " lock: ") { // a variable
+			continue
 		}
 		if fr, ok := frameIn(l.text); ok {
 			f.Frames = append(f.Frames, fr)

@@ -24,7 +24,10 @@ static noinline void crash_use_after_free(void)
 
 noinline void crash_fill(char *at, int byte, size_t size)
 {
-	memset(at, byte, size);
+	volatile char *to = at;
+
+	while (size--)
+		*to++ = byte;
 }
 
 static noinline void crash_poison(void)
