@@ -86,7 +86,7 @@ func TestTruncatedReports(t *testing.T) {
 	for _, path := range logs(t, "*/*.log") {
 		lines := strings.SplitAfter(content(t, path), "\n")
 		known := 0
-		for n := range lines {
+		for n := 0; n < len(lines); n += 1 + n/20 { // the more are left out, the more is already known
 			log := strings.Join(lines[:n], "")
 			faults := ConsoleFaults(log)
 			if len(faults) < known {

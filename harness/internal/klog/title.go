@@ -19,6 +19,7 @@ var notes = []struct {
 	{"kmem_cache_destroy ", "still has objects", MemoryLeak},
 	{"kmem_cache of name ", "", SlabCorruption},
 	{"cache_from_obj: ", "", SlabCorruption},
+	{"kmem_cache_free(", "belongs to different cache", SlabCorruption},
 	{"virt_to_cache: ", "", SlabCorruption},
 	{"DEBUG_LOCKS_WARN_ON", "", Lockdep},
 }

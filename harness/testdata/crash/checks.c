@@ -40,7 +40,6 @@ static noinline void crash_shift(void)
 
 static noinline void crash_index(void)
 {
-	values[1] = values[forty & 7 ? 1 : 6];
 	values[forty / 8] = 1; /* index */
 }
 

@@ -101,7 +101,9 @@ static noinline void crash_hang_locked(void)
 
 static void crash_busy(struct work_struct *work)
 {
+	preempt_disable();
 	crash_spin(); /* workqueue */
+	preempt_enable();
 }
 
 static void crash_idle(struct work_struct *work)

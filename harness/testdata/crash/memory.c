@@ -83,18 +83,18 @@ static noinline void crash_invalid_free(void)
 static noinline void crash_stack_bounds(void)
 {
 	volatile char buffer[16] = "";
-	volatile size_t at = 17;
+	volatile char *volatile at = buffer + 17;
 
-	sink = buffer[at]; /* stack-bounds */
+	sink = *at; /* stack-bounds */
 }
 
 static volatile char global[11];
 
 static noinline void crash_global_bounds(void)
 {
-	volatile size_t at = 13;
+	volatile char *volatile at = global + 13;
 
-	sink = global[at]; /* global-bounds */
+	sink = *at; /* global-bounds */
 }
 
 static void crash_new(void *object)
@@ -112,12 +112,17 @@ static noinline void crash_cache_remains(void)
 		kmem_cache_destroy(cache); /* cache-remains */
 }
 
+/* Several, as a stale pointer to one may lie around. */
 static noinline void crash_leak(void)
 {
-	char *object = kmalloc(96, GFP_KERNEL); /* leak */
+	char *object;
+	int i;
 
-	if (object)
-		strscpy(object, "this object is lost", 96);
+	for (i = 0; i < 16; i++) {
+		object = kmalloc(96, GFP_KERNEL); /* leak */
+		if (object)
+			strscpy(object, "this object is lost", 96);
+	}
 }
 
 static noinline void crash_uninitialized(void)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One fault, in each place that code of a module runs in. */
+/*
+ * One fault, in each place that code of a module runs in; at another address
+ * each, so that the compiler does not make one function of all.
+ */
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -15,7 +18,7 @@
 
 static void crash_irq_work(struct irq_work *work)
 {
-	crash_touch(NULL); /* in-interrupt */
+	crash_touch((int *)4); /* in-interrupt */
 }
 
 static noinline void crash_in_interrupt(void)
@@ -27,23 +30,23 @@ static noinline void crash_in_interrupt(void)
 	irq_work_sync(&work);
 }
 
-static void crash_expired(struct timer_list *timer)
+static void crash_ring(struct timer_list *timer)
 {
-	crash_touch(NULL); /* in-timer */
+	crash_touch((int *)8); /* in-timer */
 }
 
 static noinline void crash_in_timer(void)
 {
 	static struct timer_list timer;
 
-	timer_setup(&timer, crash_expired, 0);
+	timer_setup(&timer, crash_ring, 0);
 	mod_timer(&timer, jiffies + 1);
 	msleep(200);
 }
 
 static void crash_remote(void *unused)
 {
-	crash_touch(NULL); /* in-other-cpu */
+	crash_touch((int *)12); /* in-other-cpu */
 }
 
 static noinline void crash_in_other_cpu(void)
@@ -54,7 +57,7 @@ static noinline void crash_in_other_cpu(void)
 static int crash_thread(void *unused)
 {
 	msleep(20);
-	crash_touch(NULL); /* in-thread */
+	crash_touch((int *)16); /* in-thread */
 	return 0;
 }
 
@@ -66,7 +69,7 @@ static noinline void crash_in_thread(void)
 
 static void crash_work(struct work_struct *work)
 {
-	crash_touch(NULL); /* in-work */
+	crash_touch((int *)20); /* in-work */
 }
 
 static DECLARE_WORK(work, crash_work);

@@ -163,21 +163,30 @@ func (o *object) fits(module string, frames []klog.Frame) bool {
 		if f.BuildID != "" && o.buildID != "" && f.BuildID != o.buildID {
 			return false
 		}
-		if len(o.functions[f.Function]) > 0 && o.find(f) == nil {
+		if len(o.functions[f.Function]) > 0 && len(o.candidates(f)) == 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// find returns the function of a frame. Of functions of the same name it is the
-// one with the size that the report names.
+// find returns the function of a frame, or nil: of several of the same name it
+// is the one with the size that the report names, if no other has it, too.
 func (o *object) find(f klog.Frame) *function {
+	found := o.candidates(f)
+	if len(found) != 1 {
+		return nil
+	}
+	return found[0]
+}
+
+func (o *object) candidates(f klog.Frame) []*function {
+	var found []*function
 	for i := range o.functions[f.Function] {
 		s := &o.functions[f.Function][i]
 		if s.size <= f.Size && (s.room == 0 || f.Size <= s.room) && f.Offset <= f.Size {
-			return s
+			found = append(found, s)
 		}
 	}
-	return nil
+	return found
 }
