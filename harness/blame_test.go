@@ -3,6 +3,7 @@ package harness_test
 import (
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,12 +129,10 @@ func rowWithout() map[string]string {
 		number := strconv.Itoa(101 + i)
 		ends["TestRow"+number[1:]] = "PASS"
 	}
-	for name, end := range map[string]string{
+	maps.Copy(ends, map[string]string{
 		"TestRow02": "FAIL", "TestRow02/passes": "PASS", "TestRow02/fails": "FAIL", "TestRow03": "SKIP", "TestRow08": "FAIL", "TestRow20": "FAIL",
 		"TestRow10/one": "PASS", "TestRow10/breaks": "PASS", "TestRow10/two": "PASS", "TestRow16/deep": "PASS", "TestRow16/deep/deeper": "PASS",
-	} {
-		ends[name] = end
-	}
+	})
 	return ends
 }
 

@@ -41,7 +41,7 @@ func TestLKDTM(t *testing.T) {
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				rows[name] = fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n", name, strings.Join(b.kinds(), ", "), yes(found), yes(blamed), yes(on))
+				rows[name] = fmt.Sprintf("| %#q | %s | %s | %s | %s |\n", name, strings.Join(b.kinds(), ", "), yes(found), yes(blamed), yes(on))
 			})
 		}
 	})

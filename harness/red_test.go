@@ -207,7 +207,7 @@ func TestBadAccelFailsRun(t *testing.T) {
 // The guest has a file system of its own on /tmp.
 func TestFileBelowMountIsThere(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("/tmp", "kmodtest-file-")
+	dir, err := os.MkdirTemp("/tmp", "kmodtest-file-") //nolint:usetesting // it has to be below that mount
 	if err != nil {
 		t.Fatal(err)
 	}

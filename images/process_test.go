@@ -41,7 +41,8 @@ func TestMain(m *testing.M) {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop has been called
 	}
 }
 
@@ -139,18 +140,18 @@ func TestBuildEndedAnywhereIsRepeated(t *testing.T) {
 			t.Fatal(err)
 		}
 		after := time.Duration(rand.Int64N(int64(most)))
-		signal := []os.Signal{os.Interrupt, syscall.SIGKILL}[i%2]
-		timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(signal) }) // it may be over
+		sig := []os.Signal{os.Interrupt, syscall.SIGKILL}[i%2]
+		timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(sig) }) // it may be over
 		if err := cmd.Wait(); err != nil {
 			ended++
 		}
 		timer.Stop()
 		if text := stderr.String(); text != "" && !strings.Contains(text, "context canceled") {
-			t.Errorf("%v after %v: it says %q", signal, after, text)
+			t.Errorf("%v after %v: it says %q", sig, after, text)
 		}
 		wantPart(t, b.mustContent(t), whole)
 		if _, err := b.build(t.Context()); err != nil {
-			t.Errorf("repeated, after %v after %v: %v", signal, after, err)
+			t.Errorf("repeated, after %v after %v: %v", sig, after, err)
 		}
 		wantWhole(t, b.mustContent(t), whole)
 	}
@@ -173,11 +174,11 @@ func TestProcessesThatBuildAtOnceBuildOnce(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		defer func() {
+		t.Cleanup(func() {
 			if t.Failed() {
 				t.Log(stderr)
 			}
-		}()
+		})
 		others = append(others, cmd)
 	}
 	for _, cmd := range others {
@@ -186,5 +187,5 @@ func TestProcessesThatBuildAtOnceBuildOnce(t *testing.T) {
 		}
 	}
 	wantWhole(t, b.mustContent(t), whole)
-	assertContent(t, count, "line\nline\n")
+	assertContent(t, count, "line\n"+"line\n")
 }

@@ -61,7 +61,7 @@ func attachRewriter(t *testing.T, calls ebpf.AttachType, rewrite asm.Instruction
 	if err != nil {
 		t.Fatalf("load BPF program: %v", err)
 	}
-	defer program.Close()
+	defer func() { _ = program.Close() }()
 	attached, err := link.AttachCgroup(link.CgroupOptions{Path: "/sys/fs/cgroup", Attach: calls, Program: program})
 	if err != nil {
 		t.Fatalf("attach BPF program: %v", err)

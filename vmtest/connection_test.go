@@ -71,7 +71,8 @@ func loopback(to, from, port int) unix.Sockaddr {
 var ofFallenBackMPTCP = []answer{
 	{why: "mptcp_setsockopt hands options down to a subflow that fell back to TCP"},
 	{
-		version{5, 13}, unix.ENOPROTOOPT, nil,
+		version{5, 13},
+		unix.ENOPROTOOPT, nil,
 		"mptcp_supported_sockopt does not list a set, and mptcp_getsockopt asks the subflow that fell back to TCP",
 	},
 }

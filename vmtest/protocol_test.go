@@ -162,7 +162,8 @@ func loadSCTP(t *testing.T) {
 var ofMPTCP = []answer{
 	{version{}, unix.EOPNOTSUPP, unix.EOPNOTSUPP, "mptcp_setsockopt hands options down only to a subflow that fell back to TCP"},
 	{
-		version{5, 13}, unix.ENOPROTOOPT, unix.EOPNOTSUPP,
+		version{5, 13},
+		unix.ENOPROTOOPT, unix.EOPNOTSUPP,
 		"mptcp_setsockopt refuses what mptcp_supported_sockopt does not list, and mptcp_getsockopt_v4 hands nothing down",
 	},
 }

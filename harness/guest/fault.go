@@ -60,8 +60,9 @@ func mark(tb testing.TB, pattern, verb string, words ...string) {
 	if err != nil {
 		tb.Fatalf("open kernel log: %v", err)
 	}
-	defer marks.Close()
-	if err := marks.Write(verb, words...); err != nil {
+	err = marks.Write(verb, words...)
+	_ = marks.Close()
+	if err != nil {
 		tb.Fatalf("write to the kernel log: %v", err)
 	}
 }

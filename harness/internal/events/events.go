@@ -50,6 +50,19 @@ func Tell(m *testing.M, marks *inside.Marker, turns string) error {
 	return nil
 }
 
+// stage is where the tests of a process run.
+type stage struct {
+	layout layout
+	out    *os.File
+	marks  *inside.Marker
+	turns  turns
+
+	mu     sync.Mutex
+	starts int         // of top-level tests
+	hushed string      // the test that does not run and is to leave no trace
+	muted  atomic.Bool // the last event was one that left none
+}
+
 // wrap has all tests and the like begin and end with a mark.
 func (s *stage) wrap(all lists) {
 	for i, t := range *all.tests {
@@ -81,19 +94,6 @@ func (s *stage) wrap(all lists) {
 			f.Fn(ff)
 		}
 	}
-}
-
-// stage is where the tests of a process run.
-type stage struct {
-	layout layout
-	out    *os.File
-	marks  *inside.Marker
-	turns  turns
-
-	mu     sync.Mutex
-	starts int         // of top-level tests
-	hushed string      // the test that does not run and is to leave no trace
-	muted  atomic.Bool // the last event was one that left none
 }
 
 // begin tells of the start of a top-level test, and whether it is its turn.

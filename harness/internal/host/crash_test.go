@@ -44,18 +44,21 @@ func TestMachineTakesOnlyRunningTestsAlong(t *testing.T) {
 	}{
 		"one test": {
 			machineTale{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA"},
-			"--- FAIL: TestA (Ns)\n    the machine died\n", []part{{turns: "but 0"}},
+			"--- FAIL: TestA (Ns)\n    the machine died\n",
+			[]part{{turns: "but 0"}},
 		},
 		"the second of three": {
 			machineTale{
 				"^=== RUN   TestA\n^>>> 0 TestA\n^    log\n^<<< 2\n^--- FAIL: TestA (0.10s)\n^=== RUN   TestB\n^>>> 1 TestB\n",
 				"run TestA; end TestA FAIL 0.10s; run TestB",
 			},
-			"--- FAIL: TestA (Ns)\n    log\n--- FAIL: TestB (Ns)\n    the machine died\n", []part{{turns: "but 0,1"}},
+			"--- FAIL: TestA (Ns)\n    log\n--- FAIL: TestB (Ns)\n    the machine died\n",
+			[]part{{turns: "but 0,1"}},
 		},
 		"of which nothing came through": {
 			machineTale{"^=== RUN   TestA\n^>>> 0 TestA\n^<<< 2\n^--- PASS: TestA (0.10s)\n", "run TestA; end TestA PASS 0.10s; run TestB"},
-			"--- FAIL: TestB (Ns)\n    the machine died\n", []part{{turns: "but 0,1"}},
+			"--- FAIL: TestB (Ns)\n    the machine died\n",
+			[]part{{turns: "but 0,1"}},
 		},
 		"whose result only the log has": {
 			machineTale{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA; end TestA FAIL 0.10s; run TestB"},
@@ -67,13 +70,15 @@ func TestMachineTakesOnlyRunningTestsAlong(t *testing.T) {
 				"^=== RUN   TestA\n^>>> 0 TestA\n^=== RUN   TestA/x\n^<<< 3\n^--- PASS: TestA/x (0.10s)\n^=== RUN   TestA/y.z\n",
 				"run TestA; run TestA/x; end TestA/x PASS 0.10s; run TestA/y.z",
 			},
-			"", []part{{turns: "only 0", skip: `^TestA$/^x$|^TestA$/^y\.z$`}, {turns: "but 0"}},
+			"",
+			[]part{{turns: "only 0", skip: `^TestA$/^x$|^TestA$/^y\.z$`}, {turns: "but 0"}},
 		},
 		"one that waits for its turn": {
 			machineTale{
 				"^=== RUN   TestA\n^>>> 0 TestA\n^=== PAUSE TestA\n^=== RUN   TestB\n^>>> 1 TestB\n", "run TestA; pause TestA; run TestB",
 			},
-			"--- FAIL: TestB (Ns)\n    the machine died\n", []part{{turns: "but 1"}},
+			"--- FAIL: TestB (Ns)\n    the machine died\n",
+			[]part{{turns: "but 1"}},
 		},
 	} {
 		var out bytes.Buffer

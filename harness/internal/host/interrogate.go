@@ -80,10 +80,9 @@ func (m *machine) countLate(spoke bool) {
 		m.lateBeats = 0
 		return
 	}
-	if m.lateBeats++; m.lateBeats == lateBeats {
-		go func() {
-			m.hang(&silenceError{m.lateText, true})
-		}()
+	m.lateBeats++
+	if m.lateBeats == lateBeats {
+		go m.hang(&silenceError{m.lateText, true})
 	}
 }
 

@@ -32,8 +32,11 @@ func TestTableTellsHowFarRunsAre(t *testing.T) {
 	table.Note(jobs[0], "building kernel 5.10")
 	table.Started(jobs[1])
 	for _, test := range []report.Test{
-		{Name: "TestA", State: report.NotRun}, {Name: "TestA", State: report.Passed},
-		{Name: "TestB", State: report.NotRun}, {Name: "TestB/sub", State: report.Failed}, {Name: "TestB", State: report.Failed},
+		{Name: "TestA", State: report.NotRun},
+		{Name: "TestA", State: report.Passed},
+		{Name: "TestB", State: report.NotRun},
+		{Name: "TestB/sub", State: report.Failed},
+		{Name: "TestB", State: report.Failed},
 		{Name: "TestC", State: report.NotRun},
 	} {
 		table.Test(jobs[1], test)

@@ -34,7 +34,7 @@ func account(word string, pid int) error {
 	if err != nil {
 		return err
 	}
-	defer marks.Close()
+	defer func() { _ = marks.Close() }()
 	if err := marks.Write(inside.MarkDump, "begin"); err != nil {
 		return err
 	}
@@ -44,7 +44,9 @@ func account(word string, pid int) error {
 	}
 	defer log.Close()
 	for _, line := range stacks(pid) {
-		fmt.Fprintf(log, "<6>%s\n", line)
+		if _, err := fmt.Fprintf(log, "<6>%s\n", line); err != nil {
+			return err
+		}
 	}
 	// The processors, the tasks that are blocked, and, where the kernel knows
 	// them, the locks that are held.
