@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// mostObjects is what a minimal kernel must stay below.
-const mostObjects = 900
+// mostObjects is what a minimal kernel must stay below, host tools included. The least that 5.10 is made of are some 900, and
+// each kernel since has split the same into more files: docs/kernels.md.
+const mostObjects = 1100
 
 // TestEveryBuiltKernelIsOneThatModulesBuildAgainst builds the kernels that are built from source: minutes for each, the first time.
 func TestEveryBuiltKernelIsOneThatModulesBuildAgainst(t *testing.T) {
