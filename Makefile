@@ -45,6 +45,7 @@ CHECKPATCH := $(CACHE)/checkpatch/checkpatch.pl
 KMODTEST := go run ./harness/cmd/kmodtest
 BENCH_MODULE := go test -run '^$$$$' -bench . -benchtime 0.3s ./vmtest
 ROUNDS := 8
+RUNS := 50
 SOAK := go test -v -tags soak -timeout 60m ./vmtest -run
 
 .PHONY: help
@@ -129,6 +130,11 @@ soak: deps ## run for long what the suite runs for a second, on every kernel
 	@kernels=$${KMODTEST_KERNEL:-$$($(KMODTEST) kernel list | cut -d' ' -f1)}; \
 	for kernel in $$kernels; do export KMODTEST_KERNEL=$$kernel; $(SOAK) 'UnderStress|Mistakes|Sequence' -stress 2m; \
 	$(SOAK) Agrees -rapid.checks 500 -rapid.steps 200; done
+
+.PHONY: loaded
+loaded: deps ## run the suite 50 times in a row, beside twice as many busy loops as there are processors (takes long)
+	@trap 'kill $$loops' EXIT; loops=; for loop in $$(seq $$((2 * $$(nproc)))); do (while :; do :; done) & loops="$$loops $$!"; done; \
+	for run in $$(seq $(RUNS)); do go test -count=1 ./vmtest; done
 
 .PHONY: mutants
 mutants: deps ## break the module in many ways; the suite must notice each (takes long)

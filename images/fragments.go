@@ -70,27 +70,40 @@ func ownFragments() []string {
 	return names
 }
 
-// configure writes the configuration: make allnoconfig with the lines of all fragments, of which each must hold.
-func (b *build) configure(ctx context.Context, runner *makeRun) error {
-	fragments, err := b.row.fragments()
+// configuration returns the lines that a row asks for: of all fragments, without comments, the last word on each option.
+func (row Row) configuration() ([]kconfig.Line, error) {
+	fragments, err := row.fragments()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var parsed [][]kconfig.Line
 	for _, f := range fragments {
 		lines, err := kconfig.Parse(f.name, f.text)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		parsed = append(parsed, lines)
 	}
-	asked := kconfig.Merge(parsed...)
+	return kconfig.Merge(parsed...), nil
+}
+
+// configText returns lines as a file that make takes.
+func configText(lines []kconfig.Line) string {
 	var text strings.Builder
-	for _, line := range asked {
+	for _, line := range lines {
 		text.WriteString(line.String() + "\n")
 	}
+	return text.String()
+}
+
+// configure writes the configuration: make allnoconfig with the lines of all fragments, of which each must hold.
+func (b *build) configure(ctx context.Context, runner *makeRun) error {
+	asked, err := b.row.configuration()
+	if err != nil {
+		return err
+	}
 	path := filepath.Join(b.entry, "fragments.config")
-	if err := os.WriteFile(path, []byte(text.String()), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte(configText(asked)), 0o644); err != nil {
 		return fmt.Errorf("write config fragments: %w", err)
 	}
 	targets := []string{"allnoconfig"}

@@ -40,13 +40,11 @@ func (row Row) key(ctx context.Context) (string, error) {
 	}
 	s := row.Source
 	parts := []string{layout, sourceLayout, row.Arch, s.Suite, s.Package, s.URL, s.SHA256, strings.Join(s.Variables, "\n")}
-	fragments, err := row.fragments()
+	asked, err := row.configuration()
 	if err != nil {
 		return "", err
 	}
-	for _, fragment := range fragments {
-		parts = append(parts, string(fragment.text))
-	}
+	parts = append(parts, configText(asked))
 	if s.Path != "" {
 		state, err := row.treeState(ctx)
 		if err != nil {

@@ -193,7 +193,7 @@ func TestLineThatCannotHoldIsNamed(t *testing.T) {
 
 func TestSourcesThatChangeWhileTheyAreReadAreRefused(t *testing.T) {
 	for _, changed := range []string{"own.config", "src/kernel.elf"} {
-		dir := project(t, "path = 'src'\nvariables = ['MEANWHILE=test ! -e "+"$(CHANGED) || { echo; } >> $(CHANGED)']\n", madeUpKernel())
+		dir := project(t, "path = 'src'\nvariables = ['MEANWHILE=test ! -e "+"$(CHANGED) || { echo CONFIG_SECOND=y; } >> $(CHANGED)']\n", madeUpKernel())
 		path := filepath.Join(dir, changed)
 		t.Setenv("CHANGED", path)
 		b := newBuilder(t, dir)

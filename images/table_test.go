@@ -87,6 +87,10 @@ func TestFragmentsAreTheirsOrOurs(t *testing.T) {
 	if after, err := r.key(t.Context()); err != nil || after == before {
 		t.Errorf("the key does not see a changed fragment: %v", err)
 	}
+	addFiles(t, dir, map[string]string{"own/a.config": "# why\nCONFIG_A=y\n"})
+	if after, err := r.key(t.Context()); err != nil || after != before {
+		t.Errorf("the key is another for a comment: %v", err)
+	}
 	r.Source.Fragments = []string{"not.config"}
 	if _, err := r.fragments(); err == nil || !strings.Contains(err.Error(), "base.config") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("got %v, want where it was looked for", err)
