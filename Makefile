@@ -129,7 +129,7 @@ kvm: ## let this user open /dev/kvm, if there is one
 soak: deps ## run for long what the suite runs for a second, on every kernel
 	@kernels=$${KMODTEST_KERNEL:-$$($(KMODTEST) kernel list | cut -d' ' -f1)}; \
 	for kernel in $$kernels; do export KMODTEST_KERNEL=$$kernel; $(SOAK) 'UnderStress|Mistakes|Sequence' -stress 2m; \
-	$(SOAK) Agrees -rapid.checks 500 -rapid.steps 200; done
+	$(SOAK) Agrees -rapid.checks 520 -rapid.steps 200; done
 
 .PHONY: loaded
 loaded: deps ## run the suite 50 times in a row, beside twice as many busy loops as there are processors (takes long)
@@ -174,6 +174,7 @@ lint-go: deps $(GOLANGCI_LINT)
 .PHONY: lint-c
 lint-c: deps | $(CHECKPATCH)
 	build=$$($(KMODTEST) kernel path); $(MAKE) -C kmod check CC=gcc KDIR="$$build"
+	perl $(CHECKPATCH) --no-tree --strict --show-types --quiet -f vmtest/preset/preset.c vmtest/preset/Kbuild
 
 .PHONY: lint-files
 lint-files: deps $(ACTIONLINT)
