@@ -15,7 +15,7 @@
 #include <linux/types.h>
 
 #define COUNTERS	5
-#define STATE_SIZE	512	/* more than there is, were it not found; locks grow under lockdep */
+#define STATE_SIZE	512	/* locks are large under lockdep */
 
 static unsigned long finder;
 module_param(finder, ulong, 0);
