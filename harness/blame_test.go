@@ -102,6 +102,18 @@ func TestFaultsAreExpectedOrAllowed(t *testing.T) {
 	}
 }
 
+// A failure that the test binary which ends last knows nothing of fails the run:
+// one of the harness's, or one before a machine died as was expected.
+func TestFailureOfAnyMachineFailsRun(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{"ExpectsInVain", "Row08|ExpectsEndOfKernel"} {
+		out, status := blame(t, nil, "-test.run="+pattern)
+		if status != 1 || !regexp.MustCompile(`(?m)^FAIL$`).MatchString(out) || regexp.MustCompile(`(?m)^PASS$`).MatchString(out) {
+			t.Errorf("%s: status %d; want 1 and FAIL\n%s", pattern, status, out)
+		}
+	}
+}
+
 func TestRunPassesWithExpectedFaults(t *testing.T) {
 	t.Parallel()
 	out, status := blame(t, []string{"BLAME_ALLOW=crash_warn"}, "-test.run=ExpectsWarning|ExpectsEnd|Allows|WarnsAtOnce|Forges")

@@ -64,7 +64,9 @@ type Config struct {
 	Allow []string
 
 	// Machines is how many machines may be spent on the package's tests: when
-	// the kernel dies, the tests that are left run in another one. 0 means 50.
+	// the kernel dies, the tests that are left run in another one, and when
+	// none may be spent any more, the run fails. A test that has a machine of
+	// its own has this limit for itself. 0 means 50.
 	Machines int
 }
 

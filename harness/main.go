@@ -10,10 +10,11 @@
 //		harness.Main(m, harness.Config{Modules: []string{"../kmod"}})
 //	}
 //
-// Environment variables choose among what Config leaves open: KMODTEST_KERNEL
-// names the kernel, KMODTEST_ACCEL (kvm, tcg) and KMODTEST_QEMU say how QEMU is
-// run, and KMODTEST_KERNEL_LOG=1 prints the kernel's log of a passing run, too
-// (any other value is a file that it is written to).
+// Environment variables come before what Config says: KMODTEST_KERNEL names the
+// kernel, KMODTEST_FRESH (test, off) whether each test has a machine of its own.
+// KMODTEST_ACCEL (kvm, tcg) and KMODTEST_QEMU say how QEMU is run, and
+// KMODTEST_KERNEL_LOG=1 prints the kernel's log of a passing run, too (any other
+// value is a file that it is written to). The README has all of them.
 package harness
 
 import (
@@ -43,9 +44,11 @@ import (
 // The run passes only if the tests do, if the kernel's log shows no fault, if
 // every module unloads afterwards, and if the guest then says that it is done.
 // The process exits with the test binary's own code if that is all that went
-// wrong, with 1 if a module does not build, load or unload, with 255 after a
-// fault of the kernel, with 69 if the guest did not come up or the host's side
-// broke, and with 128 and the signal's number if it was interrupted.
+// wrong, with 1 if a module does not build, load or unload, if a program of
+// Config does not build, or if the tests were killed, left before their end or
+// have spent Config.Machines, with 255 after a fault of the kernel, with 69 if
+// the guest did not come up, the host's side broke or config is not valid, and
+// with 128 and the signal's number if it was interrupted.
 //
 // Inside the guest, Main just runs the tests. Flags such as -test.list that run
 // no test are answered without a machine.

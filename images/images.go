@@ -45,6 +45,9 @@ type Options struct {
 // The first time it may fetch and unpack packages, or build a kernel, which takes minutes; for many callers at once only one of
 // them does. After that it runs no program (but git, for a row with a ref) and reads no network; a kernel of a row takes it
 // well under a millisecond, a build tree some tens of them to see whether any of its files changed. When ctx ends, so do all programs it started, and nothing half done is left.
+//
+// A relative path starts from the process's working directory, whatever opt.Dir is. Errors are, among others, *UnknownKernelError,
+// *MissingToolsError and *BuildError, as errors.As finds them; a full disk is ENOSPC. It may be called by many goroutines at once.
 func Resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 	kernel, err := resolve(ctx, name, opt)
 	if errors.Is(err, unix.ENOSPC) {

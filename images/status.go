@@ -31,7 +31,7 @@ type Status struct {
 	Version string // as in Kernel; "" unless it is ready
 	Source  string // where it comes from: an archive's suite, a package, an address, a path
 	Size    int64  // in the cache, in bytes, as du(1) counts
-	Objects int    // how many files were compiled for it; 0 for one that was not built here
+	Objects int    // how many object files its build left, host tools included; 0 for one that was not built here
 	Key     string // of the entry in the cache: changes when the row does, not with what an archive has
 }
 

@@ -16,7 +16,9 @@ const maxPattern = 500
 // AllowKernelLog lets the kernel report faults during the test, from here to its
 // end, of which the title or a line of the report matches pattern, a regular
 // expression. Without it the test fails. It holds for subtests, too; where tests
-// run in parallel, one that allows a fault allows it to all.
+// run in parallel, one that allows a fault allows it to all. A pattern that is no
+// regular expression, is longer than 500 bytes or has more than one line ends
+// the test.
 func AllowKernelLog(tb testing.TB, pattern string) {
 	tb.Helper()
 	mark(tb, pattern, inside.MarkAllow, inside.MarkedName(tb.Name()), pattern)
@@ -25,14 +27,19 @@ func AllowKernelLog(tb testing.TB, pattern string) {
 // ExpectKernelFault is for a test that must break the kernel: it passes only if
 // the kernel reports a fault from here to its end, and fails otherwise as it
 // does by Error. The fault may be the end of the machine: the tests that are
-// left then run in another one.
+// left then run in another one, and what the test had reported by Error before
+// does not count.
 //
 // kind is one of those in docs/faults.md, such as "warning" or "kasan", or ""
 // for any; pattern is a regular expression, which the title or a line of the
 // report has to match. Other faults fail the test. It may be called several
-// times: then each is expected, in any order.
+// times: then each is expected, in any order. A kind that does not exist never
+// comes; a bad pattern ends the test.
 func ExpectKernelFault(tb testing.TB, kind, pattern string) {
 	tb.Helper()
+	if _, ok := tb.(*testing.B); ok {
+		tb.Fatal("ExpectKernelFault is for tests: nothing tells how a benchmark ends")
+	}
 	if kind == "" {
 		kind = "*"
 	}

@@ -43,7 +43,7 @@ type KernelLog struct {
 func WatchKernelLog(tb testing.TB) *KernelLog {
 	tb.Helper()
 	require(tb)
-	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(inside.KernelLog, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		tb.Fatalf("open kernel log: %v", err)
 	}
@@ -56,7 +56,8 @@ func WatchKernelLog(tb testing.TB) *KernelLog {
 
 // Records returns everything logged since WatchKernelLog, but for the lines in
 // which the harness notes where tests begin and end. Records that the kernel
-// dropped before they could be read fail the test.
+// dropped before they could be read fail the test. Each call returns all of it
+// again; the slice is not to be changed.
 func (l *KernelLog) Records() []Record {
 	l.tb.Helper()
 	buffer := make([]byte, maxRecord)

@@ -4,9 +4,10 @@
  * setsockopt(2) and getsockopt(2) at level IPPROTO_IP.
  *
  * A process needs a socket that hands unknown IPPROTO_IP options down to
- * netfilter: raw, UDP, TCP or ping, IPv4 or IPv6. The message, the counters and
- * the rights all belong to the network namespace of that socket. A new
- * namespace starts with an empty message and with counters of 0.
+ * netfilter: UDP, UDP-Lite, TCP, ping or SCTP, of IPv4 or IPv6, or raw of IPv4.
+ * The message, the counters and the rights all belong to the network namespace
+ * of that socket. A new namespace starts with an empty message and with
+ * counters of 0.
  *
  * setsockopt(SOCKET_OPS_SET) stores a message of 0 to SOCKET_OPS_MSG_MAX bytes
  * of any value. It replaces the stored message as a whole: a reader sees the

@@ -1,5 +1,6 @@
-// Kmodtest answers questions about the kernels that tests can run on. Running
-// them needs no command of its own: that is what go test does.
+// Kmodtest tells of the kernels that tests can run on, runs tests on many of
+// them, joins the reports of that, and finds faults in kernels' logs. Running
+// tests on one kernel needs no command of its own: that is what go test does.
 package main
 
 import (

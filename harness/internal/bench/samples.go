@@ -16,6 +16,7 @@ import (
 
 	"github.com/u-root/u-root/pkg/cpio"
 
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/images"
 )
 
@@ -145,11 +146,13 @@ func (b *bench) boot(ctx context.Context, image string) *exec.Cmd {
 		"-kernel", image, "-initrd", b.initramfs, "-append", "console=ttyS0 quiet panic=-1")
 }
 
+// accel is what the bare boot runs under: the same as the harness's machines.
 func accel() string {
 	if a := os.Getenv("KMODTEST_ACCEL"); a != "" {
 		return a
 	}
-	return "tcg"
+	a, _ := qemu.Detect()
+	return string(a)
 }
 
 // describe says what was measured on what, and how to do it again.

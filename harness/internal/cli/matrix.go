@@ -29,7 +29,7 @@ which the module does not build is one result among others. What stands after --
 
     kmodtest matrix -k '6.*' ./... -- -test.run=TestSet
 
-The exit status is 255 if a kernel reported a fault, else 1 if a test failed or a module did not build or load, else 69 if
+The exit status is 255 if a kernel reported a fault, else 1 if a test failed or a module did not build, load or unload, else 69 if
 our side or the environment broke, else 0; 130 after an interrupt, which still writes the reports.`
 
 // matrixFlags are the flags of the matrix command.

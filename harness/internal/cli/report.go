@@ -33,7 +33,7 @@ func mergeCommand() *cobra.Command {
 	var output string
 	var kernels []string
 	cmd := &cobra.Command{
-		Use:   "merge DIRECTORY|FILE... -o DIRECTORY",
+		Use:   "merge [-k GLOB,…] [-o DIRECTORY] DIRECTORY|FILE…",
 		Short: "Join reports of parts of a matrix",
 		Long:  mergeLong,
 		Args:  cobra.MinimumNArgs(1),

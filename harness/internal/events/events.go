@@ -22,6 +22,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
@@ -36,6 +37,8 @@ func Tell(m *testing.M, marks *inside.Marker, turns string) error {
 	if s.layout, err = findLayout(); err != nil {
 		return err
 	}
+	s.printer = s.layout.newPrinter()
+	s.layout.turn(s.printer, s)
 	all, err := findLists(m)
 	if err != nil {
 		return err
@@ -56,6 +59,9 @@ type stage struct {
 	out    *os.File
 	marks  *inside.Marker
 	turns  turns
+	// printer is for tests that have none, as without -test.v. They share it: it
+	// says who logs when that was another test before.
+	printer unsafe.Pointer
 
 	mu     sync.Mutex
 	starts int         // of top-level tests
@@ -118,16 +124,15 @@ func (s *stage) begin(t test, name string) bool {
 }
 
 // attach has a top-level test print through this stage. Where it has no printer,
-// as without -test.v, it gets one, if it is to tell anything; one that it shares
-// with those to come is turned once, before there is a second test that could
+// it gets the stage's, if it is to tell anything; one that it shares with those to
+// come is turned once, before there is a second test that could
 // use it.
 func (s *stage) attach(t test, name string, tells bool) {
 	place := s.layout.printerOf(t)
 	switch {
 	case *place == nil && !tells:
 	case *place == nil:
-		*place = s.layout.newPrinter()
-		s.layout.turn(*place, s)
+		*place = s.printer
 		s.say("=== RUN   " + name + "\n")
 		s.start(inside.MarkRun, name)
 	case !s.layout.turned(*place, s):

@@ -171,3 +171,42 @@ func TestConsoleGoesOnWhereLogEnds(t *testing.T) {
 		t.Errorf("running: %v; want TestB", running)
 	}
 }
+
+// The end of a machine is what tests wanted only if there are such, and if the
+// others still get their turn.
+func TestEndThatNobodyWantedIsNoPass(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		marks  []string
+		goesOn bool
+		want   bool
+	}{
+		"all tests wait":        {[]string{"run TestA", "pause TestA"}, true, false},
+		"the others do not run": {[]string{"run TestA", "expect TestA * ."}, false, false},
+		"the others run":        {[]string{"run TestA", "expect TestA * ."}, true, true},
+	} {
+		l := newLogger()
+		for _, mark := range c.marks {
+			l.mark(mark)
+		}
+		if len(l.course.running()) > 0 {
+			l.warn("f")
+		}
+		if m := (&machine{course: l.course, goesOn: c.goesOn}); m.endedAsWanted() != c.want {
+			t.Errorf("%s: wanted is %v", name, !c.want)
+		}
+	}
+}
+
+// An exit code of the tests' own is no signal's.
+func TestStatusOfTestsIsNoInterruption(t *testing.T) {
+	t.Parallel()
+	f := failf(TestFailed, nil, "exit status 200")
+	f.Status = 200
+	if fault := failf(KernelFault, nil, "fault"); f.interrupted() || worst([]*Failure{f, fault}) != fault {
+		t.Error("exit status 200 of a test binary comes before a fault of the kernel")
+	}
+	if !interruption(&interruptError{signal: 2}).interrupted() {
+		t.Error("an interruption is none")
+	}
+}

@@ -84,10 +84,9 @@ func (n *narrator) perish(test *node, s *stay, reason, account string) error {
 		}
 	}
 	n.name = test.name
-	took := fmt.Sprintf(" (%.2fs)", time.Since(test.began).Seconds())
 	again := n.past[test.identity()]
 	n.past[test.identity()] = true
-	if err := n.conclude(test, result, took); err != nil {
+	if err := n.conclude(test, result, test.took()); err != nil {
 		return err
 	}
 	if again { // it has made no progress: nor will the tests around it
@@ -108,13 +107,29 @@ func (test *node) identity() string {
 // abandon ends a test and those around it, of which the rest can not be reached.
 func (n *narrator) abandon(test *node) error {
 	for ; test != nil; test = test.parent {
-		took := fmt.Sprintf(" (%.2fs)", time.Since(test.began).Seconds())
-		if err := n.conclude(test, "--- FAIL", took); err != nil {
+		if err := n.conclude(test, "--- FAIL", test.took()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// cutShort ends the tests around those that failed: with -test.failfast their
+// machine has not gone on.
+func (n *narrator) cutShort() error {
+	for _, test := range slices.Backward(n.open()) { // those inside others first
+		if !test.failed {
+			continue
+		}
+		if err := n.conclude(test, "--- FAIL", test.took()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// took is how long the test has run so far, as the testing package prints it.
+func (test *node) took() string { return fmt.Sprintf(" (%.2fs)", time.Since(test.began).Seconds()) }
 
 // named returns the test that has that name in marks, or nil.
 func (n *narrator) named(marked string) *node {
@@ -133,12 +148,21 @@ func (n *narrator) nodeOf(marked string) *node {
 	}
 	test := &node{name: marked, parent: n.around(marked), number: -1, began: time.Now()}
 	if test.parent == nil && isTest(marked) {
-		test.number = n.starts
+		test.number = n.next()
 	}
 	n.nodes[marked] = test
 	// What can not be written shows with the next line.
 	_ = n.show(item{what: "=== RUN", text: marked}, "=== RUN   ")
 	return test
+}
+
+// next is the number of a top-level test whose start was lost with the machine.
+func (n *narrator) next() int {
+	for n.ended[n.starts] { // in a machine before, so it was passed over
+		n.starts++
+	}
+	n.starts++
+	return n.starts - 1
 }
 
 // part is what one machine is to run of the tests.

@@ -169,3 +169,65 @@ func TestResultWaitsForLog(t *testing.T) {
 		t.Error("nobody knows of it")
 	}
 }
+
+// What has run in a machine that died does not run again, however little of it
+// came through on standard output.
+func TestTestsThatHaveRunAreNotLeft(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		tale machineTale
+		turn string
+	}{
+		"the log alone tells of some": {
+			machineTale{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA; end TestA PASS 0.10s; run TestB; end TestB PASS 0.1s; run TestC"},
+			"but 0,1,2",
+		},
+		"the number did not come": {
+			machineTale{"^=== RUN   TestA\n", "run TestA; end TestA PASS 0.10s; run TestB"},
+			"but 0,1",
+		},
+		"something else was printed before the number": {
+			machineTale{
+				"^=== RUN   TestA\n^>>> 0 TestA\n^<<< 2\n^--- PASS: TestA (0.1s)\n^=== RUN   TestB\nother\n^>>> 1 TestB\n",
+				"run TestA; end TestA PASS 0.10s; run TestB",
+			},
+			"but 0,1",
+		},
+	} {
+		n := newNarrator(&bytes.Buffer{}, "false")
+		c.tale.tell(t, n)
+		if got := n.rest(); !slices.Equal(got, []part{{turns: c.turn}}) {
+			t.Errorf("%s: left are %q, want %q", name, got, c.turn)
+		}
+	}
+}
+
+// With -test.failfast a machine ends in the middle of tests: what is known of
+// those that failed is printed.
+func TestCutShortTestsAreTold(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	n := newNarrator(&out, "false")
+	n.first = true
+	l := newLogger()
+	n.follow(l.course)
+	l.mark("run TestA")
+	l.mark("run TestA/x")
+	l.warn("f")
+	l.mark("end TestA/x PASS 0.1s")
+	told := "^=== RUN   TestA\n^>>> 0 TestA\n^=== RUN   TestA/x\n^<<< 3\n^--- PASS: TestA/x (0.10s)\n"
+	if _, err := n.Write([]byte(strings.ReplaceAll(told, "^", marker))); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.cutShort(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"--- FAIL: TestA (", "    --- FAIL: TestA/x (0.10s)", "WARNING in f"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("printed is\n%s\nwant also %q", out.String(), want)
+		}
+	}
+}

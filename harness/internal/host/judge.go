@@ -39,7 +39,7 @@ func (m *machine) judge(err error) error {
 	if f := m.kernelFault(); f != nil {
 		return f
 	}
-	if m.death(err) != "" && m.course.wanted() {
+	if m.endedAsWanted() {
 		return nil
 	}
 	var load *loadError
@@ -68,6 +68,10 @@ func (m *machine) judge(err error) error {
 	}
 	return nil
 }
+
+// endedAsWanted tells whether the machine died as its tests had expected, and
+// another one runs those that are left.
+func (m *machine) endedAsWanted() bool { return m.goesOn && m.course.wanted() }
 
 func interruption(e *interruptError) *Failure {
 	f := failf(HostBroke, nil, "%v", e)
@@ -232,6 +236,8 @@ func (r *run) showKernelLog(w io.Writer, m *machine, failed bool, name string) e
 		if name != "" {
 			whole = prefix + name + "\n" + whole
 		}
+		r.kernelLogsMu.Lock()
+		defer r.kernelLogsMu.Unlock()
 		r.kernelLogs.WriteString(whole)
 		if err := os.WriteFile(r.env.KernelLog, []byte(r.kernelLogs.String()), 0o644); err != nil {
 			return failf(HostBroke, err, "write the kernel's log, as KMODTEST_KERNEL_LOG asks")

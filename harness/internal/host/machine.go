@@ -335,4 +335,7 @@ func relayQuit(out *wire.Writer) quitRelay {
 	return signals
 }
 
-func (q quitRelay) stop() { signal.Stop(q) }
+func (q quitRelay) stop() {
+	signal.Stop(q)
+	close(q)
+}

@@ -126,7 +126,7 @@ func (n *narrator) flush() error {
 		err = n.pump(true)
 	}
 	if err == nil && isTest(n.lead) { // its number did not come through
-		err = n.begin(n.lead, n.starts)
+		err = n.begin(n.lead, n.next())
 	}
 	n.name, n.lead = "", ""
 	return err
@@ -177,7 +177,8 @@ func (n *narrator) take(i item) error {
 // begin tells that a test runs, unless it had begun in a machine before.
 func (n *narrator) begin(name string, number int) error {
 	n.lead, n.name = "", name
-	if n.nodes[name] != nil {
+	if test := n.nodes[name]; test != nil {
+		test.number = max(test.number, number) // something else was printed before it was told
 		return nil
 	}
 	n.nodes[name] = &node{name: name, parent: n.around(name), number: number, began: time.Now()}

@@ -99,3 +99,30 @@ func finishedCourse() *course {
 	c.number = math.MaxUint64
 	return c
 }
+
+// Of tests that run in parallel, each has its own logs below it, though without
+// -test.v nothing is printed as they take turns.
+func TestLogsOfParallelTestsStayApart(t *testing.T) {
+	t.Parallel()
+	binary, log := sample(t), filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	raw, _ := runSample(t, binary, log, []string{"SAMPLE_PAIR=1"}, "-test.run=^TestPair", "-test.parallel=2")
+	var got bytes.Buffer
+	n := newNarrator(&got, "false")
+	n.follow(finishedCourse())
+	if _, err := n.Write([]byte(raw)); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.flush(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`--- FAIL: TestPairFirst \(\S+\)\n    \S+ said by the first\n`, `--- FAIL: TestPairSecond \(\S+\)\n    \S+ said by the second\n`,
+	} {
+		if !regexp.MustCompile(want).MatchString(got.String()) {
+			t.Errorf("no match of %s in\n%s", want, got.String())
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/u-root/u-root/pkg/ldd"
@@ -32,10 +33,12 @@ type run struct {
 	stdout io.Writer
 	stderr io.Writer
 
-	allowed    []*regexp.Regexp // of Config.Allow
-	places     places
-	platform   platform        // known once the kernel is
-	kernelLogs strings.Builder // for KMODTEST_KERNEL_LOG
+	allowed  []*regexp.Regexp // of Config.Allow
+	places   places
+	platform platform // known once the kernel is
+
+	kernelLogsMu sync.Mutex      // of what follows, and of the file with it
+	kernelLogs   strings.Builder // for KMODTEST_KERNEL_LOG
 }
 
 // do runs the tests. The error is nil when everything passed.
@@ -129,6 +132,9 @@ func (j job) settle(m *machine, err error) error {
 	m.readConsole()
 	_, answers := m.console.parts()
 	told := j.narrator.flush()
+	if told == nil && errors.Is(err, errFailFast) {
+		told = j.narrator.cutShort()
+	}
 	if reason := m.death(err); told == nil && reason != "" {
 		m.goesOn = m.canGoOn(err)
 		told = j.narrator.crash(reason+"\n", m.account(answers))

@@ -95,6 +95,9 @@ func findSnapshot(ctx context.Context, cacheDir string, spec qemu.Machine, silen
 	return s, nil, s.check()
 }
 
+// errFaulty is why a machine is not saved.
+var errFaulty = errors.New("the kernel reported a fault before the tests")
+
 // takeSnapshot boots a machine and saves it in dir.
 func takeSnapshot(ctx context.Context, dir string, spec qemu.Machine, silence time.Duration) (*machine, error) {
 	spec.RAM = &qemu.RAM{File: filepath.Join(dir, memoryName)}
@@ -111,7 +114,7 @@ func takeSnapshot(ctx context.Context, dir string, spec qemu.Machine, silence ti
 		return nil, fmt.Errorf("save the machine: %w", err)
 	}
 	if m.kernelFault() != nil {
-		return m, errors.New("the kernel reported a fault before the tests")
+		return m, errFaulty
 	}
 	return nil, writeManifest(dir, m)
 }

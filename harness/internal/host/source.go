@@ -32,6 +32,12 @@ func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err er
 		return m, false, err
 	}
 	snap, m, err := findSnapshot(ctx, s.run.cache, s.spec, silence)
+	if m != nil && errors.Is(err, errFaulty) {
+		m.course.allowed = s.run.allowed
+		if m.kernelFault() == nil {
+			m = nil // it is well, but is not kept
+		}
+	}
 	if err == nil {
 		snap.used()
 		m, err = snap.template().restore(ctx, s.spec, false, silence)

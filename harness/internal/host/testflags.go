@@ -77,7 +77,7 @@ func readTestFlags(r request.Request) testFlags {
 
 func resolve(dir, path string) string {
 	if filepath.IsAbs(path) {
-		return path
+		return filepath.Clean(path)
 	}
 	return filepath.Join(dir, path)
 }

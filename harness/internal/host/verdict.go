@@ -103,7 +103,7 @@ func (f *Failure) advise(advice string) *Failure {
 }
 
 // interrupted tells whether it was a signal that ended the run.
-func (f *Failure) interrupted() bool { return f.Status > 128 && f.Status != statusKernelFault }
+func (f *Failure) interrupted() bool { return f.Kind == HostBroke && f.Status > 128 }
 
 // asFailure makes a Failure of any error; those that are none yet are of our
 // own side.

@@ -38,7 +38,7 @@ func account(word string, pid int) error {
 	if err := marks.Write(inside.MarkDump, "begin"); err != nil {
 		return err
 	}
-	log, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
+	log, err := os.OpenFile(inside.KernelLog, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}

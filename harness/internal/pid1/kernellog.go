@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -29,7 +30,7 @@ type kernelLog struct {
 const maxRecord = 8192
 
 func streamKernelLog(out *wire.Writer) (*kernelLog, error) {
-	fd, err := unix.Open("/dev/kmsg", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(inside.KernelLog, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open kernel log: %w", err)
 	}

@@ -117,7 +117,8 @@ func (m Machine) boot() []string {
 		// A kernel without paravirtual clocks counts ticks as it boots, and
 		// panics where a busy host was slow to deliver them.
 		"no_timer_check",
-		// For Interrogate: answer any key on the console, and die of an NMI.
+		// For a machine that hangs (Press, Strike): answer any key on the
+		// console, and die of an NMI.
 		"sysrq_always_enabled",
 		"unknown_nmi_panic",
 		// Unloading a module and ending a network namespace wait for RCU

@@ -132,8 +132,11 @@ func (r *Receiver) Take(rec Record) error {
 			return err
 		}
 		sink, err := r.Create(head)
+		if err != nil {
+			return err // what came with it is no sink
+		}
 		r.name, r.sink = head.Name, sink
-		return err
+		return nil
 	case rec.Type == Data && r.sink != nil:
 		_, err := r.sink.Write(rec.Payload)
 		return err

@@ -1,6 +1,6 @@
 // Package wire is the language that the host and PID 1 of a guest speak over
 // their virtio-serial channel: a stream of records, each a type, a length and
-// a payload. It is the only package that both sides share.
+// a payload. Beside it, the two sides share package inside alone.
 //
 // The conversation of one run, in order:
 //

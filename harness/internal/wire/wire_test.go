@@ -152,3 +152,24 @@ func TestEveryTypeHasAName(t *testing.T) {
 		seen[name] = typ
 	}
 }
+
+// A file that the receiver can not make is an error, and leaves nothing to end.
+func TestFileThatCannotBeMadeIsAnError(t *testing.T) {
+	var stream bytes.Buffer
+	if err := NewWriter(&stream).WriteMessage(File, &FileHead{Name: "a", Mode: 0o644}); err != nil {
+		t.Fatal(err)
+	}
+	rec, err := NewReader(&stream).Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("refused")
+	r := &Receiver{Create: func(FileHead) (Sink, error) { return (*lostSink)(nil), refused }}
+	if err := r.Take(rec); !errors.Is(err, refused) {
+		t.Errorf("got %v, want %v", err, refused)
+	}
+	r.Abort()
+}
+
+// A lostSink is one that there is not.
+type lostSink struct{ Sink }

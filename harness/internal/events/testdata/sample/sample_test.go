@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/kmodtest/kmodtest/harness/internal/events"
@@ -66,14 +67,43 @@ func TestAllPassInside(t *testing.T) {
 	t.Attr("key", "value")
 }
 
-// TestParallel is the only one of its kind: the order of several is not the same
-// each time.
+// TestParallel is the only one of its kind that always runs: the order of several
+// is not the same each time.
 func TestParallel(t *testing.T) {
 	t.Parallel()
 	t.Run("group", func(t *testing.T) {
 		t.Run("one", func(t *testing.T) { t.Parallel(); t.Log("one"); t.Fail() })
 		t.Log("the group has begun all")
 	})
+}
+
+// TestPairFirst and TestPairSecond log when both run, one after the other, if
+// they are asked to.
+var pair = struct {
+	both  sync.WaitGroup
+	first chan struct{}
+}{first: make(chan struct{})}
+
+func TestPairFirst(t *testing.T) {
+	if os.Getenv("SAMPLE_PAIR") == "" {
+		return
+	}
+	pair.both.Add(2)
+	t.Parallel()
+	pair.both.Done()
+	pair.both.Wait()
+	t.Error("said by the first")
+	close(pair.first)
+}
+
+func TestPairSecond(t *testing.T) {
+	if os.Getenv("SAMPLE_PAIR") == "" {
+		return
+	}
+	t.Parallel()
+	pair.both.Done()
+	<-pair.first
+	t.Error("said by the second")
 }
 
 func TestWritesToItsOutput(t *testing.T) {
