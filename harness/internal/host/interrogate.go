@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// keys are what a kernel that hangs is asked, in this order.
-const keys = "lwd"
+// keys are what a kernel that hangs is asked, in this order, first of all to say
+// everything on its console.
+const keys = "8lwd"
 
 // The kernel has answered when its console has been quiet for a while. Under
 // emulation and on a busy host it may take long to begin.
@@ -21,24 +22,24 @@ const (
 // machine is of no use afterwards.
 func (m *machine) interrogate() {
 	m.console.ask()
-	answered := false
 	for _, key := range []byte(keys) {
 		// Where QEMU does not take the key there is no answer, which shows.
 		_ = m.process.Press(m.ctx, key)
-		if !m.awaitAnswers() && !answered {
-			break
-		}
-		answered = true
-	}
-	if !answered {
-		_ = m.process.Strike(m.ctx)
 		m.awaitAnswers()
+		if _, text := m.console.parts(); !strings.Contains(text, answer) {
+			_ = m.process.Strike(m.ctx)
+			m.awaitAnswers()
+			return
+		}
 	}
 }
 
-// awaitAnswers waits until the console has said something and is quiet again,
-// and tells whether it has said anything.
-func (m *machine) awaitAnswers() bool {
+// answer is what the kernel says when it was asked. It may say other things of its
+// own.
+const answer = "sysrq: "
+
+// awaitAnswers waits until the console has said something and is quiet again.
+func (m *machine) awaitAnswers() {
 	_, before := m.console.parts()
 	ticks := time.NewTicker(answerEnds)
 	defer ticks.Stop()
@@ -47,15 +48,15 @@ func (m *machine) awaitAnswers() bool {
 	for {
 		select {
 		case <-m.process.Ended():
-			return true
+			return
 		case <-m.ctx.Done():
-			return true
+			return
 		case <-end:
-			return last != before
+			return
 		case <-ticks.C:
 			_, now := m.console.parts()
 			if now == last && now != before {
-				return true
+				return
 			}
 			last = now
 		}

@@ -110,7 +110,7 @@ func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 func (m Machine) boot() []string {
 	args := []string{
 		"console=ttyS0",
-		"quiet",             // the log comes over the channel; the console is for what stops the kernel
+		"loglevel=5",        // the log comes over the channel; the console is for reports of faults, of which it may be the only witness
 		"panic=-1",          // a panic ends the machine at once
 		"oops=panic",        // and so does an oops: the thread that died in the kernel would leave others waiting
 		"printk.devkmsg=on", // do not limit what user space writes to the log
