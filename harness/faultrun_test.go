@@ -142,7 +142,7 @@ var complaint = regexp.MustCompile(`(?m)^.*(Call Trace:|BUG: |WARNING: |Oops: |K
 // unseen returns the first line of the console that tells of a fault which was
 // not found, or "".
 func (b *breakage) unseen() string {
-	if len(b.faults) > 0 {
+	if len(b.faults) > 0 || strings.Contains(b.console, "page allocation failure") { // which is no fault
 		return ""
 	}
 	for _, line := range complaint.FindAllString(b.console, -1) {

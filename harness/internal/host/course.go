@@ -212,6 +212,19 @@ func (c *course) wanted() bool {
 	return len(running) > 0 && !slices.ContainsFunc(running, func(s *stay) bool { return !s.got() })
 }
 
+// hurt tells whether a fault came during one of the top-level tests that have
+// not ended.
+func (c *course) hurt() bool {
+	return slices.ContainsFunc(c.findings(), func(f finding) bool {
+		return slices.ContainsFunc(f.tests, func(s *stay) bool {
+			for s.parent != nil {
+				s = s.parent
+			}
+			return slices.Contains(c.begun, s)
+		})
+	})
+}
+
 // excuses tells whether the test wanted the fault.
 func (s *stay) excuses(f finding) bool {
 	excuses := false

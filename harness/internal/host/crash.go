@@ -16,13 +16,13 @@ import (
 // that it was doing, when it was asked. The others are as if they had
 // not begun, but for those around the ones that ran, which go on in the next
 // machine behind what has ended. Nothing may have been left to flush.
-func (n *narrator) crash(reason, account string) error {
+func (n *narrator) crash(d death) error {
 	if err := n.recover(); err != nil {
 		return err
 	}
 	for _, s := range n.course.running() {
 		test := n.nodeOf(s.name)
-		if err := n.perish(test, s, reason, account); err != nil {
+		if err := n.perish(test, s, d); err != nil {
 			return err
 		}
 	}
@@ -67,19 +67,20 @@ func (n *narrator) recover() error {
 }
 
 // perish ends a test that ran when its machine died.
-func (n *narrator) perish(test *node, s *stay, reason, account string) error {
+func (n *narrator) perish(test *node, s *stay, d death) error {
 	faults, unmet := n.course.verdict(s)
-	wanted := s.got() && len(faults)+len(unmet) == 0
+	wanted := d.ofKernel && s.got() && len(faults)+len(unmet) == 0
 	if err := n.blame(test, s); err != nil {
 		return err
 	}
 	result := "--- PASS"
 	if !wanted {
 		result = "--- FAIL"
+		reason := d.reason + "\n"
 		if len(faults) > 0 {
 			reason = ""
 		}
-		if err := n.add(test.name, reason+account); err != nil {
+		if err := n.add(test.name, reason+d.account); err != nil {
 			return err
 		}
 	}
@@ -114,8 +115,8 @@ func (n *narrator) abandon(test *node) error {
 	return nil
 }
 
-// cutShort ends the tests around those that failed: with -test.failfast their
-// machine has not gone on.
+// cutShort ends the tests around those that failed, where no machine goes on with
+// them.
 func (n *narrator) cutShort() error {
 	for _, test := range slices.Backward(n.open()) { // those inside others first
 		if !test.failed {

@@ -28,7 +28,7 @@ func (m machineTale) tell(t *testing.T, n *narrator) {
 	if err := n.flush(); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.crash("the machine died\n", ""); err != nil {
+	if err := n.crash(death{reason: "the machine died", ofKernel: true}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -83,7 +83,7 @@ func (m *machine) countLate(spoke bool) {
 	}
 	m.lateBeats++
 	if m.lateBeats == lateBeats {
-		go m.hang(&silenceError{m.lateText, true})
+		go m.hang(&silenceError{m.lateText})
 	}
 }
 

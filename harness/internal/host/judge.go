@@ -16,11 +16,8 @@ import (
 // Reasons why a conversation with a guest ended early.
 type (
 	loadError    struct{ module, reason string }
-	silenceError struct {
-		what string
-		late bool // a time is over that was given for all of it
-	}
-	endError struct{ err error } // QEMU ended
+	silenceError struct{ what string }
+	endError     struct{ err error } // QEMU ended
 )
 
 func (e *loadError) Error() string    { return fmt.Sprintf("load %s: %s", e.module, e.reason) }
@@ -71,7 +68,7 @@ func (m *machine) judge(err error) error {
 
 // endedAsWanted tells whether the machine died as its tests had expected, and
 // another one runs those that are left.
-func (m *machine) endedAsWanted() bool { return m.goesOn && m.course.wanted() }
+func (m *machine) endedAsWanted() bool { return m.goesOn && m.exit == nil && m.course.wanted() }
 
 func interruption(e *interruptError) *Failure {
 	f := failf(HostBroke, nil, "%v", e)
@@ -79,30 +76,38 @@ func interruption(e *interruptError) *Failure {
 	return f
 }
 
-// death tells in a line how the machine ended in the middle of the tests, and is
-// empty where it did not; err is what ended the conversation.
-func (m *machine) death(err error) string {
+// A death is what ended a machine in the middle of its tests.
+type death struct {
+	reason   string // in a line
+	account  string // what the kernel said that it was doing
+	ofKernel bool   // and not of the test binary alone, which no test may expect
+}
+
+// death returns how the machine ended in the middle of the tests, or nil if it
+// did not; err is what ended the conversation. A test binary that does not end
+// as it should, after a test of those that still run had made the kernel report a
+// fault, counts as the kernel's doing: it has hit whoever ran there.
+func (m *machine) death(err error) *death {
 	var end *endError
 	var silence *silenceError
 	switch {
-	case m.exit != nil || len(m.course.begun) == 0:
-		return ""
+	case len(m.course.begun) == 0:
+	case m.exit != nil:
+		if m.exit.Error == "" && !m.exit.Finished && m.course.hurt() {
+			return &death{reason: "the test binary ended during this test, after the kernel had reported a fault"}
+		}
 	case errors.As(err, &end) && end.err == nil:
-		return "the machine ended during this test"
+		return &death{reason: "the machine ended during this test", ofKernel: true}
 	case errors.As(err, &silence):
-		return silence.what
+		return &death{reason: silence.what, ofKernel: true}
 	}
-	return ""
+	return nil
 }
 
 // canGoOn tells whether the tests that are left can run in another machine, when
-// this one has died.
-func (m *machine) canGoOn(err error) bool {
-	var silence *silenceError
-	if errors.As(err, &silence) && silence.late {
-		return false
-	}
-	return !slices.ContainsFunc(m.course.begun, func(s *stay) bool { return !isTest(s.name) })
+// this one has died: not where the time that was given for all of it is over.
+func (m *machine) canGoOn() bool {
+	return !m.late.Load() && !slices.ContainsFunc(m.course.begun, func(s *stay) bool { return !isTest(s.name) })
 }
 
 // kernelFault returns the first fault that the kernel reported and nobody

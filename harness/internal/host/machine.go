@@ -151,7 +151,7 @@ func (m *machine) awaitDone(timeout time.Duration) error {
 		t := time.AfterFunc(timeout, func() { m.overdue(timeout) })
 		defer t.Stop()
 		t = time.AfterFunc(timeout+grace, func() {
-			m.hang(&silenceError{fmt.Sprintf("the tests have outlived their timeout of %v by %v", timeout, grace), true})
+			m.hang(&silenceError{fmt.Sprintf("the tests have outlived their timeout of %v by %v", timeout, grace)})
 		})
 		defer t.Stop()
 	}
@@ -163,7 +163,7 @@ func (m *machine) awaitDone(timeout time.Duration) error {
 	}
 	defer m.lane.phase("checks")()
 	t := time.AfterFunc(grace, func() {
-		m.cancel(&silenceError{fmt.Sprintf("the checks after the tests, such as unloading the modules, have not ended in %v", grace), true})
+		m.cancel(&silenceError{fmt.Sprintf("the checks after the tests, such as unloading the modules, have not ended in %v", grace)})
 	})
 	defer t.Stop()
 	return m.listen(func() bool { return m.done })

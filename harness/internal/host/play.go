@@ -75,6 +75,9 @@ func (r *run) perform(ctx context.Context, src *source, p *play) error {
 			break
 		}
 	}
+	if err := n.cutShort(); err != nil {
+		failures = append(failures, asFailure(err))
+	}
 	if len(failures) == 0 && n.failed { // which the test binary that ended last does not know
 		f := failf(TestFailed, nil, "exit status 1").at(TestsStage)
 		f.Quiet = true

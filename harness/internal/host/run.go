@@ -132,12 +132,10 @@ func (j job) settle(m *machine, err error) error {
 	m.readConsole()
 	_, answers := m.console.parts()
 	told := j.narrator.flush()
-	if told == nil && errors.Is(err, errFailFast) {
-		told = j.narrator.cutShort()
-	}
-	if reason := m.death(err); told == nil && reason != "" {
-		m.goesOn = m.canGoOn(err)
-		told = j.narrator.crash(reason+"\n", m.account(answers))
+	if d := m.death(err); told == nil && d != nil {
+		m.goesOn = m.canGoOn()
+		d.account = m.account(answers)
+		told = j.narrator.crash(*d)
 	} else if m.late.Load() && m.exit != nil && !m.exit.Finished {
 		told = errors.Join(told, output(j.stderr, []byte(m.account(answers))))
 	}

@@ -33,7 +33,7 @@ static noinline void crash_hard_lockup(void)
 	local_irq_disable();
 	crash_spin(); /* hard-lockup */
 	local_irq_enable(); /* hard-lockup */
-}
+} /* hard-lockup */
 
 static void crash_rcu_called(struct rcu_head *head)
 {

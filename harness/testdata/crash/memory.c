@@ -78,6 +78,8 @@ static noinline void crash_invalid_free(void)
 	char *volatile inside = object + 8;
 
 	kfree(inside); /* invalid-free */
+	/* Whoever gets that next, overruns it: that is to be nobody. */
+	inside = kmalloc(64, GFP_KERNEL);
 }
 
 static noinline void crash_stack_bounds(void)

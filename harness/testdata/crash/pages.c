@@ -6,14 +6,17 @@
 
 #include "crash.h"
 
+/* Of this order on pages are looked at when they are freed, and not later. */
+#define LOOKED_AT	4
+
 static noinline void crash_bad_page(void)
 {
-	struct page *page = alloc_page(GFP_KERNEL);
+	struct page *page = alloc_pages(GFP_KERNEL, LOOKED_AT);
 
 	if (!page)
 		return;
 	page->mapping = (void *)0x1000;
-	__free_page(page); /* bad-page */
+	__free_pages(page, LOOKED_AT); /* bad-page */
 }
 
 static noinline void crash_page_twice(void)
@@ -35,8 +38,18 @@ static noinline void crash_memory_gone(void)
 
 static noinline void crash_large_page(void)
 {
-	while (alloc_pages(GFP_ATOMIC, 8)) /* large-page */
-		;
+	const unsigned int order = 8;
+	struct page *page, *last = NULL;
+
+	while ((page = alloc_pages(GFP_ATOMIC, order))) { /* large-page */
+		set_page_private(page, (unsigned long)last);
+		last = page;
+	}
+	while ((page = last)) {
+		last = (struct page *)page_private(page);
+		set_page_private(page, 0);
+		__free_pages(page, order);
+	}
 }
 
 static noinline void crash_vmalloc_bounds(void)

@@ -21,7 +21,7 @@ static noinline void crash_slab_redzone(void)
 
 	if (!object)
 		return;
-	crash_fill(object, 0x55, 72);
+	crash_fill(object, 0x55, 72); /* slab-redzone */
 	kmem_cache_free(cache, object); /* slab-redzone */
 }
 
@@ -34,7 +34,7 @@ static noinline void crash_slab_poison(void)
 	if (!object)
 		return;
 	kmem_cache_free(cache, object);
-	crash_fill(stale + 16, 0x55, 8);
+	crash_fill(stale + 16, 0x55, 8); /* slab-poison */
 	kmem_cache_destroy(cache); /* slab-poison */
 }
 

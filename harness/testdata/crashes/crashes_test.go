@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +52,24 @@ func harmless(t *testing.T) {
 	}
 }
 
+// soon is how long a kernel may take to notice what is wrong: at a tick while the
+// thread runs, as the processor turns to another one, as the thread ends.
+const soon = 300 * time.Millisecond
+
+// writeAlone writes to the module's file by a thread that does nothing else, goes
+// on for a while, and ends.
+func writeAlone(how string) error {
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked, so that it ends with the goroutine
+		err := os.WriteFile(file, []byte(how), 0)
+		for start := time.Now(); time.Since(start) < soon; {
+		}
+		result <- err
+	}()
+	return <-result
+}
+
 // breaks breaks the kernel.
 func (w Way) breaks(t *testing.T) {
 	if os.Getenv("CRASHES_CONSOLE") != "" {
@@ -75,10 +94,11 @@ func (w Way) breaks(t *testing.T) {
 		if w.Seconds > 0 {
 			how = fmt.Sprintf("%s %d", how, w.Seconds)
 		}
-		if err := os.WriteFile(file, []byte(how), 0); err != nil {
+		if err := writeAlone(how); err != nil {
 			t.Error(err)
 		}
 	}
+	time.Sleep(soon)
 	if w.Name == "leak" {
 		findLeaks(t)
 	}

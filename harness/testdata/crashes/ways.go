@@ -14,6 +14,8 @@ type Way struct {
 	Name string
 	// Seconds is how long a way that hangs does so.
 	Seconds int
+	// Endless ways hang until the tests' time is over: what is left does not run.
+	Endless bool
 	// Settings are files, and what is written to each first. One that is not
 	// there is of something that the kernel has not.
 	Settings map[string]string
@@ -35,6 +37,9 @@ const (
 	minimal = "min"   // those with the least that a guest needs
 	debug   = "debug" // those with all that finds mistakes
 )
+
+// plain are kernels that do not look for mistakes: they stumble over some later.
+var plain = []string{"5.10", "6.1", "6.12", minimal}
 
 // nothing is the kind where the kernel does not notice.
 const nothing klog.Kind = ""
@@ -128,7 +133,7 @@ var Ways = []Way{
 	{Name: "rcu-stall", Found: everywhere(klog.RCUStall), Seconds: 12, Settings: map[string]string{rcuTimeout: "4"}},
 	{Name: "hung-task", Found: Found{"": klog.HungTask, minimal: nothing}, Seconds: 12, Settings: soonHung},
 	{Name: "killable-hang", Found: nowhere, Seconds: 12, Settings: soonHung},
-	{Name: "deadlock", Found: Found{"": klog.HungTask, minimal: nothing}, Settings: soonHung},
+	{Name: "deadlock", Found: Found{"": klog.HungTask, minimal: nothing}, Settings: soonHung, Endless: true},
 	{Name: "hang-locked", Found: Found{"": klog.HungTask, minimal: nothing}, Seconds: 12, Settings: soonHung},
 	{Name: "workqueue", Found: onDebug(klog.WorkqueueStall), Seconds: 15, Settings: map[string]string{workqueueThresh: "3"}},
 	{Name: "device-held", Found: everywhere(klog.ReferenceLeak), Seconds: 15},
@@ -145,9 +150,9 @@ var Ways = []Way{
 	{Name: "nest-lock", Found: onDebug(klog.Lockdep)},
 	{Name: "too-deep", Found: onDebug(klog.Lockdep)},
 	{Name: "wait-context", Found: onDebug(klog.Lockdep)},
-	{Name: "spin-twice", Found: everywhere(klog.RCUStall)},
+	{Name: "spin-twice", Found: everywhere(klog.RCUStall), Endless: true},
 	{Name: "spin-zero", Found: onDebug(klog.Lockdep)},
-	{Name: "spin-not-held", Found: Found{"": klog.AtomicSchedule, debug: klog.Lockdep}},
+	{Name: "spin-not-held", Found: Found{"": klog.AtomicSchedule, debug: klog.Lockdep}, Unplaced: plain},
 	{Name: "sleep", Found: onDebug(klog.InvalidSleep)},
 	{Name: "sleep-alloc", Found: onDebug(klog.InvalidSleep)},
 	{Name: "schedule", Found: everywhere(klog.AtomicSchedule)},
@@ -156,8 +161,8 @@ var Ways = []Way{
 	{Name: "preempt-left-off", Found: Found{"": klog.AtomicSchedule, debug: klog.InvalidSleep}},
 	{Name: "rcu-usage", Found: onDebug(klog.Lockdep)},
 	{Name: "rcu-sleep", Found: Found{"": klog.Warning, debug: klog.AtomicSchedule}},
-	{Name: "rcu-left-held", Found: onDebug(klog.Lockdep)},
-	{Name: "unlock-early", Found: Found{"": klog.Warning, debug: klog.Lockdep}},
+	{Name: "rcu-left-held", Found: Found{"": klog.Warning, debug: klog.Lockdep}, Unplaced: plain},
+	{Name: "unlock-early", Found: Found{"": klog.Warning, debug: klog.Lockdep}, Unplaced: plain},
 	{Name: "work-left-off", Found: everywhere(klog.Bug)},
 	{Name: "use-after-free", Found: onDebug(klog.KASAN)},
 	{Name: "poison", Found: onDebug(klog.KASAN)},
