@@ -38,7 +38,7 @@ var result = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL): (\S+) `)
 
 // breakKernel runs the tests of a pattern, of which one breaks the kernel, and
 // keeps all that the kernel prints.
-func breakKernel(t *testing.T, kernel, binary, name, pattern string) breakage {
+func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string) breakage {
 	t.Helper()
 	dir := *faultLogs
 	if dir == "" {
@@ -53,7 +53,7 @@ func breakKernel(t *testing.T, kernel, binary, name, pattern string) breakage {
 		t.Fatal(err)
 	}
 	c := newCommand(t, []string{
-		"KMODTEST_KERNEL=" + kernel, "KMODTEST_QEMU=" + listener(t), consoleVariable + "=" + log,
+		"KMODTEST_KERNEL=" + kernel, "KMODTEST_QEMU=" + qemu, consoleVariable + "=" + log,
 		"CRASHES_CONSOLE=1",
 	}, binary, "-test.v", "-test.timeout=60s", "-test.run="+pattern)
 	c.status(t) // what the run says of itself is looked at test by test
@@ -72,7 +72,7 @@ func breakKernel(t *testing.T, kernel, binary, name, pattern string) breakage {
 const consoleVariable = "HARNESS_TEST_CONSOLE"
 
 // listener makes a program that is QEMU, but has its console written to a file,
-// too.
+// too. One does for many machines, which then are copies of the same snapshot.
 func listener(t *testing.T) string {
 	t.Helper()
 	qemu, err := exec.LookPath("qemu-system-x86_64")

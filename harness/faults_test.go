@@ -20,7 +20,7 @@ import (
 // Each way in which the module breaks the kernel is found as what it is, at its
 // line, and is the fault of its own test alone.
 func TestEachWayToBreakTheKernel(t *testing.T) {
-	bin := binary(t, "crashes")
+	bin, qemu := binary(t, "crashes"), listener(t)
 	kernels := strings.Split(*faultKernels, ",")
 	marks := marks(t)
 	var mu sync.Mutex
@@ -30,7 +30,7 @@ func TestEachWayToBreakTheKernel(t *testing.T) {
 			for _, way := range crashes.Ways {
 				t.Run(kernel+"/"+way.Name, func(t *testing.T) {
 					t.Parallel()
-					b := breakKernel(t, kernel, bin, way.Name, "^TestCrash$/^"+way.Name+"$")
+					b := breakKernel(t, kernel, qemu, bin, way.Name, "^TestCrash$/^"+way.Name+"$")
 					checkWay(t, kernel, way, b, marks)
 					mu.Lock()
 					defer mu.Unlock()

@@ -18,7 +18,7 @@ var point = regexp.MustCompile(`(?m)^point (\S+)$`)
 // Each crash point of lkdtm is triggered once, in a run of its own between two
 // tests that do no harm. What the kernel reports is found.
 func TestLKDTM(t *testing.T) {
-	bin := binary(t, "lkdtm")
+	bin, qemu := binary(t, "lkdtm"), listener(t)
 	list := newCommand(t, []string{"KMODTEST_KERNEL=debug"}, bin, "-test.run=^TestList$")
 	if status := list.status(t); status != 0 {
 		t.Fatalf("exit status %d\n%s%s", status, &list.stdout, &list.stderr)
@@ -30,7 +30,7 @@ func TestLKDTM(t *testing.T) {
 			name := m[1]
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				b := breakKernel(t, "debug", bin, "lkdtm-"+strings.ToLower(name), "^TestPoint$/^"+name+"$")
+				b := breakKernel(t, "debug", qemu, bin, "lkdtm-"+strings.ToLower(name), "^TestPoint$/^"+name+"$")
 				test := "TestPoint/" + name
 				if line := b.unseen(); line != "" {
 					t.Errorf("the kernel reports what is not found: %s", line)
