@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 	"github.com/kmodtest/kmodtest/harness/internal/klog/symbols"
@@ -38,7 +39,7 @@ var result = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL): (\S+) `)
 
 // breakKernel runs the tests of a pattern, of which one breaks the kernel, and
 // keeps all that the kernel prints.
-func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string) breakage {
+func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string, timeout time.Duration) breakage {
 	t.Helper()
 	dir := *faultLogs
 	if dir == "" {
@@ -55,7 +56,7 @@ func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string) break
 	c := newCommand(t, []string{
 		"KMODTEST_KERNEL=" + kernel, "KMODTEST_QEMU=" + qemu, consoleVariable + "=" + log,
 		"CRASHES_CONSOLE=1",
-	}, binary, "-test.v", "-test.timeout=60s", "-test.run="+pattern)
+	}, binary, "-test.v", "-test.timeout="+timeout.String(), "-test.run="+pattern)
 	c.status(t) // what the run says of itself is looked at test by test
 	console, err := os.ReadFile(log)
 	if err != nil {

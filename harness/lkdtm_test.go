@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // point is a line of the list of lkdtm's crash points.
@@ -30,7 +31,7 @@ func TestLKDTM(t *testing.T) {
 			name := m[1]
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				b := breakKernel(t, "debug", qemu, bin, "lkdtm-"+strings.ToLower(name), "^TestPoint$/^"+name+"$")
+				b := breakKernel(t, "debug", qemu, bin, "lkdtm-"+strings.ToLower(name), "^TestPoint$/^"+name+"$", time.Minute)
 				test := "TestPoint/" + name
 				if line := b.unseen(); line != "" {
 					t.Errorf("the kernel reports what is not found: %s", line)

@@ -16,13 +16,15 @@ type Way struct {
 	Seconds int
 	// Endless ways hang until the tests' time is over: what is left does not run.
 	Endless bool
+	// Slow ways take minutes until they are noticed.
+	Slow bool
 	// Settings are files, and what is written to each first. One that is not
 	// there is of something that the kernel has not.
 	Settings map[string]string
 	// Parameter of the module, where the way is not written to its file, is the
 	// name of the one that does it; Does is what.
 	Parameter, Does string
-	// Found is the kind of the first fault that is found.
+	// Found is the kind of a fault that is found.
 	Found Found
 	// Unplaced are kernels whose reports do not name the marked line.
 	Unplaced []string
@@ -50,7 +52,7 @@ func everywhere(kind klog.Kind) Found { return Found{"": kind} }
 
 func onDebug(kind klog.Kind) Found { return Found{debug: kind} }
 
-// Kind returns the kind of the fault that is found first on a kernel, or "" if
+// Kind returns the kind of a fault that is found on a kernel, or "" if
 // that does not notice. The kernel is named as in the table of kernels, or by
 // its release.
 func (w Way) Kind(kernel string) klog.Kind {
@@ -173,7 +175,7 @@ var Ways = []Way{
 	{Name: "stack-bounds", Found: onDebug(klog.KASAN)},
 	{Name: "global-bounds", Found: onDebug(klog.KASAN)},
 	{Name: "cache-remains", Found: everywhere(klog.MemoryLeak)},
-	{Name: "leak", Found: onDebug(klog.MemoryLeak)},
+	{Name: "leak", Found: onDebug(klog.MemoryLeak), Slow: true},
 	{Name: "uninitialized", Found: nowhere},
 	{Name: "often", Found: Found{"6.12": klog.KFENCE, debug: klog.KASAN}, Seconds: 10, Settings: map[string]string{"/sys/module/kfence/parameters/sample_interval": "1"}},
 	{Name: "timer-freed", Found: onDebug(klog.KASAN)},
