@@ -65,6 +65,9 @@ func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string, timeo
 	b := breakage{console: string(console), output: c.stdout.String() + c.stderr.String()}
 	b.faults = klog.ConsoleFaults(b.console)
 	resolve(t, b.faults)
+	if strings.Contains(b.output, "its taint tells") {
+		b.faults = append(b.faults, klog.Fault{Kind: klog.Taint})
+	}
 	b.sort(c.stdout.String())
 	return b
 }
@@ -152,6 +155,33 @@ func (b *breakage) unseen() string {
 		}
 	}
 	return ""
+}
+
+// documented returns the cells of the document's table of that name by column and
+// row, as far as there is one.
+func documented(t *testing.T, name string) map[string]string {
+	t.Helper()
+	cells := map[string]string{}
+	if *faultDocument == "" {
+		return cells
+	}
+	text, err := os.ReadFile(*faultDocument)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "<!-- "+name+" -->\n")
+	table, _, _ = strings.Cut(table, "<!-- end of "+name+" -->\n")
+	var columns []string
+	for line := range strings.Lines(table) {
+		row := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if columns == nil {
+			columns = row
+		}
+		for i := 1; i < min(len(row), len(columns)); i++ {
+			cells[strings.TrimSpace(columns[i])+" "+strings.Trim(row[0], " `")] = strings.TrimSpace(row[i])
+		}
+	}
+	return cells
 }
 
 // document puts a table into the document, in place of the one between the
