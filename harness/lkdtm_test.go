@@ -33,11 +33,13 @@ func TestLKDTM(t *testing.T) {
 				t.Parallel()
 				b := breakKernel(t, "debug", qemu, bin, "lkdtm-"+strings.ToLower(name), "^TestPoint$/^"+name+"$", time.Minute)
 				test := "TestPoint/" + name
-				if line := b.unseen(); line != "" {
+				// What only hangs is asked what it does, when the tests' time is over.
+				hangs := strings.Contains(b.output, "panic: test timed out")
+				if line := b.unseen(); line != "" && !hangs {
 					t.Errorf("the kernel reports what is not found: %s", line)
 				}
 				found, blamed, on := len(b.faults) > 0, b.attributed(test+"/breaks"), slices.Contains(b.passed, test+"/after")
-				if found && !blamed || !on {
+				if found && !blamed || !on && !hangs {
 					t.Errorf("found %v, attributed %v, gone on %v\n%s", found, blamed, on, b.output)
 				}
 				mu.Lock()

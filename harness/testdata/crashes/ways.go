@@ -175,7 +175,7 @@ var Ways = []Way{
 	{Name: "stack-bounds", Found: onDebug(klog.KASAN)},
 	{Name: "global-bounds", Found: onDebug(klog.KASAN)},
 	{Name: "cache-remains", Found: everywhere(klog.MemoryLeak)},
-	{Name: "leak", Found: onDebug(klog.MemoryLeak), Slow: true},
+	{Name: "leak", Found: onDebug(klog.MemoryLeak), Unplaced: []string{""}, Slow: true},
 	{Name: "uninitialized", Found: nowhere},
 	{Name: "often", Found: Found{"6.12": klog.KFENCE, debug: klog.KASAN}, Seconds: 10, Settings: map[string]string{"/sys/module/kfence/parameters/sample_interval": "1"}},
 	{Name: "timer-freed", Found: onDebug(klog.KASAN)},
