@@ -165,12 +165,7 @@ func documented(t *testing.T, name string) map[string]string {
 	if *faultDocument == "" {
 		return cells
 	}
-	text, err := os.ReadFile(*faultDocument)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(text), "<!-- "+name+" -->\n")
-	table, _, _ = strings.Cut(table, "<!-- end of "+name+" -->\n")
+	_, table, _ := around(t, name)
 	var columns []string
 	for line := range strings.Lines(table) {
 		row := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
@@ -191,19 +186,27 @@ func document(t *testing.T, name, table string) {
 	if *faultDocument == "" {
 		return
 	}
+	head, _, foot := around(t, name)
+	if err := os.WriteFile(*faultDocument, []byte(head+table+foot), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// around returns the document's table of that name, and what is before and behind
+// it, marks included.
+func around(t *testing.T, name string) (head, table, foot string) {
+	t.Helper()
 	text, err := os.ReadFile(*faultDocument)
 	if err != nil {
 		t.Fatal(err)
 	}
 	begin, end := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->\n"
 	head, rest, begins := strings.Cut(string(text), begin)
-	_, foot, ends := strings.Cut(rest, end)
+	table, foot, ends := strings.Cut(rest, end)
 	if !begins || !ends {
 		t.Fatalf("%s has no place for the table %s", *faultDocument, name)
 	}
-	if err := os.WriteFile(*faultDocument, []byte(head+begin+table+end+foot), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return head + begin, table, end + foot
 }
 
 // yes is a cell of a table.

@@ -11,10 +11,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// crash tells how the tests have ended that a machine took along, for reason:
-// those that ran fail, unless they expected it. account is what the kernel said
-// that it was doing, when it was asked. The others are as if they had
-// not begun, but for those around the ones that ran, which go on in the next
+// crash tells how the tests have ended that a machine took along: those that ran
+// fail, unless they expected it. The others are as if they had not begun, but for those around the ones that ran, which go on in the next
 // machine behind what has ended. Nothing may have been left to flush.
 func (n *narrator) crash(d death) error {
 	if err := n.recover(); err != nil {
