@@ -107,12 +107,17 @@ const mostSilence = time.Minute
 // fetchURL fetches an archive, which must have the sum that the row names, from a server that is never silent for longer.
 func fetchURL(ctx context.Context, s *Source, to string, show *progress, longest time.Duration) (_ origin, err error) {
 	show.line("fetching %s", s.URL)
+	caller := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	silence := time.AfterFunc(longest, func() { cancel(fmt.Errorf("%s: the server has sent nothing for %v, try again", s.URL, longest)) })
 	defer silence.Stop()
 	defer func() {
-		if err != nil && ctx.Err() != nil {
+		switch {
+		case err == nil:
+		case caller.Err() != nil:
+			err = caller.Err()
+		case ctx.Err() != nil:
 			err = context.Cause(ctx)
 		}
 	}()

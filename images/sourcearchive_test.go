@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -86,18 +87,36 @@ func TestKernelIsBuiltFromAnAddress(t *testing.T) {
 	}
 }
 
-func TestServerThatFallsSilentIsGivenUp(t *testing.T) {
-	gone := make(chan struct{})
+// silentServer is a server that has sent a beginning, and then nothing until it is left; gone is closed then.
+func silentServer(t *testing.T) (s *Source, gone <-chan struct{}) {
+	t.Helper()
+	left := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("a beginning"))
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
-		close(gone)
+		close(left)
 	}))
-	defer server.Close()
-	s := &Source{URL: server.URL + "/linux.tar", SHA256: strings.Repeat("0", 64)}
+	t.Cleanup(server.Close)
+	return &Source{URL: server.URL + "/linux.tar", SHA256: strings.Repeat("0", 64)}, left
+}
+
+func TestServerThatFallsSilentIsGivenUp(t *testing.T) {
+	s, gone := silentServer(t)
 	_, err := fetchURL(t.Context(), s, filepath.Join(t.TempDir(), "archive"), newProgress(io.Discard), 100*time.Millisecond)
-	wantError(t, err, server.URL+"/linux.tar: the server has sent nothing for 100ms")
+	wantError(t, err, s.URL+": the server has sent nothing for 100ms")
+	<-gone
+}
+
+// TestInterruptedFetchIsCanceled has a caller cancel with a cause of its own, as signal.NotifyContext does.
+func TestInterruptedFetchIsCanceled(t *testing.T) {
+	s, gone := silentServer(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	time.AfterFunc(100*time.Millisecond, func() { cancel(errors.New("a signal")) })
+	_, err := fetchURL(ctx, s, filepath.Join(t.TempDir(), "archive"), newProgress(io.Discard), time.Hour)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
 	<-gone
 }
 
