@@ -9,15 +9,16 @@ type fate int
 
 // The fates.
 const (
-	broken   fate = iota // it could not be tried
-	killed               // the suite noticed it
-	survived             // it did not
-	waiting              // there is no kernel on which it can be noticed
+	broken     fate = iota // it could not be tried
+	killed                 // the suite noticed it
+	survived               // it did not
+	equivalent             // it did not, and there is nothing to notice
+	waiting                // there is no kernel on which it can be noticed
 )
 
 // String is the word that a result begins with.
 func (f fate) String() string {
-	return [...]string{broken: "ERROR", killed: "killed", survived: "SURVIVED", waiting: "waits"}[f]
+	return [...]string{broken: "ERROR", killed: "killed", survived: "SURVIVED", equivalent: "equivalent", waiting: "waits"}[f]
 }
 
 // What the harness's verdicts begin with, or have in them, if they say nothing
@@ -68,4 +69,18 @@ func judge(o outcome) (fate, []string) {
 		verdict = o.running + " was cut short by " + verdict
 	}
 	return killed, []string{verdict}
+}
+
+// judgeOf tells what became of a mutant, and why, in the light of what its patch says.
+func judgeOf(m mutant, o outcome) (fate, []string) {
+	f, reasons := judge(o)
+	switch {
+	case f == survived && m.equivalent != "":
+		return equivalent, []string{m.equivalent}
+	case f == survived:
+		return survived, []string{"although it breaks: " + m.breaks}
+	case f == killed && m.equivalent != "":
+		return broken, []string{"it is not equivalent: " + reasons[0]}
+	}
+	return f, reasons
 }

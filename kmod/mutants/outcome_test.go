@@ -103,6 +103,24 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestEquivalentMutantsMustSurvive(t *testing.T) {
+	m := mutant{equivalent: "nobody can tell"}
+	noticed := outcome{killers: []killer{{"TestA", "it broke"}}}
+	for _, c := range []struct {
+		outcome outcome
+		fate    fate
+		reason  string
+	}{
+		{outcome{passed: true}, equivalent, "nobody can tell"},
+		{noticed, broken, "it is not equivalent: TestA: it broke"},
+		{outcome{}, broken, "the suite failed, but no test said why"},
+	} {
+		if got, reasons := judgeOf(m, c.outcome); got != c.fate || reasons[0] != c.reason {
+			t.Errorf("got %v, %q; want %v, %q", got, reasons, c.fate, c.reason)
+		}
+	}
+}
+
 func TestReadOutcomeRefusesWhatIsNoEvent(t *testing.T) {
 	if _, err := readOutcome(strings.NewReader(events("TestA", "run") + "panic: no event")); err == nil {
 		t.Error("got no error")

@@ -18,22 +18,27 @@ import (
 // the module then does not do as it promises; and in a third, which begins with
 // "Noticed by:", which tests of the suite are there to notice. Where an ordinary
 // kernel shows nothing, that one also says on which kernel it is noticed.
+//
+// Of a patch that breaks nothing after all, one that begins with "Equivalent:"
+// says why, in the place of the latter two.
 type mutant struct {
-	name   string
-	path   string // of the patch
-	why    string
-	breaks string
-	tests  []string
-	kernel string // "" if any
+	name       string
+	path       string // of the patch
+	why        string
+	breaks     string
+	equivalent string // "" if it is not
+	tests      []string
+	kernel     string // "" if any
 }
 
 const (
-	patchSuffix  = ".patch"
-	breaksLabel  = "Breaks:"
-	noticedLabel = "Noticed by:"
-	diffStart    = "--- a/"
-	diffTarget   = "+++ b/"
-	moduleDir    = "kmod/"
+	patchSuffix     = ".patch"
+	breaksLabel     = "Breaks:"
+	equivalentLabel = "Equivalent:"
+	noticedLabel    = "Noticed by:"
+	diffStart       = "--- a/"
+	diffTarget      = "+++ b/"
+	moduleDir       = "kmod/"
 )
 
 var (
@@ -76,6 +81,8 @@ func parsePatch(text string) (mutant, error) {
 		text := strings.Join(strings.Fields(paragraph), " ")
 		if breaks, ok := strings.CutPrefix(text, breaksLabel); ok {
 			m.breaks = strings.TrimSpace(breaks)
+		} else if equivalent, ok := strings.CutPrefix(text, equivalentLabel); ok {
+			m.equivalent = strings.TrimSpace(equivalent)
 		} else if noticed, ok := strings.CutPrefix(text, noticedLabel); ok {
 			m.tests = testName.FindAllString(noticed, -1)
 			if found := kernelName.FindStringSubmatch(noticed); found != nil {
@@ -88,6 +95,9 @@ func parsePatch(text string) (mutant, error) {
 	switch {
 	case m.why == "":
 		return m, errors.New("it does not say what the author did")
+	case m.equivalent != "" && (m.breaks != "" || len(m.tests) > 0):
+		return m, fmt.Errorf("it has a paragraph that begins with %q, so it cannot break anything that a test would notice", equivalentLabel)
+	case m.equivalent != "":
 	case m.breaks == "":
 		return m, fmt.Errorf("it has no paragraph that begins with %q", breaksLabel)
 	case len(m.tests) == 0:

@@ -51,6 +51,7 @@ func TestParsePatchRefuses(t *testing.T) {
 		"no header":     {diff, "what the author did"},
 		"no breaks":     {"The author.\n\n" + noticed + diff, "Breaks:"},
 		"no test":       {"The author.\n\nBreaks: all.\n\nNoticed by: nobody.\n\n" + diff, "Noticed by:"},
+		"both":          {"The author.\n\nEquivalent: to it.\n\n" + noticed + diff, "Equivalent:"},
 		"another place": {"The author.\n\nBreaks: all.\n\n" + noticed + diff + "--- a/vmtest/x.go\n+++ b/vmtest/x.go\n", "vmtest/x.go"},
 	} {
 		if _, err := parsePatch(c.text); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -34,7 +34,7 @@ const (
 )
 
 // run tries the unchanged module, which must pass, and then the mutants. It
-// fails unless all of them are killed.
+// fails if one survives that breaks something.
 func (t *trial) run(ctx context.Context, mutants []mutant) error {
 	if err := t.runUnchanged(ctx); err != nil {
 		return err
@@ -50,11 +50,12 @@ func (t *trial) run(ctx context.Context, mutants []mutant) error {
 		counts[f]++
 		say(t.stderr, "mutants: %s took %.0f s", m.name, time.Since(start).Seconds())
 	}
-	if counts[killed]+counts[waiting] != len(mutants) {
-		return fmt.Errorf("%d of %d were killed, %d survived, %d could not be tried, %d wait for a kernel",
-			counts[killed], len(mutants), counts[survived], counts[broken], counts[waiting])
+	if counts[survived]+counts[broken] > 0 {
+		return fmt.Errorf("%d of %d were killed, %d survived, %d could not be tried, %d are equivalent, %d wait for a kernel",
+			counts[killed], len(mutants), counts[survived], counts[broken], counts[equivalent], counts[waiting])
 	}
-	say(t.stderr, "mutants: %d were killed, %d wait for a kernel, and none survived", counts[killed], counts[waiting])
+	say(t.stderr, "mutants: %d were killed, %d are equivalent, %d wait for a kernel, and none survived",
+		counts[killed], counts[equivalent], counts[waiting])
 	return nil
 }
 
@@ -90,10 +91,7 @@ func (t *trial) try(ctx context.Context, m mutant) (fate, error) {
 	if err != nil {
 		return broken, err
 	}
-	f, reasons := judge(o)
-	if f == survived {
-		reasons = []string{"although it breaks: " + m.breaks}
-	}
+	f, reasons := judgeOf(m, o)
 	if f == broken {
 		say(t.stderr, "%s", tail(o.output))
 	}
@@ -110,7 +108,7 @@ func (t *trial) runOn(ctx context.Context, m mutant) (outcome, error) {
 	if m.kernel != "" {
 		p.timeout = unchangedTimeout
 	}
-	if !t.all || m.kernel != "" {
+	if len(m.tests) > 0 && (!t.all || m.kernel != "") {
 		o, err := t.suite.run(ctx, p)
 		if err != nil || !o.passed || m.kernel != "" {
 			return o, err
@@ -146,7 +144,7 @@ func (t *trial) refusal(ctx context.Context, m mutant) (string, error) {
 
 // print writes the line of a mutant; further reasons stand below the first.
 func (t *trial) print(f fate, m mutant, reasons ...string) error {
-	head := fmt.Sprintf("%-9s %-*s ", f, t.width, m.name)
+	head := fmt.Sprintf("%-10s %-*s ", f, t.width, m.name)
 	for _, reason := range reasons {
 		if _, err := fmt.Fprintf(t.stdout, "%s %s\n", head, reason); err != nil {
 			return fmt.Errorf("print result: %w", err)
@@ -159,7 +157,11 @@ func (t *trial) print(f fate, m mutant, reasons ...string) error {
 // list prints what each mutant breaks.
 func (t *trial) list(mutants []mutant) error {
 	for _, m := range mutants {
-		if _, err := fmt.Fprintf(t.stdout, "%-*s  %s\n", t.width, m.name, m.breaks); err != nil {
+		text := m.breaks
+		if m.equivalent != "" {
+			text = "nothing: " + m.equivalent
+		}
+		if _, err := fmt.Fprintf(t.stdout, "%-*s  %s\n", t.width, m.name, text); err != nil {
 			return fmt.Errorf("print list: %w", err)
 		}
 	}
