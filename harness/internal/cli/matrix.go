@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -132,9 +133,10 @@ func viewer(out io.Writer) matrix.Viewer {
 
 // chooseKernels returns the kernels that any of the patterns names, in the
 // order of the tables, ours and that of the working directory's module. Paths
-// come last, in their own.
+// come last, in their own, and absolute: tests run in their packages' directories.
 func chooseKernels(patterns []string) ([]report.Kernel, error) {
-	if len(patterns) == 0 {
+	given := len(patterns) > 0
+	if !given {
 		patterns = []string{"*"}
 		if name := os.Getenv("KMODTEST_KERNEL"); name != "" {
 			patterns = []string{name}
@@ -151,6 +153,11 @@ func chooseKernels(patterns []string) ([]report.Kernel, error) {
 	var chosen report.Report
 	for i, pattern := range patterns {
 		if isPath(pattern) {
+			if given { // KMODTEST_KERNEL is as the tests understand it
+				if pattern, err = filepath.Abs(pattern); err != nil {
+					return nil, err
+				}
+			}
 			chosen.AddKernel(report.Kernel{Name: pattern, Order: len(names) + i})
 			continue
 		}

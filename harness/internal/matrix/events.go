@@ -51,6 +51,10 @@ const harnessPrefix = "kmodtest: "
 // verdictPrefix follows it where the harness says how a run ended.
 const verdictPrefix = "FAIL: "
 
+// faultPrefix begins the line in a test's output under which the harness gives
+// the kernel's report of a fault.
+const faultPrefix = "kernel fault ("
+
 // stateOfAction are the actions that end a test.
 var stateOfAction = map[string]report.State{"pass": report.Passed, "fail": report.Failed, "skip": report.Skipped}
 
@@ -67,6 +71,7 @@ type collector struct {
 type collected struct {
 	report.Test
 	output strings.Builder
+	fault  bool // of the kernel, during it or a test in it
 }
 
 // read reads events to their end.
@@ -110,12 +115,30 @@ func (c *collector) take(e event) {
 	state, ended := stateOfAction[e.Action]
 	switch {
 	case ended:
+		if state == report.Failed && test.fault {
+			state = report.Fault
+		}
 		test.State, test.Seconds = state, e.Elapsed
 		c.changed(test.Test)
 	case e.Action == "run":
 		c.changed(test.Test)
 	case e.Action == "output":
 		test.output.WriteString(e.Output)
+		if strings.HasPrefix(strings.TrimLeft(e.Output, " "), faultPrefix) {
+			c.blame(e.Test)
+		}
+	}
+}
+
+// blame marks a test, and those it is in, as the place of a fault.
+func (c *collector) blame(name string) {
+	for found := true; found; {
+		if test := c.byName[name]; test != nil {
+			test.fault = true
+		}
+		i := strings.LastIndexByte(name, '/')
+		found = i >= 0
+		name = name[:max(i, 0)]
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -140,6 +141,23 @@ func TestRunHasStateTimeAndOutputOfEachTest(t *testing.T) {
 	}
 	if strings.Contains(lines, "TestA/one") {
 		t.Errorf("a passing subtest has a line:\n%s", lines)
+	}
+}
+
+// A fault of the kernel is not lost among what failed, though tests went on after it.
+func TestFaultIsStateOfItsTest(t *testing.T) {
+	run, _ := fake{
+		Output: "\x16=== RUN   TestA\n\x16=== RUN   TestA/b/c\n    kernel fault (warn): WARNING in poke\n        the report\n\x16=== NAME  TestA\n    a_test.go:1: no\n" +
+			"\x16--- FAIL: TestA (0.00s)\n\x16    --- FAIL: TestA/b/c (0.00s)\n\x16=== RUN   TestB\n    b_test.go:2: kernel fault (none)\n\x16--- FAIL: TestB (0.00s)\n" +
+			"\x16=== RUN   TestC\nkernel fault (expected)\n\x16--- PASS: TestC (0.00s)\n\x16FAIL\n",
+		Verdict: &verdict{Version: 1, Kind: "kernel fault", Stage: "tests", Status: 255, Title: "WARNING in poke"}, Status: 255,
+	}.do(t.Context(), t)
+	var got []string
+	for _, test := range run.Tests {
+		got = append(got, fmt.Sprint(test.Name, " ", test.State))
+	}
+	if want := []string{"TestA fault", "TestA/b/c fault", "TestB failed", "TestC passed"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
