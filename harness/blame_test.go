@@ -262,6 +262,22 @@ func TestMachinesAreLimited(t *testing.T) {
 	}
 }
 
+// The file with the kernel's log has the log of each machine, to the last words
+// of one that died, which are on its console alone.
+func TestWrittenLogHasLastWords(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "kernel.log")
+	out, _ := blame(t, []string{"BLAME_SUBTEST=panic", "KMODTEST_KERNEL_LOG=" + path}, "-test.v", "-test.run=Row10|After")
+	log, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	first, second, found := strings.Cut(string(log), "kmodtest: machine 2\n")
+	if !found || !strings.Contains(first, "Kernel panic - not") || strings.Contains(second, "Kernel panic") || !strings.Contains(second, "Linux version") {
+		t.Errorf("the log has not several machines, of which the first died:\n%s\n%s", log, out)
+	}
+}
+
 func TestFaultInTestMainFailsRun(t *testing.T) {
 	t.Parallel()
 	out, status := blame(t, []string{"BLAME_MAIN=warn"}, "-test.v", "-test.run=Before|After")

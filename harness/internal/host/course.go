@@ -83,10 +83,10 @@ func (c *course) add(rec klog.Record) {
 	}
 }
 
-// addConsole takes what only the console of a machine has that died. It does not
+// addRest takes what only the console of a machine has that died. It does not
 // tell the kernel's lines from those that user space wrote to the log.
-func (c *course) addConsole(log []klog.Record, text string) {
-	for _, rec := range klog.Rest(log, text) {
+func (c *course) addRest(rest []klog.Record) {
+	for _, rec := range rest {
 		c.scan.Add(rec)
 		c.takeMark(rec.Text)
 	}

@@ -161,8 +161,8 @@ func TestConsoleGoesOnWhereLogEnds(t *testing.T) {
 	l := newLogger()
 	l.mark("run TestA")
 	l.mark("end TestA PASS 0.1s")
-	l.course.addConsole(nil, "[    1.0] kmodtest: run TestA #1 word\n[    1.1] kmodtest: end TestA PASS 0.1s #2 word\n"+
-		"[    1.2] kmodtest: run TestB #3 word\n[    1.3] Kernel panic - not syncing: dead\n[    1.3] ---[ end Kernel panic - not syncing: dead ]---\n")
+	l.course.addRest(klog.Rest(nil, "[    1.0] kmodtest: run TestA #1 word\n[    1.1] kmodtest: end TestA PASS 0.1s #2 word\n"+
+		"[    1.2] kmodtest: run TestB #3 word\n[    1.3] Kernel panic - not syncing: dead\n[    1.3] ---[ end Kernel panic - not syncing: dead ]---\n"))
 	found := l.course.findings()
 	if len(found) != 1 || found[0].Kind != klog.Panic || len(found[0].tests) != 1 || found[0].tests[0].name != "TestB" {
 		t.Errorf("findings: %+v; want a panic during TestB", found)

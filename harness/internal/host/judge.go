@@ -144,7 +144,8 @@ func (m *machine) readConsole() {
 	}
 	m.consoleRead = true
 	own, _ := m.console.parts()
-	m.course.addConsole(slices.Concat(m.boot, m.log), own)
+	m.rest = klog.Rest(slices.Concat(m.boot, m.log), own)
+	m.course.addRest(m.rest)
 }
 
 // allTold tells whether there were faults, and the tests' output has all that
@@ -236,6 +237,9 @@ func (r *run) showKernelLog(w io.Writer, m *machine, failed bool, name string) e
 		of = " of " + name
 	}
 	whole := dmesg(m.boot) + dmesg(m.log)
+	if m.readConsole(); len(m.rest) > 0 {
+		whole += "[… what follows is from the serial console …]\n" + dmesg(m.rest)
+	}
 	switch {
 	case r.env.KernelLog != "" && r.env.KernelLog != "1":
 		if name != "" {

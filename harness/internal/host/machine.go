@@ -37,6 +37,7 @@ type machine struct {
 	course      *course
 	heard       func() error
 	consoleRead bool
+	rest        []klog.Record // of a machine that has died: what only its console has
 	// goesOn tells that it has died in the middle of tests, and that those
 	// that are left can run in another one.
 	goesOn bool

@@ -1,7 +1,6 @@
 package matrix
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +102,7 @@ func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict {
 	if names := failedTests(run.Tests); strings.HasPrefix(v.Title, "exit status ") && names != "" {
 		v.Title = names + " failed"
 	}
-	run.KernelLog = readLog(logFile, v)
+	run.KernelLog = readLog(logFile)
 	return v
 }
 
@@ -126,17 +125,11 @@ func isExit(err error) bool {
 	return errors.As(err, &exit)
 }
 
-// readLog returns the kernel's log of a run; one that came to no kernel has
-// none. A kernel that dies leaves its last words on the serial console alone,
-// and the verdict has them from there.
-func readLog(path string, v verdict) string {
+// readLog returns the kernel's log of a run; one that came to no kernel has none.
+func readLog(path string) string {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return ""
-	}
-	first, _, _ := strings.Cut(v.Raw, "\n")
-	if v.Kind == kindKernelFault && first != "" && !bytes.Contains(b, []byte(first)) {
-		b = fmt.Appendf(b, "[… what follows is from the serial console …]\n%s", v.Raw)
 	}
 	return strings.TrimRight(report.Clean(b), "\n")
 }
