@@ -11,8 +11,9 @@
 //
 // KMODTEST_KERNEL chooses the kernel, as it does for the suite. Results go to
 // standard output, a line for each mutant; the exit status is 0 only if all of
-// them were killed, but for those that wait for a kernel that is not built. A
-// mutant that does not apply or does not compile is an error, not killed.
+// them were killed, but for those that wait for a kernel that is not built, and
+// those that are equivalent, which must survive. A mutant that does not apply or
+// does not compile is an error, not killed.
 package main
 
 import "os"
