@@ -2,6 +2,7 @@ package vmtest
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,32 +12,40 @@ import (
 // patience is how long a call may take that must not wait for anything.
 const patience = 30 * time.Second
 
-// The messages stored each consist of one letter, and their length tells which.
-// Without a lock in the module, some ten thousand sets pass before a reader
-// sees half of one and half of another; one writer and one reader, each with a
-// CPU, meet most often.
+// A reader never sees half of a message, nor one that nobody has set. Without a
+// lock in the module, some ten thousand sets pass before it does; one writer and
+// one reader, each with a CPU, meet most often.
 func TestReaderSeesWholeMessages(t *testing.T) {
-	const sets = 100_000
+	const sets, gets = 100_000, 1000 // at least
 	s := newSocket(t)
-	whole := func(message string) bool {
-		return message == "" || message == strings.Repeat(message[:1], uapi.SocketOpsMsgMax-int(message[0]-'a'))
-	}
+	s.store(t, lettered(0))
 	written := make(chan error, 1)
+	var got atomic.Int64
 	go func() {
 		var err error
-		for i := 0; i < sets && err == nil && !t.Failed(); i++ {
-			letter := i % 26
-			err = s.trySet(strings.Repeat(string(rune('a'+letter)), uapi.SocketOpsMsgMax-letter))
+		for i := 0; (i < sets || got.Load() < gets) && err == nil && !t.Failed(); i++ {
+			err = s.trySet(lettered(i))
 		}
 		written <- err
 	}()
-	for len(written) == 0 && !t.Failed() {
-		if got, err := s.tryGet(uapi.SocketOpsLast); err != nil || !whole(got) {
+	for ; len(written) == 0 && !t.Failed(); got.Add(1) {
+		if got, err := s.tryGet(uapi.SocketOpsLast); err != nil || !isLettered(got) {
 			t.Errorf("last message while another thread sets: got %q and %s, want one of those that were set",
 				got, errnoName(err))
 		}
 	}
 	wantErrno(t, <-written, nil, "set while another thread gets")
+}
+
+// lettered is the i-th of 26 messages: of one letter, which tells its length.
+func lettered(i int) string {
+	letter := i % 26
+	return strings.Repeat(string(rune('a'+letter)), uapi.SocketOpsMsgMax-letter)
+}
+
+// isLettered says whether a message is one of these.
+func isLettered(message string) bool {
+	return message != "" && len(message) == uapi.SocketOpsMsgMax-int(message[0]-'a') && strings.Trim(message, message[:1]) == ""
 }
 
 func TestReaderSeesOldMessageUntilSetHasReadItsOwn(t *testing.T) {

@@ -51,7 +51,7 @@ func (moduleFile) unload() error {
 }
 
 // A crew is some threads, each of which does its work until the crew is told to
-// end. The first fault of any ends all.
+// end. The first fault of any ends all, and so does the end of the test.
 type crew struct {
 	tb    testing.TB
 	ended chan struct{}
@@ -60,7 +60,12 @@ type crew struct {
 }
 
 func newCrew(tb testing.TB) *crew {
-	return &crew{tb: tb, ended: make(chan struct{})}
+	c := &crew{tb: tb, ended: make(chan struct{})}
+	tb.Cleanup(func() {
+		c.end()
+		c.group.Wait()
+	})
+	return c
 }
 
 // start lets a thread do its work again and again.

@@ -1,10 +1,12 @@
 package vmtest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -44,7 +46,7 @@ func TestGetOfGreetingCopiesWhatFits(t *testing.T) {
 func TestGetOfLastCopiesWhatFits(t *testing.T) {
 	s := newSocket(t)
 	for _, size := range []int{1, 5, uapi.SocketOpsMsgMax - 1, uapi.SocketOpsMsgMax} {
-		text := strings.Repeat("m", size)
+		text := distinct(size)
 		s.store(t, text)
 		wantGets(t, s, uapi.SocketOpsLast, fmt.Sprintf("a message of %d bytes", size), text)
 	}
@@ -65,26 +67,23 @@ func TestGetOfShortMessageShowsNothingOfLongerOne(t *testing.T) {
 
 func TestGetOfStatsCopiesWhatFits(t *testing.T) {
 	s := newSocket(t)
-	full := []byte{39: 0} // a new namespace has counted nothing
-	m := afterGuard(t, len(full))
-	got, err := s.get(uapi.SocketOpsStats, m.address, math.MaxInt32)
-	m.wantWritten(string(full), "get of the counters")
-	wantErrno(t, err, nil, "get of the counters")
-	if int(got) != len(full) {
-		t.Fatalf("get of the counters: *optlen is now %d, want %d", got, len(full))
-	}
-	for _, length := range []int32{1, 7, 8, 39} {
-		m := afterGuard(t, int(length))
+	s.store(t, "a message")
+	want := uapi.Stats{Sets: 1, SetBytes: 9}
+	for _, length := range []int32{math.MaxInt32, 41, 40, 39, 17, 8, 7, 1} {
+		n := min(int(length), int(unsafe.Sizeof(want)))
+		text, err := binary.Append(nil, binary.NativeEndian, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, call := afterGuard(t, n), fmt.Sprintf("get of the counters with *optlen %d", length)
 		got, err := s.get(uapi.SocketOpsStats, m.address, length)
-		wantErrno(t, err, nil, "get of the counters with *optlen %d", length)
-		for i, b := range m.page[length:] {
-			if b != filler {
-				t.Fatalf("get of the counters with *optlen %d: wrote byte %d behind the buffer", length, i)
-			}
+		wantErrno(t, err, nil, "%s", call)
+		m.wantWritten(string(text[:n]), call)
+		if int(got) != n {
+			t.Fatalf("%s: *optlen is now %d, want %d", call, got, n)
 		}
-		if got != length {
-			t.Fatalf("get of the counters with *optlen %d: *optlen is now %d", length, got)
-		}
+		want.Gets++
+		want.GetBytes += uint64(n)
 	}
 }
 

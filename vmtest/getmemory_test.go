@@ -50,6 +50,7 @@ func TestGetRejectsReadOnlyMemory(t *testing.T) {
 	}
 }
 
+// Memory need not be readable to be written to.
 func TestGetWritesWriteOnlyMemory(t *testing.T) {
 	s := newSocket(t)
 	m := beforeGuard(t, len(greeting))

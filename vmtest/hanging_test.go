@@ -1,6 +1,7 @@
 package vmtest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -16,16 +17,17 @@ type hangingCall struct {
 	name    string
 	command int32
 	isSet   bool
-	size    int // of its memory; half is there
+	size    int    // of its memory; half is there
+	answer  string // to a get, on a hanging socket
 }
 
 // hangingCalls are all that the module knows. Half of each is even in words, so
 // that no word is copied from or to both pages.
 var hangingCalls = []hangingCall{
-	{"set", uapi.SocketOpsSet, true, uapi.SocketOpsMsgMax},
-	{"get of the greeting", uapi.SocketOpsGet, false, 16},
-	{"get of the last message", uapi.SocketOpsLast, false, uapi.SocketOpsMsgMax},
-	{"get of the counters", uapi.SocketOpsStats, false, 16},
+	{"set", uapi.SocketOpsSet, true, uapi.SocketOpsMsgMax, ""},
+	{"get of the greeting", uapi.SocketOpsGet, false, 16, greeting[:16]},
+	{"get of the last message", uapi.SocketOpsLast, false, uapi.SocketOpsMsgMax, longest("o")},
+	{"get of the counters", uapi.SocketOpsStats, false, 16, "\x01" + strings.Repeat("\x00", 15)}, // a set, and no get
 }
 
 // begin makes the call on s, and returns once it hangs. What it returned comes
@@ -43,7 +45,10 @@ func (c hangingCall) do(s socket, slow slowMemory) error {
 	if c.isSet {
 		return s.set(c.command, slow.halfway(c.size/2), int32(c.size))
 	}
-	_, err := s.get(c.command, slow.halfway(c.size/2), int32(c.size))
+	length, err := s.get(c.command, slow.halfway(c.size/2), int32(c.size))
+	if err == nil && int(length) != c.size {
+		return fmt.Errorf("*optlen is %d, want %d", length, c.size)
+	}
 	return err
 }
 
@@ -98,10 +103,13 @@ func TestEverythingWorksWhileCallHangs(t *testing.T) {
 			}
 			slow.fill(longest("n"))
 			wantErrno(t, c.end(t, done), nil, "%s, after it hung", c.name)
-			if want := "two"; !c.isSet {
-				s.wantLast(t, want, "after a "+c.name+" during which it was set")
-			} else {
+			if c.isSet {
 				s.wantLast(t, slow.before(c.size/2)+longest("n")[:c.size/2], "after a set that hung")
+				return
+			}
+			s.wantLast(t, "two", "after a "+c.name+" during which it was set")
+			if first, second := slow.halves(c.size); string(first)+string(second) != c.answer {
+				t.Errorf("%s that hung: got %q and %q, want %q", c.name, first, second, c.answer)
 			}
 		})
 	}
@@ -128,7 +136,8 @@ func TestBufferUnmappedDuringCall(t *testing.T) {
 func TestBufferRewrittenDuringSet(t *testing.T) {
 	c, s, slow := hangingCalls[0], newHangingSocket(t), newSlowMemory(t)
 	done := c.begin(s, slow)
-	copy(slow.pages[len(slow.pages)/2-c.size/2:], longest("x")[:c.size/2])
+	first, _ := slow.halves(c.size)
+	copy(first, longest("x"))
 	slow.fill(longest("n"))
 	wantErrno(t, c.end(t, done), nil, "set whose buffer was rewritten")
 	s.wantLast(t, slow.before(c.size/2)+longest("n")[:c.size/2], "after a set whose buffer was rewritten")
@@ -139,7 +148,7 @@ func TestBufferRewrittenDuringSet(t *testing.T) {
 func TestBufferRewrittenDuringGet(t *testing.T) {
 	c, s, slow := hangingCalls[2], newHangingSocket(t), newSlowMemory(t)
 	done := c.begin(s, slow)
-	first, second := slow.pages[len(slow.pages)/2-c.size/2:][:c.size/2], slow.pages[len(slow.pages)/2:][:c.size/2]
+	first, second := slow.halves(c.size)
 	if got, want := string(first), longest("o")[:c.size/2]; got != want {
 		t.Fatalf("first half of a get that waits for its second: got %q, want %q", got, want)
 	}

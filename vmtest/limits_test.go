@@ -102,8 +102,8 @@ func mapPages(t *testing.T, size int) []byte {
 
 // A process whose control group has no memory left gets some when it gives back
 // other, in the middle of a get that needs it: here each get is into a page of
-// its own, while all memory is of pages that the kernel may take away. Calls and
-// new network namespaces work as ever.
+// its own, while all memory is of pages that the kernel may take away. Sets and
+// new network namespaces work there, too.
 func TestCallsWorkAtLimitOfMemory(t *testing.T) {
 	const limit, pages = 16 << 20, 1024
 	s := newSocket(t)
@@ -128,6 +128,8 @@ func TestCallsWorkAtLimitOfMemory(t *testing.T) {
 			t.Fatalf("get at the limit of memory: got %q and %s", page, errnoName(err))
 		}
 	}
+	s.store(t, "at the limit")
+	newSocket(t).wantLast(t, "", "in a namespace that was made at the limit of memory")
 	if hits := group.events(t, "max") - before; hits == 0 {
 		t.Errorf("%d gets into new pages did not come to the limit of memory", pages)
 	}

@@ -87,23 +87,28 @@ func TestOtherGetsAreNotLogged(t *testing.T) {
 	wantSaid(t, log, "gets of the last message and the counters")
 }
 
+// A set that is refused for its message is logged without it, and one of a caller
+// who has no right not at all.
 func TestRefusedSetLogsNoMessage(t *testing.T) {
+	const text = "in vain"
 	reload(t)
 	s, log := newSocket(t), guest.WatchKernelLog(t)
-	nowhere := beforeGuard(t, 0).address
-	wantErrno(t, s.set(uapi.SocketOpsSet, nowhere, uapi.SocketOpsMsgMax+1), unix.EINVAL, "set of too many bytes")
-	wantErrno(t, s.set(uapi.SocketOpsSet, nowhere, 1), unix.EFAULT, "set of unreadable memory")
+	long := message(t, text+strings.Repeat(".", uapi.SocketOpsMsgMax))
+	wantErrno(t, s.set(uapi.SocketOpsSet, long.address, int32(len(long.data))), unix.EINVAL, "set of too many bytes")
+	short := message(t, text)
+	wantErrno(t, s.set(uapi.SocketOpsSet, short.address, int32(len(text)+1)), unix.EFAULT, "set of memory that can not be read to its end")
 	guest.DropCapabilities(t)
-	wantErrno(t, s.trySet("a message"), unix.EPERM, "set without CAP_NET_ADMIN")
-	for _, line := range said(t, log) {
-		if strings.Contains(line, "umsg") {
-			t.Errorf("kernel log after refused sets: got %q", line)
+	wantErrno(t, s.trySet(text), unix.EPERM, "set without CAP_NET_ADMIN")
+	wantSaid(t, log, "refused sets", "sockopt: recv_msg()", "sockopt: recv_msg()")
+	for _, record := range log.Records() {
+		if record.Facility == 0 && strings.Contains(record.Text, text) {
+			t.Errorf("kernel log after refused sets: got %q", record.Text)
 		}
 	}
 }
 
 func TestLoggedMessageCannotForgeLine(t *testing.T) {
-	for _, c := range []struct{ name, message, logged string }{
+	cases := []struct{ name, message, logged string }{
 		{"empty", "", ""},
 		{"NUL at the end", "text\x00", "text"},
 		{"two NULs at the end", "text\x00\x00", `text\x00`},
@@ -118,7 +123,20 @@ func TestLoggedMessageCannotForgeLine(t *testing.T) {
 		{"format", "%s%n%d", "%s%n%d"},
 		{"log level", "\x016<3>", `\x016<3>`},
 		{"longest", strings.Repeat("\n", uapi.SocketOpsMsgMax), strings.Repeat(`\x0a`, uapi.SocketOpsMsgMax)},
-	} {
+	}
+	for first := 0; first < 256; first += uapi.SocketOpsMsgMax {
+		message, logged := "", ""
+		for b := first; b < first+uapi.SocketOpsMsgMax; b++ {
+			message += string([]byte{byte(b)})
+			if b >= ' ' && b <= '~' && b != '\\' {
+				logged += string(rune(b))
+			} else {
+				logged += fmt.Sprintf(`\x%02x`, b)
+			}
+		}
+		cases = append(cases, struct{ name, message, logged string }{fmt.Sprintf("bytes from %d on", first), message, logged})
+	}
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			reload(t)
 			s, log := newSocket(t), guest.WatchKernelLog(t)
@@ -128,15 +146,20 @@ func TestLoggedMessageCannotForgeLine(t *testing.T) {
 	}
 }
 
+// The limits are for all namespaces together: anybody can make many.
 func TestManyCallsLogFewLines(t *testing.T) {
 	const calls, few = 1000, 100
 	reload(t)
-	s, log := newSocket(t), guest.WatchKernelLog(t)
-	for range calls {
-		s.store(t, "again")
+	log := guest.WatchKernelLog(t)
+	var sockets []socket
+	for range 20 {
+		sockets = append(sockets, newSocket(t))
 	}
-	for range calls {
-		_, err := s.tryGet(uapi.SocketOpsGet)
+	for i := range calls {
+		sockets[i%len(sockets)].store(t, "again")
+	}
+	for i := range calls {
+		_, err := sockets[i%len(sockets)].tryGet(uapi.SocketOpsGet)
 		wantErrno(t, err, nil, "get of the greeting")
 	}
 	lines := said(t, log)
@@ -168,6 +191,8 @@ func wantPairs(t *testing.T, lines []string, first, second string) {
 	}
 }
 
+// Who has no right can not use up the limit for the sets of those who have one:
+// neither by sets that are refused, nor by asking for greetings.
 func TestRefusedSetsDoNotHideOthers(t *testing.T) {
 	reload(t)
 	s, log := newSocket(t), guest.WatchKernelLog(t)
@@ -175,10 +200,15 @@ func TestRefusedSetsDoNotHideOthers(t *testing.T) {
 		guest.DropCapabilities(t, unix.CAP_NET_ADMIN)
 		for range 1000 {
 			wantErrno(t, s.trySet("refused"), unix.EPERM, "set without CAP_NET_ADMIN")
+			_, err := s.tryGet(uapi.SocketOpsGet)
+			wantErrno(t, err, nil, "get of the greeting without CAP_NET_ADMIN")
 		}
 	})
 	s.store(t, "heard")
-	wantSaid(t, log, "a thousand sets without CAP_NET_ADMIN and one with it", "sockopt: recv_msg()", "recv_msg: umsg = heard. ret = 0")
+	got := slices.DeleteFunc(said(t, log), func(line string) bool { return strings.Contains(line, "send_msg") })
+	if want := []string{"sockopt: recv_msg()", "recv_msg: umsg = heard. ret = 0"}; !slices.Equal(got, want) {
+		t.Errorf("kernel log of sets, after a thousand without CAP_NET_ADMIN and one with it: got %q, want %q", got, want)
+	}
 }
 
 // The kernel's log is a ring, and in one that is full new lines take the place of

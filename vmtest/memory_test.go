@@ -138,18 +138,21 @@ func badAddresses(tb testing.TB) []address {
 	return out
 }
 
-// unmapped is the address of a page that was there and is not any more.
+// unmapped is the address of a page that is not there. Its neighbours are, so that
+// nothing larger is put in its place.
 func unmapped(tb testing.TB) uintptr {
 	tb.Helper()
-	page, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	pageSize := uintptr(unix.Getpagesize())
+	pages, err := unix.MmapPtr(-1, 0, nil, 3*pageSize, unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
-		tb.Fatalf("map a page: %v", err)
+		tb.Fatalf("map three pages: %v", err)
 	}
-	at := uintptr(unsafe.Pointer(&page[0]))
-	if err := unix.Munmap(page); err != nil {
+	tb.Cleanup(func() { _ = unix.MunmapPtr(pages, 3*pageSize) })
+	page := unsafe.Add(pages, pageSize)
+	if err := unix.MunmapPtr(page, pageSize); err != nil {
 		tb.Fatalf("unmap a page: %v", err)
 	}
-	return at
+	return uintptr(page)
 }
 
 // kernelSymbol is the address of a function or of data in the running kernel or

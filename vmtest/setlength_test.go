@@ -14,7 +14,7 @@ import (
 func TestSetTakesEveryLength(t *testing.T) {
 	s := newSocket(t)
 	for size := 0; size <= uapi.SocketOpsMsgMax; size++ {
-		text := strings.Repeat("m", size)
+		text := distinct(size)
 		m := message(t, text)
 		wantErrno(t, s.set(uapi.SocketOpsSet, m.address, int32(size)), nil, "set of %d bytes", size)
 		s.wantLast(t, text, "after a set of that length")
@@ -22,11 +22,21 @@ func TestSetTakesEveryLength(t *testing.T) {
 	}
 }
 
+// distinct is a message of bytes of which no two are the same.
+func distinct(size int) string {
+	text := make([]byte, size)
+	for i := range text {
+		text[i] = byte('0' + i)
+	}
+	return string(text)
+}
+
+// The page before the message may not be read.
 func TestSetReadsFromFirstByteOn(t *testing.T) {
 	s := newSocket(t)
 	for _, size := range []int{1, uapi.SocketOpsMsgMax - 1, uapi.SocketOpsMsgMax} {
 		m := afterGuard(t, size)
-		copy(m.data, strings.Repeat("m", size))
+		copy(m.data, distinct(size))
 		err := s.set(uapi.SocketOpsSet, m.address, int32(size))
 		wantErrno(t, err, nil, "set of %d bytes at the beginning of a page", size)
 		s.wantLast(t, string(m.data), "after a set at the beginning of a page")

@@ -87,7 +87,13 @@ func (m slowMemory) halfway(size int) uintptr {
 	return m.second() - uintptr(size)
 }
 
-// before is what lies in those bytes.
+// halves are size bytes: those that are there, and those that are not.
+func (m slowMemory) halves(size int) (first, second []byte) {
+	middle := len(m.pages) / 2
+	return m.pages[middle-size/2 : middle], m.pages[middle : middle+size/2]
+}
+
+// before is what lies in the bytes that are there.
 func (m slowMemory) before(size int) string {
 	return strings.Repeat("b", size)
 }

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 
@@ -117,8 +118,9 @@ func TestStatsMissNoCallOfTwoThreads(t *testing.T) {
 	} {
 		s.wantCounts(t, c.want, c.name+" by two threads", func() {
 			var group sync.WaitGroup
-			for range 2 {
+			for cpu := range 2 {
 				group.Go(func() {
+					stayOnCPU(t, cpu)
 					for range calls {
 						if err := c.call(); !errors.Is(err, c.err) {
 							t.Errorf("%s: got %s, want %s", c.name, errnoName(err), errnoName(c.err))
@@ -132,24 +134,26 @@ func TestStatsMissNoCallOfTwoThreads(t *testing.T) {
 	}
 }
 
-// Each thread has a CPU of its own, and nothing but system calls in its loop:
-// even so, counters that are read one after the other are torn only some times
-// in a hundred thousand sets.
+// Counters that are read together are of one moment: there are so many times as
+// many bytes as sets. Each thread has a CPU of its own, and nothing but system
+// calls in its loop: even so, counters that are read one after the other are
+// torn only some times in a hundred thousand sets.
 func TestStatsAreOfOneMoment(t *testing.T) {
-	const sets, size = 300_000, 3
+	const sets, gets, size = 300_000, 1000, 3 // at least
 	s, m := newSocket(t), message(t, strings.Repeat("m", size))
 	written := make(chan error, 1)
+	var got atomic.Int64
 	go func() {
 		stayOnCPU(t, 1)
 		var err error
-		for i := 0; i < sets && err == nil && !t.Failed(); i++ {
+		for i := 0; (i < sets || got.Load() < gets) && err == nil && !t.Failed(); i++ {
 			err = s.set(uapi.SocketOpsSet, m.address, size)
 		}
 		written <- err
 	}()
 	stayOnCPU(t, 0)
 	stats := new(uapi.Stats)
-	for len(written) == 0 && !t.Failed() {
+	for ; len(written) == 0 && !t.Failed(); got.Add(1) {
 		_, err := s.get(uapi.SocketOpsStats, uintptr(unsafe.Pointer(stats)), int32(unsafe.Sizeof(*stats)))
 		if err != nil || stats.SetBytes != size*stats.Sets {
 			t.Errorf("counters while another thread sets messages of %d bytes: got %+v and %s, want %d times as many bytes as sets",
