@@ -155,7 +155,7 @@ bench: deps ## measure runs against a bare boot of the same kernel, into docs/pe
 
 .PHONY: faults
 faults: deps ## break a kernel in every way, and one that notices more, into docs/faults.md (takes long)
-	go test -tags faults -count=1 -timeout 6h -run 'EachWay|LKDTM' ./harness -kernels $(BROKEN_KERNELS) -document "$$PWD/docs/faults.md"
+	go test -v -tags faults -count=1 -timeout 6h -run 'EachWay|LKDTM' ./harness -kernels $(BROKEN_KERNELS) -document "$$PWD/docs/faults.md"
 
 .PHONY: bench-module
 bench-module: deps $(BENCHSTAT) ## compare what calls cost with the module of another commit: BASE=COMMIT (on a quiet machine)
