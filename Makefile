@@ -46,7 +46,7 @@ KMODTEST := go run ./harness/cmd/kmodtest
 BENCH_MODULE := go test -run '^$$$$' -bench . -benchtime 0.3s ./vmtest
 ROUNDS := 8
 RUNS := 50
-BROKEN_KERNELS := 6.1,debug
+BROKEN_KERNELS := 5.10,6.1,6.12,7-min,debug
 SOAK := go test -v -tags soak -timeout 60m ./vmtest -run
 
 .PHONY: help
