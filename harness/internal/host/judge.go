@@ -237,7 +237,8 @@ func (r *run) showKernelLog(w io.Writer, m *machine, failed bool, name string) e
 		of = " of " + name
 	}
 	whole := dmesg(m.boot) + dmesg(m.log)
-	if m.readConsole(); len(m.rest) > 0 {
+	m.readConsole()
+	if len(m.rest) > 0 {
 		whole += "[… what follows is from the serial console …]\n" + dmesg(m.rest)
 	}
 	switch {
