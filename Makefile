@@ -154,7 +154,7 @@ bench: deps ## measure runs against a bare boot of the same kernel, into docs/pe
 	go run ./harness/cmd/kmodtest-bench -document docs/performance.md
 
 .PHONY: faults
-faults: deps ## break a kernel in every way, and one that notices more, into docs/faults.md (takes long)
+faults: deps ## break kernels in every way, and one of them that notices more, into docs/faults.md (takes long)
 	go test -v -tags faults -count=1 -timeout 6h -run 'EachWay|LKDTM' ./harness -kernels $(BROKEN_KERNELS) -document "$$PWD/docs/faults.md"
 
 .PHONY: bench-module

@@ -16,7 +16,10 @@ type Config struct {
 	// Modules are directories with the sources of out-of-tree kernel modules,
 	// each with a Kbuild file or a Makefile for the kernel's build system.
 	// They are built against the kernel of the run, loaded in this order
-	// before the tests, and unloaded after them as a check.
+	// before the tests, and unloaded after them as a check. Each is built in a
+	// copy of it, without hidden files, Go files, objects and archives: what
+	// lies outside of the directory is not there. Modules are looked for in it
+	// and in the directories right below.
 	Modules []string
 
 	// KernelModules are names of the kernel's own modules that tests load.
@@ -42,8 +45,8 @@ type Config struct {
 	Files []string
 
 	// Kernel is the kernel to run on when KMODTEST_KERNEL does not say: a
-	// name of a row of the images package, or a path. Empty means the images
-	// package's default.
+	// name, of a row of the images package or of a kernels.toml beside the
+	// go.mod, or a path. Empty means the default of these.
 	Kernel string
 
 	// CPUs is the number of virtual CPUs; 0 means 2.

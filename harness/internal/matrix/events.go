@@ -132,13 +132,15 @@ func (c *collector) take(e event) {
 
 // blame marks a test, and those it is in, as the place of a fault.
 func (c *collector) blame(name string) {
-	for found := true; found; {
+	for {
 		if test := c.byName[name]; test != nil {
 			test.fault = true
 		}
-		i := strings.LastIndexByte(name, '/')
-		found = i >= 0
-		name = name[:max(i, 0)]
+		end := strings.LastIndexByte(name, '/')
+		if end < 0 {
+			return
+		}
+		name = name[:end]
 	}
 }
 
