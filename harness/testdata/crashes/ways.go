@@ -28,6 +28,8 @@ type Way struct {
 	Found Found
 	// Unplaced are kernels whose reports do not name the marked line.
 	Unplaced []string
+	// Chancy are kernels that notice in some runs only.
+	Chancy []string
 }
 
 // Found are kinds of faults by the name of a kernel, or of several alike; that
@@ -66,7 +68,15 @@ func (w Way) Kind(kernel string) klog.Kind {
 
 // Placed tells whether reports of a kernel name the marked line.
 func (w Way) Placed(kernel string) bool {
-	return !slices.ContainsFunc(w.Unplaced, func(name string) bool { return name == "" || alike(kernel, name) })
+	return !among(w.Unplaced, kernel)
+}
+
+// MayPass tells whether a kernel does not notice in some runs.
+func (w Way) MayPass(kernel string) bool { return among(w.Chancy, kernel) }
+
+// among tells whether a kernel is one of those that have a name; "" names all.
+func among(names []string, kernel string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return name == "" || alike(kernel, name) })
 }
 
 // alike tells whether a kernel is that of a name, or one of those of a name.
@@ -132,7 +142,7 @@ var Ways = []Way{
 	{Name: "taint", Found: everywhere(klog.Taint)},
 	{Name: "soft-lockup", Found: Found{"": klog.SoftLockup, minimal: nothing}, Seconds: 10, Settings: soonLocked},
 	{Name: "hard-lockup", Found: Found{"": klog.SoftLockup, minimal: nothing, debug: klog.HardLockup}, Seconds: 15, Settings: soonLocked},
-	{Name: "rcu-stall", Found: Found{"": klog.RCUStall, "5.10": nothing}, Seconds: 12, Settings: map[string]string{rcuTimeout: "4"}},
+	{Name: "rcu-stall", Found: everywhere(klog.RCUStall), Seconds: 12, Settings: map[string]string{rcuTimeout: "4"}, Chancy: []string{"5.10"}},
 	{Name: "hung-task", Found: Found{"": klog.HungTask, minimal: nothing}, Seconds: 12, Settings: soonHung},
 	{Name: "killable-hang", Found: nowhere, Seconds: 12, Settings: soonHung},
 	{Name: "deadlock", Found: Found{"": klog.HungTask, minimal: nothing}, Settings: soonHung, Endless: true},
