@@ -38,6 +38,17 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
+// A thread that a test has changed for good ends together with the goroutine
+// that is locked to it. Not so a process's first thread: the runtime lets it
+// stay, and with it what it holds, such as a network namespace. So in a guest
+// that one is for the goroutine that runs TestMain, which only an init can
+// arrange.
+func init() {
+	if inside.Guest() {
+		runtime.LockOSThread()
+	}
+}
+
 // Main runs the tests of m inside a kernel, as config says, and exits with
 // their exit code. It is to be called by TestMain, once, and does not return.
 //

@@ -3,7 +3,9 @@ package guest_test
 import (
 	"errors"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -125,6 +127,26 @@ func TestNewNetworkNamespaceNeedsCapability(t *testing.T) {
 	if len(failures) == 0 || !strings.Contains(failures[0], "make network namespace") {
 		t.Fatalf("new network namespace without capabilities: got %q", failures)
 	}
+}
+
+// The first thread would outlive a goroutine that is locked to it, so no test
+// ever runs there.
+func TestNoTestRunsOnFirstThread(t *testing.T) {
+	const many = 64 // more than there are threads before
+	var locked, ended sync.WaitGroup
+	locked.Add(many)
+	for range many {
+		ended.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			if unix.Gettid() == unix.Getpid() {
+				t.Error("got the process's first thread")
+			}
+			locked.Done()
+			locked.Wait() // so that each has a thread of its own
+		})
+	}
+	ended.Wait()
 }
 
 func TestCleanupOnAnotherThreadIsNoticed(t *testing.T) {
