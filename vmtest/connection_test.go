@@ -2,6 +2,7 @@ package vmtest
 
 import (
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -147,9 +148,8 @@ func deserted(t *testing.T, reset bool) socket {
 	if err := unix.Dup3(c.listener.fd, c.accepted.fd, unix.O_CLOEXEC); err != nil {
 		t.Fatalf("close the peer: %v", err)
 	}
-	poll := []unix.PollFd{{Fd: int32(c.client.fd), Events: unix.POLLIN}}
-	if n, err := unix.Poll(poll, int(patience.Milliseconds())); n != 1 || (poll[0].Revents&unix.POLLERR != 0) != reset {
-		t.Fatalf("wait for the peer's end: events %#x, %v", poll[0].Revents, err)
+	if events := poll(t, c.client.fd, time.Now().Add(patience), "the peer's end"); (events&unix.POLLERR != 0) != reset {
+		t.Fatalf("the peer has closed, with a reset %v: got events %#x", reset, events)
 	}
 	return c.client
 }

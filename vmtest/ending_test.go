@@ -1,11 +1,13 @@
 package vmtest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -43,10 +45,11 @@ func TestNamespaceEndsDuringCall(t *testing.T) {
 // is in.
 func openInThreadOfItsOwn(t *testing.T) socket {
 	t.Helper()
-	opened := make(chan int)
+	opened, thread := make(chan int), 0
 	go func() {
 		defer close(opened)
 		runtime.LockOSThread() // for good, so the thread ends with its goroutine
+		thread = unix.Gettid()
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			t.Errorf("make network namespace: %v", err)
 			return
@@ -61,6 +64,12 @@ func openInThreadOfItsOwn(t *testing.T) socket {
 	fd, ok := <-opened
 	if !ok {
 		t.FailNow()
+	}
+	for deadline := time.Now().Add(patience); unix.Access(fmt.Sprintf("/proc/self/task/%d", thread), unix.F_OK) == nil; {
+		if time.Now().After(deadline) {
+			t.Fatalf("the thread that made the network namespace has not ended within %v", patience)
+		}
+		time.Sleep(time.Millisecond)
 	}
 	return socket{fd}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -55,13 +54,7 @@ func (c hangingCall) do(s socket, slow slowMemory) error {
 // end is what a hanging call returns, which must not hang any longer.
 func (c hangingCall) end(t *testing.T, done <-chan error) error {
 	t.Helper()
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(patience):
-		t.Fatalf("%s: hangs although nothing holds it any more", c.name)
-		return nil
-	}
+	return endOf(t, c.name+" that nothing holds any more", done)
 }
 
 // newHangingSocket opens a socket whose namespace holds as long a message as
@@ -171,6 +164,6 @@ func TestUnloadBeforeGetIsInside(t *testing.T) {
 	slow.wait()
 	reload(t)
 	slow.fill("\x05\x00\x00\x00")
-	wantErrno(t, <-done, nil, "get during which the module was loaded again")
+	wantErrno(t, endOf(t, "get of memory that came late", done), nil, "get during which the module was loaded again")
 	buffer.wantWritten(greeting[:5], "get during which the module was loaded again")
 }

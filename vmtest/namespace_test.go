@@ -47,9 +47,9 @@ func TestNamespaceTakesItsMessageAlong(t *testing.T) {
 func TestSocketKeepsItsNamespace(t *testing.T) {
 	s := newSocket(t)
 	s.store(t, "from its own namespace")
-	done := make(chan error)
-	go func() { done <- s.trySet("from the initial namespace") }()
-	wantErrno(t, <-done, nil, "set by a thread of the initial network namespace")
+	const what = "set by a thread of the initial network namespace"
+	err := within(t, what, func() error { return s.trySet("from the initial namespace") })
+	wantErrno(t, err, nil, what)
 	s.wantLast(t, "from the initial namespace", "after a set from another namespace on the same socket")
 }
 

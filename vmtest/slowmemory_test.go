@@ -101,23 +101,36 @@ func (m slowMemory) before(size int) string {
 // wait waits until a system call has come to the second page.
 func (m slowMemory) wait() {
 	m.t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		poll := []unix.PollFd{{Fd: int32(m.fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(poll, int(max(time.Until(deadline), 0).Milliseconds()))
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			m.t.Fatalf("wait for a fault: %v", err)
-		}
-		if n == 1 {
+	var event [uffdMessageBytes]byte
+	for deadline := time.Now().Add(patience); ; {
+		poll(m.t, m.fd, deadline, "a system call that comes to the memory")
+		// A signal to the thread, be it one of the Go runtime's, takes the
+		// fault back for a moment.
+		if _, err := unix.Read(m.fd, event[:]); err == nil {
 			break
-		}
-		if time.Now().After(deadline) {
-			m.t.Fatalf("no system call came to the memory within %v", patience)
+		} else if !errors.Is(err, unix.EAGAIN) {
+			m.t.Fatalf("read a fault: %v", err)
 		}
 	}
-	var event [uffdMessageBytes]byte
-	if _, err := unix.Read(m.fd, event[:]); err != nil || event[0] != uffdEventFault {
-		m.t.Fatalf("read a fault: event %#x, error %v", event[0], err)
+	if event[0] != uffdEventFault {
+		m.t.Fatalf("read a fault: got event %#x, want %#x", event[0], uffdEventFault)
+	}
+}
+
+// poll waits until there is something to read, and returns the events.
+func poll(t *testing.T, fd int, deadline time.Time, what string) int16 {
+	t.Helper()
+	for {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, int(max(time.Until(deadline), 0).Milliseconds()))
+		switch {
+		case n == 1:
+			return fds[0].Revents
+		case err != nil && !errors.Is(err, unix.EINTR):
+			t.Fatalf("wait for %s: %v", what, err)
+		case time.Now().After(deadline):
+			t.Fatalf("waited %v for %s in vain", patience, what)
+		}
 	}
 }
 

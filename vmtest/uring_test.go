@@ -90,12 +90,18 @@ func (u *uring) call(flags uint8, s socket, op uint32, command int32, at uintptr
 	order.PutUint64(u.sqe[48:], uint64(at))
 	*word(u.submissions, u.params.sq.array) = 0
 	atomic.AddUint32(word(u.submissions, u.params.sq.tail), 1)
-	if n, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.fd), 1, 1, uringEnterGetevents, 0, 0); errno != 0 || n != 1 {
-		u.t.Fatalf("io_uring_enter: took %d of 1 calls: %v", n, errno)
+	head, tail := word(u.completions, u.params.cq.head), word(u.completions, u.params.cq.tail)
+	for left := uintptr(1); left > 0 || atomic.LoadUint32(tail) == *head; { // a signal ends the waiting
+		taken, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.fd), left, 1, uringEnterGetevents, 0, 0)
+		switch {
+		case errno == 0 && taken <= left:
+			left -= taken
+		case errno != unix.EINTR:
+			u.t.Fatalf("io_uring_enter: took %d of %d calls: %v", taken, left, errno)
+		}
 	}
-	head := word(u.completions, u.params.cq.head)
-	if tail := atomic.LoadUint32(word(u.completions, u.params.cq.tail)); tail != *head+1 {
-		u.t.Fatalf("io_uring_enter: returned with %d calls done, want 1", tail-*head)
+	if done := atomic.LoadUint32(tail) - *head; done != 1 {
+		u.t.Fatalf("io_uring_enter: returned with %d calls done, want 1", done)
 	}
 	cqe := u.params.cq.cqes + uringCompletionBytes*(*head&(u.params.completions-1))
 	result := int32(*word(u.completions, cqe+8))
