@@ -13,7 +13,10 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// unusedFor is how long what belongs to a kernel at a path is kept: a build of a tree makes it anew.
+// aging are the directories of the cache whose entries are kept until they have not been used for unusedFor: each new content of
+// its sources has one of its own, and who needs one again makes it in seconds.
+var aging = []string{"paths", "vmlinux", "modules", "programs", "initramfs"}
+
 const unusedFor = 14 * 24 * time.Hour
 
 // Garbage is an entry of the cache that CollectGarbage removed.
@@ -23,16 +26,17 @@ type Garbage struct {
 	Size int64 // in bytes
 }
 
-// CollectGarbage removes from the cache what no kernel needs any more: what dead runs left half done, kernels whose row has changed
-// or is gone, archives with sources that no row names, and what was made for kernels at paths two weeks ago. A kernel of a
-// user's table is judged by that table, wherever it is.
+// CollectGarbage removes from the cache what nobody needs any more: what dead runs left half done, kernels whose row has changed
+// or is gone, archives with sources that no row names, and what was made for runs (modules, programs, archives for the guest's
+// memory, tables for kernels at paths) and has not been used for two weeks. A kernel of a user's table is judged by that table,
+// wherever it is.
 func CollectGarbage(ctx context.Context, opt Options) ([]Garbage, error) {
 	opt, err := opt.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	c := &collection{opt: opt, kernels: map[string]bool{}, sources: map[string]bool{}}
-	for _, step := range []func(context.Context) error{c.leftovers, c.oldKernels, c.oldSources, c.oldPaths} {
+	for _, step := range []func(context.Context) error{c.leftovers, c.oldKernels, c.oldSources, c.unused} {
 		if err := step(ctx); err != nil {
 			return c.found, fmt.Errorf("remove what is not needed: %w", err)
 		}
@@ -75,7 +79,7 @@ func (c *collection) remove(ctx context.Context, dir, key, why string) error {
 }
 
 func (c *collection) leftovers(context.Context) error {
-	for _, dir := range []string{"kernels", "sources", "paths", "vmlinux"} {
+	for _, dir := range append([]string{"kernels", "sources"}, aging...) {
 		removed, err := cache.RemoveLeftovers(c.dir(dir))
 		for _, path := range removed {
 			c.found = append(c.found, Garbage{Path: path, Why: "a run that is dead left it half done"})
@@ -154,8 +158,8 @@ func (c *collection) oldSources(ctx context.Context) error {
 	return err
 }
 
-func (c *collection) oldPaths(ctx context.Context) error {
-	for _, dir := range []string{"paths", "vmlinux"} {
+func (c *collection) unused(ctx context.Context) error {
+	for _, dir := range aging {
 		keys, err := c.entries(dir)
 		if err != nil {
 			return err
@@ -165,7 +169,7 @@ func (c *collection) oldPaths(ctx context.Context) error {
 			if err != nil || time.Since(info.ModTime()) < unusedFor {
 				continue // somebody else may have removed it
 			}
-			if err := c.remove(ctx, dir, key, "it was made for a kernel at a path, more than two weeks ago"); err != nil {
+			if err := c.remove(ctx, dir, key, "it has not been used for two weeks"); err != nil {
 				return err
 			}
 		}

@@ -41,8 +41,8 @@ func Dir() (string, error) {
 // fill gets an empty directory to fill, which becomes the entry when fill returns nil; until then its path is
 // another, so what is put there must not name its own place. Whoever asks for the same entry at the same
 // time, in this process or another, waits for the one that fills it, or until ctx ends. If fill fails, the next to
-// wait tries again. What a filler left behind that died is removed by the next. An entry that is there costs one stat and
-// takes no lock.
+// wait tries again. What a filler left behind that died is removed by the next. An entry that is there costs two system
+// calls and takes no lock; it is marked as used.
 //
 // key names one directory: no slash, no leading dot, and not what Entry's own names are made with: ".tmp-" and, at the
 // end, ".lock".
@@ -52,6 +52,7 @@ func Entry(ctx context.Context, dir, key string, fill func(ctx context.Context, 
 		return "", err
 	}
 	if there, err := isThere(path); there || err != nil {
+		MarkUsed(path)
 		return path, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -66,6 +67,13 @@ func Entry(ctx context.Context, dir, key string, fill func(ctx context.Context, 
 		return path, err
 	}
 	return path, fillLocked(ctx, path, fill)
+}
+
+// MarkUsed makes now the time of the last use of the entry at path, which is the modification time of its directory. That it
+// can not be set does no harm but an early end.
+func MarkUsed(path string) {
+	now := time.Now()
+	_ = os.Chtimes(path, now, now)
 }
 
 // fillLocked makes the entry at path. The caller holds its lock, so a temporary directory that is there belongs to

@@ -60,6 +60,25 @@ func TestEntryFillsOnce(t *testing.T) {
 	assertOnly(t, dir, "k", "k.lock")
 }
 
+func TestEntryMarksItAsUsed(t *testing.T) {
+	dir := t.TempDir()
+	var calls atomic.Int32
+	for range 2 {
+		path, err := Entry(t.Context(), dir, "k", fillWith("hello", &calls))
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil || time.Since(info.ModTime()) > time.Hour {
+			t.Fatalf("time of the last use: got %v, error %v", info.ModTime(), err)
+		}
+		long := time.Now().Add(-48 * time.Hour)
+		if err := os.Chtimes(path, long, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestEntryThereTakesNoLock(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "k"), 0o755); err != nil {

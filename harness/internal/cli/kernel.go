@@ -147,9 +147,9 @@ func removeCommand() *cobra.Command {
 func collectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "gc",
-		Short: "Remove from the cache what no kernel needs any more",
-		Long: "Remove from the cache what no kernel needs any more: what dead runs left half done, kernels whose row has changed or is\n" +
-			"gone, sources that no row names, and what was made two weeks ago for kernels at paths.",
+		Short: "Remove from the cache what nobody needs any more",
+		Long: "Remove from the cache what nobody needs any more: what dead runs left half done, kernels whose row has changed or is\n" +
+			"gone, sources that no row names, and what was built for runs and has not been used for two weeks.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found, err := images.CollectGarbage(cmd.Context(), images.Options{})

@@ -139,21 +139,21 @@ func TestCollectRemovesWhatNoKernelNeeds(t *testing.T) {
 	needed := put(t, cache, list(t)["mine"].Key)
 	changed := put(t, cache, "mine-0123456789abcdef")
 	half := filepath.Join(cache, "kernels", "mine-0123456789abcdef.tmp-1")
-	sources, path, recent := filepath.Join(cache, "sources", "unnamed"), filepath.Join(cache, "paths", "old"), filepath.Join(cache, "paths", "new")
-	for _, dir := range []string{half, sources, path, recent} {
+	sources, unused, used := filepath.Join(cache, "sources", "unnamed"), filepath.Join(cache, "modules", "unused"), filepath.Join(cache, "modules", "used")
+	for _, dir := range []string{half, sources, unused, used} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	old := time.Now().Add(-15 * 24 * time.Hour)
-	if err := os.Chtimes(path, old, old); err != nil {
+	if err := os.Chtimes(unused, old, old); err != nil {
 		t.Fatal(err)
 	}
 	stdout, stderr, status := run(t, "kernel", "gc")
 	if status != 0 || !strings.Contains(stdout, "removed 4, ") {
 		t.Errorf("got %q, on stderr %q", stdout, stderr)
 	}
-	for dir, want := range map[string]bool{needed: true, recent: true, changed: false, half: false, sources: false, path: false} {
+	for dir, want := range map[string]bool{needed: true, used: true, changed: false, half: false, sources: false, unused: false} {
 		if _, err := os.Stat(dir); (err == nil) != want {
 			t.Errorf("%s is there: %t, want %t", dir, err == nil, want)
 		}

@@ -79,6 +79,7 @@ func build(ctx context.Context, cacheDir, pkg, dir string, building func(), prep
 		os.Getenv("GOFLAGS"), os.Getenv("GOWORK"), os.Getenv("GOTOOLCHAIN")))
 	record := filepath.Join(cacheDir, "programs", hex.EncodeToString(sum[:16])+".json")
 	if m, err := readManifest(record); err == nil && m.current() {
+		cache.MarkUsed(filepath.Dir(m.Program.Path))
 		return m.Program, nil
 	}
 	// Of many that want the same program at once, one builds it.

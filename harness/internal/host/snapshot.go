@@ -188,10 +188,3 @@ func (s *snapshot) template() *template {
 		memory: filepath.Join(s.dir, memoryName), state: filepath.Join(s.dir, stateName), boot: s.Boot, log: s.Log,
 	}
 }
-
-// used makes now the time of the snapshot's last use, which is that of its
-// directory. That it can not be set does no harm but an early end.
-func (s *snapshot) used() {
-	now := time.Now()
-	_ = os.Chtimes(s.dir, now, now)
-}

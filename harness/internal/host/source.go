@@ -39,7 +39,6 @@ func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err er
 		}
 	}
 	if err == nil {
-		snap.used()
 		m, err = snap.template().restore(ctx, s.spec, false, silence)
 		if m == nil && err != nil && ctx.Err() == nil {
 			err = &damage{snap.dir, err}
@@ -78,7 +77,6 @@ func (s *source) load(ctx context.Context, send func(*wire.Writer) error) {
 	if err != nil {
 		return
 	}
-	snap.used()
 	if s.loaded, err = snap.template().load(ctx, s.spec, silence, send); err != nil {
 		s.loaded = nil
 	}
