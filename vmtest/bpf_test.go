@@ -77,7 +77,10 @@ func attachRewriter(t *testing.T, calls ebpf.AttachType, rewrite asm.Instruction
 // kernel (in_compat_syscall in __sys_setsockopt and __sys_getsockopt).
 func TestBPFLeavesCallsOf32BitsAlone(t *testing.T) {
 	attachRewriter(t, ebpf.AttachCGroupSetsockopt, bpfPut(0, 'X'), bpfPass)
-	attachRewriter(t, ebpf.AttachCGroupGetsockopt, bpfPut(0, 'Y'), bpfPass)
+	attachRewriter(t, ebpf.AttachCGroupGetsockopt, bpfPut(1, 'Y'), bpfPass)
+	rewritten := newSocket(t)
+	rewritten.store(t, "a message")
+	rewritten.wantLast(t, "XYmessage", "by calls of 64 bits, which BPF rewrites")
 	for _, way := range waysOf32(t) {
 		t.Run(way.name, func(t *testing.T) {
 			s, buffer, optlen := newSocket(t), newLowMemory(t), newLowMemory(t)

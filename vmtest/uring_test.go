@@ -77,14 +77,14 @@ func word(memory []byte, offset uint32) *uint32 {
 
 // call makes a call of a socket's by the io_uring, and returns its result: of a
 // call that fails, an errno below 0.
-func (u *uring) call(flags uint8, s socket, op uint32, command int32, at uintptr, size int32) int32 {
+func (u *uring) call(flags uint8, s socket, op, level uint32, command int32, at uintptr, size int32) int32 {
 	u.t.Helper()
 	clear(u.sqe)
 	u.sqe[0], u.sqe[1] = uringOpCommand, flags
 	order := binary.NativeEndian
 	order.PutUint32(u.sqe[4:], uint32(s.fd))
 	order.PutUint32(u.sqe[8:], op)
-	order.PutUint32(u.sqe[16:], unix.SOL_IP)
+	order.PutUint32(u.sqe[16:], level)
 	order.PutUint32(u.sqe[20:], uint32(command))
 	order.PutUint32(u.sqe[44:], uint32(size))
 	order.PutUint64(u.sqe[48:], uint64(at))
@@ -112,7 +112,7 @@ func (u *uring) call(flags uint8, s socket, op uint32, command int32, at uintptr
 // set is setsockopt by the io_uring, and get is getsockopt.
 func (u *uring) set(flags uint8, s socket, command int32, from uintptr, size int32) error {
 	u.t.Helper()
-	if result := u.call(flags, s, uringSetsockopt, command, from, size); result != 0 {
+	if result := u.call(flags, s, uringSetsockopt, unix.SOL_IP, command, from, size); result != 0 {
 		return unix.Errno(-result)
 	}
 	return nil
@@ -155,15 +155,23 @@ func TestSetByIOUring(t *testing.T) {
 	}
 }
 
-// io_uring's getsockopt knows options of level SOL_SOCKET alone.
+// io_uring's getsockopt, which Linux has since 6.7, knows options of level
+// SOL_SOCKET alone.
 func TestGetByIOUringDoesNotReachTheModule(t *testing.T) {
-	u, s, m := newUring(t), newSocket(t), beforeGuard(t, uapi.SocketOpsMsgMax)
+	u, s, m, v := newUring(t), newSocket(t), beforeGuard(t, uapi.SocketOpsMsgMax), kernelVersion(t)
 	want := unix.EOPNOTSUPP
-	if kernelVersion(t).before(5, 19) {
+	switch {
+	case v.before(5, 19):
 		want = unix.EINVAL // has no operation of this number
+	case !v.before(6, 7):
+		kind := beforeGuard(t, 4)
+		if length := u.call(0, s, uringGetsockopt, unix.SOL_SOCKET, unix.SO_TYPE, kind.address, 4); length != 4 {
+			t.Fatalf("get of the socket's type by io_uring: returned %d, want 4", length)
+		}
+		kind.wantWritten("\x03\x00\x00\x00", "get of the socket's type by io_uring") // SOCK_RAW
 	}
 	s.wantCounts(t, uapi.Stats{}, "a get by io_uring", func() {
-		result := u.call(0, s, uringGetsockopt, uapi.SocketOpsGet, m.address, int32(len(m.data)))
+		result := u.call(0, s, uringGetsockopt, unix.SOL_IP, uapi.SocketOpsGet, m.address, int32(len(m.data)))
 		wantErrno(t, unix.Errno(-min(result, 0)), want, "get by io_uring, which returned %d", result)
 	})
 	m.wantWritten("", "get by io_uring")
