@@ -118,9 +118,11 @@ func (m Machine) boot() []string {
 		// panics where a busy host was slow to deliver them.
 		"no_timer_check",
 		// For a machine that hangs (Press, Strike): answer any key on the
-		// console, and die of an NMI.
+		// console, and die of an NMI. The first processor gets both: if it
+		// takes no keys, it is the one whose backtrace is wanted.
 		"sysrq_always_enabled",
 		"unknown_nmi_panic",
+		"irqaffinity=0",
 		// Unloading a module and ending a network namespace wait for RCU
 		// grace periods, which take long where CPUs are emulated.
 		"rcupdate.rcu_expedited=1",

@@ -5,9 +5,13 @@ package blame
 import (
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness"
 	"github.com/kmodtest/kmodtest/harness/guest"
@@ -155,7 +159,18 @@ func TestForges(t *testing.T) {
 	}
 }
 
-// TestHangs breaks the kernel in a way that lets nobody go on.
-func TestHangs(*testing.T) { breakKernel(os.Getenv("BLAME_HANG")) }
+// TestHangs breaks the kernel in a way that lets nobody go on, on a processor if
+// one is named.
+func TestHangs(t *testing.T) {
+	if cpu, err := strconv.Atoi(os.Getenv("BLAME_CPU")); err == nil {
+		runtime.LockOSThread()
+		var set unix.CPUSet
+		set.Set(cpu)
+		if err := unix.SchedSetaffinity(0, &set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	breakKernel(os.Getenv("BLAME_HANG"))
+}
 
 func TestSleepsLong(*testing.T) { time.Sleep(time.Hour) }
