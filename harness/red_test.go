@@ -121,6 +121,14 @@ func TestMachineThatEndsEarlyFailsRun(t *testing.T) {
 	}}.check(t)
 }
 
+func TestMachineThatMakesNoSenseFailsItsTest(t *testing.T) {
+	red{test: "TestSpeaksForInit", status: 69, want: []string{
+		`(?m)^--- FAIL: TestSpeaksForInit`,
+		`during this test the machine began to send what makes no sense`,
+		`FAIL: guest down: the guest sends what makes no sense, as if something had overwritten its memory: not a record`,
+	}}.check(t)
+}
+
 func TestKernelWarningFailsRun(t *testing.T) {
 	red{module: "warns", status: 255, want: []string{
 		`FAIL: kernel fault: WARNING in warns_exit \[warns\]`,

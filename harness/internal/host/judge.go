@@ -11,6 +11,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 // Reasons why a conversation with a guest ended early.
@@ -90,6 +91,7 @@ type death struct {
 func (m *machine) death(err error) *death {
 	var end *endError
 	var silence *silenceError
+	var garbled *wire.GarbledError
 	switch {
 	case len(m.course.begun) == 0:
 	case m.exit != nil:
@@ -100,9 +102,14 @@ func (m *machine) death(err error) *death {
 		return &death{reason: "the machine ended during this test", ofKernel: true}
 	case errors.As(err, &silence):
 		return &death{reason: silence.what, ofKernel: true}
+	case errors.As(err, &garbled):
+		return &death{reason: "during this test the machine began to send " + nonsense, ofKernel: true}
 	}
 	return nil
 }
+
+// nonsense is what the guest sends when its memory is no longer as it should be.
+const nonsense = "what makes no sense, as if something had overwritten its memory"
 
 // canGoOn tells whether the tests that are left can run in another machine, when
 // this one has died: not where the time that was given for all of it is over.
@@ -165,6 +172,7 @@ func (m *machine) lost(err error) error {
 	var f *Failure
 	var end *endError
 	var silence *silenceError
+	var garbled *wire.GarbledError
 	switch {
 	case errors.As(err, &end) && end.err != nil:
 		f = failf(HostBroke, end.err, "QEMU ended before the guest was done")
@@ -174,6 +182,8 @@ func (m *machine) lost(err error) error {
 		f = failf(GuestDown, nil, "the machine switched itself off before the guest had said that it was done")
 	case errors.As(err, &silence):
 		f = failf(GuestDown, nil, "%s", silence.what)
+	case errors.As(err, &garbled):
+		f = failf(GuestDown, err, "the guest sends %s", nonsense)
 	default:
 		f = failf(HostBroke, err, "the conversation with the guest broke off")
 	}

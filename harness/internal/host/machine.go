@@ -249,7 +249,7 @@ func (m *machine) take(rec wire.Record) error {
 		}
 		m.fresh(test)
 	default:
-		return fmt.Errorf("unexpected %v record from the guest", rec.Type)
+		return &wire.GarbledError{Err: fmt.Errorf("unexpected %v record from the guest", rec.Type)}
 	}
 	return nil
 }
@@ -264,7 +264,7 @@ func output(w io.Writer, p []byte) error {
 func (m *machine) takeLog(raw []byte) error {
 	rec, err := klog.Parse(raw)
 	if err != nil {
-		return err
+		return &wire.GarbledError{Err: err}
 	}
 	if m.greeted {
 		m.log = append(m.log, rec)

@@ -14,7 +14,7 @@ type Kind int
 const (
 	TestFailed  Kind = iota + 1 // a test, or the module under test as a check saw it
 	KernelFault                 // the kernel reported a fault, or died
-	GuestDown                   // the guest did not come up, or fell silent
+	GuestDown                   // the guest did not come up, fell silent, or makes no sense
 	HostBroke                   // our own side: QEMU, a build, a download
 )
 

@@ -97,7 +97,7 @@ func (r Record) Decode(v Message) error {
 		d.err = fmt.Errorf("%d bytes are left over", len(d.b))
 	}
 	if d.err != nil {
-		return fmt.Errorf("decode %v record: %w", r.Type, d.err)
+		return &GarbledError{fmt.Errorf("decode %v record: %w", r.Type, d.err)}
 	}
 	return nil
 }

@@ -130,6 +130,13 @@ func (s stream) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// A GarbledError is that the other side has sent what makes no sense.
+type GarbledError struct{ Err error }
+
+func (e *GarbledError) Error() string { return e.Err.Error() }
+
+func (e *GarbledError) Unwrap() error { return e.Err }
+
 // Reader reads records. Only one goroutine may use it at a time.
 type Reader struct {
 	r   *bufio.Reader
@@ -140,7 +147,8 @@ type Reader struct {
 func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReaderSize(r, 64<<10)} }
 
 // Read returns the next record. The error is io.EOF when the stream ends
-// between two records, and io.ErrUnexpectedEOF when it ends inside one.
+// between two records, io.ErrUnexpectedEOF when it ends inside one, and a
+// GarbledError when it holds something else.
 func (r *Reader) Read() (Record, error) {
 	var head [headerSize]byte
 	if _, err := io.ReadFull(r.r, head[:]); err != nil {
@@ -148,7 +156,7 @@ func (r *Reader) Read() (Record, error) {
 	}
 	t, size := Type(head[0]), binary.BigEndian.Uint32(head[1:])
 	if t == 0 || t > last || size > MaxPayload {
-		return Record{}, fmt.Errorf("not a record: %v of %d bytes", t, size)
+		return Record{}, &GarbledError{fmt.Errorf("not a record: %v of %d bytes", t, size)}
 	}
 	if cap(r.buf) < int(size) {
 		r.buf = make([]byte, size)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,6 +81,37 @@ func TestCrashesKernel(t *testing.T) {
 
 func TestSwitchesMachineOff(t *testing.T) {
 	t.Fatal(unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF))
+}
+
+// TestSpeaksForInit writes what makes no sense to where PID 1 speaks to the host,
+// as would one whose memory is overwritten.
+func TestSpeaksForInit(t *testing.T) {
+	init, err := unix.PidfdOpen(1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir("/proc/1/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if to, _ := os.Readlink("/proc/1/fd/" + file.Name()); !strings.HasPrefix(to, "/dev/vport") {
+			continue
+		}
+		number, err := strconv.Atoi(file.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		channel, err := unix.PidfdGetfd(init, number, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.Write(channel, []byte("no record at all")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+	}
+	t.Fatal("PID 1 has no channel to the host")
 }
 
 // TestFreezesInit stops PID 1, so that nobody is left to say a word.
