@@ -24,6 +24,8 @@ import (
 	"testing"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
@@ -32,6 +34,7 @@ import (
 // numbers in the order of their starts: "but 0,1,2", "only 3" with nothing but
 // that test, or nothing for all.
 func Tell(m *testing.M, marks *inside.Marker, turns string) error {
+	unix.CloseOnExec(inside.TakenFile)
 	s := &stage{out: os.Stdout, marks: marks}
 	var err error
 	if s.layout, err = findLayout(); err != nil {
@@ -62,6 +65,8 @@ type stage struct {
 	// printer is for tests that have none, as without -test.v. They share it: it
 	// says who logs when that was another test before.
 	printer unsafe.Pointer
+
+	draining sync.Mutex
 
 	mu     sync.Mutex
 	starts int         // of top-level tests
@@ -96,7 +101,8 @@ func (s *stage) wrap(all lists) {
 	}
 	for i, f := range *all.fuzz {
 		(*all.fuzz)[i].Fn = func(ff *testing.F) {
-			s.attach(s.layout.fuzz(ff), f.Name, true)
+			s.say(s.attach(s.layout.fuzz(ff), f.Name, true))
+			s.start(inside.MarkRun, f.Name)
 			f.Fn(ff)
 		}
 	}
@@ -113,34 +119,31 @@ func (s *stage) begin(t test, name string) bool {
 		s.hushed = name
 	}
 	s.mu.Unlock()
-	s.attach(t, name, mine)
+	unsaid := s.attach(t, name, mine)
 	if !mine {
 		s.say(">>> - " + name + "\n")
 		return false
 	}
-	s.say(">>> " + strconv.Itoa(number) + " " + name + "\n")
-	s.drain()
+	s.say(unsaid + ">>> " + strconv.Itoa(number) + " " + name + "\n")
+	s.start(inside.MarkRun, name)
 	return true
 }
 
 // attach has a top-level test print through this stage. Where it has no printer,
-// it gets the stage's, if it is to tell anything; one that it shares with those to
-// come is turned once, before there is a second test that could
-// use it.
-func (s *stage) attach(t test, name string, tells bool) {
+// it gets the stage's, if it is to tell anything, and what that has not said yet
+// is returned; one that it shares with those to come is turned once, before
+// there is a second test that could use it.
+func (s *stage) attach(t test, name string, tells bool) (unsaid string) {
 	place := s.layout.printerOf(t)
 	switch {
 	case *place == nil && !tells:
 	case *place == nil:
 		*place = s.printer
-		s.say("=== RUN   " + name + "\n")
-		s.start(inside.MarkRun, name)
+		return "=== RUN   " + name + "\n"
 	case !s.layout.turned(*place, s):
 		s.layout.turn(*place, s)
-		if tells {
-			s.start(inside.MarkRun, name)
-		}
 	}
+	return ""
 }
 
 // start marks that a test begins to run, or goes on. Whatever it may do to the

@@ -12,6 +12,10 @@ const GuestFile = "/run/kmodtest/guest"
 // which a test binary that came to its regular end writes its exit code.
 const ResultVariable = "KMODTEST_RESULT"
 
+// TakenFile is the descriptor, in a test binary, of an eventfd to which PID 1 adds
+// whenever it has taken something out of the pipe that is standard output.
+const TakenFile = 3
+
 // FreshVariable is the environment variable that names the test for which a
 // machine was made. It is empty where tests share one.
 const FreshVariable = "KMODTEST_FRESH_TEST"

@@ -1,6 +1,7 @@
 package pid1
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 type process struct {
 	pid     int
 	streams sync.WaitGroup
+	taken   blockingFile // see inside.TakenFile
 }
 
 // resultFile is where a test binary leaves its exit code at its regular end.
@@ -40,6 +42,11 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 		return nil, err
 	}
 	defer stdin.Close()
+	taken, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, err
+	}
+	p.taken = blockingFile(taken)
 	stdout, err := p.stream(out.Stream(wire.Stdout))
 	if err != nil {
 		return nil, err
@@ -55,7 +62,7 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 	p.pid, err = syscall.ForkExec(work.Path, work.Args, &syscall.ProcAttr{
 		Dir:   work.Dir,
 		Env:   append(work.Env, inside.ResultVariable+"="+resultFile, inside.MarkVariable+"="+work.Mark),
-		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd()},
+		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd(), inside.TakenFile: uintptr(taken)},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
@@ -76,7 +83,7 @@ func (p *process) stream(w io.Writer) (*os.File, error) {
 	}
 	p.streams.Go(func() {
 		// An error means that the host is gone; the main loop sees it, too.
-		_ = copyPipe(w, ours[0], copies)
+		_ = copyPipe(w, ours[0], copies, p.taken)
 		for _, fd := range []int{ours[0], copies[0], copies[1]} {
 			_ = unix.Close(fd)
 		}
@@ -84,10 +91,11 @@ func (p *process) stream(w io.Writer) (*os.File, error) {
 	return os.NewFile(uintptr(ours[1]), "stream"), nil
 }
 
-// copyPipe writes to w what is in a pipe, and then takes it out, until the pipe
-// ends. copies is a pipe to look at it in between.
-func copyPipe(w io.Writer, pipe int, copies [2]int) error {
+// copyPipe writes to w what is in a pipe, and then takes it out and tells taken,
+// until the pipe ends. copies is a pipe to look at it in between.
+func copyPipe(w io.Writer, pipe int, copies [2]int, taken io.Writer) error {
 	buf := make([]byte, 64<<10)
+	one := binary.NativeEndian.AppendUint64(nil, 1)
 	for {
 		n, err := unix.Tee(pipe, copies[1], len(buf), 0)
 		if errors.Is(err, unix.EINTR) {
@@ -104,6 +112,9 @@ func copyPipe(w io.Writer, pipe int, copies [2]int) error {
 			return err
 		}
 		if _, err := io.ReadFull(blockingFile(pipe), piece); err != nil {
+			return err
+		}
+		if _, err := taken.Write(one); err != nil {
 			return err
 		}
 	}
@@ -135,6 +146,7 @@ func (p *process) wait() wire.Status {
 		_ = unix.Kill(-1, unix.SIGKILL)
 	}
 	p.streams.Wait()
+	_ = unix.Close(int(p.taken))
 	status.Finished = finished(status.Code)
 	return status
 }
