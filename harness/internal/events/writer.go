@@ -120,7 +120,7 @@ const patience = 100 * time.Millisecond
 func (s *stage) drain() {
 	s.draining.Lock()
 	defer s.draining.Unlock()
-	for {
+	for begin := time.Now(); time.Since(begin) < patience; { // others may print all the time
 		if n, err := unix.IoctlGetInt(int(s.out.Fd()), unix.TIOCINQ); err != nil || n == 0 {
 			return
 		}
