@@ -179,7 +179,7 @@ lint-c: deps | $(CHECKPATCH)
 
 .PHONY: lint-files
 lint-files: deps $(ACTIONLINT)
-	$(ACTIONLINT)
+	$(ACTIONLINT) .github/workflows/*.yml
 	shellcheck .ci/run
 
 $(GOLANGCI_LINT): | deps

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -78,10 +77,10 @@ func buildCommand() *cobra.Command {
 			if all {
 				names = append(names, "*")
 			}
-			if len(names) == 0 {
+			if names = splitNames(names); len(names) == 0 {
 				return errors.New("name the kernels to build, or give --all; kmodtest kernel list has their names")
 			}
-			kernels, err := chooseKernels(strings.Split(strings.Join(names, ","), ","))
+			kernels, err := chooseKernels(names)
 			if err != nil {
 				return err
 			}

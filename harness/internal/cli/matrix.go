@@ -51,7 +51,7 @@ func matrixCommand() *cobra.Command {
 		RunE:  flags.run,
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &statusError{report.StatusBroken, err} })
-	cmd.Flags().StringSliceVarP(&flags.kernels, "kernels", "k", nil,
+	cmd.Flags().StringArrayVarP(&flags.kernels, "kernels", "k", nil,
 		"names of kernels, or patterns such as '6.*', or paths; without it, KMODTEST_KERNEL, or else all that have a name")
 	cmd.Flags().StringVarP(&flags.output, "output", "o", reportDir, "the directory to write reports to")
 	cmd.Flags().StringVar(&flags.shard, "shard", "1/1", "run only the I-th of N parts, as I/N; kmodtest report merge joins their reports")
@@ -134,7 +134,10 @@ func viewer(out io.Writer) matrix.Viewer {
 // chooseKernels returns the kernels that any of the patterns names, in the
 // order of the tables, ours and that of the working directory's module. Paths
 // come last, in their own, and absolute: tests run in their packages' directories.
-func chooseKernels(patterns []string) ([]report.Kernel, error) {
+// What is given may be several patterns, separated by commas or in lines; if there
+// is none, KMODTEST_KERNEL is meant, or else all kernels.
+func chooseKernels(lists []string) ([]report.Kernel, error) {
+	patterns := splitNames(lists)
 	given := len(patterns) > 0
 	if !given {
 		patterns = []string{"*"}
@@ -180,6 +183,19 @@ func chooseKernels(patterns []string) ([]report.Kernel, error) {
 	return chosen.Kernels, nil
 }
 
+// splitNames returns what stands in lists of names, without white space around it.
+func splitNames(lists []string) []string {
+	var names []string
+	for _, list := range lists {
+		for name := range strings.FieldsFuncSeq(list, func(c rune) bool { return c == ',' || c == '\n' }) {
+			if name = strings.TrimSpace(name); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
 func isPath(kernel string) bool {
 	return strings.Contains(kernel, "/") || strings.HasPrefix(kernel, ".")
 }
@@ -202,5 +218,21 @@ func verdict(rep *report.Report) error {
 	if status := rep.Status(); status != 0 {
 		return &statusError{status, errors.New(rep.Headline())}
 	}
+	if isIdle(rep) {
+		return &statusError{report.StatusBroken, errors.New("no test has run: is there one that -test.run matches?")}
+	}
 	return nil
+}
+
+// isIdle tells whether nothing has run at all, be it a test or a benchmark, as the
+// testing package itself remarks.
+func isIdle(rep *report.Report) bool {
+	warned := false
+	for _, run := range rep.Runs {
+		if len(run.Tests) > 0 {
+			return false
+		}
+		warned = warned || strings.Contains(run.Output, "testing: warning: no tests to run")
+	}
+	return warned
 }

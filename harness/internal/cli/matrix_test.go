@@ -15,14 +15,19 @@ func TestKernelsAreChosenByPattern(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("KMODTEST_KERNEL", "6.12")
 	for patterns, want := range map[string]string{
+		"":                `"6.12"`,
+		" \n":             `"6.12"`,
+		"5.10, 6.1":       `"5.10" "6.1"`,
+		"5.10\n 6.1,\n":   `"5.10" "6.1"`,
 		"6.1":             `"6.1"`,
 		"6.12,5.10":       `"5.10" "6.12"`,
 		"6.1,6.*,6.12":    `"6.1" "6.12"`,
 		"/boot,./a,5.10":  `"5.10" "/boot" "HERE/a"`,
 		"5.1[0-9],../a/b": `"5.10" "ABOVE/a/b"`,
 	} {
-		kernels, err := chooseKernels(strings.Split(patterns, ","))
+		kernels, err := chooseKernels([]string{patterns})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,6 +79,25 @@ func writePart(t *testing.T, dir, kernel string, order int, state report.State) 
 	}
 	if err := part.Write(filepath.Join(dir, kernel)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A run without a test is no success, but benchmarks are.
+func TestRunOfNothingIsNoSuccess(t *testing.T) {
+	idle := report.Run{State: report.Passed, Output: "testing: warning: no tests to run\nPASS\n"}
+	busy := report.Run{State: report.Passed, Output: "PASS\n", Tests: []report.Test{{Name: "TestIt", State: report.Passed}}}
+	bench := report.Run{State: report.Passed, Output: "BenchmarkIt 1 5 ns/op\nPASS\n"}
+	for _, test := range []struct {
+		runs []report.Run
+		want string
+	}{
+		{[]report.Run{idle, idle}, "no test has run: is there one that -test.run matches?"},
+		{[]report.Run{idle, busy}, ""},
+		{[]report.Run{bench}, ""},
+	} {
+		if err := verdict(&report.Report{Runs: test.runs}); err == nil && test.want != "" || err != nil && err.Error() != test.want {
+			t.Errorf("%v: got error %v, want %q", test.runs, err, test.want)
+		}
 	}
 }
 

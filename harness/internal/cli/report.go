@@ -52,7 +52,7 @@ func mergeCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", reportDir, "the directory to write the joined reports to")
-	cmd.Flags().StringSliceVarP(&kernels, "kernels", "k", nil, "names or patterns of kernels that have to be there")
+	cmd.Flags().StringArrayVarP(&kernels, "kernels", "k", nil, "names or patterns of kernels that have to be there")
 	return cmd
 }
 
@@ -72,7 +72,7 @@ func merge(args, kernels []string) (*report.Report, error) {
 		parts = append(parts, part)
 	}
 	whole, err := report.Merge(parts...)
-	if err != nil || len(kernels) == 0 {
+	if err != nil || len(splitNames(kernels)) == 0 {
 		return whole, err
 	}
 	wanted, err := chooseKernels(kernels)

@@ -42,6 +42,7 @@ type (
 	}
 	workflowStep struct {
 		ID, Name, Uses, Run, Shell, If string
+		Dir                            string `yaml:"working-directory"`
 		With, Env                      map[string]string
 	}
 	action struct {
@@ -85,25 +86,37 @@ func read(t *testing.T, path string, to any) {
 
 var expression = regexp.MustCompile(`\$\{\{\s*(.*?)\s*\}\}`)
 
-// fill replaces expressions that name a value. Others are an error, as is a
-// value that is not there.
+// fill replaces expressions that name a value, or several of which the first is
+// taken that is there and not empty. Others are an error, as is a single value
+// that is not there.
 func (g *github) fill(text string, known values) string {
 	g.t.Helper()
 	return expression.ReplaceAllStringFunc(text, func(found string) string {
-		name := expression.FindStringSubmatch(found)[1]
-		name, otherwise, _ := strings.Cut(name, " || ")
-		var value any = map[string]any(known)
-		for part := range strings.SplitSeq(name, ".") {
-			group, ok := value.(map[string]any)
-			if value, ok = group[part], ok && group[part] != nil; !ok {
-				if otherwise != "" {
-					return strings.Trim(otherwise, "'")
-				}
-				g.t.Fatalf("%q: there is no %s in %v", text, part, group)
+		operands := strings.Split(expression.FindStringSubmatch(found)[1], " || ")
+		for _, operand := range operands {
+			if literal, ok := strings.CutPrefix(operand, "'"); ok {
+				return strings.TrimSuffix(literal, "'")
+			}
+			value := known.find(operand)
+			if value == nil && len(operands) == 1 {
+				g.t.Fatalf("%q: there is no %s in %v", text, operand, known)
+			}
+			if value != nil && value != "" {
+				return fmt.Sprint(value)
 			}
 		}
-		return fmt.Sprint(value)
+		return ""
 	})
+}
+
+// find returns what a name with dots in it stands for, or nil.
+func (v values) find(name string) any {
+	var value any = map[string]any(v)
+	for part := range strings.SplitSeq(name, ".") {
+		group, _ := value.(map[string]any)
+		value = group[part]
+	}
+	return value
 }
 
 // step does a step, and returns what it has put out.
@@ -175,9 +188,9 @@ func (g *github) run(step workflowStep, known values) map[string]any {
 	output, summary := filepath.Join(g.temp, "output"), filepath.Join(g.temp, "summary")
 	g.command("truncate", "-s", "0", output, summary)
 	cmd := exec.Command("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", script)
-	cmd.Dir = g.clone
+	cmd.Dir = filepath.Join(g.clone, g.fill(step.Dir, known))
 	cmd.Env = append(os.Environ(), "GITHUB_OUTPUT="+output, "GITHUB_STEP_SUMMARY="+summary, "GITHUB_WORKSPACE="+g.clone,
-		"GITHUB_ACTION_PATH="+g.clone, "RUNNER_TEMP="+g.temp, "CI=true")
+		"GITHUB_ACTION_PATH="+g.clone, "GITHUB_RUN_ID=1", "RUNNER_TEMP="+g.temp, "CI=true")
 	for _, more := range []map[string]string{g.env, step.Env} {
 		for name, value := range more {
 			cmd.Env = append(cmd.Env, name+"="+g.fill(value, known))
