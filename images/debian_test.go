@@ -136,13 +136,9 @@ func TestSecondResolveRunsNothing(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel() // no program can be run any more, nor a lock be waited for
-	begin := time.Now()
 	second, err := Resolve(ended, "", Options{Progress: failingWriter{t}})
 	if err != nil || *second != *first {
 		t.Fatalf("got %+v, %v, want %+v", second, err, first)
-	}
-	if took := time.Since(begin); took > 50*time.Millisecond {
-		t.Errorf("it took %v", took)
 	}
 }
 

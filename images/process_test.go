@@ -161,7 +161,7 @@ func TestBuildEndedAnywhereIsRepeated(t *testing.T) {
 	t.Logf("%d builds were ended within %v", ended, most)
 }
 
-// TestProcessesThatBuildAtOnceBuildOnce has three processes ask for one kernel, while a fourth is killed.
+// TestProcessesThatBuildAtOnceBuildOnce has three processes ask for one kernel.
 func TestProcessesThatBuildAtOnceBuildOnce(t *testing.T) {
 	t.Parallel()
 	count := filepath.Join(t.TempDir(), "count")

@@ -87,32 +87,41 @@ func TestKernelIsBuiltFromAnAddress(t *testing.T) {
 	}
 }
 
-// silentServer is a server that has sent a beginning, and then nothing until it is left; gone is closed then.
-func silentServer(t *testing.T) (s *Source, gone <-chan struct{}) {
+// silentServer is a server that has sent a beginning, and then nothing until it is left; asked and gone are closed then. It
+// may be given up before it was asked.
+func silentServer(t *testing.T) (s *Source, asked, gone <-chan struct{}) {
 	t.Helper()
-	left := make(chan struct{})
+	begun, left := make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(begun)
 		_, _ = w.Write([]byte("a beginning"))
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 		close(left)
 	}))
 	t.Cleanup(server.Close)
-	return &Source{URL: server.URL + "/linux.tar", SHA256: strings.Repeat("0", 64)}, left
+	return &Source{URL: server.URL + "/linux.tar", SHA256: strings.Repeat("0", 64)}, begun, left
 }
 
 func TestServerThatFallsSilentIsGivenUp(t *testing.T) {
-	s, gone := silentServer(t)
+	s, asked, gone := silentServer(t)
 	_, err := fetchURL(t.Context(), s, filepath.Join(t.TempDir(), "archive"), newProgress(io.Discard), 100*time.Millisecond)
 	wantError(t, err, s.URL+": the server has sent nothing for 100ms")
-	<-gone
+	select {
+	case <-asked:
+		<-gone
+	default:
+	}
 }
 
 // TestInterruptedFetchIsCanceled has a caller cancel with a cause of its own, as signal.NotifyContext does.
 func TestInterruptedFetchIsCanceled(t *testing.T) {
-	s, gone := silentServer(t)
+	s, asked, gone := silentServer(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
-	time.AfterFunc(100*time.Millisecond, func() { cancel(errors.New("a signal")) })
+	go func() {
+		<-asked
+		cancel(errors.New("a signal"))
+	}()
 	_, err := fetchURL(ctx, s, filepath.Join(t.TempDir(), "archive"), newProgress(io.Discard), time.Hour)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)

@@ -251,9 +251,12 @@ func fillKernelLog(t *testing.T, log *guest.KernelLog) {
 	}
 }
 
-// awaitIdle waits until no thread of a process has anything to do.
+// awaitIdle waits until no thread of a process has anything to do. The kernel may
+// wake up those that read its log at its next tick only.
 func awaitIdle(t *testing.T, process int) {
 	t.Helper()
+	const tick = 20 * time.Millisecond // at least
+	time.Sleep(tick)
 	busy := func() bool {
 		files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", process))
 		if err != nil || len(files) == 0 {

@@ -99,7 +99,7 @@ func TestStatsCountGetWithReadOnlyOptlen(t *testing.T) {
 // hundred thousand.
 func TestStatsMissNoCallOfTwoThreads(t *testing.T) {
 	const calls = 100_000
-	s := newSocket(t)
+	s, m := newSocket(t), beforeGuard(t, 1)
 	for _, c := range []struct {
 		name string
 		want uapi.Stats
@@ -108,8 +108,7 @@ func TestStatsMissNoCallOfTwoThreads(t *testing.T) {
 	}{
 		{"sets of 1 byte", uapi.Stats{Sets: 2 * calls, SetBytes: 2 * calls}, func() error { return s.trySet("m") }, nil},
 		{"gets of 1 byte", uapi.Stats{Gets: 2 * calls, GetBytes: 2 * calls}, func() error {
-			var b [1]byte
-			_, err := s.get(uapi.SocketOpsGet, uintptr(unsafe.Pointer(&b)), 1)
+			_, err := s.get(uapi.SocketOpsGet, m.address, 1)
 			return err
 		}, nil},
 		{"sets that are refused", uapi.Stats{Rejected: 2 * calls}, func() error {
@@ -152,9 +151,10 @@ func TestStatsAreOfOneMoment(t *testing.T) {
 		written <- err
 	}()
 	stayOnCPU(t, 0)
-	stats := new(uapi.Stats)
+	memory := beforeGuard(t, int(unsafe.Sizeof(uapi.Stats{})))
+	stats := (*uapi.Stats)(unsafe.Pointer(&memory.data[0]))
 	for ; len(written) == 0 && !t.Failed(); got.Add(1) {
-		_, err := s.get(uapi.SocketOpsStats, uintptr(unsafe.Pointer(stats)), int32(unsafe.Sizeof(*stats)))
+		_, err := s.get(uapi.SocketOpsStats, memory.address, int32(len(memory.data)))
 		if err != nil || stats.SetBytes != size*stats.Sets {
 			t.Errorf("counters while another thread sets messages of %d bytes: got %+v and %s, want %d times as many bytes as sets",
 				size, *stats, errnoName(err), size)

@@ -84,7 +84,10 @@ func (n *tally) refused(i int) error {
 		}
 		return got
 	}
-	if !errors.Is(got, want) {
+	switch {
+	case got == nil:
+		return fmt.Errorf("call that is to be refused: got no error, want %w", want)
+	case !errors.Is(got, want):
 		return got
 	}
 	n.rejected.Add(1)

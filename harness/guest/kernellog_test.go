@@ -109,7 +109,7 @@ func TestKernelLogNoticesLostRecords(t *testing.T) {
 		for i := range 1 << 10 {
 			say(t, 7, "guest-test: "+strings.Repeat("x", 900))
 			if i%16 == 0 {
-				time.Sleep(5 * time.Millisecond)
+				time.Sleep(20 * time.Millisecond)
 			}
 		}
 		if len(own(log.Records())) == 0 {

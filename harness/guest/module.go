@@ -136,9 +136,14 @@ func finitModule(path string, params []string) error {
 	return kmodule.FileInit(file, strings.Join(params, " "), 0)
 }
 
-// deleteModule unloads one module, and does not wait until nobody uses it.
+// deleteModule unloads one module, and does not wait until nobody uses it; it
+// does until others have loaded or unloaded theirs, which a signal interrupts.
 func deleteModule(name string) error {
-	if err := unix.DeleteModule(strings.ReplaceAll(name, "-", "_"), unix.O_NONBLOCK); err != nil {
+	err := error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.DeleteModule(strings.ReplaceAll(name, "-", "_"), unix.O_NONBLOCK)
+	}
+	if err != nil {
 		return fmt.Errorf("unload module %s: %w", name, err)
 	}
 	return nil

@@ -37,7 +37,11 @@ func matches(t *testing.T, files string, pattern *regexp.Regexp) map[string]bool
 // here, whose options are all asked for.
 func TestSomeKernelRunsEveryTest(t *testing.T) {
 	options := matches(t, "../../images/config/*.config", asked)
-	for option := range matches(t, "../*_test.go", needed) {
+	needs := matches(t, "../*_test.go", needed)
+	if len(needs) == 0 {
+		t.Error("no test of the suite was found that needs an option")
+	}
+	for option := range needs {
 		if !options[option] {
 			t.Errorf("a test of the suite needs %s, which no kernel is built with", option)
 		}
@@ -47,8 +51,8 @@ func TestSomeKernelRunsEveryTest(t *testing.T) {
 // No test of the suite is skipped but by needs.
 func TestNothingElseIsSkipped(t *testing.T) {
 	paths, err := filepath.Glob("../*_test.go")
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("find the suite: %d files, %v", len(paths), err)
 	}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)

@@ -13,8 +13,12 @@ import (
 
 // headStart is how long before the tests' time is over the kernel is asked what
 // it is doing: when the test binary itself notices, what it was stuck in may be
-// gone. It counts from the binary's start; the binary, from a little later.
-const headStart = 200 * time.Millisecond
+// gone. It counts from the binary's start; the binary, from a little later. The
+// longer the time, the more likely that the whole machine was halted for a while
+// just then.
+func headStart(timeout time.Duration) time.Duration {
+	return min(max(timeout/20, 200*time.Millisecond), 2*time.Second, timeout/2)
+}
 
 // accountWhenLate has the kernel tell in its log what it is doing, if the tests
 // run up to their timeout.
@@ -23,7 +27,7 @@ func accountWhenLate(work wire.Work, pid int) {
 	if timeout == 0 {
 		return
 	}
-	time.AfterFunc(max(timeout-headStart, timeout/2), func() {
+	time.AfterFunc(timeout-headStart(timeout), func() {
 		// There is nobody to tell that it did not work, but the log without it.
 		_ = account(work.Mark, pid)
 	})
