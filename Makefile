@@ -6,8 +6,9 @@ SHELL := bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
-# What has to be there, as PACKAGE=PROGRAM or PACKAGE=FILE.
-NEEDS := \
+# What has to be there to run tests on kernels, and to build those, as
+# PACKAGE=PROGRAM or PACKAGE=FILE.
+RUN_NEEDS := \
 	bc=bc \
 	bison=bison \
 	ca-certificates=/etc/ssl/certs/ca-certificates.crt \
@@ -15,16 +16,18 @@ NEEDS := \
 	flex=flex \
 	gcc=gcc \
 	git=git \
-	iptables=iptables-legacy \
-	ipvsadm=ipvsadm \
 	kmod=depmod \
 	libc6-dev=/usr/include/stdio.h \
 	libelf-dev=/usr/include/gelf.h \
-	perl=/usr/share/perl/*/Term/ANSIColor.pm \
 	qemu-system-x86=qemu-system-x86_64 \
-	shellcheck=shellcheck \
-	sparse=sparse \
 	xz-utils=xz
+# And for the work on this repository.
+NEEDS := $(RUN_NEEDS) \
+	iptables=iptables-legacy \
+	ipvsadm=ipvsadm \
+	perl=/usr/share/perl/*/Term/ANSIColor.pm \
+	shellcheck=shellcheck \
+	sparse=sparse
 found = $(wildcard $(1) $(addsuffix /$(1),$(subst :, ,$(PATH)) /usr/sbin /sbin))
 package_unless_found = $(if $(call found,$(lastword $(subst =, ,$(1)))),,$(firstword $(subst =, ,$(1))))
 MISSING := $(strip $(foreach need,$(NEEDS),$(call package_unless_found,$(need))))
@@ -59,6 +62,10 @@ deps: ## install what is missing with apt; targets that need it do so first
 	@command -v go >/dev/null || { echo "Go is missing: install the version that go.mod names, or a newer one: https://go.dev/dl"; exit 1; }
 	@test -z "$(MISSING)" || $(SUDO) apt-get --version >/dev/null 2>&1 || { echo "packages are missing; run: sudo apt-get update && sudo $(INSTALL)"; exit 1; }
 	@test -z "$(MISSING)" || { $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive $(INSTALL); }
+
+.PHONY: run-deps
+run-deps: ## install what is missing to run tests of other repositories
+	@$(MAKE) --no-print-directory deps NEEDS='$(RUN_NEEDS)'
 
 .PHONY: kernels
 kernels: ## list the kernels that have a name
