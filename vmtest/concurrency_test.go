@@ -65,7 +65,7 @@ func TestReaderSeesOldMessageUntilSetHasReadItsOwn(t *testing.T) {
 		t.Fatalf("last message while a set has read half of its own: got %q, want %q", seen, "old")
 	}
 	slow.fill("12345678")
-	wantErrno(t, endOf(t, "set of memory that came late", done), nil, "set of memory that came late")
+	wantEnd(t, done, "set of memory that came late")
 	s.wantLast(t, slow.before(4)+"1234", "after the set")
 }
 
@@ -79,7 +79,7 @@ func TestSetsDoNotWaitForEachOther(t *testing.T) {
 	wantErrno(t, err, nil, "set during another set")
 	s.wantLast(t, "overtakes", "after a set that was begun later")
 	slow.fill("12345678")
-	wantErrno(t, endOf(t, "set of memory that came late", done), nil, "set of memory that came late")
+	wantEnd(t, done, "set of memory that came late")
 	s.wantLast(t, slow.before(4)+"1234", "after the slower set")
 }
 
@@ -96,7 +96,7 @@ func TestSetDoesNotWaitForGet(t *testing.T) {
 	err := within(t, "set during a get", func() error { return s.trySet("new") })
 	wantErrno(t, err, nil, "set during a get")
 	slow.fill("")
-	wantErrno(t, endOf(t, "get into memory that came late", done), nil, "get into memory that came late")
+	wantEnd(t, done, "get into memory that came late")
 	s.wantLast(t, "new", "after a set during a get")
 }
 
@@ -107,6 +107,12 @@ func within(t *testing.T, what string, do func() error) error {
 	done := make(chan error, 1)
 	go func() { done <- do() }()
 	return endOf(t, what, done)
+}
+
+// wantEnd checks that a call that nothing holds succeeds.
+func wantEnd(t *testing.T, done <-chan error, what string) {
+	t.Helper()
+	wantErrno(t, endOf(t, what, done), nil, "%s", what)
 }
 
 // endOf returns what a call returned that nothing holds, and ends the test if

@@ -51,9 +51,11 @@ func Entry(ctx context.Context, dir, key string, fill func(ctx context.Context, 
 	if err := checkKey(key); err != nil {
 		return "", err
 	}
-	if there, err := isThere(path); there || err != nil {
-		MarkUsed(path)
+	if there, err := isThere(path); err != nil {
 		return path, err
+	} else if there {
+		MarkUsed(path)
+		return path, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make cache directory, which XDG_CACHE_HOME can move: %w", err)

@@ -31,7 +31,7 @@ which the module does not build is one result among others. What stands after --
     kmodtest matrix -k '6.*' ./... -- -test.run=TestSet
 
 The exit status is 255 if a kernel reported a fault, else 1 if a test failed or a module did not build, load or unload, else 69 if
-our side or the environment broke, else 0; 130 after an interrupt, which still writes the reports.`
+our side or the environment broke, or no test has run, else 0; 130 after an interrupt, which still writes the reports.`
 
 // matrixFlags are the flags of the matrix command.
 type matrixFlags struct {

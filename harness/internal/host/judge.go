@@ -191,6 +191,9 @@ func (m *machine) lost(err error) error {
 		f.Raw = tail(text, consoleLines)
 	}
 	advice := "QEMU was:\n" + m.process.CommandLine()
+	if garbled != nil {
+		advice = "a kernel with KASAN may tell who overwrites it: KMODTEST_KERNEL=debug\n" + advice
+	}
 	if m.spec.Accel == qemu.KVM && !m.greeted {
 		advice = "if KVM does not really work on this machine, KMODTEST_ACCEL=tcg does without it\n" + advice
 	}
