@@ -1,6 +1,7 @@
 package guest_test
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -33,6 +34,21 @@ func TestFilesOfTheHostAreThere(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "cat", "../config.go").CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "package harness\n") {
 		t.Fatalf("cat ../config.go: %v, and it begins with %.40q", err, out)
+	}
+}
+
+// A processor that is emulated says so in its name.
+func TestTimersMayBeLateWhereProcessorsAreEmulated(t *testing.T) {
+	cpus, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "50000\n"
+	if strings.Contains(string(cpus), "QEMU TCG CPU") {
+		want = "2000000\n"
+	}
+	if got, err := os.ReadFile("/proc/self/timerslack_ns"); err != nil || string(got) != want {
+		t.Errorf("timer slack in nanoseconds: got %q, %v, want %q", got, err, want)
 	}
 }
 

@@ -189,18 +189,30 @@ func (r *run) sendJob(m *machine, j job) error {
 	// It never fails: see crypto/rand.
 	_, _ = rand.Read(entropy)
 	return m.out.WriteMessage(wire.Job, &wire.Work{
-		Time:      time.Now().UnixNano(),
-		Entropy:   string(entropy),
-		Mark:      m.course.word,
-		Timeout:   j.flags.Timeout.Nanoseconds(),
-		Path:      r.tests,
-		Args:      append([]string{r.Name}, j.flags.Args...),
-		Env:       append(guestEnvironment(os.Environ(), r.Dir), j.environment()...),
-		Dir:       r.Dir,
-		OneStream: sameFile(os.Stdout, os.Stderr),
-		Mkdir:     j.flags.Mkdir,
-		Collect:   j.flags.Collect,
+		Time:       time.Now().UnixNano(),
+		Entropy:    string(entropy),
+		Mark:       m.course.word,
+		Timeout:    j.flags.Timeout.Nanoseconds(),
+		TimerSlack: timerSlack(m.spec.Accel).Nanoseconds(),
+		Path:       r.tests,
+		Args:       append([]string{r.Name}, j.flags.Args...),
+		Env:        append(guestEnvironment(os.Environ(), r.Dir), j.environment()...),
+		Dir:        r.Dir,
+		OneStream:  sameFile(os.Stdout, os.Stderr),
+		Mkdir:      j.flags.Mkdir,
+		Collect:    j.flags.Collect,
 	})
+}
+
+// timerSlack is how much later than asked for the program's sleeps may end; 0
+// stands for the kernel's default. Go's scheduler sleeps for 20 µs again and
+// again, and each time TCG has to set a timer of its own, in another thread: with
+// the default of 50 µs that is a tenth of all that a run costs.
+func timerSlack(accel qemu.Accel) time.Duration {
+	if accel == qemu.TCG {
+		return 2 * time.Millisecond
+	}
+	return 0
 }
 
 // sameFile tells whether two files lead to one place, as the go command has it

@@ -45,6 +45,9 @@ type Work struct {
 	// Timeout is that of the tests, in nanoseconds, or 0: just before it
 	// ends, the kernel is asked what it is doing.
 	Timeout int64
+	// TimerSlack is how much later than asked for, in nanoseconds, the
+	// program's sleeps may end, or 0 for the kernel's default.
+	TimerSlack int64
 	// Collect are files and directories to send back after it has ended,
 	// as far as they are there and the job did not bring them.
 	Collect []string
@@ -105,6 +108,7 @@ func (w *Work) fields(c codec) {
 	c.text(&w.Entropy)
 	c.text(&w.Mark)
 	c.number(&w.Timeout)
+	c.number(&w.TimerSlack)
 	list(c, &w.Collect)
 }
 
