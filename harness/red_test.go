@@ -138,6 +138,21 @@ func TestKernelWarningFailsRun(t *testing.T) {
 	}}.check(t)
 }
 
+func TestWarningWhileLoadingFailsRun(t *testing.T) {
+	red{module: "warnsinit", status: 255, want: []string{
+		`FAIL: kernel fault: WARNING in warnsinit_init \[warnsinit\]`,
+		`WARNING: .*testdata/modules/warnsinit/warnsinit\.c:\d+`,
+	}}.check(t)
+}
+
+// It passes each time: no machine is kept in which a fault was reported.
+func TestWarningWhileLoadingCanBeAllowed(t *testing.T) {
+	t.Parallel()
+	for range 2 {
+		pass(t, "RED_MODULE=warnsinit", "RED_ALLOW=^WARNING in warnsinit_init")
+	}
+}
+
 func TestOopsWhileLoadingFailsRun(t *testing.T) {
 	red{module: "oopsinit", status: 255, want: []string{
 		`FAIL: kernel fault: BUG: kernel NULL pointer dereference in oopsinit_init \[oopsinit\]`,

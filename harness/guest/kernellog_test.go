@@ -120,3 +120,10 @@ func TestKernelLogNoticesLostRecords(t *testing.T) {
 		t.Fatalf("lost records: got failures %q", failures)
 	}
 }
+
+func TestExpectKernelFaultRefusesBenchmarks(t *testing.T) {
+	testing.Benchmark(func(b *testing.B) {
+		guest.ExpectKernelFault(b, "", "no such fault")
+		t.Error("a benchmark that expects a fault went on")
+	})
+}

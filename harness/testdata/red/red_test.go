@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv("RED_FILE"); name != "" {
 		config.Files = []string{name}
 	}
+	if pattern := os.Getenv("RED_ALLOW"); pattern != "" {
+		config.Allow = []string{pattern}
+	}
 	harness.Main(m, config)
 }
 
