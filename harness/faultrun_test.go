@@ -143,15 +143,19 @@ func (b *breakage) kinds() []string {
 // complaint is what a kernel that reports a fault prints, whatever the fault.
 var complaint = regexp.MustCompile(`(?m)^.*(Call Trace:|BUG: |WARNING: |Oops: |Kernel panic|cut here|KASAN|UBSAN|detected stall|soft lockup|hard LOCKUP|blocked for more|Tainted: ).*$`)
 
+// failedAllocation is what the kernel prints of memory that it does not have,
+// with a call trace: it is no fault.
+var failedAllocation = regexp.MustCompile(`(?s)page allocation failure: .*?Mem-Info:`)
+
 // unseen returns the first line of the console that tells of a fault which was
 // not found, or "". What the kernel prints when it is asked is none: it is asked
 // when the time of a test that hangs is over.
 func (b *breakage) unseen() string {
-	if len(b.faults) > 0 || strings.Contains(b.console, "page allocation failure") { // which is no fault
+	if len(b.faults) > 0 {
 		return ""
 	}
 	unasked, _, _ := strings.Cut(b.console, "sysrq: Show backtrace")
-	for _, line := range complaint.FindAllString(unasked, -1) {
+	for _, line := range complaint.FindAllString(failedAllocation.ReplaceAllString(unasked, ""), -1) {
 		if !strings.Contains(line, "lkdtm: ") { // which names what a kernel lacks
 			return line
 		}

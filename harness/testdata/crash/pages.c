@@ -36,20 +36,44 @@ static noinline void crash_memory_gone(void)
 		;
 }
 
+static struct page *push_page(struct page *page, struct page *others)
+{
+	set_page_private(page, (unsigned long)others);
+	return page;
+}
+
+static struct page *pop_page(struct page **pages)
+{
+	struct page *page = *pages;
+
+	if (page) {
+		*pages = (struct page *)page_private(page);
+		set_page_private(page, 0);
+	}
+	return page;
+}
+
+/* Nobody finds a large page, and everybody small ones: nobody is killed. */
 static noinline void crash_large_page(void)
 {
 	const unsigned int order = 8;
-	struct page *page, *last = NULL;
+	struct page *page, *large = NULL, *small = NULL;
+	int i, n;
 
-	while ((page = alloc_pages(GFP_ATOMIC, order))) { /* large-page */
-		set_page_private(page, (unsigned long)last);
-		last = page;
+	while ((page = alloc_pages(GFP_ATOMIC | __GFP_NOWARN, order)))
+		large = push_page(page, large);
+	for (n = 0; n < 32 && (page = pop_page(&large)); n++) {
+		split_page(page, order);
+		for (i = 1; i < 1 << order; i++)
+			__free_page(page + i);
+		small = push_page(page, small);
 	}
-	while ((page = last)) {
-		last = (struct page *)page_private(page);
-		set_page_private(page, 0);
+	while ((page = alloc_pages(GFP_ATOMIC, order))) /* large-page */
+		large = push_page(page, large);
+	while ((page = pop_page(&large)))
 		__free_pages(page, order);
-	}
+	while ((page = pop_page(&small)))
+		__free_page(page);
 }
 
 static noinline void crash_vmalloc_bounds(void)
