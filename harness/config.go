@@ -11,15 +11,19 @@ import (
 // Config says what a package's tests need around them. Its zero value is a
 // machine with the default kernel and no module. Relative paths start from the
 // directory of the source file that calls Main, wherever the test binary is
-// started.
+// started; or from the working directory where that file is not there, as after
+// a build with -trimpath.
 type Config struct {
 	// Modules are directories with the sources of out-of-tree kernel modules,
 	// each with a Kbuild file or a Makefile for the kernel's build system.
 	// They are built against the kernel of the run, loaded in this order
 	// before the tests, and unloaded after them as a check. Each is built in a
-	// copy of it, without hidden files, Go files, objects and archives: what
-	// lies outside of the directory is not there. Modules are looked for in it
-	// and in the directories right below.
+	// copy of it, in which links have become what they lead to. Not copied are
+	// hidden files, what a build makes (objects, archives, .ko, .mod, .mod.c,
+	// .cmd, .order, .symvers), and .go, .md and .patch: neither these nor
+	// what lies outside of the directory are there. So modules that use each
+	// other's symbols share a directory. The modules are looked for in it and
+	// in the directories right below.
 	Modules []string
 
 	// KernelModules are names of the kernel's own modules that tests load.

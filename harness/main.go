@@ -51,13 +51,15 @@ func init() {
 
 // Main runs the tests of m inside a kernel, as config says, and exits with
 // their exit code. It is to be called by TestMain, once, and does not return.
+// What runs before it (inits, the beginning of TestMain) runs on the host, too,
+// where there is no file /run/kmodtest/guest.
 //
 // The run passes only if the tests do, if the kernel's log shows no fault, if
 // every module unloads afterwards, and if the guest then says that it is done.
 // The process exits with the test binary's own code if that is all that went
 // wrong, with 1 if a module does not build, load or unload, if a program of
 // Config does not build, or if the tests were killed, left before their end or
-// have spent Config.Machines, with 255 after a fault of the kernel, with 69 if
+// have spent Config.Machines on faults that they expected, with 255 after a fault of the kernel, with 69 if
 // the guest did not come up or was lost without a report of the kernel's, the
 // host's side broke or config is not valid, and with 128 and the signal's number
 // if it was interrupted.

@@ -12,18 +12,24 @@ import (
 // red is a run that must not pass.
 type red struct {
 	test   string   // of testdata/red; "" is TestPasses
-	module string   // of testdata/modules
+	module string   // of testdata/modules, or an absolute path
 	env    []string // beside it
 	status int
 	stage  string   // of the verdict
 	want   []string // what standard output and error say, as regular expressions
 }
 
-// check runs the red run and checks all that is the same for each: it says what
-// happened, ends with a status of its own, and leaves no PASS or ok behind.
+// check is run, beside others.
 func (r red) check(t *testing.T) {
 	t.Helper()
 	t.Parallel()
+	r.run(t)
+}
+
+// run runs the red run and checks all that is the same for each: it says what
+// happened, ends with a status of its own, and leaves no PASS or ok behind.
+func (r red) run(t *testing.T) {
+	t.Helper()
 	test := r.test
 	if test == "" {
 		test = "TestPasses"

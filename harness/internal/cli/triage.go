@@ -40,7 +40,7 @@ func triageCommand() *cobra.Command {
 		Args: cobra.MaximumNArgs(1),
 		RunE: t.run,
 	}
-	cmd.Flags().BoolVar(&t.json, "json", false, "print an array of objects with kind, title, report and frames")
+	cmd.Flags().BoolVar(&t.json, "json", false, "print an array of objects with kind, title, report, line and frames")
 	cmd.Flags().StringVar(&t.vmlinux, "vmlinux", "", "the kernel with debug information")
 	cmd.Flags().StringArrayVar(&t.modules, "module", nil, "a module with debug information; may be given again")
 	return cmd

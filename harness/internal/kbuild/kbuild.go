@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -127,54 +126,59 @@ func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools,
 	if !strings.ContainsAny(src.dir, " \t'\"$#=") { // which no flag could hold
 		flags += " -ffile-prefix-map=" + dir + "=" + src.dir
 	}
-	cmd.Env = append(cleanEnvironment(), flags)
+	cmd.Env = append(environment(), flags)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	log, err := cmd.CombinedOutput()
 	log = bytes.ReplaceAll(log, []byte(dir), []byte(src.dir))
-	if err != nil {
-		return buildProblem(ctx, kernel, src, cmd, log, err)
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &exit):
+		return compileError(kernel, src, cmd, log)
+	case err != nil:
+		return fmt.Errorf("build module %s: %w (Debian and Ubuntu: apt-get install build-essential)", src.dir, err)
 	}
 	if err := os.WriteFile(filepath.Join(out, logName), log, 0o644); err != nil {
 		return err
 	}
-	if err := keepModules(ctx, dir, out, tools.strip); err != nil {
-		return fmt.Errorf("module %s: %w\n%s", src.dir, err, log)
+	made, err := findModules(dir)
+	if err != nil {
+		return err
+	}
+	if len(made) == 0 {
+		return compileError(kernel, src, cmd, append(log, "the build made no .ko file: does its Kbuild or Makefile set obj-m?\n"...))
+	}
+	if err := keepModules(ctx, made, out, tools.strip); err != nil {
+		return fmt.Errorf("module %s: %w", src.dir, err)
 	}
 	return os.RemoveAll(dir)
 }
 
-func buildProblem(ctx context.Context, kernel *images.Kernel, src sources, cmd *exec.Cmd, log []byte, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return fmt.Errorf("build module %s: %w (Debian and Ubuntu: apt-get install build-essential)", src.dir, err)
-	}
+func compileError(kernel *images.Kernel, src sources, cmd *exec.Cmd, log []byte) error {
 	command := strings.ReplaceAll(strings.Join(cmd.Args, " "), cmd.Dir, src.dir)
 	return &CompileError{Dir: src.dir, Release: kernel.Release, Command: command, Output: string(log)}
 }
 
-// keepModules moves all modules below dir to directory out, and puts copies
-// without debug information beside them.
-func keepModules(ctx context.Context, dir, out, strip string) error {
+// findModules finds what a build has made, in its directory and in those right
+// below.
+func findModules(dir string) ([]string, error) {
 	found, err := filepath.Glob(filepath.Join(dir, "*.ko"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	deeper, err := filepath.Glob(filepath.Join(dir, "*", "*.ko"))
-	if err != nil {
-		return err
-	}
-	found = append(found, deeper...)
-	if len(found) == 0 {
-		return errors.New("the build made no .ko file; does its Kbuild or Makefile set obj-m?")
-	}
+	return append(found, deeper...), err
+}
+
+// keepModules moves modules to directory out, and puts copies without debug
+// information beside them.
+func keepModules(ctx context.Context, made []string, out, strip string) error {
 	if err := os.Mkdir(filepath.Join(out, guestDir), 0o755); err != nil {
 		return err
 	}
-	for _, ko := range found {
+	for _, ko := range made {
 		kept := filepath.Join(out, filepath.Base(ko))
 		if err := os.Rename(ko, kept); err != nil {
 			return err
@@ -185,17 +189,4 @@ func keepModules(ctx context.Context, dir, out, strip string) error {
 		}
 	}
 	return nil
-}
-
-// cleanEnvironment is ours without what a make above us has left there, such as
-// flags that mean that other make's job server.
-func cleanEnvironment() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		switch name {
-		case "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARCH", "KBUILD_OUTPUT", "KDIR", "GOARCH":
-			return true
-		}
-		return false
-	})
 }

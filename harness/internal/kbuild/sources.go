@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -18,35 +18,53 @@ type sources struct {
 
 // findSources lists what a build needs. Left out are hidden files, what an
 // earlier build in the user's tree left there, and what is not for a compiler of
-// C: Go code, prose, patches.
+// C: Go code, prose, patches. Links are followed.
 func findSources(dir string) (sources, error) {
 	s := sources{dir: dir}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	if err := s.add("", nil); err != nil {
+		return s, fmt.Errorf("read module sources: %w", err)
+	}
+	if !slices.Contains(s.files, "Kbuild") && !slices.Contains(s.files, "Makefile") {
+		return s, fmt.Errorf("%s holds no kernel module: it has neither a Kbuild nor a Makefile", dir)
+	}
+	return s, nil
+}
+
+// add adds the files of a directory, which is relative to s.dir. above are the
+// real paths of the directories that it is in.
+func (s *sources) add(rel string, above []string) error {
+	dir := filepath.Join(s.dir, rel)
+	where, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(above, where) {
+		return fmt.Errorf("%s leads back to %s, which it is in", dir, where)
+	}
+	above = append(slices.Clip(above), where)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name := filepath.Join(rel, entry.Name())
+		if strings.HasPrefix(entry.Name(), ".") || !entry.IsDir() && isNoSource(entry.Name()) {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(s.dir, name)) // of what a link leads to
 		if err != nil {
 			return err
 		}
-		if path != dir && strings.HasPrefix(d.Name(), ".") {
-			if d.IsDir() {
-				return fs.SkipDir
+		switch {
+		case info.IsDir():
+			if err := s.add(name, above); err != nil {
+				return err
 			}
-			return nil
-		}
-		if d.IsDir() || isNoSource(d.Name()) {
-			return nil
-		}
-		rel, err := filepath.Rel(dir, path)
-		s.files = append(s.files, rel)
-		return err
-	})
-	if err != nil {
-		return s, fmt.Errorf("read module sources: %w", err)
-	}
-	for _, name := range []string{"Kbuild", "Makefile"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			return s, nil
+		case info.Mode().IsRegular():
+			s.files = append(s.files, name)
 		}
 	}
-	return s, fmt.Errorf("%s holds no kernel module: it has neither a Kbuild nor a Makefile", dir)
+	return nil
 }
 
 func isNoSource(name string) bool {

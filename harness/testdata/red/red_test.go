@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +22,10 @@ import (
 func TestMain(m *testing.M) {
 	var config harness.Config
 	if name := os.Getenv("RED_MODULE"); name != "" {
-		config.Modules = []string{"../modules/" + name}
+		if !filepath.IsAbs(name) {
+			name = "../modules/" + name
+		}
+		config.Modules = []string{name}
 	}
 	if name := os.Getenv("RED_FILE"); name != "" {
 		config.Files = []string{name}

@@ -1,0 +1,68 @@
+package harness_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// buildable makes a directory with the sources of a module of testdata, and a
+// link to another one in which there is a header.
+func buildable(t *testing.T) string {
+	t.Helper()
+	dir, shared := t.TempDir(), t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/modules/builds")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(shared, "builds.h"), []byte("#define BUILDS 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(shared, filepath.Join(dir, "linked")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// What the kernel's build system warns of on request depends on W, which is a
+// variable of the environment for us and an argument for make.
+func TestBuildHeedsW(t *testing.T) {
+	t.Parallel()
+	dir := buildable(t)
+	const warning = "[-Wunused-but-set-variable]"
+	if out := pass(t, "RED_MODULE="+dir); strings.Contains(out, warning) {
+		t.Errorf("without W the compiler warns:\n%s", out)
+	}
+	if out := pass(t, "RED_MODULE="+dir, "W=1"); !strings.Contains(out, warning) {
+		t.Errorf("with W=1 nothing warns of a variable that is not used:\n%s", out)
+	}
+}
+
+// Whatever a link leads to is part of what is built.
+func TestBuildNoticesChangeBehindLink(t *testing.T) {
+	t.Parallel()
+	dir := buildable(t)
+	pass(t, "RED_MODULE="+dir)
+	if err := os.WriteFile(filepath.Join(dir, "linked", "builds.h"), []byte("#error changed\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	red{module: dir, stage: "build", status: 1, want: []string{`builds\.h:1:2: error: #error changed`}}.run(t)
+}
+
+func TestLinkInCirclesFailsRun(t *testing.T) {
+	dir := buildable(t)
+	if err := os.Symlink(dir, filepath.Join(dir, "again")); err != nil {
+		t.Fatal(err)
+	}
+	red{module: dir, status: 69, want: []string{`read module sources: .*/again leads back to .*, which it is in`}}.check(t)
+}
+
+func TestBuildThatMakesNoModuleFailsRun(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "Kbuild"), []byte("obj-y :=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	red{module: dir, stage: "build", status: 1, want: []string{
+		`the build made no \.ko file: does its Kbuild or Makefile set obj-m\?`, `FAIL: module .* does not build against Linux \d`,
+	}}.check(t)
+}
