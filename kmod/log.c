@@ -4,7 +4,8 @@
  *
  * They are limited for all namespaces together, as anyone can make a namespace,
  * but for sets and greetings apart: a greeting needs no right, and asking for
- * many must not hide the sets.
+ * many must not hide the sets. All who may set share one limit, roots of user
+ * namespaces of their own among them.
  */
 
 #include <linux/build_bug.h>
@@ -81,4 +82,11 @@ bool socketopt_log_greet(void)
 void socketopt_log_greeted(const char *greeting)
 {
 	pr_info("send_msg: umsg = %s. ret = 0. success\n", greeting);
+}
+
+/* Otherwise a limit tells, as a warning, how much it has suppressed. */
+void socketopt_log_init(void)
+{
+	ratelimit_set_flags(&set_limit, RATELIMIT_MSG_ON_RELEASE);
+	ratelimit_set_flags(&greet_limit, RATELIMIT_MSG_ON_RELEASE);
 }

@@ -17,4 +17,7 @@ bool socketopt_log_greet(void);
 void socketopt_log_stored(const struct socketopt_message *msg);
 void socketopt_log_greeted(const char *greeting);
 
+/* Before the first call. */
+void socketopt_log_init(void);
+
 #endif /* SOCKETOPT_LOG_H */

@@ -5,6 +5,7 @@
 #include <linux/module.h>
 #include <linux/printk.h>
 
+#include "log.h"
 #include "netns.h"
 #include "sockopt.h"
 
@@ -12,6 +13,7 @@ static int __init socketopt_init(void)
 {
 	int err;
 
+	socketopt_log_init();
 	err = socketopt_netns_register();
 	if (err)
 		return err;

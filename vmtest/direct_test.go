@@ -1,6 +1,7 @@
 package vmtest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,10 +45,15 @@ func (m moduleFile) load(base int32) error {
 
 // unload unloads the module, and does not wait for a call that is inside.
 func (moduleFile) unload() error {
-	if err := unix.DeleteModule(module, unix.O_NONBLOCK); err != nil {
-		return fmt.Errorf("unload module: %w", err)
+	for {
+		// A signal of Go's scheduler may end the wait for others that load modules.
+		switch err := unix.DeleteModule(module, unix.O_NONBLOCK); {
+		case err == nil:
+			return nil
+		case !errors.Is(err, unix.EINTR):
+			return fmt.Errorf("unload module: %w", err)
+		}
 	}
-	return nil
 }
 
 // A crew is some threads, each of which does its work until the crew is told to

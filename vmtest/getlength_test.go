@@ -2,10 +2,14 @@ package vmtest
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -121,6 +125,37 @@ func TestGetRejectsNegativeLength(t *testing.T) {
 			_, err := s.get(command, m.address, length)
 			wantErrno(t, err, unix.EINVAL, "get of command %d with *optlen %d", command, length)
 			m.wantWritten("", "get with a negative *optlen")
+		}
+	}
+}
+
+// The core reads *optlen twice, and makes sure only the first time that it is not
+// negative: what it hands to the module may have become so since.
+func TestGetRejectsLengthThatTurnsNegative(t *testing.T) {
+	s, optlen := newSocket(t), beforeGuard(t, 4)
+	word := (*atomic.Int32)(unsafe.Pointer(&optlen.data[0]))
+	var over atomic.Bool
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer over.Store(true)
+	group.Go(func() {
+		stayOnCPU(t, 1)
+		for !over.Load() {
+			word.Store(-1)
+			word.Store(0)
+		}
+	})
+	stayOnCPU(t, 0)
+	bad := afterGuard(t, 0).address - 1
+	before := s.stats(t).Rejected
+	for deadline := time.Now().Add(patience); s.stats(t).Rejected == before; {
+		if time.Now().After(deadline) {
+			t.Fatalf("in %v, *optlen never turned negative between the core and the module", patience)
+		}
+		for range 100 {
+			if err := s.getAt(uapi.SocketOpsGet, bad, optlen.address); err != nil && !errors.Is(err, unix.EINVAL) {
+				t.Fatalf("get with *optlen 0 that turns negative: got %s, want no error or EINVAL", errnoName(err))
+			}
 		}
 	}
 }

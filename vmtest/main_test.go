@@ -21,6 +21,7 @@ var moduleDir = flag.String("module", "../kmod", "the `directory` with the sourc
 func TestMain(m *testing.M) {
 	flag.Parse()
 	harness.Main(m, harness.Config{
+		CPUs:            2, // for tests in which two threads meet
 		Modules:         []string{*moduleDir, preset},
 		KernelModules:   slices.Concat(neighbours, []string{ipTables}),
 		OptionalModules: []string{"sctp"},

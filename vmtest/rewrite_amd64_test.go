@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
@@ -90,5 +91,20 @@ func TestGetIsAnsweredAsBPFHasRewritten(t *testing.T) {
 			})
 			m.wantWritten(c.buffer, "get of which BPF has rewritten "+c.name)
 		})
+	}
+}
+
+// The program's set works and its get does not, which only BPF can bring about.
+func TestProgramSaysThatGetFailed(t *testing.T) {
+	guest.NewNetworkNamespace(t)
+	attachRewriter(t, ebpf.AttachCGroupGetsockopt, nil, bpfRefuse)
+	stdout, stderr, code := runProgram(t, nil)
+	if want := "setsockopt: ret = 0, msg = ----------user------------\n"; stdout != want || code == 0 {
+		t.Errorf("user whose get is refused: got %q, exit code %d, want %q", stdout, code, want)
+	}
+	for _, want := range []string{"getsockopt", "errno = 1", "operation not permitted"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("user whose get is refused: got %q on stderr, want %q in it", stderr, want)
+		}
 	}
 }

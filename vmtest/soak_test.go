@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
@@ -77,5 +78,31 @@ func TestFailingSequenceIsShrunkToReplay(t *testing.T) {
 	}
 	if err := run(w, none, ops); err != nil {
 		t.Errorf("%q: shows a fault in a model without one: %v", found[1], err)
+	}
+}
+
+// When a limit lets a call through again, it does not tell how many it had not:
+// that would be a warning, which anybody could cause.
+func TestLimitsSayNothing(t *testing.T) {
+	reload(t)
+	s, log := newSocket(t), guest.WatchKernelLog(t)
+	greet := func() {
+		_, err := s.tryGet(uapi.SocketOpsGet)
+		wantErrno(t, err, nil, "get of the greeting")
+	}
+	for range 5 * limitBurst {
+		greet()
+	}
+	limited := len(said(t, log))
+	for deadline := time.Now().Add(patience); len(said(t, log)) == limited; time.Sleep(limitPeriod / 10) {
+		if time.Now().After(deadline) {
+			t.Fatalf("after %d greetings, none was logged for %v", 5*limitBurst, patience)
+		}
+		greet()
+	}
+	for _, record := range log.Records() {
+		if record.Facility == 0 && (record.Level < info || strings.Contains(record.Text, "suppressed")) {
+			t.Errorf("kernel log of many greetings: got %q of level %d", record.Text, record.Level)
+		}
 	}
 }

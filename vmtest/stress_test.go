@@ -140,7 +140,12 @@ func TestLoadAndUnloadUnderStress(t *testing.T) {
 	file, before := findModuleFile(t), openFiles(t)
 	reload(t) // and cleanup loads it, whatever state this ends in
 	var loads, calls, namespaces atomic.Int64
-	s := newSocket(t)
+	guest.NewNetworkNamespace(t)
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatalf("open socket: %v", err)
+	}
+	s := socket{fd}
 	crew := newCrew(t)
 	for thread := range stressThreads {
 		i := thread
