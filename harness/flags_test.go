@@ -149,6 +149,16 @@ func TestBinaryRunsFromAnywhere(t *testing.T) {
 	}
 }
 
+// So it does where TestMain is the only part of it that Main can not see.
+func TestMainIsCalledThroughAnotherPackage(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, nil, binary(t, "through"), "-test.v")
+	c.Dir = "/"
+	if status := c.status(t); status != 0 || !strings.Contains(c.stdout.String(), "--- PASS: TestFilesAreThere") {
+		t.Errorf("exit status %d:\n%s%s", status, c.stdout.String(), c.stderr.String())
+	}
+}
+
 func TestCoverProfileArrives(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "cover")

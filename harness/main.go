@@ -71,7 +71,7 @@ func Main(m *testing.M, config Config) {
 		os.Exit(runInside(m))
 	}
 	started := time.Now()
-	_, source, _, _ := runtime.Caller(1)
+	from := findCallers()
 	if !flag.Parsed() {
 		flag.Parse()
 	}
@@ -81,7 +81,7 @@ func Main(m *testing.M, config Config) {
 	if flag.Lookup("test.list").Value.String() != "" {
 		os.Exit(m.Run())
 	}
-	os.Exit(runOutside(config, source, started))
+	os.Exit(runOutside(config, from, started))
 }
 
 // runInside runs the tests, and leaves their exit code for PID 1 as the proof
@@ -130,13 +130,13 @@ func (e *interrupt) Error() string { return fmt.Sprintf("interrupted (%v)", e.si
 
 // runOutside hands the run over to kmodtest-run, in this very process. It
 // returns only if that can not be: then with the exit status.
-func runOutside(config Config, source string, started time.Time) int {
+func runOutside(config Config, from callers, started time.Time) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() { cancel(&interrupt{(<-signals).(syscall.Signal)}) }()
 
-	r, err := newRequest(config, source, started)
+	r, err := newRequest(config, from, started)
 	if err == nil {
 		err = become(ctx, r)
 	}
@@ -150,7 +150,7 @@ func runOutside(config Config, source string, started time.Time) int {
 }
 
 // newRequest collects what is known before anything is started.
-func newRequest(config Config, source string, started time.Time) (request.Request, error) {
+func newRequest(config Config, from callers, started time.Time) (request.Request, error) {
 	r := request.Request{Started: started, Parent: os.Getppid(), Name: os.Args[0], Values: flagValues()}
 	r.Flags, r.Rest = splitCommandLine(os.Args[1:])
 	var err error
@@ -160,8 +160,8 @@ func newRequest(config Config, source string, started time.Time) (request.Reques
 	if r.Binary, err = os.Executable(); err != nil {
 		return r, fmt.Errorf("find the test binary: %w", err)
 	}
-	r.Dir = packageDir(source, r.Cwd)
-	config, err = config.in(r.Dir)
+	r.Dir = sourceDir(from.test, r.Cwd)
+	config, err = config.in(sourceDir(from.config, r.Cwd))
 	r.Config = request.Config(config)
 	return r, err
 }
@@ -184,10 +184,28 @@ func become(ctx context.Context, r request.Request) error {
 	return request.Become(program.Path, r)
 }
 
-// packageDir is where the source file that called Main lies. A binary that was
-// built with -trimpath, or elsewhere, does not know; it is then taken to be
-// where the go command starts a test binary, in the package's directory.
-func packageDir(source, cwd string) string {
+// callers are the source files from which Main was called: the one that holds
+// the configuration, and the one of the package's TestMain. They differ where
+// packages share a function that calls Main.
+type callers struct{ config, test string }
+
+// findCallers finds those of Main, which has called it.
+func findCallers() callers {
+	stack := make([]uintptr, 100)
+	frames := runtime.CallersFrames(stack[:runtime.Callers(3, stack)])
+	frame, more := frames.Next()
+	c := callers{frame.File, frame.File}
+	for more && frame.Function != "main.main" { // the go command's, which calls TestMain
+		c.test = frame.File
+		frame, more = frames.Next()
+	}
+	return c
+}
+
+// sourceDir is where a source file lies. A binary that was built with -trimpath,
+// or elsewhere, does not know; it is then taken to be where the go command
+// starts a test binary, in the package's directory.
+func sourceDir(source, cwd string) string {
 	if _, err := os.Stat(source); filepath.IsAbs(source) && err == nil {
 		return filepath.Dir(source)
 	}

@@ -177,12 +177,40 @@ func (r *run) sendFiles(out *wire.Writer, flags testFlags) error {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err := out.SendTree(path, nil); err != nil {
+		if err := sendTree(out, path, map[string]bool{}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// sendTree sends a file or directory, and what links in it lead to elsewhere:
+// they lead there in the guest, too.
+func sendTree(out *wire.Writer, path string, sent map[string]bool) error {
+	sent[path] = true
+	var outside []string
+	err := out.SendTree(path, func(name string, info fs.FileInfo) bool {
+		target, err := os.Readlink(name)
+		if err != nil {
+			return true // it is no link
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(name), target)
+		}
+		if _, err := os.Lstat(target); err == nil && !within(path, target) {
+			outside = append(outside, target)
+		}
+		return true
+	})
+	for _, target := range outside {
+		if err == nil && !sent[target] && !slices.ContainsFunc([]string{"/dev", "/proc", "/sys"}, func(dir string) bool { return within(dir, target) }) {
+			err = sendTree(out, target, sent)
+		}
+	}
+	return err
+}
+
+func within(dir, path string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
 
 func (r *run) sendJob(m *machine, j job) error {
 	entropy := make([]byte, 64)

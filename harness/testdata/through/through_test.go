@@ -1,0 +1,22 @@
+// Package through is a package whose tests are started by a function of another
+// one.
+package through
+
+import (
+	"os"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness/testdata/through/common"
+)
+
+func TestMain(m *testing.M) { common.Main(m) }
+
+// The working directory and testdata are this package's, and the paths of the
+// configuration start where that is written.
+func TestFilesAreThere(t *testing.T) {
+	for name, want := range map[string]string{"testdata/linked": "linked\n", "common/beside": "beside\n"} {
+		if got, err := os.ReadFile(name); err != nil || string(got) != want {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, want)
+		}
+	}
+}
