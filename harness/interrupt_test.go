@@ -68,6 +68,23 @@ func TestInterruptEndsMachine(t *testing.T) {
 	}
 }
 
+// A run that was started by nohup outlives its terminal. To see that the signal
+// changes nothing takes another one that does.
+func TestIgnoredHangupDoesNotEndMachine(t *testing.T) {
+	t.Parallel()
+	c := startLongRun(t, "nohup", binary(t, "red"), "-test.v", "-test.run=^TestRunsLong$")
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		if err := c.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond) // signals of different numbers overtake each other
+	}
+	_ = c.Wait() // its status is looked at next
+	if got := c.ProcessState.ExitCode(); got != 128+int(syscall.SIGTERM) {
+		t.Errorf("exit status %d, want %d", got, 128+int(syscall.SIGTERM))
+	}
+}
+
 func TestKilledTestBinaryLeavesNoMachine(t *testing.T) {
 	t.Parallel()
 	c := longRun(t)

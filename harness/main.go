@@ -34,6 +34,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/events"
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/interrupt"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
@@ -123,24 +124,24 @@ const prefix = "kmodtest: "
 // statusHostBroke is the exit status of a run that our own side broke.
 const statusHostBroke = 69 // EX_UNAVAILABLE of sysexits.h
 
-// interrupt is the cause of a context that a signal has ended.
-type interrupt struct{ signal syscall.Signal }
+// interruptError is the cause of a context that a signal has ended.
+type interruptError struct{ signal syscall.Signal }
 
-func (e *interrupt) Error() string { return fmt.Sprintf("interrupted (%v)", e.signal) }
+func (e *interruptError) Error() string { return fmt.Sprintf("interrupted (%v)", e.signal) }
 
 // runOutside hands the run over to kmodtest-run, in this very process. It
 // returns only if that can not be: then with the exit status.
 func runOutside(config Config, from callers, started time.Time) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	go func() { cancel(&interrupt{(<-signals).(syscall.Signal)}) }()
+	signal.Notify(signals, interrupt.Signals()...)
+	go func() { cancel(&interruptError{(<-signals).(syscall.Signal)}) }()
 
 	r, err := newRequest(config, from, started)
 	if err == nil {
 		err = become(ctx, r)
 	}
-	var caught *interrupt
+	var caught *interruptError
 	if errors.As(context.Cause(ctx), &caught) {
 		fmt.Fprintf(os.Stderr, "%sFAIL: %v\n", prefix, caught)
 		return 128 + int(caught.signal)

@@ -62,7 +62,7 @@ func Entry(ctx context.Context, dir, key string, fill func(ctx context.Context, 
 	}
 	lock := flock.New(path + lockSuffix)
 	if _, err := lock.TryLockContext(ctx, retry); err != nil {
-		return "", fmt.Errorf("lock cache entry %s: %w", path, err)
+		return "", fmt.Errorf("lock cache entry %s (XDG_CACHE_HOME moves the cache): %w", path, err)
 	}
 	defer func() { _ = lock.Close() }() // closing the file is what unlocks it; there is nothing to lose
 	if there, err := isThere(path); there || err != nil {

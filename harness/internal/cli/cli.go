@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kmodtest/kmodtest/harness/internal/interrupt"
 )
 
 // Main runs the command with the given arguments, without the program's name,
@@ -17,7 +18,7 @@ import (
 // wrong 1, or what a command has as its own. An interrupt ends what it does, and
 // then Main.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(ctx, interrupt.Signals()...)
 	defer stop()
 	root := &cobra.Command{
 		Use:   "kmodtest",

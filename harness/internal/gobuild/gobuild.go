@@ -116,7 +116,7 @@ func lock(ctx context.Context, record string) (unlock func(), err error) {
 	}
 	l := flock.New(record + ".lock")
 	if _, err := l.TryLockContext(ctx, 20*time.Millisecond); err != nil {
-		return nil, fmt.Errorf("wait for another build of the same program: %w", err)
+		return nil, fmt.Errorf("keep others from the cache (XDG_CACHE_HOME moves it): %w", err)
 	}
 	return func() { _ = l.Close() }, nil // closing the file unlocks it
 }
@@ -185,7 +185,7 @@ const listFormat = `{{if not .Standard}}{{$d := .Dir}}{{$d}}
 // inputs returns what the program is made of. It is read before the build, so
 // that a change during the build makes the next check fail.
 func (b builder) inputs(ctx context.Context) ([]input, error) {
-	out, err := b.run(ctx, "list", "-deps", "-f", listFormat, b.pkg)
+	out, err := b.run(ctx, plain("list", "-deps", "-f", listFormat, b.pkg)...)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,7 @@ func (b builder) build(ctx context.Context, dir string) (Program, error) {
 	}
 	defer os.RemoveAll(tmp)
 	out := filepath.Join(tmp, "program")
-	if _, err := b.run(ctx, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, b.pkg); err != nil {
+	if _, err := b.run(ctx, plain("build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, b.pkg)...); err != nil {
 		return Program{}, err
 	}
 	hash, err := hashFile(out)
@@ -234,6 +234,13 @@ func (b builder) build(ctx context.Context, dir string) (Program, error) {
 		return Program{}, err
 	}
 	return Program{Path: filepath.Join(path, "program"), Hash: hash}, nil
+}
+
+// plain has a command of the go command mean a plain static program, whatever
+// GOFLAGS asks for: the race detector and its like need cgo, and coverage a
+// place to write to.
+func plain(command string, args ...string) []string {
+	return append([]string{command, "-race=false", "-msan=false", "-asan=false", "-cover=false", "-buildmode=exe"}, args...)
 }
 
 // run runs the go command and returns its standard output.

@@ -2,6 +2,7 @@ package gobuild
 
 import (
 	"context"
+	"debug/elf"
 	"os"
 	"path/filepath"
 	"sync"
@@ -19,6 +20,26 @@ func writeProgram(t *testing.T) string {
 		}
 	}
 	return dir
+}
+
+// What GOFLAGS asks for is meant for the user's own programs and tests.
+func TestBuildIsPlain(t *testing.T) {
+	for _, flags := range []string{"-race", "-cover", "-buildmode=pie"} {
+		t.Setenv("GOFLAGS", flags)
+		program, err := Build(t.Context(), t.TempDir(), writeProgram(t), ".")
+		if err != nil {
+			t.Errorf("GOFLAGS=%s: %v", flags, err)
+			continue
+		}
+		file, err := elf.Open(program.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file.Type != elf.ET_EXEC {
+			t.Errorf("GOFLAGS=%s: the program is of type %v, want %v", flags, file.Type, elf.ET_EXEC)
+		}
+		_ = file.Close()
+	}
 }
 
 func TestManyBuildsAtOnceAreOne(t *testing.T) {

@@ -23,7 +23,7 @@ func BuildOwn(ctx context.Context, cacheDir, dir, program string, building func(
 // a user's module has it from: a checkout or the cache of modules. Where it is
 // neither, as in a vendor directory, the user's module stays that.
 func (b *builder) moveHome(ctx context.Context) error {
-	out, err := b.run(ctx, "list", "-f", "{{.Dir}}", project+"/harness")
+	out, err := b.run(ctx, plain("list", "-f", "{{.Dir}}", project+"/harness")...)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/interrupt"
 )
 
 // interruptError is the cause of a context that a signal has ended, or the end
@@ -29,7 +31,7 @@ func (e *interruptError) Error() string {
 func untilInterrupted(ctx context.Context, parent int) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, interrupt.Signals()...)
 	go func() {
 		for sig := range signals {
 			cancel(&interruptError{signal: sig.(syscall.Signal)})
