@@ -49,6 +49,14 @@ func TestBuildNoticesChangeBehindLink(t *testing.T) {
 	red{module: dir, stage: "build", status: 1, want: []string{`builds\.h:1:2: error: #error changed`}}.run(t)
 }
 
+func TestModuleUsesWhatOneBeforeExports(t *testing.T) {
+	t.Parallel()
+	for range 2 { // the second finds both in the cache
+		pass(t, "RED_MODULE=exports,imports")
+	}
+	red{module: "imports", stage: "build", status: 1, want: []string{`exports_answer.* undefined`}}.run(t)
+}
+
 func TestLinkInCirclesFailsRun(t *testing.T) {
 	dir := buildable(t)
 	if err := os.Symlink(dir, filepath.Join(dir, "again")); err != nil {

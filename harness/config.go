@@ -21,9 +21,9 @@ type Config struct {
 	// copy of it, in which links have become what they lead to. Not copied are
 	// hidden files, what a build makes (objects, archives, .ko, .mod, .mod.c,
 	// .cmd, .order, .symvers), and .go, .md and .patch: neither these nor
-	// what lies outside of the directory are there. So modules that use each
-	// other's symbols share a directory. The modules are looked for in it and
-	// in the directories right below.
+	// what lies outside of the directory are there. Modules may use what those
+	// of directories before theirs export. They are looked for in a directory
+	// and in those right below.
 	Modules []string
 
 	// KernelModules are names of the kernel's own modules that tests load.

@@ -68,7 +68,7 @@ func (r *run) buildModules(ctx context.Context, kernel *images.Kernel) ([]*kbuil
 	var built []*kbuild.Result
 	for _, dir := range r.Config.Modules {
 		start := time.Now()
-		result, err := kbuild.Build(ctx, r.cache, kernel, dir)
+		result, err := kbuild.Build(ctx, r.cache, kernel, dir, built)
 		var broken *kbuild.CompileError
 		if errors.As(err, &broken) {
 			return nil, compileFailure(broken)

@@ -39,10 +39,12 @@ type Result struct {
 	Key     string   // changes with anything that the modules were built from
 	Built   bool     // now, not found in the cache
 	Output  string   // of the build when it gave warnings
+	symbols string   // path of a list of what the modules export; "" if they export nothing
 }
 
 const (
-	logName = "build.log"
+	logName     = "build.log"
+	symbolsName = "Module.symvers" // as the kernel's build system has it
 	// guestDir, in an entry of the cache, holds the modules without debug
 	// information, which makes up most of their size and is of no use to the
 	// guest.
@@ -54,7 +56,8 @@ const (
 
 // Build builds the modules in directory dir against a kernel, or finds them in
 // the cache at cacheDir, keyed by sources, kernel and compiler. dir is absolute.
-func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir string) (*Result, error) {
+// The modules may use what those of others export, which were built before.
+func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir string, others []*Result) (*Result, error) {
 	src, err := findSources(dir)
 	if err != nil {
 		return nil, err
@@ -67,12 +70,18 @@ func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir stri
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s %s %s %s %s", dir, hash, kernel.Key, tools.identity, debugFlag, guestDir))
+	var symbols, keys []string
+	for _, other := range others {
+		if other.symbols != "" {
+			symbols, keys = append(symbols, other.symbols), append(keys, other.Key)
+		}
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s %s %s %s %s %s %q", dir, hash, kernel.Key, tools.identity, debugFlag, guestDir, symbolsName, keys))
 	r := &Result{Key: hex.EncodeToString(sum[:16])}
 
 	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "modules"), r.Key, func(ctx context.Context, tmp string) error {
 		r.Built = true
-		return build(ctx, kernel, src, tools, tmp)
+		return build(ctx, kernel, src, tools, symbols, tmp)
 	})
 	if err != nil {
 		return nil, err
@@ -94,6 +103,9 @@ func (r *Result) read(entry string) error {
 		r.Modules = append(r.Modules, m)
 	}
 	r.Modules = inLoadingOrder(r.Modules)
+	if symbols := filepath.Join(entry, symbolsName); isFile(symbols) {
+		r.symbols = symbols
+	}
 	if r.Built {
 		r.Output, err = warnings(filepath.Join(entry, logName))
 	}
@@ -108,8 +120,14 @@ func warnings(log string) (string, error) {
 	return string(b), nil
 }
 
-// build leaves the modules and the build's log in out.
-func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools, out string) error {
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// build leaves the modules, the build's log and a list of what the modules export
+// in out. symbols are such lists of others.
+func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools, symbols []string, out string) error {
 	dir := filepath.Join(out, "src")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
@@ -118,6 +136,9 @@ func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools,
 		return err
 	}
 	args := append([]string{"-C", kernel.Build, "M=" + dir, fmt.Sprintf("-j%d", runtime.NumCPU())}, tools.variables...)
+	if len(symbols) > 0 {
+		args = append(args, "KBUILD_EXTRA_SYMBOLS="+strings.Join(symbols, " "))
+	}
 	cmd := exec.CommandContext(ctx, "make", append(args, "modules")...)
 	cmd.Dir = dir
 	// The names of source files, in warnings of the running kernel and in
@@ -152,6 +173,11 @@ func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools,
 	}
 	if err := keepModules(ctx, made, out, tools.strip); err != nil {
 		return fmt.Errorf("module %s: %w", src.dir, err)
+	}
+	if info, err := os.Stat(filepath.Join(dir, symbolsName)); err == nil && info.Size() > 0 {
+		if err := os.Rename(filepath.Join(dir, symbolsName), filepath.Join(out, symbolsName)); err != nil {
+			return err
+		}
 	}
 	return os.RemoveAll(dir)
 }

@@ -21,11 +21,11 @@ import (
 
 func TestMain(m *testing.M) {
 	var config harness.Config
-	if name := os.Getenv("RED_MODULE"); name != "" {
+	for name := range strings.FieldsFuncSeq(os.Getenv("RED_MODULE"), func(c rune) bool { return c == ',' }) {
 		if !filepath.IsAbs(name) {
 			name = "../modules/" + name
 		}
-		config.Modules = []string{name}
+		config.Modules = append(config.Modules, name)
 	}
 	if name := os.Getenv("RED_FILE"); name != "" {
 		config.Files = []string{name}
