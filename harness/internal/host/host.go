@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/images/cache"
@@ -20,6 +21,7 @@ func Main() int {
 	if err != nil {
 		return conclude(os.Stderr, err)
 	}
+	asked.Started = time.Now().Add(-time.Since(asked.Started)) // by the clock that a suspended host stops
 	r := &run{Request: asked, trace: newTrace(asked.Started), stdout: os.Stdout, stderr: os.Stderr}
 	ctx, stop := untilInterrupted(context.Background(), r.watched())
 	defer stop()

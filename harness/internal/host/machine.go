@@ -284,17 +284,24 @@ func usualSilence(accel qemu.Accel) time.Duration {
 	return 90 * time.Second
 }
 
+// stoppage is a time for which this process is not kept from running by other
+// work: it was stopped, as by ctrl-Z, and what the guest said is still to be read.
+const stoppage = 5 * time.Second
+
 // watch ends a machine that shows no sign of life.
 func (m *machine) watch() {
 	ticks := time.NewTicker(time.Second)
 	defer ticks.Stop()
-	for {
+	for last := time.Now(); ; last = time.Now() {
 		select {
 		case <-m.ctx.Done():
 			return
 		case <-m.process.Ended():
 			return
 		case <-ticks.C:
+			if time.Since(last) > stoppage {
+				m.pulse.beat()
+			}
 			if m.pulse.since() > m.silence {
 				m.hang(&silenceError{what: fmt.Sprintf("the guest has shown no sign of life for %v", m.silence)})
 			}
@@ -305,11 +312,15 @@ func (m *machine) watch() {
 // pulse remembers the last sign of life. While it is held, the delay is ours:
 // whoever reads the tests' output may be slow.
 type pulse struct {
-	last atomic.Int64 // Unix time in nanoseconds
+	last atomic.Int64 // nanoseconds since epoch
 	held atomic.Bool
 }
 
-func (p *pulse) beat()    { p.last.Store(time.Now().UnixNano()) }
+// epoch makes times comparable that were taken by a clock which nobody sets, and
+// which stands still while the host is suspended.
+var epoch = time.Now()
+
+func (p *pulse) beat()    { p.last.Store(int64(time.Since(epoch))) }
 func (p *pulse) hold()    { p.held.Store(true) }
 func (p *pulse) release() { p.beat(); p.held.Store(false) }
 
@@ -317,7 +328,7 @@ func (p *pulse) since() time.Duration {
 	if p.held.Load() {
 		return 0
 	}
-	return time.Since(time.Unix(0, p.last.Load()))
+	return time.Since(epoch) - time.Duration(p.last.Load())
 }
 
 // quitRelay hands SIGQUIT on to the test binary, which prints what its

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -27,6 +28,9 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 		name = r.Config.Kernel
 	}
 	m := qemu.Machine{Binary: r.env.QEMU, CPUs: r.Config.CPUs, Memory: r.Config.Memory}
+	if _, err := exec.LookPath(m.Binary); err != nil { // before minutes are spent on a kernel
+		return m, &qemu.NotFoundError{Binary: m.Binary, Err: err}
+	}
 	end := r.trace.lane(0).phase("kernel")
 	kernel, err := images.Resolve(ctx, name, images.Options{Dir: r.Dir, Progress: r.stderr})
 	end()
