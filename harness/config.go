@@ -21,7 +21,8 @@ type Config struct {
 	// copy of it, in which links have become what they lead to. Not copied are
 	// hidden files, what a build makes (objects, archives, .ko, .mod, .mod.c,
 	// .cmd, .order, .symvers), and .go, .md and .patch: neither these nor
-	// what lies outside of the directory are there. Modules may use what those
+	// what lies outside of the directory are there. (By an absolute path that
+	// is, but nobody notices when it changes.) Modules may use what those
 	// of directories before theirs export. They are looked for in a directory
 	// and in those right below.
 	Modules []string
