@@ -3,6 +3,7 @@ package harness_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -254,6 +255,32 @@ func Test32BitBinaryWorks(t *testing.T) {
 		if status := c.status(t); status != 0 || !strings.Contains(c.stdout.String(), "--- PASS: TestReadsTestdata") {
 			t.Errorf("exit status %d:\n%s%s", status, c.stdout.String(), c.stderr.String())
 		}
+	}
+}
+
+// Fuzzing goes on until somebody interrupts it, and that is a regular end, with
+// all that comes back from one.
+func TestInterruptEndsFuzzing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c := newCommand(t, nil, binary(t, "flags"), "-test.run=^$", "-test.fuzz=FuzzDouble", "-test.fuzzcachedir="+dir, "-test.cpuprofile="+filepath.Join(dir, "profile"))
+	progress := &watched{}
+	c.Stderr = progress
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	awaitOutput(ctx, t, progress, "fuzz: elapsed: ")
+	if err := c.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // its status is looked at next
+	if got := c.ProcessState.ExitCode(); got != 0 || !strings.HasSuffix(c.stdout.String(), "PASS\n") {
+		t.Errorf("exit status %d, want 0 and PASS:\n%s%s", got, &c.stdout, progress.text.String())
+	}
+	if info, err := os.Stat(filepath.Join(dir, "profile")); err != nil || info.Size() == 0 {
+		t.Errorf("the profile has not come back: %v", err)
 	}
 }
 

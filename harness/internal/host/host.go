@@ -23,7 +23,7 @@ func Main() int {
 	}
 	asked.Started = time.Now().Add(-time.Since(asked.Started)) // by the clock that a suspended host stops
 	r := &run{Request: asked, trace: newTrace(asked.Started), stdout: os.Stdout, stderr: os.Stderr}
-	ctx, stop := untilInterrupted(context.Background(), r.watched())
+	ctx, stop := untilInterrupted(context.Background(), r.watched(), r.endFuzzing)
 	defer stop()
 	if err = r.setUp(); err == nil {
 		err = r.do(ctx)

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/interrupt"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 // interruptError is the cause of a context that a signal has ended, or the end
@@ -27,14 +28,17 @@ func (e *interruptError) Error() string {
 }
 
 // untilInterrupted returns a context that ends when this process is asked to
-// end, or when the given one does (0: none), so that the machine ends with it.
-func untilInterrupted(ctx context.Context, parent int) (context.Context, func()) {
+// end, or when the given one does (0: none), so that the machine ends with it. An
+// interrupt for which take returns true has been dealt with.
+func untilInterrupted(ctx context.Context, parent int, take func() bool) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, interrupt.Signals()...)
 	go func() {
 		for sig := range signals {
-			cancel(&interruptError{signal: sig.(syscall.Signal)})
+			if sig != syscall.SIGINT || !take() {
+				cancel(&interruptError{signal: sig.(syscall.Signal)})
+			}
 		}
 	}()
 	if parent != 0 {
@@ -69,4 +73,15 @@ func whenEnds(parent int, f func()) {
 			return
 		}
 	}
+}
+
+// endFuzzing hands an interrupt on to tests that fuzz, once: that is how people
+// end them, and what they have found is to come back.
+func (r *run) endFuzzing() bool {
+	out := r.fuzzing.Swap(nil)
+	if out == nil {
+		return false
+	}
+	r.say("interrupted: the fuzzing ends, and what it has found comes back; another interrupt ends the machine")
+	return out.Write(wire.Signal, []byte{byte(syscall.SIGINT)}) == nil
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/u-root/u-root/pkg/ldd"
@@ -33,7 +34,8 @@ type run struct {
 	stdout io.Writer
 	stderr io.Writer
 
-	allowed  []*regexp.Regexp // of Config.Allow
+	allowed  []*regexp.Regexp            // of Config.Allow
+	fuzzing  atomic.Pointer[wire.Writer] // to the guest in which tests fuzz, until they are interrupted
 	places   places
 	platform platform // known once the kernel is
 
@@ -161,6 +163,10 @@ func (r *run) converse(m *machine, j job, hasFiles bool) error {
 	}
 	relay := relayQuit(m.out)
 	defer relay.stop()
+	if r.Values["test.fuzz"] != "" {
+		r.fuzzing.Store(m.out)
+		defer r.fuzzing.Store(nil)
+	}
 	return m.awaitDone(j.flags.Timeout)
 }
 
