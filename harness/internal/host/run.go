@@ -195,7 +195,7 @@ func (r *run) sendFiles(out *wire.Writer, flags testFlags) error {
 func sendTree(out *wire.Writer, path string, sent map[string]bool) error {
 	sent[path] = true
 	var outside []string
-	err := out.SendTree(path, func(name string, info fs.FileInfo) bool {
+	err := out.SendTree(path, func(name string, _ fs.FileInfo) bool {
 		target, err := os.Readlink(name)
 		if err != nil {
 			return true // it is no link
