@@ -128,6 +128,9 @@ func TestKilledQEMUFailsRun(t *testing.T) {
 	if !strings.Contains(c.stderr.String(), "QEMU ended before the guest was done: signal: killed") {
 		t.Errorf("standard error does not say what happened: %q", c.stderr.String())
 	}
+	if !strings.Contains(c.stderr.String(), "somebody killed it: the host") {
+		t.Errorf("nobody says that QEMU was killed:\n%s", c.stderr.String())
+	}
 }
 
 // The go command asks for the goroutines with SIGQUIT when a test takes too

@@ -79,7 +79,7 @@ func (c *collection) remove(ctx context.Context, dir, key, why string) error {
 }
 
 func (c *collection) leftovers(context.Context) error {
-	for _, dir := range append([]string{"kernels", "sources"}, aging...) {
+	for _, dir := range append([]string{"kernels", "sources", "snapshots"}, aging...) {
 		removed, err := cache.RemoveLeftovers(c.dir(dir))
 		for _, path := range removed {
 			c.found = append(c.found, Garbage{Path: path, Why: "a run that is dead left it half done"})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -193,6 +194,10 @@ func (m *machine) lost(err error) error {
 	advice := "QEMU was:\n" + m.process.CommandLine()
 	if garbled != nil {
 		advice = "a kernel with KASAN may tell who overwrites it: KMODTEST_KERNEL=debug\n" + advice
+	}
+	var exit *exec.ExitError
+	if end != nil && errors.As(end.err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+		advice = "somebody killed it: the host, or the container that this runs in, may be short of memory for as many machines\n" + advice
 	}
 	if m.spec.Accel == qemu.KVM && !m.greeted {
 		advice = "if KVM does not really work on this machine, KMODTEST_ACCEL=tcg does without it\n" + advice

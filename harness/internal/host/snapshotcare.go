@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/kmodtest/kmodtest/images/cache"
 )
 
 // Limits of what snapshots may take in the cache. The one just made stays.
@@ -27,6 +29,7 @@ func pruneSnapshots(dir, keep string, now time.Time) {
 		used time.Time
 		size int64
 	}
+	_, _ = cache.RemoveLeftovers(dir) // what stays is tried again the next time
 	var entries []entry
 	names, _ := filepath.Glob(filepath.Join(dir, "*", manifestName)) // the pattern is well formed
 	for _, name := range names {
