@@ -30,6 +30,26 @@ func TestSetNeedsNetAdmin(t *testing.T) {
 	s.wantLast(t, "kept", "after sets without CAP_NET_ADMIN")
 }
 
+// Who has opened a socket does not matter, only who calls.
+func TestSocketOfNobodyIsAnAdminsToUse(t *testing.T) {
+	var s socket
+	t.Run("open without capabilities", func(t *testing.T) {
+		guest.NewNetworkNamespace(t)
+		guest.DropCapabilities(t)
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatalf("open socket: %v", err)
+		}
+		s = socket{fd}
+	})
+	t.Cleanup(func() { _ = unix.Close(s.fd) })
+	s.store(t, "an admin's")
+	s.wantLast(t, "an admin's", "by a socket that was opened without capabilities")
+	if got := s.stats(t); got.Sets != 1 {
+		t.Errorf("counters by a socket that was opened without capabilities: got %+v, want one set", got)
+	}
+}
+
 func TestSetWithoutNetAdminLooksAtNothingElse(t *testing.T) {
 	s := newSocket(t)
 	m := message(t, strings.Repeat("m", 4096))
