@@ -24,10 +24,10 @@ func (w *work) machines() int {
 }
 
 // capacity is how many machines a number of processors and the memory that is
-// available bear, at least one. Machines wait now and then, as tests do, and the
-// last of them should not run alone: so there are some more than processors.
+// available bear, at least one. Where more run than there are processors, each
+// waits for others that hold its locks: all of it takes as long, and more work.
 func capacity(processors int, meminfo string) int {
-	n := (processors*3 + 1) / 2
+	n := processors
 	for line := range strings.Lines(meminfo) {
 		fields := strings.Fields(line)
 		if len(fields) < 2 || fields[0] != "MemAvailable:" {
