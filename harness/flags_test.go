@@ -3,7 +3,6 @@ package harness_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -150,7 +149,7 @@ func TestBinaryRunsFromAnywhere(t *testing.T) {
 	}
 }
 
-// So it does where TestMain is the only part of it that Main can not see.
+// So does one whose TestMain calls another package's function, which calls Main.
 func TestMainIsCalledThroughAnotherPackage(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t, nil, binary(t, "through"), "-test.v")
@@ -266,12 +265,7 @@ func TestInterruptEndsFuzzing(t *testing.T) {
 	c := newCommand(t, nil, binary(t, "flags"), "-test.run=^$", "-test.fuzz=FuzzDouble", "-test.fuzzcachedir="+dir, "-test.cpuprofile="+filepath.Join(dir, "profile"))
 	progress := &watched{}
 	c.Stderr = progress
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	awaitOutput(ctx, t, progress, "fuzz: elapsed: ")
+	c.startAndAwait(t, progress, "fuzz: elapsed: ")
 	if err := c.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

@@ -20,13 +20,19 @@ func startLongRun(t *testing.T, name string, args ...string) *command {
 	c := newCommand(t, nil, name, args...)
 	out := &watched{}
 	c.Stdout = out
+	c.startAndAwait(t, out, "it runs")
+	return c
+}
+
+// startAndAwait starts c, and waits until out, one of its streams, has a text.
+func (c *command) startAndAwait(t *testing.T, out *watched, text string) {
+	t.Helper()
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	awaitOutput(ctx, t, out, "it runs")
-	return c
+	awaitOutput(ctx, t, out, text)
 }
 
 func longRun(t *testing.T) *command {
@@ -69,7 +75,7 @@ func TestInterruptEndsMachine(t *testing.T) {
 }
 
 // A run that was started by nohup outlives its terminal. To see that the signal
-// changes nothing takes another one that does.
+// changes nothing takes another one that does, and which comes after it.
 func TestIgnoredHangupDoesNotEndMachine(t *testing.T) {
 	t.Parallel()
 	c := startLongRun(t, "nohup", binary(t, "red"), "-test.v", "-test.run=^TestRunsLong$")
@@ -77,7 +83,6 @@ func TestIgnoredHangupDoesNotEndMachine(t *testing.T) {
 		if err := c.Process.Signal(sig); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(100 * time.Millisecond) // signals of different numbers overtake each other
 	}
 	_ = c.Wait() // its status is looked at next
 	if got := c.ProcessState.ExitCode(); got != 128+int(syscall.SIGTERM) {

@@ -60,10 +60,10 @@ func init() {
 // The process exits with the test binary's own code if that is all that went
 // wrong, with 1 if a module does not build, load or unload, if a program of
 // Config does not build, or if the tests were killed, left before their end or
-// have spent Config.Machines on faults that they expected, with 255 after a fault of the kernel, with 69 if
-// the guest did not come up or was lost without a report of the kernel's, the
-// host's side broke or config is not valid, and with 128 and the signal's number
-// if it was interrupted.
+// have spent Config.Machines on faults that they expected, with 255 after a
+// fault of the kernel, with 69 if the guest did not come up or was lost without
+// a report of the kernel's, the host's side broke or config is not valid, and
+// with 128 and the signal's number if it was interrupted.
 //
 // Inside the guest, Main just runs the tests. Flags such as -test.list that run
 // no test are answered without a machine.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"debug/elf"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -39,6 +40,10 @@ func TestBuildIsPlain(t *testing.T) {
 			t.Errorf("GOFLAGS=%s: the program is of type %v, want %v", flags, file.Type, elf.ET_EXEC)
 		}
 		_ = file.Close()
+		// One that is built for coverage complains that it has nowhere to write.
+		if out, err := exec.Command(program.Path).CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("GOFLAGS=%s: the program ends with %v and says %q", flags, err, out)
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -28,8 +27,8 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 		name = r.Config.Kernel
 	}
 	m := qemu.Machine{Binary: r.env.QEMU, CPUs: r.Config.CPUs, Memory: r.Config.Memory}
-	if _, err := exec.LookPath(m.Binary); err != nil { // before minutes are spent on a kernel
-		return m, &qemu.NotFoundError{Binary: m.Binary, Err: err}
+	if _, err := qemu.Find(m.Binary); err != nil { // before minutes are spent on a kernel
+		return m, err
 	}
 	end := r.trace.lane(0).phase("kernel")
 	kernel, err := images.Resolve(ctx, name, images.Options{Dir: r.Dir, Progress: r.stderr})

@@ -19,6 +19,7 @@ import (
 
 	"github.com/u-root/u-root/pkg/ldd"
 
+	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
@@ -179,44 +180,21 @@ func (r *run) sendFiles(out *wire.Writer, flags testFlags) error {
 	if err != nil {
 		return fmt.Errorf("find the shared libraries of %s: %w", r.tests, err)
 	}
-	for _, path := range slices.Concat(libraries, []string{filepath.Join(r.Dir, "testdata")}, flags.Bring) {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err := sendTree(out, path, map[string]bool{}); err != nil {
+	paths := slices.Concat(libraries, []string{filepath.Join(r.Dir, "testdata")}, flags.Bring)
+	files, err := initramfs.FollowLinks(slices.DeleteFunc(paths, func(path string) bool {
+		_, err := os.Stat(path)
+		return errors.Is(err, fs.ErrNotExist)
+	}))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := out.SendFile(f.Path, f.Path); err != nil {
 			return err
 		}
 	}
 	return nil
 }
-
-// sendTree sends a file or directory, and what links in it lead to elsewhere:
-// they lead there in the guest, too.
-func sendTree(out *wire.Writer, path string, sent map[string]bool) error {
-	sent[path] = true
-	var outside []string
-	err := out.SendTree(path, func(name string, _ fs.FileInfo) bool {
-		target, err := os.Readlink(name)
-		if err != nil {
-			return true // it is no link
-		}
-		if !filepath.IsAbs(target) {
-			target = filepath.Join(filepath.Dir(name), target)
-		}
-		if _, err := os.Lstat(target); err == nil && !within(path, target) {
-			outside = append(outside, target)
-		}
-		return true
-	})
-	for _, target := range outside {
-		if err == nil && !sent[target] && !slices.ContainsFunc([]string{"/dev", "/proc", "/sys"}, func(dir string) bool { return within(dir, target) }) {
-			err = sendTree(out, target, sent)
-		}
-	}
-	return err
-}
-
-func within(dir, path string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
 
 func (r *run) sendJob(m *machine, j job) error {
 	entropy := make([]byte, 64)
@@ -241,7 +219,7 @@ func (r *run) sendJob(m *machine, j job) error {
 // timerSlack is how much later than asked for the program's sleeps may end; 0
 // stands for the kernel's default. Go's scheduler sleeps for 20 µs again and
 // again, and each time TCG has to set a timer of its own, in another thread: with
-// the default of 50 µs that is a tenth of all that a run costs.
+// the default of 50 µs that is a sixth of all that a run costs.
 func timerSlack(accel qemu.Accel) time.Duration {
 	if accel == qemu.TCG {
 		return 2 * time.Millisecond

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -44,9 +43,9 @@ const (
 
 // snapshotKey covers everything that a snapshot depends on.
 func snapshotKey(spec qemu.Machine) (string, error) {
-	path, err := exec.LookPath(spec.Binary)
+	path, err := qemu.Find(spec.Binary)
 	if err != nil {
-		return "", &qemu.NotFoundError{Binary: spec.Binary, Err: err}
+		return "", err
 	}
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return "", err

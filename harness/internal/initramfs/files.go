@@ -18,7 +18,7 @@ import (
 // File is a file, directory or symbolic link of the host that is to lie in the
 // guest at the same path.
 type File struct {
-	path string
+	Path string
 	link string      // where it leads, if it is a symbolic link
 	info fs.FileInfo // of itself, not of where it leads; nil for a link that the host does not have
 }
@@ -38,7 +38,7 @@ func (e *MissingFileError) Error() string {
 // in them, symbolic links with where they lead, and ELF files with the shared
 // libraries that they need.
 func FindFiles(names []string) ([]File, error) {
-	c := collection{}
+	c := collection{files: map[string]File{}, libraries: true}
 	for _, name := range names {
 		paths, err := c.expand(name)
 		if err != nil {
@@ -50,15 +50,35 @@ func FindFiles(names []string) ([]File, error) {
 			}
 		}
 	}
-	var out []File
-	for _, path := range slices.Sorted(maps.Keys(c)) {
-		out = append(out, c[path])
-	}
-	return out, nil
+	return c.sorted(), nil
 }
 
-// collection is what was found, by path.
-type collection map[string]File
+// FollowLinks finds what is at paths: directories come with what is in them, and
+// symbolic links with where they lead.
+func FollowLinks(paths []string) ([]File, error) {
+	c := collection{files: map[string]File{}}
+	for _, path := range paths {
+		if err := c.add(path); err != nil {
+			return nil, err
+		}
+	}
+	return c.sorted(), nil
+}
+
+// collection is what was found.
+type collection struct {
+	files     map[string]File // by path
+	libraries bool            // ELF files come with what they need
+}
+
+// sorted returns the files; a directory comes before what is in it.
+func (c collection) sorted() []File {
+	var out []File
+	for _, path := range slices.Sorted(maps.Keys(c.files)) {
+		out = append(out, c.files[path])
+	}
+	return out
+}
 
 // expand returns the paths that a name stands for. A program is to be found in
 // the guest's PATH, too, so it has a link there.
@@ -77,7 +97,7 @@ func (c collection) expand(name string) ([]string, error) {
 			continue
 		}
 		if link := "/bin/" + name; link != path {
-			c[link] = File{path: link, link: path}
+			c.files[link] = File{Path: link, link: path}
 		}
 		return []string{path}, nil
 	}
@@ -86,17 +106,20 @@ func (c collection) expand(name string) ([]string, error) {
 
 // add adds a file and all that comes with it.
 func (c collection) add(path string) error {
-	if have, ok := c[path]; ok && have.info != nil {
+	if have, ok := c.files[path]; ok && have.info != nil {
 		return nil
 	}
 	f, err := look(path)
 	if err != nil {
 		return err
 	}
-	c[path] = f
+	c.files[path] = f
 	switch f.info.Mode().Type() {
 	case 0:
-		return c.addLibraries(path)
+		if c.libraries {
+			return c.addLibraries(path)
+		}
+		return nil
 	case fs.ModeDir:
 		return c.addEntries(path)
 	case fs.ModeSymlink:
@@ -105,11 +128,17 @@ func (c collection) add(path string) error {
 	return fmt.Errorf("%s is neither a file nor a directory nor a symbolic link", path)
 }
 
-// addTarget adds where a symbolic link leads, which may be nowhere.
+// addTarget adds where a symbolic link leads, which may be nowhere, or to what the
+// guest has of its own.
 func (c collection) addTarget(f File) error {
 	target := f.link
 	if !filepath.IsAbs(target) {
-		target = filepath.Join(filepath.Dir(f.path), target)
+		target = filepath.Join(filepath.Dir(f.Path), target)
+	}
+	for _, own := range []string{"/dev/", "/proc/", "/sys/"} {
+		if strings.HasPrefix(target, own) {
+			return nil
+		}
 	}
 	err := c.add(target)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -144,7 +173,7 @@ func (c collection) addLibraries(path string) error {
 	}
 	// All are in this list: those that libraries need, and where links lead.
 	for _, library := range libraries {
-		if c[library], err = look(library); err != nil {
+		if c.files[library], err = look(library); err != nil {
 			return err
 		}
 	}
@@ -155,10 +184,10 @@ func (c collection) addLibraries(path string) error {
 func look(path string) (File, error) {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode().Type() != fs.ModeSymlink {
-		return File{path: path, info: info}, err
+		return File{Path: path, info: info}, err
 	}
 	link, err := os.Readlink(path)
-	return File{path: path, link: link, info: info}, err
+	return File{Path: path, link: link, info: info}, err
 }
 
 func beginsWith(path, magic string) (bool, error) {
@@ -178,14 +207,14 @@ func beginsWith(path, magic string) (bool, error) {
 // String tells all that makes the file another one.
 func (f File) String() string {
 	if f.info == nil {
-		return fmt.Sprintf("%q -> %q", f.path, f.link)
+		return fmt.Sprintf("%q -> %q", f.Path, f.link)
 	}
-	return fmt.Sprintf("%q %v %d %d -> %q", f.path, f.info.Mode(), f.info.Size(), f.info.ModTime().UnixNano(), f.link)
+	return fmt.Sprintf("%q %v %d %d -> %q", f.Path, f.info.Mode(), f.info.Size(), f.info.ModTime().UnixNano(), f.link)
 }
 
 // record is the file as the archive holds it.
 func (f File) record() (cpio.Record, error) {
-	name := strings.TrimPrefix(f.path, "/")
+	name := strings.TrimPrefix(f.Path, "/")
 	if f.link != "" {
 		return cpio.Symlink(name, f.link), nil
 	}
@@ -193,6 +222,6 @@ func (f File) record() (cpio.Record, error) {
 	if f.info.IsDir() {
 		return cpio.Directory(name, mode), nil
 	}
-	b, err := os.ReadFile(f.path)
+	b, err := os.ReadFile(f.Path)
 	return cpio.StaticFile(name, string(b), mode), err
 }

@@ -40,7 +40,7 @@ func found(t *testing.T, dir string, names ...string) []string {
 	}
 	var out []string
 	for _, f := range files {
-		path := strings.TrimPrefix(f.path, dir+"/")
+		path := strings.TrimPrefix(f.Path, dir+"/")
 		if f.link != "" {
 			path += " -> " + f.link
 		}
@@ -52,7 +52,7 @@ func found(t *testing.T, dir string, names ...string) []string {
 func TestFilesAreFound(t *testing.T) {
 	dir := tree(t, map[string]string{
 		"one.txt": "1", "two.txt": "2", "other": "3", "sub/deep": "4", "sub/empty/.keep": "",
-		"link": "->sub/near", "sub/near": "->../one.txt", "loop": "->loop", "nowhere": "->not/there",
+		"link": "->sub/near", "sub/near": "->../one.txt", "loop": "->loop", "nowhere": "->not/there", "null": "->/dev/null",
 	})
 	for _, c := range []struct {
 		name string
@@ -64,6 +64,7 @@ func TestFilesAreFound(t *testing.T) {
 		{"link", []string{"link -> sub/near", "one.txt", "sub/near -> ../one.txt"}},
 		{"loop", []string{"loop -> loop"}},
 		{"nowhere", []string{"nowhere -> not/there"}},
+		{"null", []string{"null -> /dev/null"}},
 	} {
 		if diff := cmp.Diff(c.want, found(t, dir, filepath.Join(dir, c.name))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)

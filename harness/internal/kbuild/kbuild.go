@@ -103,7 +103,8 @@ func (r *Result) read(entry string) error {
 		r.Modules = append(r.Modules, m)
 	}
 	r.Modules = inLoadingOrder(r.Modules)
-	if symbols := filepath.Join(entry, symbolsName); isFile(symbols) {
+	symbols := filepath.Join(entry, symbolsName)
+	if _, err := os.Stat(symbols); err == nil {
 		r.symbols = symbols
 	}
 	if r.Built {
@@ -118,11 +119,6 @@ func warnings(log string) (string, error) {
 		return "", err
 	}
 	return string(b), nil
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }
 
 // build leaves the modules, the build's log and a list of what the modules export

@@ -30,6 +30,16 @@ func (e *NotFoundError) Error() string {
 
 func (e *NotFoundError) Unwrap() error { return e.Err }
 
+// Find returns the path of QEMU's program; binary is a path, or a name in PATH.
+// The error is a NotFoundError.
+func Find(binary string) (string, error) {
+	path, err := exec.LookPath(binary)
+	if err != nil {
+		return "", &NotFoundError{Binary: binary, Err: err}
+	}
+	return path, nil
+}
+
 // Process is a running QEMU.
 type Process struct {
 	// Channel is the host's end of the virtio-serial port.
@@ -47,9 +57,9 @@ type Process struct {
 // goroutine. QEMU is killed when ctx is done, and by the kernel when this
 // process ends in whatever way, so it is never left behind.
 func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) {
-	path, err := exec.LookPath(m.Binary)
+	path, err := Find(m.Binary)
 	if err != nil {
-		return nil, &NotFoundError{Binary: m.Binary, Err: err}
+		return nil, err
 	}
 	files, err := openFiles()
 	if err != nil {

@@ -86,20 +86,15 @@ func (w *Writer) copy(t Type, r io.Reader) (readErr, err error) {
 }
 
 // SendTree sends path and, when it is a directory, all that is below it, as far
-// as keep wants it (nil wants all), each under its own absolute name.
+// as keep wants it, each under its own absolute name.
 func (w *Writer) SendTree(path string, keep func(path string, info fs.FileInfo) bool) error {
 	return filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if keep != nil {
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			if !keep(path, info) {
-				return nil
-			}
+		info, err := d.Info()
+		if err != nil || !keep(path, info) {
+			return err
 		}
 		return w.SendFile(path, path)
 	})
