@@ -47,7 +47,7 @@ func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error 
 	begin := time.Now()
 	show := newProgress(opt.Progress)
 	defer show.close()
-	show.line("fetching kernel %s (Debian %s, %d MB)", row.Name, row.Debian.Suite, row.Download)
+	show.line("fetching kernel %s (Debian %s%s)", row.Name, row.Debian.Suite, row.size())
 	packages, err := fetchPackages(ctx, row, mirror, entry, show)
 	if err != nil {
 		return err

@@ -43,6 +43,14 @@ type Source struct {
 	Objects   int      `toml:"objects"`   // how many files are compiled, about; for the first progress bar
 }
 
+// size is what there is to fetch, as the end of a list; "" where the table does not say.
+func (row Row) size() string {
+	if row.Download == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d MB", row.Download)
+}
+
 // origin says in a few words where a row's kernel comes from.
 func (row Row) origin() string {
 	switch {
