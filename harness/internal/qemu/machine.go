@@ -58,14 +58,19 @@ func bare() []string {
 	return []string{"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}
 }
 
-// emulatedCPU is all that TCG can, but for five-level page tables, which cost
-// the emulated MMU a level of walks and gain nothing in a small guest, and
-// cmpxchg16b: QEMU 7.2 leaves stale flags behind it, and an interrupt in that
-// moment brings them, trap flag and all, into the kernel. Linux 6.12, which uses
-// the instruction for each small allocation, then dies in every second boot. And
-// but for erms: kernels that see it copy and clear memory byte by byte, of
-// which TCG makes a loop.
-const emulatedCPU = "max,la57=off,cx16=off,erms=off"
+// emulatedCPU is all that TCG can, but for what kernels are better off without:
+//   - la57: five-level page tables cost the emulated MMU a level of walks and gain
+//     nothing in a small guest.
+//   - cx16: QEMU 7.2 leaves stale flags behind cmpxchg16b, and an interrupt in that
+//     moment brings them, trap flag and all, into the kernel. Linux 6.12, which
+//     uses the instruction for each small allocation, then dies in every second
+//     boot.
+//   - erms: kernels that see it copy and clear memory byte by byte, of which TCG
+//     makes a loop.
+//   - fsrm: newer versions of QEMU claim it, and no processor has it without erms.
+//     The memmove of Linux 6.1 then overruns short copies, and the kernel hangs as
+//     it boots.
+const emulatedCPU = "max,la57=off,cx16=off,erms=off,fsrm=off"
 
 func (m Machine) processor() []string {
 	// A socket for each: the firmware's table for kernels without ACPI leaves
