@@ -54,7 +54,7 @@ func (m *makeRun) run(ctx context.Context, watch io.Writer, args ...string) erro
 	if watch != nil {
 		tee = append(tee, watch)
 	}
-	all := append([]string{"-C", m.dir, fmt.Sprintf("-j%d", runtime.NumCPU()+1)}, args...)
+	all := append([]string{"-C", m.dir, fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0)+1)}, args...)
 	_, err = command.Command{
 		Path: path,
 		Args: append(all, m.variables...),

@@ -51,7 +51,7 @@ func (r *run) startUnits(ctx context.Context, src *source, p *plan, units []*uni
 		}
 	}()
 	var ended sync.WaitGroup
-	for range min(runtime.NumCPU(), len(units)) {
+	for range min(runtime.GOMAXPROCS(0), len(units)) {
 		ended.Go(func() {
 			for i := range next {
 				if context.Cause(ctx) != nil {

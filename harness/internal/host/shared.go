@@ -29,7 +29,7 @@ type shared struct {
 func (r *run) doShared(ctx context.Context, src *source) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &shared{run: r, src: src, slots: make(chan struct{}, runtime.NumCPU()), out: &lastWord{w: r.stdout, both: true}}
+	s := &shared{run: r, src: src, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), out: &lastWord{w: r.stdout, both: true}}
 	s.askPlan = sync.OnceValues(func() (*plan, error) { return r.askPlan(ctx) })
 	s.lines = &lineFilter{w: s.out}
 	p := &play{request: r.Request, stdout: s, stderr: r.stderr, lane: r.trace.lane(0), between: s.drop}

@@ -131,7 +131,7 @@ func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools,
 	if err := src.copyTo(dir); err != nil {
 		return err
 	}
-	args := append([]string{"-C", kernel.Build, "M=" + dir, fmt.Sprintf("-j%d", runtime.NumCPU())}, tools.variables...)
+	args := append([]string{"-C", kernel.Build, "M=" + dir, fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0))}, tools.variables...)
 	if len(symbols) > 0 {
 		args = append(args, "KBUILD_EXTRA_SYMBOLS="+strings.Join(symbols, " "))
 	}
