@@ -127,6 +127,18 @@ func TestMachineThatEndsEarlyFailsRun(t *testing.T) {
 	}}.check(t)
 }
 
+// What QEMU says while it runs as it should is passed on, and is not why a machine
+// ended.
+func TestWarningOfQEMUIsNoReason(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "qemu")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho 'warning: it is late' >&2\nexec qemu-system-x86_64 \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	red{test: "TestSwitchesMachineOff", env: []string{"KMODTEST_QEMU=" + path, "KMODTEST_SNAPSHOT=off"}, status: 69, want: []string{
+		`switched itself off before the guest had said that it was done`, `(?m)and it said:\n.*warning: it is late$`,
+	}}.check(t)
+}
+
 func TestMachineThatMakesNoSenseFailsItsTest(t *testing.T) {
 	red{test: "TestSpeaksForInit", status: 69, want: []string{
 		`(?m)^--- FAIL: TestSpeaksForInit`,

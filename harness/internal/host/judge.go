@@ -140,7 +140,7 @@ func (m *machine) kernelFault() error {
 		f.Raw = strings.Join(first.Report, "\n")
 	}
 	if !m.done {
-		return f.advise("the machine did not survive it; QEMU was:\n" + m.process.CommandLine())
+		return f.advise("the machine did not survive it; " + m.emulator(nil))
 	}
 	return f
 }
@@ -191,7 +191,7 @@ func (m *machine) lost(err error) error {
 	if text := m.console.String(); strings.TrimSpace(text) != "" {
 		f.Raw = tail(text, consoleLines)
 	}
-	advice := "QEMU was:\n" + m.process.CommandLine()
+	advice := m.emulator(err)
 	if garbled != nil {
 		advice = "a kernel with KASAN may tell who overwrites it: KMODTEST_KERNEL=debug\n" + advice
 	}
@@ -203,6 +203,16 @@ func (m *machine) lost(err error) error {
 		advice = "if KVM does not really work on this machine, KMODTEST_ACCEL=tcg does without it\n" + advice
 	}
 	return f.advise(advice)
+}
+
+// emulator tells how QEMU was started, and what it has said, unless that is part
+// of the reason why it ended.
+func (m *machine) emulator(reason error) string {
+	text := "QEMU was:\n" + m.process.CommandLine()
+	if said := m.process.Said(); said != "" && (reason == nil || !strings.Contains(reason.Error(), said)) {
+		text += "\nand it said:\n" + said
+	}
+	return text
 }
 
 // testsFailed returns how the test binary failed, if it did.

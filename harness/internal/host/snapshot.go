@@ -119,7 +119,7 @@ func takeSnapshot(ctx context.Context, dir string, spec qemu.Machine, silence ti
 }
 
 func save(m *machine, path string) error {
-	state, err := os.Create(path)
+	state, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}

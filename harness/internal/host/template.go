@@ -102,7 +102,7 @@ func (t *template) load(ctx context.Context, spec qemu.Machine, silence time.Dur
 		err = m.awaitAnswer() // so it has stored them
 	}
 	if err == nil {
-		err = m.process.Save(m.ctx, l.files[1])
+		err = save(m, l.state)
 	}
 	if err != nil {
 		return l, m.explain(err)

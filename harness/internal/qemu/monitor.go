@@ -17,14 +17,27 @@ type monitor struct {
 	conn   *net.UnixConn
 	in     *json.Decoder
 	events []event // arrived, and not yet waited for
-	ready  bool    // the greeting has been exchanged
+	qemu   *version
+}
+
+// version is that of QEMU, as its greeting tells.
+type version struct {
+	Major, Minor int
+}
+
+func (v version) atLeast(major, minor int) bool {
+	return v.Major > major || v.Major == major && v.Minor >= minor
 }
 
 // message is whatever QEMU sends.
 type message struct {
-	Greeting json.RawMessage `json:"QMP"`
-	Return   json.RawMessage `json:"return"`
-	Error    *struct {
+	Greeting struct {
+		Version struct {
+			QEMU version `json:"qemu"`
+		} `json:"version"`
+	} `json:"QMP"`
+	Return json.RawMessage `json:"return"`
+	Error  *struct {
 		Class string `json:"class"`
 		Desc  string `json:"desc"`
 	} `json:"error"`
@@ -45,22 +58,51 @@ func (m *monitor) run(command string, arguments any) error {
 	return m.runWith(nil, command, arguments)
 }
 
-// sendFile hands QEMU an open file, under a name.
-func (m *monitor) sendFile(name string, f *os.File) error {
-	return m.runWith(unix.UnixRights(int(f.Fd())), "getfd", map[string]any{"fdname": name})
+// migrate starts a migration, with the command migrate or migrate-incoming, to or
+// from an open file, and waits until it has come to its end. The file is open for
+// that direction alone.
+func (m *monitor) migrate(command string, state *os.File) error {
+	if err := m.greet(); err != nil {
+		return err
+	}
+	err := m.run("migrate-set-capabilities", map[string]any{"capabilities": []capability{
+		{"events", true}, {"x-ignore-shared", true}, // leave out memory that lies in a file
+	}})
+	if err != nil {
+		return err
+	}
+	// An open file with a name is for all versions, but the newer ones want
+	// that for sockets and pipes alone, and say so.
+	hand, arguments, uri := "getfd", map[string]any{"fdname": "state"}, "fd:state"
+	if m.qemu.atLeast(9, 1) {
+		hand, arguments, uri = "add-fd", map[string]any{"fdset-id": 0}, "file:/dev/fdset/0"
+	}
+	if err := m.runWith(unix.UnixRights(int(state.Fd())), hand, arguments); err != nil {
+		return err
+	}
+	if err := m.run(command, map[string]any{"uri": uri}); err != nil {
+		return err
+	}
+	return m.migrated()
+}
+
+// greet exchanges greetings, which come before all else.
+func (m *monitor) greet() error {
+	if m.qemu != nil {
+		return nil
+	}
+	var greeting message
+	if err := m.in.Decode(&greeting); err != nil {
+		return fmt.Errorf("read QEMU's greeting: %w", err)
+	}
+	m.qemu = &greeting.Greeting.Version.QEMU
+	return m.run("qmp_capabilities", nil)
 }
 
 // runWith is run for a command that an open file goes with.
 func (m *monitor) runWith(rights []byte, command string, arguments any) error {
-	if !m.ready {
-		m.ready = true
-		var greeting message
-		if err := m.in.Decode(&greeting); err != nil {
-			return fmt.Errorf("read QEMU's greeting: %w", err)
-		}
-		if err := m.run("qmp_capabilities", nil); err != nil {
-			return err
-		}
+	if err := m.greet(); err != nil {
+		return err
 	}
 	request := map[string]any{"execute": command}
 	if arguments != nil {
@@ -118,12 +160,4 @@ func (m *monitor) migrated() error {
 type capability struct {
 	Capability string `json:"capability"`
 	State      bool   `json:"state"`
-}
-
-// prepareMigration makes migrations tell what happens to them, and leave out
-// memory that lies in a file.
-func (m *monitor) prepareMigration() error {
-	return m.run("migrate-set-capabilities", map[string]any{"capabilities": []capability{
-		{"events", true}, {"x-ignore-shared", true},
-	}})
 }

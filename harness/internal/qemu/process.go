@@ -3,7 +3,6 @@ package qemu
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -157,21 +156,18 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Ended is closed when QEMU has ended and all of its console has been written.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Err tells how QEMU ended, once Ended is closed: nil for exit code 0. The
-// error holds what QEMU printed to standard error.
+// Err tells how QEMU ended, once Ended is closed: nil for exit code 0, whatever it
+// has said; else the error holds that.
 func (p *Process) Err() error {
-	said := strings.TrimSpace(p.stderr.String())
-	if p.err == nil && said == "" {
-		return nil
+	if said := p.Said(); p.err != nil && said != "" {
+		return fmt.Errorf("%w: %s", p.err, said)
 	}
-	if p.err == nil {
-		return errors.New(said)
-	}
-	if said == "" {
-		return p.err
-	}
-	return fmt.Errorf("%w: %s", p.err, said)
+	return p.err
 }
+
+// Said is what QEMU has printed to standard error, once Ended is closed: warnings,
+// or why it could not go on.
+func (p *Process) Said() string { return strings.TrimSpace(p.stderr.String()) }
 
 // Kill kills QEMU and waits until it has ended. What it had sent can still be
 // read from Channel. It may be called at any time, from any goroutine, and more

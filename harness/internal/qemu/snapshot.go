@@ -19,47 +19,27 @@ type RAM struct {
 }
 
 // Save stops the machine and writes the rest of it, processors and devices, to
-// state. Afterwards the process is of no use but to be stopped: if it went on, it
-// would change the memory's file.
+// state, which is open for writing alone. Afterwards the process is of no use but
+// to be stopped: if it went on, it would change the memory's file.
 func (p *Process) Save(ctx context.Context, state *os.File) error {
 	return p.converse(ctx, func(m *monitor) error {
 		if err := m.run("stop", nil); err != nil {
 			return err
 		}
-		if err := m.prepareMigration(); err != nil {
-			return err
-		}
-		if err := m.sendFile(stateName, state); err != nil {
-			return err
-		}
-		if err := m.run("migrate", map[string]any{"uri": "fd:" + stateName}); err != nil {
-			return err
-		}
-		return m.migrated()
+		return m.migrate("migrate", state)
 	})
 }
 
-// Restore loads what Save has written and lets the machine go on from there.
+// Restore loads what Save has written, from a file that is open for reading
+// alone, and lets the machine go on from there.
 func (p *Process) Restore(ctx context.Context, state *os.File) error {
 	return p.converse(ctx, func(m *monitor) error {
-		if err := m.prepareMigration(); err != nil {
-			return err
-		}
-		if err := m.sendFile(stateName, state); err != nil {
-			return err
-		}
-		if err := m.run("migrate-incoming", map[string]any{"uri": "fd:" + stateName}); err != nil {
-			return err
-		}
-		if err := m.migrated(); err != nil {
+		if err := m.migrate("migrate-incoming", state); err != nil {
 			return err
 		}
 		return m.run("cont", nil)
 	})
 }
-
-// stateName is what QEMU calls the state's file.
-const stateName = "state"
 
 // converse runs f, and ends its wait when ctx is done.
 func (p *Process) converse(ctx context.Context, f func(*monitor) error) error {
