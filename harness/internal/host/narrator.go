@@ -320,15 +320,29 @@ func (n *narrator) conclude(test *node, result, took string) error {
 // blame adds to a test what the kernel's log says about it.
 func (n *narrator) blame(test *node, s *stay) error {
 	faults, unmet := n.course.verdict(s)
+	alike := map[string]int{}
 	for _, f := range faults {
 		test.failed, n.failed, n.faulty = true, true, true
 		again := n.course.hasTold(f)
 		n.course.tell(f)
+		alike[f.identity()]++
+		if alike[f.identity()] > 1 {
+			continue
+		}
 		if n.places != nil {
 			n.places(&f)
 		}
 		if err := n.add(test.name, f.words(again)); err != nil {
 			return err
+		}
+	}
+	for _, f := range faults {
+		more := alike[f.identity()] - 1
+		delete(alike, f.identity())
+		if more > 0 {
+			if err := n.add(test.name, fmt.Sprintf("kernel fault (%s): %s: %d more like this\n", f.Kind, f.Title, more)); err != nil {
+				return err
+			}
 		}
 	}
 	for _, e := range unmet {
@@ -341,6 +355,19 @@ func (n *narrator) blame(test *node, s *stay) error {
 		}
 	}
 	return nil
+}
+
+// identity tells the fault from others that were reported elsewhere, or of
+// another way to there.
+func (f *finding) identity() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", f.Kind, f.Title)
+	for _, frame := range f.Frames {
+		if !frame.Guess {
+			fmt.Fprintf(&b, " %s", frame.Function)
+		}
+	}
+	return b.String()
 }
 
 // words is the fault as a test's output has it: again tells that another one has
