@@ -22,6 +22,9 @@ const maxPattern = 500
 func AllowKernelLog(tb testing.TB, pattern string) {
 	tb.Helper()
 	mark(tb, pattern, inside.MarkAllow, inside.MarkedName(tb.Name()), pattern)
+	if fuzzes() {
+		allowedFaults = append(allowedFaults, regexp.MustCompile(pattern))
+	}
 }
 
 // ExpectKernelFault is for a test that must break the kernel: it passes only if

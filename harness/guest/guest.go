@@ -1,7 +1,7 @@
 // Package guest holds the helpers that tests call inside the guest: modules,
 // capabilities, namespaces and the kernel log.
 //
-// Every helper takes a testing.TB (Fresh a *testing.T), ends the test where
+// Every helper takes a testing.TB (Fresh and FuzzInput a *testing.T), ends the test where
 // something is missing (a guest that lacks what a test needs is a broken guest,
 // so nothing is ever skipped), and puts back with tb.Cleanup what it changed. A helper that
 // changes the calling thread (DropCapabilities, NewNetworkNamespace) locks the

@@ -43,15 +43,25 @@ type KernelLog struct {
 func WatchKernelLog(tb testing.TB) *KernelLog {
 	tb.Helper()
 	require(tb)
-	fd, err := unix.Open(inside.KernelLog, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := openKernelLog()
 	if err != nil {
-		tb.Fatalf("open kernel log: %v", err)
+		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { _ = unix.Close(fd) })
-	if _, err := unix.Seek(fd, 0, unix.SEEK_END); err != nil {
-		tb.Fatalf("go to the end of the kernel log: %v", err)
-	}
 	return &KernelLog{tb: tb, fd: fd}
+}
+
+// openKernelLog opens the kernel log at its end.
+func openKernelLog() (int, error) {
+	fd, err := unix.Open(inside.KernelLog, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("open kernel log: %w", err)
+	}
+	if _, err := unix.Seek(fd, 0, unix.SEEK_END); err != nil {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("go to the end of the kernel log: %w", err)
+	}
+	return fd, nil
 }
 
 // Records returns everything logged since WatchKernelLog, but for the lines in

@@ -34,6 +34,7 @@ type stay struct {
 	result   string // PASS, FAIL or SKIP, once it has ended, and the time it took
 	took     string
 	expected []*expectation
+	inputs   [][]uint64 // where workers that fuzz keep theirs: numbers of pages
 }
 
 // expectation is a fault that a test allows or, if it must be, expects.
@@ -116,6 +117,10 @@ func (c *course) takeMark(line string) {
 		s.result, s.took = m.Words[1], m.Words[2]
 		c.ended[m.Number] = s
 		c.begun = slices.DeleteFunc(c.begun, func(other *stay) bool { return other == s })
+	case m.Verb == inside.MarkInput && len(m.Words) == 2:
+		if pages, err := inside.ParseInputPlace(m.Words[1]); err == nil {
+			s.inputs = append(s.inputs, pages)
+		}
 	default:
 		s.expect(m, c.scan.Added())
 	}

@@ -46,6 +46,8 @@ type machine struct {
 	lateText  string
 	lateBeats int
 	asked     atomic.Bool // it hangs, and is being asked why
+	// memory is the guest's, if it can be read when the machine has died.
+	memory *os.File
 	// fresh is called for a test that asks for a machine of its own.
 	fresh func(wire.FreshTest)
 

@@ -115,7 +115,7 @@ func (r *run) attempt(ctx context.Context, src *source, j job) (*machine, error)
 	end = j.lane.phase("exit")
 	m.stop()
 	end()
-	return m, j.settle(m, err)
+	return m, j.settle(m, filepath.Join(r.Dir, "testdata", "fuzz"), err)
 }
 
 // errFailFast ends the machines of tests behind the first that failed.
@@ -131,13 +131,14 @@ func (j job) hear(m *machine) error {
 }
 
 // settle has the last word on a job's tests, of which the machine has ended.
-func (j job) settle(m *machine, err error) error {
+// Inputs that it has died of go to a corpus.
+func (j job) settle(m *machine, corpus string, err error) error {
 	m.readConsole()
 	_, answers := m.console.parts()
 	told := j.narrator.flush()
 	if d := m.death(err); told == nil && d != nil {
 		m.goesOn = m.canGoOn()
-		d.account = m.account(answers)
+		d.account = m.account(answers) + m.keepInputs(corpus)
 		told = j.narrator.crash(*d)
 	} else if m.late.Load() && m.exit != nil && !m.exit.Finished {
 		told = errors.Join(told, output(j.stderr, []byte(m.account(answers))))
@@ -164,7 +165,7 @@ func (r *run) converse(m *machine, j job, hasFiles bool) error {
 	}
 	relay := relayQuit(m.out)
 	defer relay.stop()
-	if r.Values["test.fuzz"] != "" {
+	if r.Fuzzes() {
 		r.fuzzing.Store(m.out)
 		defer r.fuzzing.Store(nil)
 	}

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
@@ -28,7 +29,7 @@ func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err er
 		return m, true, err
 	}
 	if s.run.env.Snapshot == "off" {
-		m, err = bootMachine(ctx, s.spec, silence)
+		m, err = s.boot(ctx, silence)
 		return m, false, err
 	}
 	snap, m, err := findSnapshot(ctx, s.run.cache, s.spec, silence)
@@ -39,7 +40,11 @@ func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err er
 		}
 	}
 	if err == nil {
-		m, err = snap.template().restore(ctx, s.spec, false, silence)
+		if s.run.Fuzzes() {
+			m, err = snap.template().restoreCopy(ctx, s.spec, silence)
+		} else {
+			m, err = snap.template().restore(ctx, s.spec, false, silence)
+		}
 		if m == nil && err != nil && ctx.Err() == nil {
 			err = &damage{snap.dir, err}
 		}
@@ -49,8 +54,28 @@ func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err er
 		return m, false, err
 	}
 	s.giveUp(err)
-	m, err = bootMachine(ctx, s.spec, silence)
+	m, err = s.boot(ctx, silence)
 	return m, false, err
+}
+
+// boot is bootMachine for a machine of this run.
+func (s *source) boot(ctx context.Context, silence time.Duration) (*machine, error) {
+	if !s.run.Fuzzes() {
+		return bootMachine(ctx, s.spec, silence)
+	}
+	memory, path, err := newMemory()
+	if err != nil {
+		return nil, err
+	}
+	spec := s.spec
+	spec.RAM = &qemu.RAM{File: path}
+	m, err := bootMachine(ctx, spec, silence)
+	if m == nil {
+		memory.Close()
+		return nil, err
+	}
+	m.memory = memory
+	return m, err
 }
 
 // giveUp says why nothing can be restored, and removes a snapshot that is to

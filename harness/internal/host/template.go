@@ -64,6 +64,29 @@ func (t *template) restore(ctx context.Context, spec qemu.Machine, shared bool, 
 	return nil, errors.Join(err, m.process.Err())
 }
 
+// restoreCopy is restore for a machine of which the memory is kept in a file, the
+// machine's own.
+func (t *template) restoreCopy(ctx context.Context, spec qemu.Machine, silence time.Duration) (*machine, error) {
+	memory, path, err := newMemory()
+	if err != nil {
+		return nil, err
+	}
+	copied := *t
+	copied.memory = path
+	var m *machine
+	if err = copyHoles(memory, t.memory); err != nil {
+		err = fmt.Errorf("copy a machine's memory: %w", err)
+	} else {
+		m, err = copied.restore(ctx, spec, true, silence)
+	}
+	if m == nil {
+		memory.Close()
+		return nil, err
+	}
+	m.memory = memory
+	return m, err
+}
+
 // loaded is a template whose guest has the files of a job. It lies in memory
 // and ends with this process.
 type loaded struct {
@@ -79,23 +102,14 @@ func (t *template) load(ctx context.Context, spec qemu.Machine, silence time.Dur
 			l.close()
 		}
 	}()
-	for i, place := range []*string{&l.memory, &l.state} {
-		fd, err := unix.MemfdCreate("kmodtest", unix.MFD_CLOEXEC)
-		if err != nil {
-			return l, fmt.Errorf("make a file in memory: %w", err)
-		}
-		l.files[i] = os.NewFile(uintptr(fd), "memory")
-		*place = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), fd)
+	if l.files[1], l.state, err = newMemory(); err != nil {
+		return l, err
 	}
-	if err := copyHoles(l.files[0], t.memory); err != nil {
-		return l, fmt.Errorf("copy a machine's memory: %w", err)
-	}
-	copied := *t
-	copied.memory = l.memory
-	m, err := copied.restore(ctx, spec, true, silence)
+	m, err := t.restoreCopy(ctx, spec, silence)
 	if err != nil {
 		return l, err
 	}
+	l.files[0], l.memory = m.memory, m.spec.RAM.File
 	defer m.stop()
 	err = send(m.out)
 	if err == nil {

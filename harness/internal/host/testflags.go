@@ -52,7 +52,7 @@ func readTestFlags(r request.Request) testFlags {
 		f.Mkdir = append(f.Mkdir, resolve(r.Cwd, data))
 		f.Collect = append(f.Collect, resolve(r.Cwd, data))
 	}
-	if r.Values["test.fuzz"] != "" {
+	if r.Fuzzes() {
 		corpus := resolve(r.Cwd, r.Values["test.fuzzcachedir"])
 		f.Mkdir = append(f.Mkdir, corpus)
 		f.Bring = append(f.Bring, corpus)

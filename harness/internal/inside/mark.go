@@ -40,6 +40,7 @@ const (
 	MarkEnd    = "end"    // then PASS, FAIL or SKIP, and its time as the testing package prints it
 	MarkAllow  = "allow"  // then a pattern
 	MarkExpect = "expect" // then a kind of fault, or "*", and a pattern
+	MarkInput  = "input"  // then where a worker that fuzzes keeps its input, as InputPlace writes it
 	MarkDump   = "dump"   // then begin or end: what the kernel is asked to tell of a machine that hangs; of no test
 )
 
@@ -72,7 +73,7 @@ func ParseMark(line, word string) (m Mark, ok bool) {
 	m.Verb, text, _ = strings.Cut(text[:i], " ")
 	limit := -1
 	switch m.Verb {
-	case MarkRun, MarkPause, MarkCont, MarkEnd, MarkDump:
+	case MarkRun, MarkPause, MarkCont, MarkEnd, MarkInput, MarkDump:
 	case MarkAllow:
 		limit = 2
 	case MarkExpect:

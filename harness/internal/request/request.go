@@ -71,6 +71,9 @@ func (r Request) Without(name string) Request {
 	return r
 }
 
+// Fuzzes tells whether the tests are to fuzz, beyond the inputs that there are.
+func (r Request) Fuzzes() bool { return r.Values["test.fuzz"] != "" }
+
 // Flag is a flag of a command line, its name without a leading dash.
 type Flag struct{ Name, Value string }
 

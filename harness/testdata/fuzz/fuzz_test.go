@@ -1,0 +1,58 @@
+// Package fuzz has fuzz targets that break the kernel with some inputs. The
+// harness's own tests look at what comes back.
+package fuzz
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness"
+	"github.com/kmodtest/kmodtest/harness/guest"
+)
+
+func TestMain(m *testing.M) {
+	memory, _ := strconv.Atoi(os.Getenv("FUZZ_MEMORY")) // 0 is the usual one
+	harness.Main(m, harness.Config{Modules: []string{os.Getenv("FUZZ_MODULE")}, Memory: memory})
+}
+
+func FuzzWarns(f *testing.F) { fuzz(f, "warn") }
+
+// FuzzMayWarn is FuzzWarns where nobody minds.
+func FuzzMayWarn(f *testing.F) {
+	guest.AllowKernelLog(f, "crash_warn")
+	fuzz(f, "warn")
+}
+
+// fuzz breaks the kernel with inputs of 8 bytes and more.
+func fuzz(f *testing.F, way string) {
+	f.Add([]byte("short"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		guest.FuzzInput(t, data)
+		if len(data) >= 8 {
+			breakKernel(t, way)
+		}
+	})
+}
+
+// FuzzDies has arguments of all types that there are, and breaks the kernel with
+// any but the first.
+func FuzzDies(f *testing.F) {
+	f.Add([]byte{1}, "a", true, byte(1), 'a', float32(1), float64(1), 1, int8(1), int16(1), int64(1), uint(1), uint16(1), uint32(1), uint64(1))
+	f.Fuzz(func(t *testing.T, data []byte, s string, b bool, u8 byte, i32 rune, f32 float32, f64 float64,
+		i int, i8 int8, i16 int16, i64 int64, u uint, u16 uint16, u32 uint32, u64 uint64,
+	) {
+		input := []any{data, s, b, u8, i32, f32, f64, i, i8, i16, i64, u, u16, u32, u64}
+		guest.FuzzInput(t, input...)
+		if fmt.Sprint(input) != "[[1] a true 1 97 1 1 1 1 1 1 1 1 1 1]" {
+			breakKernel(t, "null-write")
+		}
+	})
+}
+
+func breakKernel(t *testing.T, way string) {
+	if err := os.WriteFile("/proc/crash", []byte(way), 0); err != nil {
+		t.Error(err)
+	}
+}
