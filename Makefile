@@ -49,6 +49,7 @@ KMODTEST := go run ./harness/cmd/kmodtest
 BENCH_MODULE := go test -run '^$$$$' -bench . -benchtime 0.3s ./vmtest
 ROUNDS := 8
 RUNS := 50
+SYSTEMS := bookworm trixie sid
 BROKEN_KERNELS := 5.10,6.1,6.12,7-min,debug
 SOAK := go test -v -tags soak -timeout 60m ./vmtest -run
 
@@ -143,6 +144,11 @@ soak: deps ## run for long what the suite runs for a second, on every kernel
 loaded: deps ## run the suite 50 times in a row, beside twice as many busy loops as there are processors (takes long)
 	@trap 'kill $$loops' EXIT; loops=; for loop in $$(seq $$((2 * $$(nproc)))); do (while :; do :; done) & loops="$$loops $$!"; done; \
 	for run in $$(seq $(RUNS)); do go test -count=1 ./vmtest; done
+
+.PHONY: systems
+systems: ## try the first commands of README on other releases of Debian, as root (5 minutes for each)
+	@command -v debootstrap >/dev/null || { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends debootstrap; }
+	for suite in $(SYSTEMS); do .ci/system $$suite; done
 
 .PHONY: mutants
 mutants: deps ## break the module in many ways; the suite must notice each (takes long)
