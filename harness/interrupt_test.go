@@ -138,6 +138,20 @@ func TestKilledQEMUFailsRun(t *testing.T) {
 	}
 }
 
+// QEMU obeys a SIGTERM, and then ends as if all was well.
+func TestTerminatedQEMUFailsRun(t *testing.T) {
+	t.Parallel()
+	c := longRun(t)
+	if err := syscall.Kill(c.one(t, "qemu-system"), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Wait() // its status is looked at next
+	want := "host side broke: QEMU ended before the guest was done: qemu-system-x86_64: terminating on signal 15"
+	if got := c.ProcessState.ExitCode(); got != 69 || !strings.Contains(c.stderr.String(), want) {
+		t.Errorf("exit status %d, want 69; standard error: %q", got, c.stderr.String())
+	}
+}
+
 // The go command asks for the goroutines with SIGQUIT when a test takes too
 // long.
 func TestQuitDumpsGuestsGoroutines(t *testing.T) {

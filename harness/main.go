@@ -69,7 +69,7 @@ func init() {
 // no test are answered without a machine.
 func Main(m *testing.M, config Config) {
 	if inside.Guest() {
-		os.Exit(runInside(m))
+		os.Exit(runInside(m, config))
 	}
 	started := time.Now()
 	from := findCallers()
@@ -87,7 +87,8 @@ func Main(m *testing.M, config Config) {
 
 // runInside runs the tests, and leaves their exit code for PID 1 as the proof
 // that they came to their end.
-func runInside(m *testing.M) int {
+func runInside(m *testing.M, config Config) int {
+	inside.Allowed = config.Allow
 	path := os.Getenv(inside.ResultVariable)
 	word, turns := os.Getenv(inside.MarkVariable), os.Getenv(inside.TurnsVariable)
 	// These are for this process alone: not for a child of a test.

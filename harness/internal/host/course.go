@@ -117,11 +117,11 @@ func (c *course) takeMark(line string) {
 		s.result, s.took = m.Words[1], m.Words[2]
 		c.ended[m.Number] = s
 		c.begun = slices.DeleteFunc(c.begun, func(other *stay) bool { return other == s })
-	case m.Verb == inside.MarkInput && len(m.Words) == 2:
-		if pages, err := inside.ParseInputPlace(m.Words[1]); err == nil {
+	case m.Verb == inside.MarkInput:
+		if pages, err := inside.ParseInputPlace(m.Words[len(m.Words)-1]); err == nil {
 			s.inputs = append(s.inputs, pages)
 		}
-	default:
+	case m.Verb == inside.MarkAllow, m.Verb == inside.MarkExpect:
 		s.expect(m, c.scan.Added())
 	}
 	c.spans = append(c.spans, span{c.scan.Added(), c.running()})

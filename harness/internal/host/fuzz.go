@@ -2,10 +2,10 @@ package host
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -30,55 +30,67 @@ func newMemory() (f *os.File, path string, err error) {
 func (m *machine) keepInputs(dir string) string {
 	var b strings.Builder
 	for _, s := range m.course.running() {
-		for _, pages := range s.inputs {
-			text, err := m.input(pages)
-			if text == "" && err == nil {
-				continue // between two inputs
-			}
-			name := ""
-			if err == nil {
-				name, err = keepInput(filepath.Join(dir, s.name), text)
-			}
-			if err != nil {
-				fmt.Fprintf(&b, "an input that was tried then is lost: %v\n", err)
+		inputs := m.inputs(s)
+		running := slices.ContainsFunc(inputs, func(in inside.Input) bool { return in.Running })
+		for _, in := range inputs {
+			what := "the input that was tried then"
+			switch {
+			case !running:
+				what = "the last input before that, which need not be the one that caused it,"
+			case !in.Running:
 				continue
 			}
-			fmt.Fprintf(&b, "the input that was tried then is kept: testdata/fuzz/%s/%s\ntry it again: go test -run=%s/%s\n", s.name, name, s.name, name)
+			if name, err := keepInput(dir, s.name, in); err != nil {
+				fmt.Fprintf(&b, "%s is lost: %v\n", what, err)
+			} else {
+				fmt.Fprintf(&b, "%s is kept: testdata/fuzz/%s\ntry it again: go test -run=%s\n", what, name, name)
+			}
 		}
 	}
 	return b.String()
 }
 
-// keepInput writes an input as package testing would, and returns its name.
-func keepInput(dir, text string) (string, error) {
-	name := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:16]
+// inputs are the last ones of the workers of a fuzz target.
+func (m *machine) inputs(target *stay) []inside.Input {
+	var all []inside.Input
+	for _, pages := range target.inputs {
+		memory := make([]byte, 0, inside.InputPages*inside.PageSize)
+		for _, page := range pages {
+			part := memory[len(memory):][:inside.PageSize]
+			if _, err := m.memory.ReadAt(part, m.spec.Offset(page*inside.PageSize)); err != nil {
+				break // no page of the guest has that number
+			}
+			memory = memory[:len(memory)+len(part)]
+		}
+		if len(memory) < cap(memory) {
+			continue
+		}
+		if in, ok := inside.ReadInput(memory); ok {
+			all = append(all, in)
+		}
+	}
+	return all
+}
+
+// keepInput writes an input of a target to its corpus, which is in directory dir,
+// and returns its name there, as -test.run takes it.
+func keepInput(dir, target string, in inside.Input) (string, error) {
+	switch {
+	case !in.Whole:
+		return "", fmt.Errorf("it has more than %d bytes", inside.InputRoom)
+	// A name comes from the guest, which chooses no other place. That of a
+	// long one is cut off.
+	case !strings.HasPrefix(target, "Fuzz") || strings.ContainsAny(target, "/~"):
+		return "", fmt.Errorf("%q is no name of a fuzz target, or too long", target)
+	}
+	name := fmt.Sprintf("%s/%x", target, sha256.Sum256([]byte(in.Text)))[:len(target)+1+16]
 	f, err := newResult(filepath.Join(dir, name))
 	if err != nil {
 		return "", err
 	}
-	if _, err := f.WriteString(text); err != nil {
+	if _, err := f.WriteString(in.Text); err != nil {
 		f.Discard()
 		return "", err
 	}
 	return name, f.Commit()
-}
-
-// input reads an input out of the memory of a machine that has ended.
-func (m *machine) input(pages []uint64) (string, error) {
-	if m.memory == nil {
-		return "", errors.New("nobody has the machine's memory")
-	}
-	memory := make([]byte, 0, inside.InputPages*inside.PageSize)
-	for _, page := range pages {
-		offset := m.spec.Offset(page * inside.PageSize)
-		if _, err := m.memory.ReadAt(memory[len(memory):][:inside.PageSize], offset); err != nil {
-			return "", fmt.Errorf("read the machine's memory: %w", err)
-		}
-		memory = memory[:len(memory)+inside.PageSize]
-	}
-	text, whole := inside.Input(memory)
-	if !whole {
-		return "", fmt.Errorf("it has more than %d bytes in a file", inside.InputRoom)
-	}
-	return text, nil
 }

@@ -25,7 +25,7 @@ func Idle(ctx context.Context, asked request.Request, machines int, look func(pi
 	ctx, cancel := context.WithCancel(ctx) // ends the machines
 	defer cancel()
 	for range machines {
-		m, _, err := src.machine(ctx)
+		m, _, err := src.machine(ctx, false)
 		if err != nil {
 			return err
 		}

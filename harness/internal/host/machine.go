@@ -102,6 +102,14 @@ func (m *machine) stop() {
 	m.files.Abort()
 }
 
+// forget is stop, and gives up the machine's memory.
+func (m *machine) forget() {
+	m.stop()
+	if m.memory != nil {
+		m.memory.Close()
+	}
+}
+
 // awaitReady returns when the guest waits for a job.
 func (m *machine) awaitReady() error {
 	if err := m.listen(func() bool { return m.ready != nil }); err != nil {

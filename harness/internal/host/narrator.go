@@ -357,14 +357,14 @@ func (n *narrator) blame(test *node, s *stay) error {
 	return nil
 }
 
-// identity tells the fault from others that were reported elsewhere, or of
-// another way to there.
+// identity tells the fault from others that the kernel reported at another
+// instruction, or that came there by other calls.
 func (f *finding) identity() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", f.Kind, f.Title)
 	for _, frame := range f.Frames {
 		if !frame.Guess {
-			fmt.Fprintf(&b, " %s", frame.Function)
+			fmt.Fprintf(&b, " %s+%#x %s", frame.Function, frame.Offset, frame.Module)
 		}
 	}
 	return b.String()

@@ -114,7 +114,7 @@ func (p *plan) request(r request.Request, u *unit) request.Request {
 	if len(names) > 0 {
 		skip = append(skip, "^("+strings.Join(names, "|")+")$")
 	}
-	q := r.Without("test.shuffle").With("test.skip", strings.Join(skip, "|"))
+	q := r.Without("test.shuffle").Without("test.fuzz").With("test.skip", strings.Join(skip, "|"))
 	if u.name != "" {
 		q = q.With("test.count", "1").With("test.cpu", strconv.Itoa(u.procs))
 	}

@@ -97,12 +97,12 @@ type job struct {
 // did not pass; the machine is nil where there was none.
 func (r *run) attempt(ctx context.Context, src *source, j job) (*machine, error) {
 	end := j.lane.phase("restore or boot")
-	m, hasFiles, err := src.machine(ctx)
+	m, hasFiles, err := src.machine(ctx, j.flags.Fuzzes)
 	end()
 	if m == nil {
 		return nil, interruptedOr(ctx, err)
 	}
-	defer m.stop()
+	defer m.forget()
 	m.course.allowed = r.allowed
 	j.narrator.follow(m.course)
 	if err == nil {
@@ -138,7 +138,10 @@ func (j job) settle(m *machine, corpus string, err error) error {
 	told := j.narrator.flush()
 	if d := m.death(err); told == nil && d != nil {
 		m.goesOn = m.canGoOn()
-		d.account = m.account(answers) + m.keepInputs(corpus)
+		d.account = m.account(answers)
+		if m.exit == nil { // else its workers have ended, and others have their memory
+			d.account += m.keepInputs(corpus)
+		}
 		told = j.narrator.crash(*d)
 	} else if m.late.Load() && m.exit != nil && !m.exit.Finished {
 		told = errors.Join(told, output(j.stderr, []byte(m.account(answers))))
@@ -165,7 +168,7 @@ func (r *run) converse(m *machine, j job, hasFiles bool) error {
 	}
 	relay := relayQuit(m.out)
 	defer relay.stop()
-	if r.Fuzzes() {
+	if j.flags.Fuzzes {
 		r.fuzzing.Store(m.out)
 		defer r.fuzzing.Store(nil)
 	}

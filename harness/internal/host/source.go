@@ -18,9 +18,10 @@ type source struct {
 }
 
 // machine returns a machine that is ready for a job: restored if that can be,
-// else booted; hasFiles tells that the job's files are in it. When it does not
+// else booted; hasFiles tells that the job's files are in it. keep has the
+// machine's memory outlive it. When it does not
 // come up, the machine is returned with the reason.
-func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err error) {
+func (s *source) machine(ctx context.Context, keep bool) (m *machine, hasFiles bool, err error) {
 	silence := s.run.silence(s.spec.Accel)
 	if s.loaded != nil {
 		spec := s.spec
@@ -29,7 +30,7 @@ func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err er
 		return m, true, err
 	}
 	if s.run.env.Snapshot == "off" {
-		m, err = s.boot(ctx, silence)
+		m, err = s.boot(ctx, keep, silence)
 		return m, false, err
 	}
 	snap, m, err := findSnapshot(ctx, s.run.cache, s.spec, silence)
@@ -40,12 +41,13 @@ func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err er
 		}
 	}
 	if err == nil {
-		if s.run.Fuzzes() {
+		if keep {
 			m, err = snap.template().restoreCopy(ctx, s.spec, silence)
 		} else {
 			m, err = snap.template().restore(ctx, s.spec, false, silence)
 		}
-		if m == nil && err != nil && ctx.Err() == nil {
+		var missing *copyError
+		if m == nil && err != nil && ctx.Err() == nil && !errors.As(err, &missing) {
 			err = &damage{snap.dir, err}
 		}
 	}
@@ -54,13 +56,13 @@ func (s *source) machine(ctx context.Context) (m *machine, hasFiles bool, err er
 		return m, false, err
 	}
 	s.giveUp(err)
-	m, err = s.boot(ctx, silence)
+	m, err = s.boot(ctx, keep, silence)
 	return m, false, err
 }
 
 // boot is bootMachine for a machine of this run.
-func (s *source) boot(ctx context.Context, silence time.Duration) (*machine, error) {
-	if !s.run.Fuzzes() {
+func (s *source) boot(ctx context.Context, keep bool, silence time.Duration) (*machine, error) {
+	if !keep {
 		return bootMachine(ctx, s.spec, silence)
 	}
 	memory, path, err := newMemory()

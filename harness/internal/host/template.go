@@ -69,16 +69,15 @@ func (t *template) restore(ctx context.Context, spec qemu.Machine, shared bool, 
 func (t *template) restoreCopy(ctx context.Context, spec qemu.Machine, silence time.Duration) (*machine, error) {
 	memory, path, err := newMemory()
 	if err != nil {
-		return nil, err
+		return nil, &copyError{err}
+	}
+	if err := copyHoles(memory, t.memory); err != nil {
+		memory.Close()
+		return nil, &copyError{err}
 	}
 	copied := *t
 	copied.memory = path
-	var m *machine
-	if err = copyHoles(memory, t.memory); err != nil {
-		err = fmt.Errorf("copy a machine's memory: %w", err)
-	} else {
-		m, err = copied.restore(ctx, spec, true, silence)
-	}
+	m, err := copied.restore(ctx, spec, true, silence)
 	if m == nil {
 		memory.Close()
 		return nil, err
@@ -86,6 +85,12 @@ func (t *template) restoreCopy(ctx context.Context, spec qemu.Machine, silence t
 	m.memory = memory
 	return m, err
 }
+
+// copyError tells that there was no copy to restore a machine from.
+type copyError struct{ err error }
+
+func (e *copyError) Error() string { return fmt.Sprintf("copy a machine's memory: %v", e.err) }
+func (e *copyError) Unwrap() error { return e.err }
 
 // loaded is a template whose guest has the files of a job. It lies in memory
 // and ends with this process.
@@ -106,10 +111,12 @@ func (t *template) load(ctx context.Context, spec qemu.Machine, silence time.Dur
 		return l, err
 	}
 	m, err := t.restoreCopy(ctx, spec, silence)
+	if m != nil {
+		l.files[0], l.memory = m.memory, m.spec.RAM.File
+	}
 	if err != nil {
 		return l, err
 	}
-	l.files[0], l.memory = m.memory, m.spec.RAM.File
 	defer m.stop()
 	err = send(m.out)
 	if err == nil {

@@ -15,6 +15,7 @@ type testFlags struct {
 	Mkdir   []string      // directories that the binary expects
 	Bring   []string      // host's files that the binary reads
 	Collect []string      // files and directories that it writes
+	Fuzzes  bool          // beyond the inputs that there are
 }
 
 // outputFlags name a file that the testing package writes, in the directory of
@@ -33,7 +34,7 @@ func kept(name string) bool {
 // readTestFlags reads the flags of a request. Output goes where it would without
 // a machine.
 func readTestFlags(r request.Request) testFlags {
-	var f testFlags
+	f := testFlags{Fuzzes: r.Fuzzes()}
 	// The testing package of the binary has checked that it is a duration.
 	f.Timeout, _ = time.ParseDuration(r.Values["test.timeout"])
 
@@ -52,7 +53,7 @@ func readTestFlags(r request.Request) testFlags {
 		f.Mkdir = append(f.Mkdir, resolve(r.Cwd, data))
 		f.Collect = append(f.Collect, resolve(r.Cwd, data))
 	}
-	if r.Fuzzes() {
+	if f.Fuzzes {
 		corpus := resolve(r.Cwd, r.Values["test.fuzzcachedir"])
 		f.Mkdir = append(f.Mkdir, corpus)
 		f.Bring = append(f.Bring, corpus)

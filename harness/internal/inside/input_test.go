@@ -8,12 +8,31 @@ import (
 
 func TestInputIsWhatWasPut(t *testing.T) {
 	memory := make([]byte, InputPages*PageSize)
+	if in, ok := ReadInput(memory); ok {
+		t.Errorf("fresh memory has an input: %+v", in)
+	}
 	for _, size := range []int{0, 1, InputRoom, InputRoom + 1, 2 * InputRoom} {
 		text := strings.Repeat("x", size)
 		PutInput(memory, text)
-		got, whole := Input(memory)
-		if want := text[:min(size, InputRoom)]; got != want || whole != (got == text) {
-			t.Errorf("of an input of %d bytes %d are there, whole: %v", size, len(got), whole)
+		want := Input{Text: text[:min(size, InputRoom)], Whole: size <= InputRoom, Running: true}
+		if got, ok := ReadInput(memory); !ok || got != want {
+			t.Errorf("of an input of %d bytes %d are there: %v, whole: %v, running: %v", size, len(got.Text), ok, got.Whole, got.Running)
+		}
+		EndInput(memory)
+		want.Running = false
+		if got, ok := ReadInput(memory); !ok || got != want {
+			t.Errorf("an input of %d bytes is another one when it has ended", size)
+		}
+	}
+}
+
+func TestMemoryOfOthersIsNoInput(t *testing.T) {
+	memory := make([]byte, InputPages*PageSize)
+	for _, at := range []int{0, inputLength, inputLength + 7, inputSum, inputHead, inputHead + 4} {
+		PutInput(memory, "hello")
+		memory[at] ^= 0x80
+		if in, ok := ReadInput(memory); ok {
+			t.Errorf("with another byte %d it is still an input: %+v", at, in)
 		}
 	}
 }

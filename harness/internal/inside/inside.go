@@ -29,6 +29,10 @@ const FreshPipe = "/run/kmodtest/fresh"
 // FreshPassed is the answer after a test that passed.
 const FreshPassed = "passed"
 
+// Allowed are the patterns of Config.Allow, for helpers in this process. Main sets
+// it, before any test runs.
+var Allowed []string
+
 // Guest tells whether this process runs in a guest.
 func Guest() bool {
 	_, err := os.Stat(GuestFile)

@@ -112,11 +112,11 @@ func (m Machine) memory() []string {
 // Offset is where in the memory's file an address of the guest's physical memory
 // lies.
 func (m Machine) Offset(address uint64) int64 {
-	// A machine of the kind pc has memory up to 3 GiB below the devices, and the
-	// rest from 4 GiB on, unless all of it is less than 3.5 GiB.
-	const low, high, all = 3 << 30, 4 << 30, 3584
-	if orDefault(m.Memory, 512) >= all && address >= high {
-		address -= high - low
+	// A machine of the kind pc has 3 GiB below the devices, and the rest from
+	// 4 GiB on, unless all of it is less than 3.5 GiB.
+	const gib, least = 1 << 30, 3584 // bytes, MiB
+	if orDefault(m.Memory, 512) >= least && address >= 4*gib {
+		address -= gib
 	}
 	return int64(address)
 }

@@ -31,7 +31,7 @@ func (v version) atLeast(major, minor int) bool {
 
 // message is whatever QEMU sends.
 type message struct {
-	Greeting struct {
+	Greeting *struct {
 		Version struct {
 			QEMU version `json:"qemu"`
 		} `json:"version"`
@@ -94,6 +94,9 @@ func (m *monitor) greet() error {
 	var greeting message
 	if err := m.in.Decode(&greeting); err != nil {
 		return fmt.Errorf("read QEMU's greeting: %w", err)
+	}
+	if greeting.Greeting == nil || greeting.Greeting.Version.QEMU.Major == 0 {
+		return errors.New("QEMU's greeting tells no version")
 	}
 	m.qemu = &greeting.Greeting.Version.QEMU
 	return m.run("qmp_capabilities", nil)

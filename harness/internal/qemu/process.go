@@ -3,6 +3,7 @@ package qemu
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -156,11 +157,16 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Ended is closed when QEMU has ended and all of its console has been written.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Err tells how QEMU ended, once Ended is closed: nil for exit code 0, whatever it
-// has said; else the error holds that.
+// Err tells how QEMU ended, once Ended is closed: nil for exit code 0, even if it
+// has given warnings; else the error holds what it has said. A signal that QEMU
+// obeyed is an error, too.
 func (p *Process) Err() error {
-	if said := p.Said(); p.err != nil && said != "" {
+	said := p.Said()
+	switch {
+	case p.err != nil && said != "":
 		return fmt.Errorf("%w: %s", p.err, said)
+	case p.err == nil && strings.Contains(said, "terminating on signal"):
+		return errors.New(said)
 	}
 	return p.err
 }
