@@ -193,7 +193,7 @@ lint-c: deps | $(CHECKPATCH)
 .PHONY: lint-files
 lint-files: deps $(ACTIONLINT)
 	$(ACTIONLINT) .github/workflows/*.yml
-	shellcheck .ci/run
+	shellcheck .ci/run .ci/system
 
 $(GOLANGCI_LINT): | deps
 	GOARCH= GOFLAGS=-buildvcs=false GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
