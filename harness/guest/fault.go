@@ -19,6 +19,9 @@ const maxPattern = 500
 // run in parallel, one that allows a fault allows it to all. A pattern that is no
 // regular expression, is longer than 500 bytes or has more than one line ends
 // the test.
+//
+// While go test -fuzz tries inputs it is for the *testing.F, and ends an input
+// that calls it with its *testing.T.
 func AllowKernelLog(tb testing.TB, pattern string) {
 	tb.Helper()
 	mark(tb, pattern, inside.MarkAllow, inside.MarkedName(tb.Name()), pattern)

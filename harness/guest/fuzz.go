@@ -31,8 +31,8 @@ import (
 // An input during which the kernel reports a fault then fails, and so is kept in
 // testdata/fuzz. So is one that the kernel dies or hangs of, if it takes no more
 // than about 128 KiB there. Faults that AllowKernelLog allows, called with the
-// *testing.F, and those of Config.Allow do not count. Where nothing is fuzzed it does nothing: a fault fails
-// the test in any case.
+// *testing.F, and those of Config.Allow do not count. Where nothing is fuzzed it
+// does nothing: a fault fails the test in any case.
 //
 // The kernel does not say which process a fault is about; with -parallel=1 it can
 // be none but the one that is fuzzed.
@@ -148,16 +148,8 @@ func physicalPages(memory []byte) ([]uint64, error) {
 func (w *fuzzWorker) check(t *testing.T) {
 	t.Helper()
 	w.log.tb = t
-	var scan klog.Scanner
-	for _, r := range w.log.Records() {
-		scan.Add(klog.Record{Facility: r.Facility, Level: r.Level, Text: r.Text})
-	}
-	w.log.records = nil
-	for _, f := range scan.Faults() {
-		allowed := func(pattern *regexp.Regexp) bool {
-			return pattern.MatchString(f.Title) || slices.ContainsFunc(f.Report, pattern.MatchString)
-		}
-		if !slices.ContainsFunc(allowedFaults, allowed) {
+	for _, f := range klog.Faults(w.log.next()) {
+		if !slices.ContainsFunc(allowedFaults, f.Matches) {
 			t.Errorf("kernel fault (%s): %s", f.Kind, f.Title)
 		}
 	}

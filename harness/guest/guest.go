@@ -1,10 +1,10 @@
 // Package guest holds the helpers that tests call inside the guest: modules,
 // capabilities, namespaces and the kernel log.
 //
-// Every helper takes a testing.TB (Fresh and FuzzInput a *testing.T), ends the test where
-// something is missing (a guest that lacks what a test needs is a broken guest,
-// so nothing is ever skipped), and puts back with tb.Cleanup what it changed. A helper that
-// changes the calling thread (DropCapabilities, NewNetworkNamespace) locks the
+// Every helper takes a testing.TB (Fresh and FuzzInput a *testing.T), ends the
+// test where something is missing (a guest that lacks what a test needs is a
+// broken guest, so nothing is ever skipped), and puts back with tb.Cleanup what
+// it changed. A helper that changes the calling thread (DropCapabilities, NewNetworkNamespace) locks the
 // test's goroutine to its thread. It has to be called from that goroutine, and
 // a subtest started with t.Run, which is another goroutine, does not see the
 // change.

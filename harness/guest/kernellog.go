@@ -3,14 +3,13 @@ package guest
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
 )
 
 // maxRecord is more than the longest record that /dev/kmsg hands out; a shorter
@@ -70,12 +69,22 @@ func openKernelLog() (int, error) {
 // again; the slice is not to be changed.
 func (l *KernelLog) Records() []Record {
 	l.tb.Helper()
+	for _, r := range l.next() {
+		l.records = append(l.records, Record{Facility: r.Facility, Level: r.Level, Text: inside.Unescape(r.Text)})
+	}
+	return l.records
+}
+
+// next returns what Records adds to what it had.
+func (l *KernelLog) next() []klog.Record {
+	l.tb.Helper()
+	var records []klog.Record
 	buffer := make([]byte, maxRecord)
 	for {
 		n, err := unix.Read(l.fd, buffer)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
-			return l.records
+			return records
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.EPIPE):
@@ -84,12 +93,12 @@ func (l *KernelLog) Records() []Record {
 		case err != nil:
 			l.tb.Fatalf("read kernel log: %v", err)
 		}
-		record, err := parseRecord(string(buffer[:n]))
+		record, err := klog.Parse(buffer[:n])
 		if err != nil {
-			l.tb.Fatal(err)
+			l.tb.Fatalf("read kernel log: %v", err)
 		}
-		if record.Facility == 0 || !inside.IsMark(record.Text) {
-			l.records = append(l.records, record)
+		if record.Facility == 0 || !inside.IsMark(inside.Unescape(record.Text)) {
+			records = append(records, record)
 		}
 	}
 }
@@ -117,18 +126,4 @@ func (l *KernelLog) WaitFor(text string, timeout time.Duration) Record {
 			l.tb.Fatalf("wait for kernel log: %v", err)
 		}
 	}
-}
-
-// parseRecord reads a record of /dev/kmsg:
-// "priority,sequence,microseconds,flags[,…];text", and below it lines about the
-// device, which begin with a space (Documentation/ABI/testing/dev-kmsg).
-func parseRecord(record string) (Record, error) {
-	line, _, _ := strings.Cut(record, "\n")
-	prefix, text, found := strings.Cut(line, ";")
-	number, _, _ := strings.Cut(prefix, ",")
-	priority, err := strconv.Atoi(number)
-	if !found || err != nil {
-		return Record{}, fmt.Errorf("parse kernel log: not a record: %q", record)
-	}
-	return Record{Facility: priority >> 3, Level: priority & 7, Text: inside.Unescape(text)}, nil
 }

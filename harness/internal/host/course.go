@@ -198,7 +198,7 @@ func (c *course) findings() []finding {
 	var all []finding
 	for _, fault := range c.scan.Faults() {
 		f := finding{Fault: fault, tests: c.during(fault.At)}
-		f.excused = slices.ContainsFunc(c.allowed, f.matches)
+		f.excused = slices.ContainsFunc(c.allowed, f.Matches)
 		for _, test := range f.tests {
 			for s := test; s != nil; s = s.parent {
 				f.excused = s.excuses(f) || f.excused
@@ -234,7 +234,7 @@ func (c *course) hurt() bool {
 func (s *stay) excuses(f finding) bool {
 	excuses := false
 	for _, e := range s.expected {
-		if f.At >= e.from && (e.kind == "" || e.kind == f.Kind) && f.matches(e.pattern) {
+		if f.At >= e.from && (e.kind == "" || e.kind == f.Kind) && f.Matches(e.pattern) {
 			e.met, excuses = true, true
 		}
 	}
@@ -260,11 +260,6 @@ func (s *stay) gotten() []string {
 		}
 	}
 	return all
-}
-
-// matches tells whether the title or a line of the report matches.
-func (f finding) matches(pattern *regexp.Regexp) bool {
-	return pattern.MatchString(f.Title) || slices.ContainsFunc(f.Report, pattern.MatchString)
 }
 
 // settled tells whether all reports have come to their end, or nothing more is

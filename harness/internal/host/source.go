@@ -19,8 +19,8 @@ type source struct {
 
 // machine returns a machine that is ready for a job: restored if that can be,
 // else booted; hasFiles tells that the job's files are in it. keep has the
-// machine's memory outlive it. When it does not
-// come up, the machine is returned with the reason.
+// machine's memory outlive it. When it does not come up, the machine is returned
+// with the reason.
 func (s *source) machine(ctx context.Context, keep bool) (m *machine, hasFiles bool, err error) {
 	silence := s.run.silence(s.spec.Accel)
 	if s.loaded != nil {
@@ -41,15 +41,7 @@ func (s *source) machine(ctx context.Context, keep bool) (m *machine, hasFiles b
 		}
 	}
 	if err == nil {
-		if keep {
-			m, err = snap.template().restoreCopy(ctx, s.spec, silence)
-		} else {
-			m, err = snap.template().restore(ctx, s.spec, false, silence)
-		}
-		var missing *copyError
-		if m == nil && err != nil && ctx.Err() == nil && !errors.As(err, &missing) {
-			err = &damage{snap.dir, err}
-		}
+		m, err = s.restore(ctx, snap, keep, silence)
 	}
 	var missing *qemu.NotFoundError
 	if err == nil || m != nil || ctx.Err() != nil || errors.As(err, &missing) {
@@ -58,6 +50,29 @@ func (s *source) machine(ctx context.Context, keep bool) (m *machine, hasFiles b
 	s.giveUp(err)
 	m, err = s.boot(ctx, keep, silence)
 	return m, false, err
+}
+
+// restore restores a machine of this run. The error is damage where the snapshot
+// is to blame.
+func (s *source) restore(ctx context.Context, snap *snapshot, keep bool, silence time.Duration) (*machine, error) {
+	t := snap.template()
+	if keep {
+		var err error
+		if t, err = t.copy(); err != nil {
+			return nil, err
+		}
+	}
+	m, err := t.restore(ctx, s.spec, keep, silence)
+	switch {
+	case m != nil:
+		m.memory = t.file
+	case keep:
+		t.file.Close()
+	}
+	if m == nil && err != nil && ctx.Err() == nil {
+		err = &damage{snap.dir, err}
+	}
+	return m, err
 }
 
 // boot is bootMachine for a machine of this run.

@@ -18,7 +18,8 @@ import (
 
 // template is a machine at rest, of which any number can be made.
 type template struct {
-	memory, state string // paths
+	memory, state string   // paths
+	file          *os.File // the memory's, for one that was copied
 	boot, log     []klog.Record
 	// known tells that this process has made it: a copy need not be asked
 	// whether it lives before it gets its job.
@@ -64,33 +65,21 @@ func (t *template) restore(ctx context.Context, spec qemu.Machine, shared bool, 
 	return nil, errors.Join(err, m.process.Err())
 }
 
-// restoreCopy is restore for a machine of which the memory is kept in a file, the
-// machine's own.
-func (t *template) restoreCopy(ctx context.Context, spec qemu.Machine, silence time.Duration) (*machine, error) {
-	memory, path, err := newMemory()
+// copy returns a template with memory of its own, of which one machine can be
+// made. Its file is the caller's to close.
+func (t *template) copy() (*template, error) {
+	file, path, err := newMemory()
 	if err != nil {
-		return nil, &copyError{err}
-	}
-	if err := copyHoles(memory, t.memory); err != nil {
-		memory.Close()
-		return nil, &copyError{err}
-	}
-	copied := *t
-	copied.memory = path
-	m, err := copied.restore(ctx, spec, true, silence)
-	if m == nil {
-		memory.Close()
 		return nil, err
 	}
-	m.memory = memory
-	return m, err
+	if err := copyHoles(file, t.memory); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("copy a machine's memory: %w", err)
+	}
+	copied := *t
+	copied.memory, copied.file = path, file
+	return &copied, nil
 }
-
-// copyError tells that there was no copy to restore a machine from.
-type copyError struct{ err error }
-
-func (e *copyError) Error() string { return fmt.Sprintf("copy a machine's memory: %v", e.err) }
-func (e *copyError) Unwrap() error { return e.err }
 
 // loaded is a template whose guest has the files of a job. It lies in memory
 // and ends with this process.
@@ -110,10 +99,12 @@ func (t *template) load(ctx context.Context, spec qemu.Machine, silence time.Dur
 	if l.files[1], l.state, err = newMemory(); err != nil {
 		return l, err
 	}
-	m, err := t.restoreCopy(ctx, spec, silence)
-	if m != nil {
-		l.files[0], l.memory = m.memory, m.spec.RAM.File
+	copied, err := t.copy()
+	if err != nil {
+		return l, err
 	}
+	l.files[0], l.memory = copied.file, copied.memory
+	m, err := copied.restore(ctx, spec, true, silence)
 	if err != nil {
 		return l, err
 	}

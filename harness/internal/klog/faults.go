@@ -1,6 +1,8 @@
 package klog
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +15,11 @@ type Fault struct {
 	At     int      `json:"-"`      // the index of the record, or of the log's line, at which it begins
 	Open   bool     `json:"-"`      // it had not come to its end for sure: what follows may belong to it
 	Whole  bool     `json:"-"`      // the end of its report has been seen; only a panic may still be part of it
+}
+
+// Matches tells whether the title or a line of the report matches.
+func (f *Fault) Matches(pattern *regexp.Regexp) bool {
+	return pattern.MatchString(f.Title) || slices.ContainsFunc(f.Report, pattern.MatchString)
 }
 
 // Faults returns the faults in records that the kernel itself wrote, in the
