@@ -257,7 +257,7 @@ func TestCoverProfileIsOfMachinesThatLived(t *testing.T) {
 func TestMachinesAreLimited(t *testing.T) {
 	t.Parallel()
 	out, _ := blame(t, []string{"BLAME_SUBTEST=panic", "BLAME_MACHINES=2"}, "-test.v", "-test.count=3", "-test.run=Row10")
-	if !strings.Contains(out, "no more than 2 machines are spent on a run") {
+	if !strings.Contains(out, "a run uses at most 2 machines") {
 		t.Errorf("nothing says that there are no more machines:\n%s", out)
 	}
 }

@@ -65,7 +65,7 @@ func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string, timeo
 	b := breakage{console: string(console), output: c.stdout.String() + c.stderr.String()}
 	b.faults = klog.ConsoleFaults(b.console)
 	resolve(t, b.faults)
-	if strings.Contains(b.output, "its taint tells") {
+	if strings.Contains(b.output, "the kernel is tainted (") {
 		b.faults = append(b.faults, klog.Fault{Kind: klog.Taint})
 	}
 	b.sort(c.stdout.String())

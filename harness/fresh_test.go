@@ -150,7 +150,7 @@ func TestFreshCoverProfileIsMerged(t *testing.T) {
 func TestProfilesOfManyMachinesAreRefused(t *testing.T) {
 	t.Parallel()
 	run := newCommand(t, []string{freshMode}, binary(t, "flags"), "-test.cpuprofile=cpu")
-	if status := run.status(t); status != 69 || !strings.Contains(run.stderr.String(), "-cpuprofile wants one machine for all tests") {
+	if status := run.status(t); status != 69 || !strings.Contains(run.stderr.String(), "-cpuprofile requires one machine for all tests") {
 		t.Errorf("exit status %d, want 69 and the reason:\n%s", status, &run.stderr)
 	}
 }

@@ -31,7 +31,7 @@ func TestFuzzingKeepsWhatBreaksTheKernel(t *testing.T) {
 		"may warn":     {target: "FuzzMayWarn", env: []string{"KMODTEST_KERNEL_LOG=1"}, want: []string{`WARNING: .* crash_warn`}},
 		"any may warn": {target: "FuzzWarns", env: []string{"KMODTEST_KERNEL_LOG=1", "FUZZ_ALLOW=crash_warn"}, want: []string{`WARNING: .* crash_warn`}},
 		"dies": {target: "FuzzDies", status: 1, kept: 1, want: []string{
-			`(?m)^--- FAIL: FuzzDies `, `the input that was tried then is kept: testdata/fuzz/FuzzDies/[0-9a-f]{16}\n`,
+			`(?m)^--- FAIL: FuzzDies `, `the input that was being tried is kept: testdata/fuzz/FuzzDies/[0-9a-f]{16}\n`,
 		}},
 		"dies with two workers":        {target: "FuzzDies", args: []string{"-parallel=2"}, status: 1, kept: 1},
 		"dies without a snapshot":      {target: "FuzzDies", env: []string{"KMODTEST_SNAPSHOT=off"}, status: 1, kept: 1},

@@ -123,7 +123,7 @@ func TestKilledGoCommandLeavesNoMachine(t *testing.T) {
 func TestEndedQEMUFailsRun(t *testing.T) {
 	t.Parallel()
 	for signal, want := range map[syscall.Signal][]string{
-		syscall.SIGKILL: {"QEMU ended before the guest was done: signal: killed", "somebody killed it: the host"},
+		syscall.SIGKILL: {"QEMU ended before the guest was done: signal: killed", "QEMU was killed: the host"},
 		// QEMU obeys this one, and then ends as if all was well.
 		syscall.SIGTERM: {"host side broke: QEMU ended before the guest was done: qemu-system-x86_64: terminating on signal 15"},
 	} {

@@ -106,7 +106,7 @@ func TestEarlyExitFailsRun(t *testing.T) {
 }
 
 func TestUnseenExitFailsRun(t *testing.T) {
-	red{test: "TestLeavesUnseen", stage: "tests", status: 1, want: []string{`left with exit status 0 before its tests had ended`}}.check(t)
+	red{test: "TestLeavesUnseen", stage: "tests", status: 1, want: []string{`exited with status 0 before its tests had ended`}}.check(t)
 }
 
 func TestKilledTestBinaryFailsRun(t *testing.T) {
@@ -123,7 +123,7 @@ func TestKernelPanicFailsRun(t *testing.T) {
 
 func TestMachineThatEndsEarlyFailsRun(t *testing.T) {
 	red{test: "TestSwitchesMachineOff", status: 69, want: []string{
-		`switched itself off before the guest had said that it was done`,
+		`switched itself off before the guest was done`,
 	}}.check(t)
 }
 
@@ -135,15 +135,15 @@ func TestWarningOfQEMUIsNoReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	red{test: "TestSwitchesMachineOff", env: []string{"KMODTEST_QEMU=" + path, "KMODTEST_SNAPSHOT=off"}, status: 69, want: []string{
-		`switched itself off before the guest had said that it was done`, `(?m)and it said:\n.*warning: it is late$`,
+		`switched itself off before the guest was done`, `(?m)and it printed:\n.*warning: it is late$`,
 	}}.check(t)
 }
 
 func TestMachineThatMakesNoSenseFailsItsTest(t *testing.T) {
 	red{test: "TestSpeaksForInit", status: 69, want: []string{
 		`(?m)^--- FAIL: TestSpeaksForInit`,
-		`during this test the machine began to send what makes no sense`,
-		`FAIL: guest down: the guest sends what makes no sense, as if something had overwritten its memory: not a record`,
+		`during this test the machine began to send invalid data`,
+		`FAIL: guest down: the guest sent invalid data, as if something had overwritten its memory: not a record`,
 	}}.check(t)
 }
 
@@ -185,7 +185,7 @@ func TestOopsWhileUnloadingFailsRun(t *testing.T) {
 
 // The taint is a second witness, for faults that the log's reader misses.
 func TestTaintedKernelFailsRun(t *testing.T) {
-	red{test: "TestTaintsKernel", status: 255, want: []string{`FAIL: kernel fault: its taint tells of a warning \(W\)`}}.check(t)
+	red{test: "TestTaintsKernel", status: 255, want: []string{`FAIL: kernel fault: the kernel is tainted \(warning \(W\)\)`}}.check(t)
 }
 
 // A fault may have been among what was overwritten before it was read.

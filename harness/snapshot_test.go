@@ -75,17 +75,17 @@ func TestDamagedSnapshotIsReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			env, snapshots := ownCache(t)
-			if said := pass(t, env); strings.Contains(said, "restored") {
+			if said := pass(t, env); strings.Contains(said, "cannot restore") {
 				t.Fatalf("the first run says %q", said)
 			}
 			if err := c.damage(theSnapshot(t, snapshots)); err != nil {
 				t.Fatal(err)
 			}
 			said := pass(t, env)
-			if n := strings.Count(said, "no machine can be restored, so it boots"); n != 1 || !strings.Contains(said, c.want) {
+			if n := strings.Count(said, "cannot restore the snapshot; booting instead"); n != 1 || !strings.Contains(said, c.want) {
 				t.Errorf("the run with the damage says it %d times, want once with %q:\n%s", n, c.want, said)
 			}
-			if said := pass(t, env); strings.Contains(said, "no machine can be restored") {
+			if said := pass(t, env); strings.Contains(said, "cannot restore the snapshot") {
 				t.Errorf("the next run says %q", said)
 			}
 			theSnapshot(t, snapshots)
@@ -112,7 +112,7 @@ func TestSnapshotIsMadeOnce(t *testing.T) {
 	for range 3 {
 		wg.Go(func() {
 			c := newCommand(t, []string{env}, binary(t, "red"), "-test.run=^TestPasses$")
-			if err := c.Run(); err != nil || strings.Contains(c.stderr.String(), "no machine can be restored") {
+			if err := c.Run(); err != nil || strings.Contains(c.stderr.String(), "cannot restore the snapshot") {
 				t.Errorf("%v\n%s", err, c.stderr.String())
 			}
 		})
@@ -175,7 +175,7 @@ func identity(t *testing.T, env string) map[string]string {
 	if status := c.status(t); status != 0 {
 		t.Fatalf("exit status %d\n%s", status, c.stderr.String())
 	}
-	if strings.Contains(c.stderr.String(), "restored") {
+	if strings.Contains(c.stderr.String(), "cannot restore") {
 		t.Errorf("the machine was not restored: %s", &c.stderr)
 	}
 	values := map[string]string{}

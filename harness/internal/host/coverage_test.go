@@ -42,23 +42,3 @@ func TestBrokenProfileIsAnError(t *testing.T) {
 		}
 	}
 }
-
-func TestLastWordsOfManyAreThoseOfOne(t *testing.T) {
-	for name, c := range map[string]struct {
-		tail    string
-		passed  bool
-		covered float64
-		want    string
-	}{
-		"passed":           {"PASS\n", true, -1, "PASS\n"},
-		"failed elsewhere": {"PASS\n", false, -1, "FAIL\n"},
-		"failed":           {"FAIL\n", false, -1, "FAIL\n"},
-		"for test2json":    {"\x16PASS\n", false, -1, "\x16FAIL\n"},
-		"crashed":          {"", false, -1, "FAIL\n"},
-		"with coverage":    {"PASS\ncoverage: 10.0% of statements in ./...\n", true, 62.5, "PASS\ncoverage: 62.5% of statements in ./...\n"},
-	} {
-		if got := string(lastWords([]byte(c.tail), c.passed, c.covered)); got != c.want {
-			t.Errorf("%s: %q, want %q", name, got, c.want)
-		}
-	}
-}

@@ -4,16 +4,24 @@ import (
 	"context"
 	"errors"
 	"io"
-	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// doFresh runs every test in a machine of its own, several at a time, and prints
-// one stream in the order of the tests. The error is nil when all passed.
-func (r *run) doFresh(ctx context.Context, src *source) error {
+// doFresh runs each test in a machine of its own, several at a time, and prints
+// their output in the order of the tests. The error is nil if all passed.
+func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	if err := refuseFlags(r.Request); err != nil {
 		return err
 	}
@@ -21,127 +29,171 @@ func (r *run) doFresh(ctx context.Context, src *source) error {
 	if err != nil {
 		return interruptedOr(ctx, err)
 	}
-	units := p.units(r.Values["test.bench"] != "")
-	if len(units) == 0 {
+	groups := p.freshGroups(r.Values["test.bench"] != "")
+	if len(groups) == 0 {
 		return r.doShared(ctx, src)
 	}
-	if len(units) > 2 {
-		end := r.trace.lane(0).phase("load")
-		src.load(ctx, func(out *wire.Writer) error { return r.sendFiles(out, readTestFlags(r.Request)) })
+	if len(groups) > 2 {
+		end := r.trace.Thread(0).Phase("load")
+		src.Preload(ctx, func(out *wire.Writer) error { return r.upload(out, readTestFlags(r.Request)) })
 		end()
 	}
-	if _, err := io.WriteString(r.stdout, p.shuffle); err != nil {
-		return failf(HostBroke, err, "write the tests' output")
+	if err := writeOutput(r.stdout, []byte(p.shuffle)); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	ended := r.startUnits(ctx, src, p, units)
-	shown, err := r.showUnits(units, r.Values["test.failfast"] == "true")
+	ended := r.startFreshGroups(ctx, src, p, groups)
+	groups, err = r.printInOrder(groups, r.Values["test.failfast"] == "true")
 	cancel(errFailFast)
 	ended.Wait()
-	return r.concludeUnits(shown, err)
+	return r.conclude(groups, err, func(passed bool, covered float64) error {
+		var final []byte
+		if i := slices.IndexFunc(groups, func(g *group) bool { return g.final != nil }); i >= 0 {
+			final = groups[i].final
+		}
+		_, err := r.stdout.Write(testoutput.FinalLines(final, passed, covered))
+		return err
+	})
 }
 
-// startUnits starts all units, as many at a time as there are processors.
-func (r *run) startUnits(ctx context.Context, src *source, p *plan, units []*unit) *sync.WaitGroup {
+// newFreshGroup returns the group of one test, or, for "", of everything that is
+// not a test.
+func newFreshGroup(test string, procs int) *group {
+	g := &group{test: test, procs: procs, title: test, done: make(chan struct{})}
+	if test == "" {
+		g.title = "benchmarks, fuzz targets and examples"
+	}
+	return g
+}
+
+// freshGroups returns a group for each test, and one for everything else.
+func (p *plan) freshGroups(benchmarks bool) []*group {
+	var groups []*group
+	others := benchmarks
+	for _, step := range p.steps {
+		if isTest(step.Name) {
+			groups = append(groups, newFreshGroup(step.Name, step.Procs))
+		} else {
+			others = true
+		}
+	}
+	if others {
+		groups = append(groups, newFreshGroup("", 0))
+	}
+	return groups
+}
+
+func isTest(name string) bool { return strings.HasPrefix(name, "Test") }
+
+// startFreshGroups starts all groups, as many at a time as there are processors.
+func (r *run) startFreshGroups(ctx context.Context, src *machine.Source, p *plan, groups []*group) *sync.WaitGroup {
 	next := make(chan int)
 	go func() {
 		defer close(next)
-		for i := range units {
+		for i := range groups {
 			next <- i
 		}
 	}()
 	var ended sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(units)) {
+	for range min(runtime.GOMAXPROCS(0), len(groups)) {
 		ended.Go(func() {
 			for i := range next {
 				if context.Cause(ctx) != nil {
-					units[i].err = interruptedOr(ctx, context.Cause(ctx))
-					close(units[i].done)
+					groups[i].err = interruptedOr(ctx, context.Cause(ctx))
+					close(groups[i].done)
 					continue
 				}
-				r.runUnit(ctx, src, p, units[i], i)
+				r.runFreshGroup(ctx, src, p, groups[i], i)
 			}
 		})
 	}
 	return &ended
 }
 
-// showUnits prints what the units print, in their order, and returns those that
-// it has shown: all, or, if it is to fail fast, up to the first that failed.
-func (r *run) showUnits(units []*unit, failFast bool) ([]*unit, error) {
-	for i, u := range units {
-		if err := u.out.play(r.stdout, r.stderr); err != nil {
-			return units[:i], failf(HostBroke, err, "write the tests' output")
-		}
-		<-u.done
-		var f *Failure
-		if u.err != nil && failFast || errors.As(u.err, &f) && f.interrupted() {
-			return units[:i+1], nil
-		}
+// runFreshGroup runs a group in a machine of its own, and closes its done. number
+// is that of its thread in the trace.
+func (r *run) runFreshGroup(ctx context.Context, src *machine.Source, p *plan, g *group, number int) {
+	defer close(g.done)
+	g.request = r.freshRequest(p, g)
+	g.stdout, g.stderr = testoutput.NewPassLine(g.transcript.stdout()), g.transcript.stderr()
+	g.thread = r.trace.Thread(number)
+	if p.CoverMode != "" {
+		g.profile = freshProfile
 	}
-	return units, nil
+	if g.test != "" {
+		g.env = []string{inside.FreshVariable + "=" + g.test}
+	}
+	err := r.runGroup(ctx, src, g)
+	g.final = g.stdout.Take()
+	if err == nil {
+		return
+	}
+	f := verdict.AsFailure(err)
+	if !f.Quiet {
+		f.Title = g.title + ": " + f.Title
+		_, _ = io.WriteString(g.stderr, f.Text()) // to memory, or to a terminal
+	}
+	g.err = f
 }
 
-// concludeUnits puts together what the units leave, and returns why they did not
-// all pass; err is what is already known to be wrong.
-func (r *run) concludeUnits(units []*unit, err error) error {
-	var profiles []profile
-	for _, u := range units {
-		profiles = append(profiles, u.profiles...)
+// freshRequest returns the request for one group: the user's, without the other
+// tests. The user's own patterns stay, as they may select subtests.
+func (r *run) freshRequest(p *plan, g *group) request.Request {
+	var skip []string
+	if pattern := r.Values["test.skip"]; pattern != "" {
+		skip = append(skip, pattern)
 	}
-	cover, coverErr := mergeProfiles(profiles)
-	if r.Values["test.coverprofile"] != "" && coverErr == nil && len(cover.order) > 0 {
-		coverErr = cover.write(r.resultPath("test.coverprofile"))
-	}
-	var failures []*Failure
-	for _, e := range []error{err, coverErr} {
-		if e != nil {
-			failures = append(failures, asFailure(e))
+	var others []string
+	for _, name := range p.Names {
+		if name != g.test && (g.test != "" || isTest(name)) {
+			others = append(others, regexp.QuoteMeta(name))
 		}
 	}
-	var tail []byte
-	for _, u := range units {
-		if u.err != nil {
-			failures = append(failures, asFailure(u.err))
+	if len(others) > 0 {
+		skip = append(skip, "^("+strings.Join(others, "|")+")$")
+	}
+	q := r.Request.Without("test.shuffle").Without("test.fuzz").With("test.skip", strings.Join(skip, "|"))
+	if g.test != "" {
+		q = q.With("test.count", "1").With("test.cpu", strconv.Itoa(g.procs))
+	}
+	q = r.withRemainingTime(q)
+	if p.CoverMode != "" {
+		q = q.With("test.coverprofile", freshProfile)
+	}
+	return q
+}
+
+// freshProfile is where, in the guest, the cover profile of such a group is.
+const freshProfile = "/tmp/kmodtest-cover"
+
+// printInOrder prints the output of the groups in their order, and returns the
+// printed ones: all or, with failFast, those up to the first that failed.
+func (r *run) printInOrder(groups []*group, failFast bool) ([]*group, error) {
+	for i, g := range groups {
+		if err := g.transcript.print(r.stdout, r.stderr); err != nil {
+			return groups[:i], verdict.Failf(verdict.HostBroke, err, "write the tests' output")
 		}
-		if tail == nil {
-			tail = u.tail
+		<-g.done
+		var f *verdict.Failure
+		if g.err != nil && failFast || errors.As(g.err, &f) && f.Interrupted() {
+			return groups[:i+1], nil
 		}
 	}
-	if _, e := r.stdout.Write(lastWords(tail, len(failures) == 0, cover.percent())); e != nil {
-		failures = append(failures, failf(HostBroke, e, "write the tests' output"))
-	}
-	if len(failures) == 0 {
+	return groups, nil
+}
+
+// oneMachineFlags name files that each machine would write anew and that cannot
+// be merged, or need one machine for other reasons.
+var oneMachineFlags = []string{
+	"test.cpuprofile", "test.memprofile", "test.blockprofile", "test.mutexprofile", "test.trace", "test.fuzz",
+}
+
+// refuseFlags returns an error for flags that require one machine for all tests.
+func refuseFlags(r request.Request) error {
+	i := slices.IndexFunc(oneMachineFlags, func(name string) bool { return r.Values[name] != "" })
+	if i < 0 {
 		return nil
 	}
-	return worst(failures)
-}
-
-// worst returns the failure that decides how a run ends of which several parts
-// failed: an interrupt, then a fault of the kernel, then of our own side, then
-// the first test.
-func worst(failures []*Failure) *Failure {
-	rank := func(f *Failure) int {
-		switch {
-		case f.interrupted():
-			return 3
-		case f.Kind == KernelFault:
-			return 2
-		case f.Kind != TestFailed:
-			return 1
-		}
-		return 0
-	}
-	first := failures[0]
-	for _, f := range failures {
-		if rank(f) > rank(first) {
-			first = f
-		}
-	}
-	return first
-}
-
-// resultPath is where a file that a flag names lies on the host.
-func (r *run) resultPath(flag string) string {
-	return filepath.Clean(resolve(resolve(r.Cwd, r.Values["test.outputdir"]), r.Values[flag]))
+	return verdict.Failf(verdict.HostBroke, nil, "-%s requires one machine for all tests, but each test has a machine of its own", strings.TrimPrefix(oneMachineFlags[i], "test.")).
+		Advise("KMODTEST_FRESH=off runs all tests in one machine")
 }

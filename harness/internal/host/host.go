@@ -1,37 +1,56 @@
-// Package host leads a run of tests: it makes what the machine is started from,
-// starts it, sends it the test binary, streams what it says, and judges how it
-// ended.
+// Package host leads a run of tests: it prepares the machine's files, has the
+// tests run in machines, prints their output, and ends with the verdict.
 package host
 
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"regexp"
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/trace"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// Main does what the test binary asks that has turned into this program, and
+// Main runs what the test binary that has become this program requests, and
 // returns the exit status of the run.
 func Main() int {
 	asked, err := request.Receive()
 	if err != nil {
-		return conclude(os.Stderr, err)
+		return exit(os.Stderr, err)
 	}
-	asked.Started = time.Now().Add(-time.Since(asked.Started)) // by the clock that a suspended host stops
-	r := &run{Request: asked, trace: newTrace(asked.Started), stdout: os.Stdout, stderr: os.Stderr}
+	asked.Started = time.Now().Add(-time.Since(asked.Started)) // by the monotonic clock, which stops while the host is suspended
+	r := newRun(asked)
 	ctx, stop := untilInterrupted(context.Background(), r.watched(), r.endFuzzing)
 	defer stop()
 	if err = r.setUp(); err == nil {
 		err = r.do(ctx)
 	}
-	return conclude(r.stderr, errors.Join(err, r.report(err)))
+	return exit(r.stderr, errors.Join(err, r.writeVerdict(err)))
 }
 
-// setUp collects what is known before anything is started.
+// exit prints why a run did not pass, and returns its exit status.
+func exit(w io.Writer, err error) int {
+	if err == nil {
+		return 0
+	}
+	f := verdict.AsFailure(err)
+	if !f.Quiet {
+		// An error of standard error cannot be reported anywhere.
+		_, _ = io.WriteString(w, f.Text())
+	}
+	return f.Status
+}
+
+func newRun(asked request.Request) *run {
+	return &run{Request: asked, trace: trace.New(asked.Started), stdout: os.Stdout, stderr: os.Stderr}
+}
+
+// setUp reads the environment and the configuration.
 func (r *run) setUp() (err error) {
 	if r.env, err = readEnvironment(); err != nil {
 		return err
@@ -43,7 +62,7 @@ func (r *run) setUp() (err error) {
 	for _, pattern := range r.Config.Allow {
 		re, err := regexp.Compile(pattern)
 		if err != nil {
-			return failf(HostBroke, err, "harness.Config: Allow")
+			return verdict.Failf(verdict.HostBroke, err, "harness.Config: Allow")
 		}
 		r.allowed = append(r.allowed, re)
 	}
@@ -51,8 +70,8 @@ func (r *run) setUp() (err error) {
 	return err
 }
 
-// watched returns the process with which the run ends: the go command, which
-// always sets this flag, as hardly anyone else does.
+// watched returns the process whose end ends the run: the go command, which
+// always sets this flag; hardly anything else does. 0 is no process.
 func (r *run) watched() int {
 	if r.Values["test.paniconexit0"] == "true" {
 		return r.Parent

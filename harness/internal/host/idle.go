@@ -2,34 +2,32 @@ package host
 
 import (
 	"context"
-	"os"
-	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
-// Idle restores machines that a run with that request could use, calls look with
-// the numbers of their processes, and ends them. It is for measuring.
+// Idle restores as many machines as asked for, as a run with that request would,
+// calls look with the process IDs of QEMU, and ends them. It is for measurements.
 func Idle(ctx context.Context, asked request.Request, machines int, look func(pids []int) error) error {
-	r := &run{Request: asked, trace: newTrace(time.Now()), stdout: os.Stdout, stderr: os.Stderr}
+	r := newRun(asked)
 	if err := r.setUp(); err != nil {
 		return err
 	}
-	spec, err := r.prepare(ctx)
+	config, err := r.prepare(ctx)
 	if err != nil {
 		return err
 	}
-	src := &source{run: r, spec: spec}
-	defer src.close()
+	src := r.source(config)
+	defer src.Close()
 	var pids []int
 	ctx, cancel := context.WithCancel(ctx) // ends the machines
 	defer cancel()
 	for range machines {
-		m, _, err := src.machine(ctx, false)
+		m, err := src.Machine(ctx, false)
 		if err != nil {
 			return err
 		}
-		pids = append(pids, m.process.PID())
+		pids = append(pids, m.PID())
 	}
 	return look(pids)
 }

@@ -12,11 +12,13 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
+	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images"
 )
 
-// initPackage is PID 1's program.
+// initPackage is the package of PID 1.
 const initPackage = "harness/cmd/kmodtest-init"
 
 // prepare makes everything that the machine is started from, or finds it in the
@@ -30,13 +32,13 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 	if _, err := qemu.Find(m.Binary); err != nil { // before minutes are spent on a kernel
 		return m, err
 	}
-	end := r.trace.lane(0).phase("kernel")
+	end := r.trace.Thread(0).Phase("kernel")
 	kernel, err := images.Resolve(ctx, name, images.Options{Dir: r.Dir, Progress: r.stderr})
 	end()
 	if err != nil {
-		return m, asFailure(err).at(KernelStage)
+		return m, verdict.AsFailure(err).At(verdict.KernelStage)
 	}
-	defer r.trace.lane(0).phase("build")()
+	defer r.trace.Thread(0).Phase("build")()
 	spec := initramfs.Spec{Kernel: kernel, KernelModules: r.Config.KernelModules, Optional: r.Config.OptionalModules}
 	if spec.Files, err = initramfs.FindFiles(r.Config.Files); err != nil {
 		return m, err
@@ -44,7 +46,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 	if spec.Built, err = r.buildModules(ctx, kernel); err != nil {
 		return m, err
 	}
-	r.places.know(kernel, spec.Built)
+	r.knowPlaces(kernel, spec.Built)
 	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, r.Dir, initPackage, nil); err != nil {
 		return m, err
 	}
@@ -52,7 +54,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 	for _, dir := range r.Config.Programs {
 		program, err := gobuild.Build(ctx, r.cache, dir, ".")
 		if err != nil {
-			return m, failf(TestFailed, err, "program %s does not build", dir)
+			return m, verdict.Failf(verdict.TestFailed, err, "program %s does not build", dir)
 		}
 		spec.Programs[filepath.Base(dir)] = program
 	}
@@ -61,9 +63,27 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 		return m, err
 	}
 	m.Accel = r.chooseAccel()
-	r.platform = platform{Release: kernel.Release, Package: kernel.Version, Accel: string(m.Accel)}
+	r.platform = verdict.Platform{Release: kernel.Release, Package: kernel.Version, Accel: string(m.Accel)}
 	r.announce(spec.Built)
 	return m, nil
+}
+
+// source returns the source of the run's machines.
+func (r *run) source(config qemu.Machine) *machine.Source {
+	return &machine.Source{
+		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off", Silence: r.env.Silence, Allow: r.allowed, Say: r.say,
+	}
+}
+
+// knowPlaces has faults show the files and lines of the kernel and the modules
+// under test.
+func (r *run) knowPlaces(kernel *images.Kernel, built []*kbuild.Result) {
+	r.places.SetKernel(kernel.Boot)
+	for _, result := range built {
+		for _, module := range result.Modules {
+			r.places.AddModule(module.Debug)
+		}
+	}
 }
 
 // buildModules builds the modules under test against the kernel.
@@ -84,40 +104,33 @@ func (r *run) buildModules(ctx context.Context, kernel *images.Kernel) ([]*kbuil
 			r.say("built %s against Linux %s in %.1f s", dir, kernel.Release, time.Since(start).Seconds())
 		}
 		if result.Output != "" {
-			_, _ = io.WriteString(r.stderr, result.Output) // to the terminal: no one to tell if that fails
+			_, _ = io.WriteString(r.stderr, result.Output) // an error of standard error cannot be reported anywhere
 		}
 	}
 	return built, nil
 }
 
-// compileFailure leads with the compiler's own words, as they are.
-func compileFailure(e *kbuild.CompileError) *Failure {
-	f := failf(TestFailed, nil, "module %s does not build against Linux %s; the compiler's messages stand above", e.Dir, e.Release)
+// compileFailure begins with the compiler's messages, unchanged.
+func compileFailure(e *kbuild.CompileError) *verdict.Failure {
+	f := verdict.Failf(verdict.TestFailed, nil, "module %s does not build against Linux %s; see the compiler's messages above", e.Dir, e.Release)
 	f.Raw = e.Output
-	return f.at(BuildStage).advise("the command was: " + e.Command + "\n" +
-		"the build ran in a copy of that directory: what lies outside of it is not there")
+	return f.At(verdict.BuildStage).Advise("the command was: " + e.Command + "\n" +
+		"the build runs in a copy of that directory: files outside of it are missing")
 }
 
-// chooseAccel says in one line why a machine will be slow.
+// chooseAccel returns the accelerator, and prints why a machine will be slow.
 func (r *run) chooseAccel() qemu.Accel {
 	if r.env.Accel != "" {
 		return r.env.Accel
 	}
 	accel, why := qemu.Detect()
 	if why != "" {
-		r.say("no usable KVM (%s): the machine runs under TCG, which is slower", why)
+		r.say("no usable KVM (%s): using TCG emulation, which is slower", why)
 	}
 	return accel
 }
 
-// platform is what the tests run on.
-type platform struct {
-	Release string `json:"release"` // of the kernel, as uname -r says
-	Package string `json:"package"` // version of the kernel's package; "" for one that comes from none
-	Accel   string `json:"accel"`
-}
-
-// announce says in one line what the tests run on.
+// announce prints in one line what the tests run on.
 func (r *run) announce(built []*kbuild.Result) {
 	var modules []string
 	for _, result := range built {
@@ -134,9 +147,4 @@ func (r *run) announce(built []*kbuild.Result) {
 		what = "with " + strings.Join(modules, ", ")
 	}
 	r.say("Linux %s%s, %s, %s", r.platform.Release, version, strings.ToUpper(r.platform.Accel), what)
-}
-
-// say prints one line of our own to standard error.
-func (r *run) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(r.stderr, prefix+format+"\n", args...) // nobody is left to tell if that fails
 }

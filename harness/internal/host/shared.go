@@ -4,141 +4,102 @@ import (
 	"context"
 	"errors"
 	"runtime"
-	"slices"
 	"sync"
 
+	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// shared is a run whose tests share a machine, but for those that ask for one of
-// their own.
+// shared is a run whose tests share a machine, except those that ask for one of
+// their own. It is the output of the shared machine.
 type shared struct {
 	run     *run
-	src     *source
+	src     *machine.Source
 	askPlan func() (*plan, error)
-	slots   chan struct{} // one for each machine that may run beside
+	slots   chan struct{} // one for each machine that may run at the same time
 	running sync.WaitGroup
 
-	mu    sync.Mutex // of what follows, and of the tests' output
-	out   *lastWord
-	lines *lineFilter
-	units []*unit
+	mu    sync.Mutex // of the following, and of the tests' output
+	out   *testoutput.PassLine
+	lines *testoutput.LineFilter
+	fresh []*group
 }
 
-// doShared runs the tests in one machine. The error is nil when all passed.
-func (r *run) doShared(ctx context.Context, src *source) error {
+// doShared runs the tests in one machine. The error is nil if all passed.
+func (r *run) doShared(ctx context.Context, src *machine.Source) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &shared{run: r, src: src, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), out: &lastWord{w: r.stdout, both: true}}
+	s := &shared{run: r, src: src, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), out: testoutput.NewPassLine(r.stdout)}
 	s.askPlan = sync.OnceValues(func() (*plan, error) { return r.askPlan(ctx) })
-	s.lines = &lineFilter{w: s.out}
-	p := &play{request: r.Request, stdout: s, stderr: r.stderr, lane: r.trace.lane(0), between: s.drop}
+	s.lines = testoutput.NewLineFilter(s.out)
+	g := &group{request: r.Request, stdout: s, stderr: r.stderr, thread: r.trace.Thread(0)}
 	if r.Values["test.coverprofile"] != "" {
-		p.profile = r.resultPath("test.coverprofile")
+		g.profile = r.resultPath("test.coverprofile")
 	}
-	p.fresh = func(m *machine, test wire.FreshTest) {
+	g.fresh = func(m *machine.Machine, test wire.FreshTest) {
 		s.running.Go(func() { s.runFresh(ctx, m, test) })
 	}
-	verdict := r.perform(ctx, src, p)
-	cancel() // whoever asked for a machine is gone
+	g.err = r.runGroup(ctx, src, g)
+	cancel() // the tests that asked for a machine have ended with theirs
 	s.running.Wait()
-	return s.conclude(p, verdict)
+	return r.conclude(append([]*group{g}, s.fresh...), s.lines.Flush(), func(passed bool, covered float64) error {
+		if len(s.fresh) == 0 && g.machines < 2 {
+			return s.out.Finish(passed)
+		}
+		_, err := r.stdout.Write(testoutput.FinalLines(s.out.Take(), passed, covered))
+		return err
+	})
 }
 
-// drop forgets the last words of a machine that was not the last.
-func (s *shared) drop() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.out.take()
-}
-
-// Write takes the tests' output.
+// Write takes the output of the shared machine.
 func (s *shared) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lines.Write(p)
 }
 
-// runFresh runs a test of the shared machine in one of its own, puts its output
-// in its place, and tells the shared machine how it ended.
-func (s *shared) runFresh(ctx context.Context, m *machine, test wire.FreshTest) {
-	s.slots <- struct{}{}
-	defer func() { <-s.slots }()
-	u := newUnit(test.Name, test.Procs)
-	s.mu.Lock()
-	s.units = append(s.units, u)
-	number := len(s.units)
-	s.mu.Unlock()
-	if p, err := s.askPlan(); err != nil {
-		u.err = err
-	} else {
-		s.run.runUnit(ctx, s.src, p, u, number)
-	}
-	s.show(u)
-	// If the machine is gone, that shows where it is read from.
-	_ = m.out.WriteMessage(wire.FreshDone, &wire.FreshResult{ID: test.ID, Passed: u.err == nil})
-}
-
-// show prints what a fresh machine printed, without the line that starts the
-// test, which the shared machine has printed, and has that leave out its own on
-// how the test ended.
-func (s *shared) show(u *unit) {
+// Take returns the final lines of the shared machine, and forgets them.
+func (s *shared) Take() []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	once := &lineFilter{w: s.out}
-	once.drop("=== RUN   " + u.name + "\n")
-	// It can not be written: the next line of the shared machine finds out.
-	_ = errors.Join(u.out.play(once, s.run.stderr), once.flush())
+	return s.out.Take()
+}
+
+// runFresh runs a test of the shared machine in one of its own, prints its output
+// in its place, and tells the guest how it ended.
+func (s *shared) runFresh(ctx context.Context, m *machine.Machine, test wire.FreshTest) {
+	s.slots <- struct{}{}
+	defer func() { <-s.slots }()
+	g := newFreshGroup(test.Name, test.Procs)
+	s.mu.Lock()
+	s.fresh = append(s.fresh, g)
+	number := len(s.fresh)
+	s.mu.Unlock()
+	if p, err := s.askPlan(); err != nil {
+		g.err = err
+	} else {
+		s.run.runFreshGroup(ctx, s.src, p, g, number)
+	}
+	s.print(g)
+	// If the machine is gone, that shows where it is read from.
+	_ = m.AnswerFresh(wire.FreshResult{ID: test.ID, Passed: g.err == nil})
+}
+
+// print prints the output of a test that had a machine of its own, except the
+// line that starts it, which the shared machine has printed. The shared machine's
+// own line on the end of the test is left out.
+func (s *shared) print(g *group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	once := testoutput.NewLineFilter(s.out)
+	once.Drop("=== RUN   " + g.test + "\n")
+	// An error of the output shows at the next line of the shared machine.
+	_ = errors.Join(g.transcript.print(once, s.run.stderr), once.Flush())
 	switch {
-	case u.err != nil:
-		s.lines.drop("--- FAIL: " + u.name + " (")
+	case g.err != nil:
+		s.lines.Drop("--- FAIL: " + g.test + " (")
 	case s.run.Values["test.v"] != "false":
-		s.lines.drop("--- SKIP: " + u.name + " (")
+		s.lines.Drop("--- SKIP: " + g.test + " (")
 	}
-}
-
-// conclude ends the output, and returns why the tests did not all pass.
-func (s *shared) conclude(p *play, verdict error) error {
-	r := s.run
-	var failures []*Failure
-	if verdict != nil {
-		failures = append(failures, asFailure(verdict))
-	}
-	profiles := p.profiles
-	for _, u := range s.units {
-		if u.err != nil {
-			failures = append(failures, asFailure(u.err))
-		}
-		profiles = append(profiles, u.profiles...)
-	}
-	covered, err := r.writeCoverage(profiles)
-	if err != nil {
-		failures = append(failures, asFailure(err))
-	}
-	err = s.lines.flush()
-	if len(s.units) > 0 || p.machines > 1 {
-		s.out.held = lastWords(s.out.held, len(failures) == 0, covered)
-	}
-	if err := errors.Join(err, s.out.finish(len(failures) == 0)); err != nil {
-		failures = append(failures, failf(HostBroke, err, "write the tests' output"))
-	}
-	if len(failures) == 0 {
-		return nil
-	}
-	return worst(failures)
-}
-
-// writeCoverage writes the cover profile that was asked for, made of all that
-// came, and returns the share of statements that ran in percent; below 0 is
-// unknown.
-func (r *run) writeCoverage(profiles []profile) (percent float64, err error) {
-	profiles = slices.DeleteFunc(profiles, func(p profile) bool { return len(p.text) == 0 })
-	if len(profiles) == 0 {
-		return -1, nil // the verdict says why
-	}
-	cover, err := mergeProfiles(profiles)
-	if err != nil {
-		return -1, err
-	}
-	return cover.percent(), cover.write(r.resultPath("test.coverprofile"))
 }

@@ -1,0 +1,49 @@
+package host
+
+import (
+	"slices"
+
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+)
+
+// conclude ends a run: it merges what its groups have left, prints the final
+// lines, and returns why the groups did not all pass. err is a failure that is
+// already known. finish prints the final lines; covered is the share of statements
+// that ran in percent, or below 0 if it is unknown.
+func (r *run) conclude(groups []*group, err error, finish func(passed bool, covered float64) error) error {
+	errs := []error{err}
+	for _, g := range groups {
+		errs = append(errs, g.err)
+	}
+	covered, err := r.writeCoverage(groups)
+	errs = append(errs, err)
+	if err := finish(verdict.Join(errs...) == nil, covered); err != nil {
+		errs = append(errs, verdict.Failf(verdict.HostBroke, err, "write the tests' output"))
+	}
+	return verdict.Join(errs...)
+}
+
+// writeCoverage writes the cover profile that -test.coverprofile asks for, merged
+// from those of the groups, and returns the share of statements that ran in
+// percent, or -1 if it is unknown.
+func (r *run) writeCoverage(groups []*group) (percent float64, err error) {
+	var profiles []profile
+	for _, g := range groups {
+		if g.profile == "" {
+			return -1, nil
+		}
+		profiles = append(profiles, g.profiles...)
+	}
+	profiles = slices.DeleteFunc(profiles, func(p profile) bool { return len(p.text) == 0 })
+	if len(profiles) == 0 {
+		return -1, nil // the verdict says why
+	}
+	cover, err := mergeProfiles(profiles)
+	if err != nil {
+		return -1, err
+	}
+	if r.Values["test.coverprofile"] != "" {
+		err = cover.write(r.resultPath("test.coverprofile"))
+	}
+	return cover.percent(), err
+}

@@ -1,0 +1,112 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
+	"github.com/kmodtest/kmodtest/harness/internal/trace"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// group is tests that share a machine: all of a run, or one test that has a
+// machine of its own. When the machine dies, the remaining tests go on in others.
+type group struct {
+	test  string // name of the only test; "" for several
+	procs int    // GOMAXPROCS of that test
+	title string // how messages name the group; "" if there is one only
+
+	request request.Request
+	env     []string // of the test binary, in addition to the host's
+	stdout  output
+	stderr  io.Writer
+	thread  trace.Thread
+	profile string // path of the cover profile in the guest; "" for none
+	// fresh is called for a test that asks for a machine of its own; nil if
+	// each test has one.
+	fresh func(*machine.Machine, wire.FreshTest)
+
+	transcript transcript // of a test that has a machine of its own
+	machines   int        // used so far
+	profiles   []profile  // cover profiles, some of which may be empty
+	final      []byte     // the testing package's final lines
+	err        error      // why the group did not pass; valid when done is closed
+	done       chan struct{}
+}
+
+// output takes what a group's tests print, and holds back the final lines of the
+// testing package.
+type output interface {
+	io.Writer
+	// Take returns the final lines held back, and forgets them.
+	Take() []byte
+}
+
+// usualMachines is how many machines a group may use if Config.Machines is 0.
+const usualMachines = 50
+
+// runGroup runs the tests of a group, and returns why it did not pass.
+func (r *run) runGroup(ctx context.Context, src *machine.Source, g *group) error {
+	if g.request.Values["test.shuffle"] == "on" { // the same order in each machine
+		g.request = g.request.With("test.shuffle", strconv.FormatInt(time.Now().UnixNano(), 10))
+	}
+	reporter := testoutput.NewReporter(g.stdout, testoutput.Options{
+		Verbose: r.Values["test.v"], FailFast: r.Values["test.failfast"] == "true", Places: &r.places,
+	})
+	var errs []error
+	for left := []testoutput.Selection{{}}; len(left) > 0; {
+		if limit := cmp.Or(r.Config.Machines, usualMachines); g.machines == limit {
+			r.say("a run uses at most %d machines (harness.Config.Machines): the remaining tests did not run", limit)
+			errs = append(errs, verdict.MachinesUsedUp(limit))
+			break
+		}
+		if g.machines > 0 {
+			g.stdout.Take() // the final lines of a machine that was not the last
+		}
+		g.machines++
+		j := r.newJob(g, left[0], reporter)
+		left = left[1:]
+		err := j.do(ctx, src)
+		errs = append(errs, err)
+		if j.outcome == nil { // there was no machine
+			break
+		}
+		failed := err != nil && !j.machine.Timeline.AllPrinted()
+		errs = append(errs, r.kernelLogs.print(r.env.KernelLog, g.stderr, *j.outcome, failed, g.machineName()))
+		if j.goesOn {
+			left = reporter.Remaining()
+		}
+		if reporter.FailFast && reporter.Failed() || slices.ContainsFunc(errs, isInterrupted) {
+			break
+		}
+	}
+	errs = append(errs, reporter.CutShort())
+	err := verdict.Join(errs...)
+	if err == nil && reporter.Failed() {
+		return verdict.EarlierTestFailed()
+	}
+	return err
+}
+
+func isInterrupted(err error) bool { return err != nil && verdict.AsFailure(err).Interrupted() }
+
+// machineName is how messages name the group's current machine; "" if there is
+// one only.
+func (g *group) machineName() string {
+	if g.machines < 2 {
+		return g.title
+	}
+	name := fmt.Sprintf("machine %d", g.machines)
+	if g.title != "" {
+		name += " of " + g.title
+	}
+	return name
+}

@@ -1,0 +1,172 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// job is one start of the test binary in one machine. It is the machine's Client.
+type job struct {
+	run      *run
+	group    *group
+	reporter *testoutput.Reporter
+	flags    testFlags
+	turns    string // the top-level tests that run, as inside.TurnsVariable holds them
+	profile  bytes.Buffer
+	machine  *machine.Machine
+
+	outcome *machine.Outcome // nil if there was no machine
+	goesOn  bool             // another machine runs the remaining tests
+}
+
+// newJob returns the job that runs the selected tests of a group.
+func (r *run) newJob(g *group, s testoutput.Selection, reporter *testoutput.Reporter) *job {
+	q := g.request
+	if s.Turns != "" {
+		q = r.withRemainingTime(q)
+	}
+	if s.Skip != "" {
+		skip := s.Skip
+		if own := q.Values["test.skip"]; own != "" {
+			skip = own + "|" + skip
+		}
+		q = q.With("test.skip", skip)
+	}
+	return &job{run: r, group: g, reporter: reporter, flags: readTestFlags(q), turns: s.Turns}
+}
+
+// do does the job, and returns why it did not pass.
+func (j *job) do(ctx context.Context, src *machine.Source) error {
+	end := j.group.thread.Phase("restore or boot")
+	m, err := src.Machine(ctx, j.flags.Fuzzes)
+	end()
+	if m == nil {
+		return interruptedOr(ctx, err)
+	}
+	defer m.Close()
+	j.machine = m
+	j.reporter.Follow(m.Timeline)
+	if err == nil {
+		err = j.runIn(m)
+	}
+	end = j.group.thread.Phase("exit")
+	m.Stop()
+	end()
+	return j.settle(m.Outcome(err))
+}
+
+func (j *job) runIn(m *machine.Machine) error {
+	defer relayQuit(m)()
+	if j.flags.Fuzzes {
+		j.run.fuzzing.Store(m)
+		defer j.run.fuzzing.Store(nil)
+	}
+	return m.Run(machine.Job{
+		Work: j.work(), Upload: func(out *wire.Writer) error { return j.run.upload(out, j.flags) },
+		Timeout: j.flags.Timeout, Client: j, Thread: j.group.thread,
+	})
+}
+
+// work returns the program to run.
+func (j *job) work() wire.Work {
+	r := j.run
+	return wire.Work{
+		Path:      r.tests,
+		Args:      append([]string{r.Name}, j.flags.Args...),
+		Env:       slices.Concat(guestEnvironment(os.Environ(), r.Dir), j.group.env, []string{inside.TurnsVariable + "=" + j.turns}),
+		Dir:       r.Dir,
+		OneStream: sameFile(os.Stdout, os.Stderr),
+		Mkdir:     j.flags.Mkdir,
+		Collect:   j.flags.Collect,
+	}
+}
+
+// settle reports the tests that the machine's end has cut off, and returns why
+// the job did not pass.
+func (j *job) settle(outcome machine.Outcome) error {
+	j.outcome = &outcome
+	err := j.reporter.Flush()
+	if d := outcome.Death(); err == nil && d != nil {
+		j.goesOn = outcome.CanGoOn()
+		d.Account = outcome.Account()
+		if !outcome.Exited() { // else its workers have ended, and their memory is used otherwise
+			d.Account += keepInputs(filepath.Join(j.run.Dir, "testdata", "fuzz"), outcome.FuzzInputs())
+		}
+		err = j.reporter.Died(*d)
+	} else if outcome.LateExit() {
+		err = errors.Join(err, j.Stderr([]byte(outcome.Account())))
+	}
+	if j.group.profile != "" {
+		j.group.profiles = append(j.group.profiles, profile{j.group.machineName(), j.profile.Bytes()})
+	}
+	if f := verdict.Judge(outcome.Evidence(j.goesOn)); f != nil {
+		return errors.Join(f, err)
+	}
+	return err
+}
+
+// Stdout passes output of the tests to the Reporter.
+func (j *job) Stdout(p []byte) error {
+	_, err := j.reporter.Write(p)
+	return err
+}
+
+// Stderr prints output of the tests.
+func (j *job) Stderr(p []byte) error { return writeOutput(j.group.stderr, p) }
+
+// errFailFast ends the machines of tests after the first that failed.
+var errFailFast = errors.New("a test before this one has failed")
+
+// Advance prints what waited for the kernel log.
+func (j *job) Advance() error {
+	err := j.reporter.Advance()
+	if err == nil && j.reporter.Stopped() {
+		j.machine.Cancel(errFailFast) // the guest does not know of the fault
+	}
+	return err
+}
+
+// Create makes a file that the guest sends back.
+func (j *job) Create(head wire.FileHead) (wire.Sink, error) {
+	if path := filepath.Clean("/" + head.Name); path == j.group.profile && head.Mode.IsRegular() {
+		j.profile.Reset()
+		return memorySink{&j.profile}, nil
+	}
+	return createResult(head, j.flags.Collect)
+}
+
+// Fresh runs a test in a machine of its own.
+func (j *job) Fresh(test wire.FreshTest) error {
+	if j.group.fresh == nil {
+		return &wire.GarbledError{Err: fmt.Errorf("%q asks for a machine of its own, and has one", test.Name)}
+	}
+	j.group.fresh(j.machine, test)
+	return nil
+}
+
+func writeOutput(w io.Writer, p []byte) error {
+	if _, err := w.Write(p); err != nil {
+		return fmt.Errorf("write the tests' output: %w", err)
+	}
+	return nil
+}
+
+// sameFile reports whether two files are the same, as the go command sets up a
+// test's standard output and error: then the order of writes to both matters.
+func sameFile(a, b *os.File) bool {
+	x, errX := a.Stat()
+	y, errY := b.Stat()
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}

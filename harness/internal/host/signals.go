@@ -1,0 +1,91 @@
+package host
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/interrupt"
+	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+)
+
+// untilInterrupted returns a context that ends when a signal asks this process to
+// end, or when the given parent process ends (0: none), so that the machine ends
+// with it. An interrupt for which handled returns true does not end it.
+func untilInterrupted(ctx context.Context, parent int, handled func() bool) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, interrupt.Signals()...)
+	go func() {
+		for sig := range signals {
+			if sig != syscall.SIGINT || !handled() {
+				cancel(&verdict.InterruptError{Signal: sig.(syscall.Signal)})
+			}
+		}
+	}()
+	if parent != 0 {
+		go whenEnds(parent, func() { cancel(&verdict.InterruptError{Signal: syscall.SIGTERM, Orphan: true}) })
+	}
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
+}
+
+// whenEnds calls f when the parent process ends, or if it is not the parent any
+// more. Nothing else would tell the binary that a go command was killed: its
+// tests would go on without a reader.
+func whenEnds(parent int, f func()) {
+	fd, err := unix.PidfdOpen(parent, 0)
+	if os.Getppid() != parent {
+		f()
+		return
+	}
+	if err != nil {
+		return // before Linux 5.3
+	}
+	defer unix.Close(fd)
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+		if n == 1 {
+			f()
+			return
+		}
+		if err != nil && err != unix.EINTR {
+			return
+		}
+	}
+}
+
+// endFuzzing passes an interrupt on to tests that fuzz, once: people end fuzzing
+// that way, and its results are to come back. It reports whether tests fuzz.
+func (r *run) endFuzzing() bool {
+	m := r.fuzzing.Swap(nil)
+	if m == nil {
+		return false
+	}
+	r.say("interrupted: fuzzing ends, and its results are sent back; interrupt again to end the machine")
+	return m.Signal(syscall.SIGINT) == nil
+}
+
+// relayQuit passes SIGQUIT on to the test binary, which then prints its
+// goroutines: the go command sends it when a test takes too long. The function
+// that it returns stops that.
+func relayQuit(m *machine.Machine) (stop func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGQUIT)
+	go func() {
+		for range signals {
+			// A broken channel shows where it is read.
+			_ = m.Signal(syscall.SIGQUIT)
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+	}
+}

@@ -1,0 +1,54 @@
+package host
+
+import (
+	"bytes"
+	"io"
+	"sync"
+)
+
+// transcript keeps the output of a test that has a machine of its own until its
+// turn to be printed. Its methods may be called by several goroutines at once.
+type transcript struct {
+	mu     sync.Mutex
+	pieces []piece
+	live   [2]io.Writer // standard output and error, from its turn on
+}
+
+type piece struct {
+	stream int
+	text   []byte
+}
+
+func (t *transcript) stdout() io.Writer { return transcriptStream{t, 0} }
+func (t *transcript) stderr() io.Writer { return transcriptStream{t, 1} }
+
+// print prints the output so far, and from then on all that comes.
+func (t *transcript) print(stdout, stderr io.Writer) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.live = [2]io.Writer{stdout, stderr}
+	for _, p := range t.pieces {
+		if _, err := t.live[p.stream].Write(p.text); err != nil {
+			return err
+		}
+	}
+	t.pieces = nil
+	return nil
+}
+
+// transcriptStream is the standard output or error of a transcript.
+type transcriptStream struct {
+	t      *transcript
+	stream int
+}
+
+// Write keeps p, or prints it if it is the transcript's turn.
+func (s transcriptStream) Write(p []byte) (int, error) {
+	s.t.mu.Lock()
+	defer s.t.mu.Unlock()
+	if w := s.t.live[s.stream]; w != nil {
+		return w.Write(p)
+	}
+	s.t.pieces = append(s.t.pieces, piece{s.stream, bytes.Clone(p)})
+	return len(p), nil
+}

@@ -1,0 +1,61 @@
+package machine
+
+import (
+	"strings"
+	"sync"
+)
+
+// console keeps the end of what the kernel prints to its serial console.
+type console struct {
+	mu      sync.Mutex
+	text    []byte
+	written func() // called on each write
+	asked   int    // where the answers begin to what the kernel was asked; -1 if it was not
+}
+
+// newConsole returns a console that calls written on each write.
+func newConsole(written func()) *console { return &console{written: written, asked: -1} }
+
+// consoleLimit is how many bytes are kept: several reports of a kernel that
+// dies in the middle of another.
+const consoleLimit = 256 << 10
+
+// Write keeps p. It never fails.
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	c.text = append(c.text, p...)
+	if over := len(c.text) - consoleLimit; over > 0 {
+		c.text = append(c.text[:0], c.text[over:]...)
+		if c.asked >= 0 {
+			c.asked = max(0, c.asked-over)
+		}
+	}
+	c.mu.Unlock()
+	c.written()
+	return len(p), nil
+}
+
+func (c *console) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return plain(c.text)
+}
+
+// ask notes that what comes from here on are answers.
+func (c *console) ask() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = len(c.text)
+}
+
+// parts returns what the kernel printed by itself, and its answers.
+func (c *console) parts() (own, answers string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asked < 0 {
+		return plain(c.text), ""
+	}
+	return plain(c.text[:c.asked]), plain(c.text[c.asked:])
+}
+
+func plain(text []byte) string { return strings.ReplaceAll(string(text), "\r", "") }

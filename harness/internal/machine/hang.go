@@ -1,0 +1,103 @@
+package machine
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+)
+
+// endHanging asks a machine that hangs what it is doing, and ends it. reason is a
+// sentence without a period.
+func (v *vm) endHanging(reason string) {
+	if !v.asked.CompareAndSwap(false, true) {
+		return
+	}
+	v.interrogate()
+	v.cancel(&verdict.SilenceError{Reason: reason})
+}
+
+// keys are the SysRq keys that a kernel that hangs is sent, in this order. The
+// first one sets the console's log level, so that it prints the answers.
+const keys = "8lwd"
+
+// The kernel has answered when its console has been quiet for a while. Under
+// emulation and on a busy host it may take long to begin.
+const (
+	answerEnds  = time.Second
+	answerLimit = 20 * time.Second
+)
+
+// interrogate has the kernel print to its console what it is doing. If it does not
+// react to keys, it gets an NMI. The machine is of no use afterwards.
+func (v *vm) interrogate() {
+	v.console.ask()
+	for _, key := range []byte(keys) {
+		// If QEMU does not take the key, there is no answer.
+		_ = v.process.Press(v.ctx, key)
+		v.awaitConsole()
+		if _, text := v.console.parts(); !strings.Contains(text, answer) {
+			_ = v.process.Strike(v.ctx)
+			v.awaitConsole()
+			return
+		}
+	}
+}
+
+// answer begins the kernel's answer to a key. It may print other lines by itself.
+const answer = "sysrq: "
+
+// awaitConsole waits until the kernel has printed something and is quiet again.
+func (v *vm) awaitConsole() {
+	_, before := v.console.parts()
+	ticks := time.NewTicker(answerEnds)
+	defer ticks.Stop()
+	end := time.After(answerLimit)
+	last := before
+	for {
+		select {
+		case <-v.process.Ended():
+			return
+		case <-v.ctx.Done():
+			return
+		case <-end:
+			return
+		case <-ticks.C:
+			_, now := v.console.parts()
+			if now == last && now != before {
+				return
+			}
+			last = now
+		}
+	}
+}
+
+// lateness counts how long a test binary stays silent when its time is over.
+type lateness struct {
+	over   atomic.Bool
+	beats  int // heartbeats since the test binary printed something
+	reason string
+}
+
+// begin notes that the tests' time is over: the test binary is about to print
+// that, and to end. If it does not, a test is stuck in the kernel.
+func (l *lateness) begin(timeout time.Duration) {
+	l.reason = fmt.Sprintf("the tests have exceeded their timeout of %v, and do not end", timeout)
+	l.over.Store(true)
+}
+
+// lateBeats is how many seconds, by the guest's clock, a test binary may stay
+// silent when its time is over.
+const lateBeats = 10
+
+// beat counts a heartbeat of the guest, and reports whether its machine is to end:
+// the guest lives while the tests neither end nor print anything.
+func (l *lateness) beat() bool {
+	if !l.over.Load() {
+		return false
+	}
+	l.beats++
+	return l.beats == lateBeats
+}

@@ -1,0 +1,104 @@
+package machine
+
+import (
+	"crypto/rand"
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/trace"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Job is one start of a test binary in a machine.
+type Job struct {
+	// Work is the program to run. Run sets its Time, Entropy, Mark, Timeout and
+	// TimerSlack.
+	Work wire.Work
+	// Upload sends the files of the job. It is not called for a machine that
+	// has them.
+	Upload  func(out *wire.Writer) error
+	Timeout time.Duration // of the tests; 0 for none
+	Client  Client
+	Thread  trace.Thread // of the phases
+}
+
+// Run runs a job in a machine that is ready, and returns when the guest is done.
+// The machine is of no use afterwards.
+func (m *Machine) Run(j Job) error {
+	m.client = j.Client
+	if err := m.upload(j); err != nil {
+		return m.explain(fmt.Errorf("send the job: %w", err))
+	}
+	return m.awaitDone(j)
+}
+
+func (m *Machine) upload(j Job) error {
+	defer j.Thread.Phase("upload")()
+	if !m.HasFiles {
+		if err := j.Upload(m.out); err != nil {
+			return err
+		}
+	}
+	entropy := make([]byte, 64)
+	_, _ = rand.Read(entropy) // it never fails
+	work := j.Work
+	work.Time, work.Entropy = time.Now().UnixNano(), string(entropy)
+	work.Mark = m.Timeline.Word
+	work.Timeout = j.Timeout.Nanoseconds()
+	work.TimerSlack = timerSlack(m.config.Accel).Nanoseconds()
+	return m.out.WriteMessage(wire.Job, &work)
+}
+
+// timerSlack is how much later than asked for the program's sleeps may end; 0
+// stands for the kernel's default. Go's scheduler sleeps for 20 µs again and
+// again, and each time TCG has to set a timer in another thread: with the default
+// of 50 µs that takes a sixth of the time of a run.
+func timerSlack(accel qemu.Accel) time.Duration {
+	if accel == qemu.TCG {
+		return 2 * time.Millisecond
+	}
+	return 0
+}
+
+// grace is how long the guest may take to finish after a test binary's own
+// timeout, and to check the machine after the tests.
+const grace = 60 * time.Second
+
+// awaitDone returns when the guest is done. The test binary watches its own
+// timeout; the machine ends some time after it.
+func (m *Machine) awaitDone(j Job) error {
+	if j.Timeout > 0 {
+		t := time.AfterFunc(j.Timeout, func() { m.late.begin(j.Timeout) })
+		defer t.Stop()
+		t = time.AfterFunc(j.Timeout+grace, func() {
+			m.endHanging(fmt.Sprintf("the tests have exceeded their timeout of %v by %v", j.Timeout, grace))
+		})
+		defer t.Stop()
+	}
+	end := j.Thread.Phase("tests")
+	err := m.listen(func() bool { return m.guest.exit != nil })
+	end()
+	if err != nil || m.guest.exit.Error != "" {
+		return err
+	}
+	defer j.Thread.Phase("checks")()
+	t := time.AfterFunc(grace, func() {
+		m.cancel(&verdict.SilenceError{Reason: fmt.Sprintf("the checks after the tests, such as unloading the modules, have not ended in %v", grace)})
+	})
+	defer t.Stop()
+	return m.listen(func() bool { return m.guest.done })
+}
+
+// Signal sends a signal to the test binary.
+func (m *Machine) Signal(sig syscall.Signal) error {
+	return m.out.Write(wire.Signal, []byte{byte(sig)})
+}
+
+// AnswerFresh tells the guest how a test ended that it asked to run in a machine
+// of its own.
+func (m *Machine) AnswerFresh(result wire.FreshResult) error {
+	return m.out.WriteMessage(wire.FreshDone, &result)
+}

@@ -1,0 +1,162 @@
+// Package machine boots, snapshots and restores the virtual machines in which
+// tests run, talks to their guests, and collects the evidence of how they ended.
+package machine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/timeline"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Machine is a virtual machine, and what its guest has sent so far. Except Stop
+// and Cancel, its methods are for one goroutine at a time.
+type Machine struct {
+	*vm
+
+	// Timeline is the kernel log as the tests see it.
+	Timeline *timeline.Timeline
+	// HasFiles reports whether the guest already has the files of a job.
+	HasFiles bool
+
+	in     *wire.Reader
+	out    *wire.Writer
+	guest  guestState
+	log    kernelLog
+	files  wire.Receiver
+	client Client   // of the job; nil before it
+	late   lateness // of tests whose time is over
+}
+
+// guestState is what the guest has reported of itself.
+type guestState struct {
+	greeted  bool   // its first process runs
+	release  string // of the kernel
+	answered bool   // it has answered since it was last asked
+	ready    *wire.Readiness
+	exit     *wire.Status
+	checks   *wire.Findings
+	done     bool
+}
+
+// startMachine starts QEMU. See start.
+func startMachine(ctx context.Context, config qemu.Machine, silence time.Duration) (*Machine, error) {
+	v, err := start(ctx, config, silence)
+	if err != nil {
+		return nil, err
+	}
+	return &Machine{
+		vm: v, Timeline: timeline.New(rand.Text()),
+		in: wire.NewReader(v.process.Channel), out: wire.NewWriter(v.process.Channel),
+	}, nil
+}
+
+// boot starts a machine, and returns when it is ready for a job. If it does not
+// come up, boot returns it with the reason.
+func boot(ctx context.Context, config qemu.Machine, silence time.Duration) (*Machine, error) {
+	m, err := startMachine(ctx, config, silence)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.awaitReady(); err != nil {
+		m.Stop()
+		return m, err
+	}
+	return m, nil
+}
+
+// Stop ends the machine. It may be called again.
+func (m *Machine) Stop() {
+	m.process.Stop()
+	m.cancel(nil)
+	m.files.Abort()
+}
+
+// Close is Stop, and frees the memory that outlives the machine.
+func (m *Machine) Close() {
+	m.Stop()
+	if m.memory != nil {
+		m.memory.Close()
+	}
+}
+
+// awaitReady returns when the guest waits for a job.
+func (m *Machine) awaitReady() error {
+	if err := m.listen(func() bool { return m.guest.ready != nil }); err != nil {
+		return err
+	}
+	if m.guest.ready.Error != "" {
+		return &verdict.LoadError{Module: m.guest.ready.Module, Reason: m.guest.ready.Error}
+	}
+	return nil
+}
+
+// awaitAnswer returns when a guest that was restored has answered.
+func (m *Machine) awaitAnswer() error {
+	m.guest.answered = false
+	t := time.AfterFunc(m.silence, func() {
+		m.cancel(&verdict.SilenceError{Reason: fmt.Sprintf("the guest has not answered in %v", m.silence)})
+	})
+	defer t.Stop()
+	if err := m.out.Write(wire.Beat, nil); err != nil {
+		return m.explain(err)
+	}
+	return m.listen(func() bool { return m.guest.answered })
+}
+
+// drain reads what the guest had sent when its machine was killed: no copy of
+// the machine will send that again.
+func (m *Machine) drain() error {
+	for {
+		rec, err := m.in.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = m.receive(rec)
+		}
+		if err != nil {
+			return fmt.Errorf("read the guest's last records: %w", err)
+		}
+	}
+}
+
+// listen receives records until enough returns true.
+func (m *Machine) listen(enough func() bool) error {
+	for !enough() {
+		rec, err := m.in.Read()
+		if err != nil {
+			return m.explain(err)
+		}
+		m.signs.hold()
+		err = m.receive(rec)
+		m.signs.release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// faulty reports whether the kernel has reported a fault that nobody expected or
+// allowed.
+func (m *Machine) faulty() bool {
+	m.addConsole()
+	return len(m.Timeline.Unexpected()) > 0
+}
+
+// addConsole adds to the kernel log what only the console has of a machine that
+// ended early.
+func (m *Machine) addConsole() {
+	if !m.guest.done {
+		own, _ := m.console.parts()
+		m.log.addConsole(own, m.Timeline)
+	}
+}

@@ -1,0 +1,132 @@
+package machine
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
+	"github.com/kmodtest/kmodtest/harness/internal/timeline"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Outcome is how a machine has ended.
+type Outcome struct {
+	m   *Machine
+	err error // what ended the conversation with the guest early
+}
+
+// Outcome returns how the machine has ended. err, which may be nil, is what ended
+// the conversation with the guest. Stop must have been called.
+func (m *Machine) Outcome(err error) Outcome {
+	m.addConsole()
+	return Outcome{m, err}
+}
+
+// Death returns how the machine ended in the middle of the tests, or nil if it
+// did not. If the test binary ended irregularly after the kernel had reported a
+// fault during one of the running tests, the kernel is the cause: the fault hit
+// another test.
+func (o Outcome) Death() *testoutput.Death {
+	var end *verdict.EndError
+	var silence *verdict.SilenceError
+	var garbled *wire.GarbledError
+	switch guest := o.m.guest; {
+	case len(o.m.Timeline.Running()) == 0:
+	case guest.exit != nil:
+		if guest.exit.Error == "" && !guest.exit.Finished && o.m.Timeline.FaultWhileRunning() {
+			return &testoutput.Death{Reason: "the test binary ended during this test, after the kernel had reported a fault"}
+		}
+	case errors.As(o.err, &end) && end.Err == nil:
+		return &testoutput.Death{Reason: "the machine ended during this test", OfKernel: true}
+	case errors.As(o.err, &silence):
+		return &testoutput.Death{Reason: silence.Reason, OfKernel: true}
+	case errors.As(o.err, &garbled):
+		return &testoutput.Death{Reason: "during this test the machine began to send " + verdict.InvalidData, OfKernel: true}
+	}
+	return nil
+}
+
+// CanGoOn reports whether the remaining tests can run in another machine: not if
+// the time for all of them is over, or something else than tests was running.
+func (o Outcome) CanGoOn() bool {
+	return !o.m.late.over.Load() &&
+		!slices.ContainsFunc(o.m.Timeline.Running(), func(r *timeline.TestRun) bool { return !strings.HasPrefix(r.Name, "Test") })
+}
+
+// LateExit reports whether the test binary ended irregularly after its time was
+// over.
+func (o Outcome) LateExit() bool {
+	return o.m.late.over.Load() && o.m.guest.exit != nil && !o.m.guest.exit.Finished
+}
+
+// Account returns what the kernel was doing when the tests' time was over, or when
+// it was asked, as lines; "" if it is unknown.
+func (o Outcome) Account() string {
+	_, answers := o.m.console.parts()
+	text := strings.TrimSpace(answers)
+	if text == "" {
+		text = strings.Join(o.m.Timeline.Answers(), "\n")
+	}
+	if text == "" {
+		return ""
+	}
+	return verdict.Prefix + "what the kernel was doing:\n" + text + "\n"
+}
+
+// Exited reports whether the guest has reported the end of the test binary.
+func (o Outcome) Exited() bool { return o.m.guest.exit != nil }
+
+// Evidence returns what the verdict is based on. goesOn says that another machine
+// runs the remaining tests.
+func (o Outcome) Evidence(goesOn bool) verdict.Evidence {
+	m := o.m
+	return verdict.Evidence{
+		Err:           o.err,
+		Fault:         o.fault(),
+		Faulty:        len(m.Timeline.Findings()) > 0,
+		ExpectedDeath: o.diedAsExpected(goesOn),
+		Greeted:       m.guest.greeted,
+		Exit:          m.guest.exit,
+		Checks:        m.guest.checks,
+		Done:          m.guest.done,
+		KVM:           m.config.Accel == qemu.KVM,
+		Console:       m.console.String(),
+		Emulator:      m.process.CommandLine(),
+		Stderr:        m.process.Said(),
+	}
+}
+
+// diedAsExpected reports whether the machine died as its tests expected. goesOn
+// says that another machine runs the remaining tests.
+func (o Outcome) diedAsExpected(goesOn bool) bool {
+	return goesOn && o.m.guest.exit == nil && o.m.Timeline.DiedAsExpected()
+}
+
+// fault returns the first fault that nobody expected.
+func (o Outcome) fault() *verdict.Fault {
+	faults := o.m.Timeline.Unexpected()
+	if len(faults) == 0 {
+		return nil
+	}
+	first := faults[0]
+	f := &verdict.Fault{Title: first.Title, InInit: strings.Contains(first.Title, "Attempted to kill init!")}
+	for _, test := range first.Tests {
+		f.Tests = append(f.Tests, test.Name)
+	}
+	lastLine := first.Report[len(first.Report)-1]
+	if !first.Printed && (o.m.Timeline.AllPrinted() || !strings.Contains(o.KernelLogTail(), lastLine)) {
+		f.Report = strings.Join(first.Report, "\n")
+	}
+	return f
+}
+
+// KernelLog returns the whole kernel log as dmesg prints it, and its end on the
+// console.
+func (o Outcome) KernelLog() string { return o.m.log.String() }
+
+// KernelLogTail returns the last LogTailLines lines of the kernel log since the
+// guest's first process ran; "" if there are none.
+func (o Outcome) KernelLogTail() string { return o.m.log.tail() }

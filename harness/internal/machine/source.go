@@ -1,0 +1,153 @@
+package machine
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Source provides the machines of a run. Its fields are not to be changed after
+// its first use. After Preload, its methods may be called by several goroutines
+// at once.
+type Source struct {
+	Config   qemu.Machine
+	CacheDir string                           // of the project; snapshots are kept below it
+	NoSaving bool                             // boot each machine, and save none
+	Silence  time.Duration                    // how long a machine may show no sign of life; 0 for the default
+	Allow    []*regexp.Regexp                 // faults that do not count
+	Say      func(format string, args ...any) // prints a line for the user
+
+	loaded *loaded // nil: machines come without files
+}
+
+// Machine returns a machine that is ready for a job: restored if possible, else
+// booted. With keep, the machine's memory outlives it, for Outcome.FuzzInputs. If
+// the machine does not come up, it is returned with the reason. The caller closes
+// it.
+func (s *Source) Machine(ctx context.Context, keep bool) (*Machine, error) {
+	m, err := s.machine(ctx, keep)
+	if m != nil {
+		m.Timeline.Allow(s.Allow)
+	}
+	return m, err
+}
+
+func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
+	if s.loaded != nil {
+		config := s.Config
+		config.InTurns = true // as many run as there are processors
+		m, err := s.loaded.restore(ctx, config, false, s.silence())
+		if m != nil {
+			m.HasFiles = true
+		}
+		return m, err
+	}
+	if s.NoSaving {
+		return s.boot(ctx, keep)
+	}
+	snap, m, err := findSnapshot(ctx, s.CacheDir, s.Config, s.silence())
+	if m != nil && errors.Is(err, errFaulty) {
+		m.Timeline.Allow(s.Allow)
+		if !m.faulty() {
+			m = nil // its faults are allowed; it is not saved all the same
+		}
+	}
+	if err == nil {
+		m, err = s.restore(ctx, snap, keep)
+	}
+	var missing *qemu.NotFoundError
+	if err == nil || m != nil || ctx.Err() != nil || errors.As(err, &missing) {
+		return m, err
+	}
+	s.giveUp(err)
+	return s.boot(ctx, keep)
+}
+
+func (s *Source) silence() time.Duration {
+	if s.Silence != 0 {
+		return s.Silence
+	}
+	return usualSilence(s.Config.Accel)
+}
+
+// restore restores a snapshot. The error is a damageError if the snapshot is the
+// cause.
+func (s *Source) restore(ctx context.Context, snap *snapshot, keep bool) (*Machine, error) {
+	t := snap.template()
+	if keep {
+		var err error
+		if t, err = t.copy(); err != nil {
+			return nil, err
+		}
+	}
+	m, err := t.restore(ctx, s.Config, keep, s.silence())
+	switch {
+	case m != nil:
+		m.memory = t.file
+	case keep:
+		t.file.Close()
+	}
+	if m == nil && err != nil && ctx.Err() == nil {
+		err = &damageError{snap.dir, err}
+	}
+	return m, err
+}
+
+// boot boots a machine.
+func (s *Source) boot(ctx context.Context, keep bool) (*Machine, error) {
+	if !keep {
+		return boot(ctx, s.Config, s.silence())
+	}
+	memory, path, err := newMemory()
+	if err != nil {
+		return nil, err
+	}
+	config := s.Config
+	config.RAM = &qemu.RAM{File: path}
+	m, err := boot(ctx, config, s.silence())
+	if m == nil {
+		memory.Close()
+		return nil, err
+	}
+	m.memory = memory
+	return m, err
+}
+
+// giveUp prints why the snapshot cannot be restored, and removes it if it is the
+// cause.
+func (s *Source) giveUp(err error) {
+	s.Say("cannot restore the snapshot; booting instead (KMODTEST_SNAPSHOT=off does not try): %v", err)
+	var damage *damageError
+	if errors.As(err, &damage) {
+		if err := removeSnapshot(damage.dir); err != nil {
+			s.Say("cannot remove the snapshot: %v", err)
+		}
+	}
+}
+
+// Preload makes all further machines come with the files that upload sends, which
+// saves time from the third machine on. If that is not possible they come without,
+// and their own uploads show what is wrong.
+func (s *Source) Preload(ctx context.Context, upload func(*wire.Writer) error) {
+	if s.NoSaving {
+		return
+	}
+	snap, _, err := findSnapshot(ctx, s.CacheDir, s.Config, s.silence())
+	if err != nil {
+		return
+	}
+	if s.loaded, err = snap.template().load(ctx, s.Config, s.silence(), upload); err != nil {
+		s.loaded = nil
+	}
+}
+
+// Close frees what Preload has made.
+func (s *Source) Close() {
+	if s.loaded != nil {
+		s.loaded.close()
+	}
+}

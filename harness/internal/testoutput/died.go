@@ -1,0 +1,131 @@
+package testoutput
+
+import (
+	"slices"
+
+	"github.com/kmodtest/kmodtest/harness/internal/timeline"
+)
+
+// Death is the end of a machine in the middle of its tests.
+type Death struct {
+	Reason   string // one line
+	Account  string // what the kernel was doing; lines, or empty
+	OfKernel bool   // the kernel died or hung, which a test may expect; else only the test binary ended
+}
+
+// Died reports how the tests ended that were active when their machine died: they
+// fail, unless they expected it. The others are as if they had not begun, except
+// the tests around the active ones, which the next machine completes. Flush must
+// have been called.
+func (r *Reporter) Died(d Death) error {
+	end := deathReport{r, d}
+	if err := end.recover(); err != nil {
+		return err
+	}
+	for _, run := range r.timeline.Active() {
+		if err := end.perish(end.openTest(run.Name), run); err != nil {
+			return err
+		}
+	}
+	for _, run := range r.timeline.Running() {
+		if t := r.tests.marked(run.Name); t != nil {
+			t.met = append(t.met, run.Met()...)
+		}
+	}
+	for _, run := range r.timeline.Running() {
+		// A test that waited for its turn begins anew.
+		if t := r.tests.marked(run.Name); t != nil && run.Paused && len(t.over) == 0 {
+			delete(r.tests.open, t.name)
+		}
+	}
+	return nil
+}
+
+// deathReport reports how the tests of a machine that died ended.
+type deathReport struct {
+	*Reporter
+	Death
+}
+
+// recover reports the tests whose end is in the kernel log, but did not come
+// through on standard output.
+func (r deathReport) recover() error {
+	var numbers []uint64
+	for number, run := range r.timeline.Ended() {
+		if !r.told[run] && run.Result != "-" {
+			numbers = append(numbers, number)
+		}
+	}
+	slices.Sort(numbers)
+	for _, number := range numbers {
+		run := r.timeline.Ended()[number]
+		t := r.openTest(run.Name)
+		if run.Result == "FAIL" {
+			if err := r.out.add(t, "the last lines that the test logged were lost with the machine\n"); err != nil {
+				return err
+			}
+		}
+		r.mark = number
+		if err := r.end(item{what: "--- " + run.Result, text: t.name + " (" + run.Took + ")"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// perish ends a test that was active when its machine died.
+func (r deathReport) perish(t *test, run *timeline.TestRun) error {
+	faults, unmet := r.timeline.Of(run)
+	expected := r.OfKernel && run.AnyMet() && len(faults)+len(unmet) == 0
+	if err := r.addFaults(t, run); err != nil {
+		return err
+	}
+	result := "--- PASS"
+	if !expected {
+		result = "--- FAIL"
+		reason := r.Reason + "\n"
+		if len(faults) > 0 {
+			reason = ""
+		}
+		if err := r.out.add(t, reason+r.Account); err != nil {
+			return err
+		}
+	}
+	r.out.name = t.name
+	again := r.past[t.identity()]
+	r.past[t.identity()] = true
+	if err := r.conclude(t, result, t.took()); err != nil {
+		return err
+	}
+	if again { // it makes no progress: nor do the tests around it
+		return r.abandon(t.parent)
+	}
+	return nil
+}
+
+// abandon ends a test and those around it, whose remaining subtests cannot be
+// reached.
+func (r deathReport) abandon(t *test) error {
+	for ; t != nil; t = t.parent {
+		if err := r.conclude(t, "--- FAIL", t.took()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openTest returns the open test that has that name in marks. If its beginning
+// was lost, it begins now.
+func (r deathReport) openTest(marked string) *test {
+	if t := r.tests.marked(marked); t != nil {
+		return t
+	}
+	number := -1
+	if r.tests.around(marked) == nil && isTest(marked) {
+		number = r.tests.next()
+	}
+	t := r.tests.begin(marked, number)
+	// An error of the output shows at the next line.
+	_ = r.out.event(item{what: "=== RUN", text: marked}, "=== RUN   ")
+	return t
+}

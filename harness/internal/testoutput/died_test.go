@@ -1,0 +1,233 @@
+package testoutput
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// machineOutput is what one machine sent before it died.
+type machineOutput struct {
+	stdout string // each line begins with ^ in place of the marker
+	marks  string // separated by "; "
+}
+
+// replay passes it to a Reporter, and has the machine die.
+func (m machineOutput) replay(t *testing.T, r *Reporter) {
+	t.Helper()
+	l := newLogger()
+	r.Follow(l.timeline)
+	for step := range strings.SplitSeq(m.marks, "; ") {
+		l.mark(step)
+	}
+	if _, err := r.Write([]byte(strings.ReplaceAll(m.stdout, "^", marker))); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Died(Death{Reason: "the machine died", OfKernel: true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var seconds = regexp.MustCompile(`\d+\.\d\ds`)
+
+func TestMachineTakesOnlyRunningTestsAlong(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		output machineOutput
+		want   string
+		rest   []Selection
+	}{
+		"one test": {
+			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA"},
+			"--- FAIL: TestA (Ns)\n    the machine died\n",
+			[]Selection{{Turns: "but 0"}},
+		},
+		"the second of three": {
+			machineOutput{
+				"^=== RUN   TestA\n^>>> 0 TestA\n^    log\n^<<< 2\n^--- FAIL: TestA (0.10s)\n^=== RUN   TestB\n^>>> 1 TestB\n",
+				"run TestA; end TestA FAIL 0.10s; run TestB",
+			},
+			"--- FAIL: TestA (Ns)\n    log\n--- FAIL: TestB (Ns)\n    the machine died\n",
+			[]Selection{{Turns: "but 0,1"}},
+		},
+		"one without output": {
+			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n^<<< 2\n^--- PASS: TestA (0.10s)\n", "run TestA; end TestA PASS 0.10s; run TestB"},
+			"--- FAIL: TestB (Ns)\n    the machine died\n",
+			[]Selection{{Turns: "but 0,1"}},
+		},
+		"one whose result only the kernel log has": {
+			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA; end TestA FAIL 0.10s; run TestB"},
+			"--- FAIL: TestA (Ns)\n    the last lines that the test logged were lost with the machine\n--- FAIL: TestB (Ns)\n    the machine died\n",
+			[]Selection{{Turns: "but 0,1"}},
+		},
+		"a subtest among others": {
+			machineOutput{
+				"^=== RUN   TestA\n^>>> 0 TestA\n^=== RUN   TestA/x\n^<<< 3\n^--- PASS: TestA/x (0.10s)\n^=== RUN   TestA/y.z\n",
+				"run TestA; run TestA/x; end TestA/x PASS 0.10s; run TestA/y.z",
+			},
+			"",
+			[]Selection{{Turns: "only 0", Skip: `^TestA$/^x$|^TestA$/^y\.z$`}, {Turns: "but 0"}},
+		},
+		"one that waits for its turn": {
+			machineOutput{
+				"^=== RUN   TestA\n^>>> 0 TestA\n^=== PAUSE TestA\n^=== RUN   TestB\n^>>> 1 TestB\n", "run TestA; pause TestA; run TestB",
+			},
+			"--- FAIL: TestB (Ns)\n    the machine died\n",
+			[]Selection{{Turns: "but 1"}},
+		},
+	} {
+		var out bytes.Buffer
+		r := NewReporter(&out, Options{})
+		c.output.replay(t, r)
+		if got := seconds.ReplaceAllString(out.String(), "Ns"); got != c.want {
+			t.Errorf("%s: prints %q, want %q", name, got, c.want)
+		}
+		if got := r.Remaining(); !slices.Equal(got, c.rest) {
+			t.Errorf("%s: left are %q, want %q", name, got, c.rest)
+		}
+	}
+}
+
+// The test around a subtest that died ends when the next machine has run what was
+// left of it, and its output is one.
+func TestRestOfSubtestsComesFromNextMachine(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := NewReporter(&out, Options{})
+	machineOutput{"^=== RUN   TestA\n^>>> 4 TestA\n^    before\n^=== RUN   TestA/x\n", "run TestA; run TestA/x"}.replay(t, r)
+	l := newLogger()
+	r.Follow(l.timeline)
+	for _, mark := range []string{"run TestA", "run TestA/y", "end TestA/y FAIL 0.10s", "end TestA PASS 0.20s"} {
+		l.mark(mark)
+	}
+	text := "^=== RUN   TestA\n^>>> 4 TestA\n^=== RUN   TestA/y\n^    bad\n^<<< 3\n^--- FAIL: TestA/y (0.10s)\n^<<< 4\n^--- PASS: TestA (0.20s)\n"
+	if _, err := r.Write([]byte(strings.ReplaceAll(text, "^", marker))); err != nil {
+		t.Fatal(err)
+	}
+	want := "--- FAIL: TestA (Ns)\n    before\n    --- FAIL: TestA/x (Ns)\n        the machine died\n    --- FAIL: TestA/y (Ns)\n        bad\n"
+	if got := seconds.ReplaceAllString(out.String(), "Ns"); got != want {
+		t.Errorf("prints\n%s, want\n%s", got, want)
+	}
+	if got := r.Remaining(); !slices.Equal(got, []Selection{{Turns: "but 4"}}) {
+		t.Errorf("left are %q", got)
+	}
+}
+
+// A subtest that dies again and again does not keep machines busy for ever.
+func TestTestThatDiesAgainIsGivenUp(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := NewReporter(&out, Options{})
+	output := machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n^=== RUN   TestA/x\n", "run TestA; run TestA/x"}
+	output.replay(t, r)
+	output.replay(t, r)
+	// A second round of -test.count is not the same test.
+	machineOutput{"^=== RUN   TestA\n^>>> 1 TestA\n^=== RUN   TestA/x\n", "run TestA; run TestA/x"}.replay(t, r)
+	if got := r.Remaining(); len(got) != 2 || got[0].Turns != "only 1" {
+		t.Errorf("left of the second round are %q", got)
+	}
+	delete(r.tests.open, "TestA")
+	delete(r.tests.ended, 1)
+	if got := r.Remaining(); !slices.Equal(got, []Selection{{Turns: "but 0"}}) {
+		t.Errorf("left are %q", got)
+	}
+	if got := strings.Count(out.String(), "--- FAIL: TestA ("); got != 1 {
+		t.Errorf("TestA ended %d times:\n%s", got, out.String())
+	}
+}
+
+// A result is printed when the log has been read up to where the test ended.
+func TestResultWaitsForLog(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := NewReporter(&out, Options{Verbose: "true"})
+	l := newLogger()
+	r.Follow(l.timeline)
+	l.mark("run TestA")
+	text := "^=== RUN   TestA\n^>>> 0 TestA\n^<<< 2\n^--- PASS: TestA (0.10s)\nprinted later\n"
+	if _, err := r.Write([]byte(strings.ReplaceAll(text, "^", marker))); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); got != "=== RUN   TestA\n" {
+		t.Errorf("printed %q before the log was read", got)
+	}
+	l.warn("f")
+	l.mark("end TestA PASS 0.10s")
+	if err := r.Advance(); err != nil {
+		t.Fatal(err)
+	}
+	want := regexp.MustCompile(`(?s)^=== RUN   TestA\n    kernel fault \(warning\): WARNING in f \[m\]\n.*end trace.*\n--- FAIL: TestA \(0\.10s\)\nprinted later\n$`)
+	if !want.MatchString(out.String()) {
+		t.Errorf("printed\n%s", out.String())
+	}
+	if !r.faulty || !l.timeline.Findings()[0].Printed {
+		t.Error("nobody knows of it")
+	}
+}
+
+// What has run in a machine that died does not run again, however little of it
+// came through on standard output.
+func TestTestsThatHaveRunAreNotLeft(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		output machineOutput
+		turn   string
+	}{
+		"the log alone tells of some": {
+			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA; end TestA PASS 0.10s; run TestB; end TestB PASS 0.1s; run TestC"},
+			"but 0,1,2",
+		},
+		"the number did not come": {
+			machineOutput{"^=== RUN   TestA\n", "run TestA; end TestA PASS 0.10s; run TestB"},
+			"but 0,1",
+		},
+		"something else was printed before the number": {
+			machineOutput{
+				"^=== RUN   TestA\n^>>> 0 TestA\n^<<< 2\n^--- PASS: TestA (0.1s)\n^=== RUN   TestB\nother\n^>>> 1 TestB\n",
+				"run TestA; end TestA PASS 0.10s; run TestB",
+			},
+			"but 0,1",
+		},
+	} {
+		r := NewReporter(&bytes.Buffer{}, Options{})
+		c.output.replay(t, r)
+		if got := r.Remaining(); !slices.Equal(got, []Selection{{Turns: c.turn}}) {
+			t.Errorf("%s: left are %q, want %q", name, got, c.turn)
+		}
+	}
+}
+
+// With -test.failfast a machine ends in the middle of tests: what is known of
+// those that failed is printed.
+func TestCutShortTestsAreTold(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := NewReporter(&out, Options{})
+	r.FailFast = true
+	l := newLogger()
+	r.Follow(l.timeline)
+	l.mark("run TestA")
+	l.mark("run TestA/x")
+	l.warn("f")
+	l.mark("end TestA/x PASS 0.1s")
+	told := "^=== RUN   TestA\n^>>> 0 TestA\n^=== RUN   TestA/x\n^<<< 3\n^--- PASS: TestA/x (0.10s)\n"
+	if _, err := r.Write([]byte(strings.ReplaceAll(told, "^", marker))); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.CutShort(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"--- FAIL: TestA (", "    --- FAIL: TestA/x (0.10s)", "WARNING in f"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("printed is\n%s\nwant also %q", out.String(), want)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package testoutput
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// style is how the user wants test results to be printed.
+type style int
+
+const (
+	styleQuiet   style = iota // only those of tests that fail
+	styleVerbose              // -test.v
+	styleJSON                 // -test.v=test2json
+)
+
+func styleOf(v string) style {
+	switch v {
+	case "test2json":
+		return styleJSON
+	case "true":
+		return styleVerbose
+	}
+	return styleQuiet
+}
+
+// printer prints lines about tests in the form of the testing package.
+type printer struct {
+	w     io.Writer
+	style style
+	name  string // the test that logs
+	shown string // the test that the last line was about
+}
+
+func (p *printer) print(text string) error {
+	if _, err := io.WriteString(p.w, text); err != nil {
+		return fmt.Errorf("write the tests' output: %w", err)
+	}
+	return nil
+}
+
+// event prints a line that appears with -test.v only.
+func (p *printer) event(i item, lead string) error {
+	p.shown, _, _ = strings.Cut(i.text, " ")
+	switch p.style {
+	case styleVerbose:
+		return p.print(lead + i.text + "\n")
+	case styleJSON:
+		return p.print(marker + lead + i.text + "\n")
+	}
+	return nil
+}
+
+// update prints an event that is neither a beginning nor an end.
+func (p *printer) update(i item) error {
+	p.name, _, _ = strings.Cut(i.text, " ")
+	if i.what == "=== NAME" {
+		if p.style == styleJSON {
+			return p.print(marker + "=== NAME  " + i.text + "\n")
+		}
+		return nil
+	}
+	at := slices.IndexFunc(leads, func(lead string) bool { return strings.TrimRight(lead, " :") == i.what })
+	return p.event(i, leads[at])
+}
+
+// log prints lines of the test with that name, or keeps them in t, which may be
+// nil, until it fails.
+func (p *printer) log(t *test, name, text string) error {
+	switch p.style {
+	case styleQuiet:
+		if t != nil {
+			t.text += text
+			return nil
+		}
+	case styleVerbose:
+		if p.shown != "" && p.shown != name {
+			text = "=== NAME  " + name + "\n" + text
+		}
+		p.shown = name
+	case styleJSON:
+	}
+	return p.print(text)
+}
+
+// add is log for lines of our own about an open test.
+func (p *printer) add(t *test, text string) error {
+	if text == "" {
+		return nil
+	}
+	if p.style == styleJSON && p.name != t.name {
+		p.name = t.name
+		return p.print(marker + "=== NAME  " + t.name + "\n" + indent(text))
+	}
+	return p.log(t, t.name, indent(text))
+}
+
+// result prints the last line of a test, and the lines that belong below it.
+func (p *printer) result(t *test, result, took string) error {
+	if result != "--- FAIL" && p.style == styleQuiet {
+		return nil
+	}
+	block := result + ": " + t.name + took + "\n" + t.text
+	switch {
+	case p.style == styleJSON:
+		return p.print(marker + block)
+	case t.parent != nil:
+		t.parent.text += indent(block)
+		return nil
+	}
+	p.shown = t.name
+	return p.print(block)
+}
+
+func indent(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString("    " + line)
+	}
+	return b.String()
+}

@@ -1,0 +1,206 @@
+// Package testoutput turns the output of a test binary into the output that the
+// testing package would have printed, and adds what the kernel log says: a test
+// during which the kernel reported a fault fails.
+package testoutput
+
+import (
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/timeline"
+)
+
+// Reporter prints the output of one test binary, which runs in one machine and,
+// when that dies in the middle of the tests, goes on in others.
+//
+// The end of a test is printed when the kernel log has been read up to there.
+type Reporter struct {
+	Options
+	out      printer
+	tests    tests
+	stream   itemizer           // its items wait for the kernel log
+	mark     uint64             // of the next end of a test
+	lead     string             // the top-level test that has just started, though it may not be its turn
+	again    bool               // this is not the first machine
+	timeline *timeline.Timeline // of the current machine
+	past     map[string]bool    // tests that ran when a machine died, by identity
+	told     map[*timeline.TestRun]bool
+	failed   bool // a test has failed, by its own result or because of the kernel
+	faulty   bool // because of the kernel
+}
+
+// Options are the flags of the test binary that matter to a Reporter.
+type Options struct {
+	Verbose  string           // value of -test.v: false, true or test2json
+	FailFast bool             // print nothing after the first test that fails because of the kernel
+	Places   *timeline.Places // finds files and lines of faults; may be nil
+}
+
+// NewReporter returns a Reporter that prints to w.
+func NewReporter(w io.Writer, o Options) *Reporter {
+	r := &Reporter{
+		Options: o,
+		out:     printer{w: w, style: styleOf(o.Verbose)},
+		tests:   tests{open: map[string]*test{}, ended: map[int]bool{}},
+		past:    map[string]bool{},
+		told:    map[*timeline.TestRun]bool{},
+	}
+	r.stream.verbose = r.out.style == styleVerbose
+	return r
+}
+
+// Failed reports whether a test has failed, by its own result or because of the
+// kernel.
+func (r *Reporter) Failed() bool { return r.failed }
+
+// Stopped reports whether Options.FailFast ends the tests here: one has failed
+// because of the kernel, which the test binary does not know.
+func (r *Reporter) Stopped() bool { return r.FailFast && r.faulty }
+
+// Follow goes on with the timeline of another machine.
+func (r *Reporter) Follow(t *timeline.Timeline) {
+	r.again = r.timeline != nil
+	r.timeline, r.tests.starts, r.mark = t, 0, 0
+}
+
+// Write takes what the test binary prints to its standard output.
+func (r *Reporter) Write(p []byte) (int, error) {
+	r.stream.write(p)
+	return len(p), r.Advance()
+}
+
+// Advance prints what waits for the kernel log, as far as that has been read.
+func (r *Reporter) Advance() error { return r.advance(false) }
+
+// Flush prints everything that the machine has sent. It sends no more.
+func (r *Reporter) Flush() error {
+	r.stream.end()
+	err := r.advance(true)
+	if err == nil && isTest(r.lead) { // its number did not come through
+		err = r.begin(r.lead, r.tests.next())
+	}
+	r.out.name, r.lead = "", ""
+	return err
+}
+
+func (r *Reporter) advance(all bool) error {
+	for len(r.stream.items) > 0 {
+		i := r.stream.items[0]
+		if r.Stopped() && len(r.tests.open) == 0 {
+			break
+		}
+		if i.what == "<<<" {
+			r.mark, _ = strconv.ParseUint(i.text, 10, 64) // written by package events
+			if !all && !r.timeline.Complete(r.mark) {
+				return nil
+			}
+		}
+		r.stream.items = r.stream.items[1:]
+		if err := r.take(i); err != nil {
+			return err
+		}
+	}
+	r.stream.items = nil
+	return nil
+}
+
+func (r *Reporter) take(i item) error {
+	if r.lead != "" && i.what != ">>>" { // a fuzz target
+		if err := r.begin(r.lead, -1); err != nil {
+			return err
+		}
+	}
+	switch i.what {
+	case "":
+		if r.again && strings.HasPrefix(i.text, "-test.shuffle ") {
+			return nil
+		}
+		return r.out.print(i.text)
+	case "log":
+		return r.out.log(r.tests.open[r.out.name], r.out.name, i.text+"\n")
+	case "<<<":
+		return nil
+	case ">>>":
+		number, name, _ := strings.Cut(i.text, " ")
+		r.lead = ""
+		r.tests.starts++
+		if k, err := strconv.Atoi(number); err == nil {
+			return r.begin(name, k)
+		}
+		return nil
+	case "=== RUN":
+		if !strings.Contains(i.text, "/") {
+			r.lead, r.out.name = i.text, i.text
+			return nil
+		}
+		return r.begin(i.text, -1)
+	case "--- PASS", "--- FAIL", "--- SKIP":
+		return r.end(i)
+	}
+	return r.out.update(i)
+}
+
+// begin prints that a test runs, unless it had begun in an earlier machine.
+func (r *Reporter) begin(name string, number int) error {
+	r.lead, r.out.name = "", name
+	if t := r.tests.open[name]; t != nil {
+		t.number = max(t.number, number) // something else was printed before its number came
+		return nil
+	}
+	r.tests.begin(name, number)
+	return r.out.event(item{what: "=== RUN", text: name}, "=== RUN   ")
+}
+
+// end prints how a test has ended. The kernel log may turn a pass into a failure.
+func (r *Reporter) end(i item) error {
+	name, took := i.text, ""
+	if at := strings.LastIndex(name, " ("); at >= 0 {
+		name, took = name[:at], name[at:]
+	}
+	t := r.tests.open[name]
+	if t == nil { // its beginning was lost
+		t = &test{name: name, parent: r.tests.around(name), number: -1}
+	}
+	if run := r.timeline.Ended()[r.mark]; run != nil && run.Name == inside.MarkedName(name) {
+		r.told[run] = true
+		if err := r.addFaults(t, run); err != nil {
+			return err
+		}
+	}
+	r.out.name = name
+	return r.conclude(t, i.what, took)
+}
+
+// conclude prints the last line of a test.
+func (r *Reporter) conclude(t *test, result, took string) error {
+	r.tests.end(t)
+	if t.failed {
+		result = "--- FAIL"
+	}
+	if result == "--- FAIL" {
+		r.failed = true
+		for p := t.parent; p != nil; p = p.parent {
+			p.failed = true
+		}
+	}
+	return r.out.result(t, result, took)
+}
+
+// CutShort ends the tests around those that failed, when no machine goes on with
+// them.
+func (r *Reporter) CutShort() error {
+	for _, t := range slices.Backward(r.tests.sorted()) { // subtests first
+		if !t.failed {
+			continue
+		}
+		if err := r.conclude(t, "--- FAIL", t.took()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func isTest(name string) bool { return strings.HasPrefix(name, "Test") }

@@ -1,0 +1,114 @@
+package testoutput
+
+import (
+	"bytes"
+	"strings"
+)
+
+// marker stands before each line of a test binary's standard output that reports
+// an event of a test; see package events. Tests print the other lines.
+const marker = "\x16"
+
+// item is a piece of a test binary's standard output.
+type item struct {
+	// what is the first word of a line that reports an event, such as
+	// "=== RUN"; "" for output of tests, and "log" for lines that they log.
+	what string
+	text string // the rest of the line, without its end; or all of it
+}
+
+// leads are the beginnings of lines behind a marker.
+var leads = []string{
+	"=== RUN   ", "=== PAUSE ", "=== CONT  ", "=== NAME  ", "=== ATTR  ", "=== ARTIFACTS ",
+	"--- PASS: ", "--- FAIL: ", "--- SKIP: ", ">>> ", "<<< ", "    ",
+}
+
+// firstLine begins the line that the testing package prints with -test.v before
+// its output goes through package events.
+const firstLine = "=== RUN   "
+
+// itemizer splits a stream into items.
+type itemizer struct {
+	items   []item // complete, and not yet taken by the user of the itemizer
+	verbose bool   // a line of the testing package may come without a marker
+	rest    []byte
+	inner   bool // the last byte did not end a line
+}
+
+// write adds the next bytes of the stream.
+func (z *itemizer) write(p []byte) {
+	z.rest = append(z.rest, p...)
+	for len(z.rest) > 0 {
+		i, n := z.next()
+		if n == 0 {
+			return
+		}
+		z.inner = z.rest[n-1] != '\n'
+		z.rest = z.rest[n:]
+		z.items = append(z.items, i)
+	}
+	z.rest = nil
+}
+
+// end ends the stream: its rest is an item, too.
+func (z *itemizer) end() {
+	if len(z.rest) > 0 {
+		z.items = append(z.items, item{text: string(z.rest)})
+	}
+	z.rest, z.inner = nil, false
+}
+
+// next returns the first item and its length in bytes, which is 0 if the item is
+// not complete yet.
+func (z *itemizer) next() (item, int) {
+	if z.rest[0] == marker[0] {
+		return z.marked()
+	}
+	end := bytes.IndexByte(z.rest, marker[0])
+	if end < 0 {
+		end = len(z.rest)
+	}
+	text := z.rest[:end]
+	if !z.verbose {
+		return item{text: string(text)}, end
+	}
+	if !z.inner && mayBegin(text, firstLine) {
+		i := bytes.IndexByte(text, '\n')
+		if i < 0 && end == len(z.rest) {
+			return item{}, 0
+		}
+		if i >= 0 {
+			return item{what: "=== RUN", text: string(text[len(firstLine):i])}, i + 1
+		}
+	}
+	if i := bytes.IndexByte(text, '\n'); i >= 0 {
+		return item{text: string(text[:i+1])}, i + 1
+	}
+	return item{text: string(text)}, end
+}
+
+// marked is next for a stream that begins with a marker.
+func (z *itemizer) marked() (item, int) {
+	line := z.rest[1:]
+	for _, lead := range leads {
+		if !mayBegin(line, lead) {
+			continue
+		}
+		end := bytes.IndexByte(line, '\n')
+		if end < 0 {
+			return item{}, 0
+		}
+		if lead == "    " {
+			return item{what: "log", text: string(line[:end])}, end + 2
+		}
+		return item{what: strings.TrimRight(lead, " :"), text: string(line[len(lead):end])}, end + 2
+	}
+	return item{text: marker}, 1 // printed by a test
+}
+
+// mayBegin reports whether text begins with lead, or may do so when more of it
+// has come.
+func mayBegin(text []byte, lead string) bool {
+	n := min(len(text), len(lead))
+	return string(text[:n]) == lead[:n]
+}

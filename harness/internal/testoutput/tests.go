@@ -1,0 +1,153 @@
+package testoutput
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+)
+
+// tests is which tests have begun and ended, over all machines.
+type tests struct {
+	open   map[string]*test // have begun and not ended, by name
+	ended  map[int]bool     // top-level tests, by number
+	starts int              // of top-level tests in this machine
+}
+
+// test is a test that has begun.
+type test struct {
+	name   string
+	parent *test
+	number int       // of a top-level test; -1 if it has none
+	began  time.Time // by the host's clock
+	text   string    // printed below its last line
+	failed bool      // whatever the guest says
+	over   []string  // names of its subtests that have ended
+	met    []string  // the faults that it expected of an earlier machine, and got
+}
+
+func (ts *tests) begin(name string, number int) *test {
+	t := &test{name: name, parent: ts.around(name), number: number, began: time.Now()}
+	ts.open[name] = t
+	return t
+}
+
+func (ts *tests) end(t *test) {
+	delete(ts.open, t.name)
+	if t.number >= 0 {
+		ts.ended[t.number] = true
+	}
+	if t.parent != nil {
+		t.parent.over = append(t.parent.over, t.name)
+	}
+}
+
+// around returns the open test that a test with that name is a subtest of.
+func (ts *tests) around(name string) *test {
+	for {
+		i := strings.LastIndexByte(name, '/')
+		if i < 0 {
+			return nil
+		}
+		name = name[:i]
+		if parent := ts.open[name]; parent != nil {
+			return parent
+		}
+	}
+}
+
+// sorted returns the open tests, parents before their subtests.
+func (ts *tests) sorted() []*test {
+	names := slices.Sorted(maps.Keys(ts.open))
+	all := make([]*test, len(names))
+	for i, name := range names {
+		all[i] = ts.open[name]
+	}
+	return all
+}
+
+// marked returns the open test that has that name in marks, or nil.
+func (ts *tests) marked(name string) *test {
+	for _, t := range ts.sorted() {
+		if inside.MarkedName(t.name) == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// next returns the number of a top-level test whose start was lost with the
+// machine.
+func (ts *tests) next() int {
+	for ts.ended[ts.starts] { // in an earlier machine, so it was skipped
+		ts.starts++
+	}
+	ts.starts++
+	return ts.starts - 1
+}
+
+// Selection is the tests that one machine runs.
+type Selection struct {
+	Turns string // top-level tests, as inside.TurnsVariable holds them; "" for all
+	Skip  string // a pattern of tests to skip, in addition to the user's; "" for none
+}
+
+// Remaining returns the tests that are left for other machines: the rest of each
+// test that has subtests which have ended, then all that have not begun.
+func (r *Reporter) Remaining() []Selection {
+	var all []Selection
+	over := r.tests.ended
+	for _, t := range r.tests.sorted() {
+		if t.parent != nil || t.number < 0 {
+			continue
+		}
+		all = append(all, Selection{Turns: fmt.Sprintf("only %d", t.number), Skip: r.tests.skips(t)})
+		over[t.number] = true
+	}
+	if len(over) == 0 {
+		return append(all, Selection{})
+	}
+	var numbers []string
+	for number := range over {
+		numbers = append(numbers, fmt.Sprint(number))
+	}
+	slices.SortFunc(numbers, func(a, b string) int { return cmp.Or(len(a)-len(b), strings.Compare(a, b)) })
+	return append(all, Selection{Turns: "but " + strings.Join(numbers, ",")})
+}
+
+// skips returns a pattern for the subtests of a test that have ended.
+func (ts *tests) skips(top *test) string {
+	var patterns []string
+	for _, t := range ts.sorted() {
+		if t != top && !strings.HasPrefix(t.name, top.name+"/") {
+			continue
+		}
+		for _, name := range t.over {
+			var levels []string
+			for level := range strings.SplitSeq(name, "/") {
+				levels = append(levels, "^"+regexp.QuoteMeta(level)+"$")
+			}
+			patterns = append(patterns, strings.Join(levels, "/"))
+		}
+	}
+	return strings.Join(patterns, "|")
+}
+
+// identity distinguishes the test from others of that name, which -test.count
+// makes.
+func (t *test) identity() string {
+	top := t
+	for top.parent != nil {
+		top = top.parent
+	}
+	return fmt.Sprintf("%d %s", top.number, t.name)
+}
+
+// took returns how long the test has run so far, as the testing package prints
+// it.
+func (t *test) took() string { return fmt.Sprintf(" (%.2fs)", time.Since(t.began).Seconds()) }

@@ -1,0 +1,74 @@
+package timeline
+
+import (
+	"regexp"
+	"slices"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+)
+
+// Finding is a fault and the tests that were active when it began.
+type Finding struct {
+	klog.Fault
+	Tests   []*TestRun
+	Excused bool // a test expected or allowed it, or Config.Allow does
+	Printed bool // the output of a test contains it
+}
+
+// Allow excuses faults of the whole run that match one of the patterns, as
+// Config.Allow asks. It replaces the patterns of earlier calls.
+func (t *Timeline) Allow(patterns []*regexp.Regexp) { t.allowed = patterns }
+
+// Findings returns the faults so far, and notes which expectations are met.
+func (t *Timeline) Findings() []Finding {
+	var all []Finding
+	for _, fault := range t.scan.Faults() {
+		f := Finding{Fault: fault, Tests: t.during(fault.At), Printed: t.printed[fault.At]}
+		f.Excused = slices.ContainsFunc(t.allowed, f.Matches)
+		for _, test := range f.Tests {
+			for r := test; r != nil; r = r.parent {
+				f.Excused = r.excuses(f) || f.Excused
+			}
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// Unexpected returns the faults so far that nobody expected or allowed.
+func (t *Timeline) Unexpected() []Finding {
+	return slices.DeleteFunc(t.Findings(), func(f Finding) bool { return f.Excused })
+}
+
+// Of returns the faults that are attributed to a test and that nobody expected,
+// and the faults that it expected and that did not come.
+func (t *Timeline) Of(r *TestRun) (faults []Finding, unmet []*Expectation) {
+	faults = slices.DeleteFunc(t.Unexpected(), func(f Finding) bool { return !slices.Contains(f.Tests, r) })
+	return faults, r.unmet()
+}
+
+// DiedAsExpected reports whether tests are active and each of them, or one around
+// it, has got a fault that it expected.
+func (t *Timeline) DiedAsExpected() bool {
+	t.Findings()
+	active := t.Active()
+	return len(active) > 0 && !slices.ContainsFunc(active, func(r *TestRun) bool { return !r.AnyMet() })
+}
+
+// FaultWhileRunning reports whether a fault began during one of the top-level
+// tests that have not ended.
+func (t *Timeline) FaultWhileRunning() bool {
+	return slices.ContainsFunc(t.Findings(), func(f Finding) bool {
+		return slices.ContainsFunc(f.Tests, func(r *TestRun) bool { return slices.Contains(t.running, r.top()) })
+	})
+}
+
+// SetPrinted notes that the output of a test contains the fault.
+func (t *Timeline) SetPrinted(f Finding) { t.printed[f.At] = true }
+
+// AllPrinted reports whether there were faults, and the tests' output contains
+// all that nobody expected.
+func (t *Timeline) AllPrinted() bool {
+	faults := t.Unexpected()
+	return len(faults) > 0 && !slices.ContainsFunc(faults, func(f Finding) bool { return !f.Printed })
+}

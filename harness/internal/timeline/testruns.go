@@ -1,0 +1,113 @@
+package timeline
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+)
+
+// testRuns is which tests ran when.
+type testRuns struct {
+	number  uint64 // of the last mark
+	running []*TestRun
+	ended   map[uint64]*TestRun // by the number of the mark
+	spans   []span
+}
+
+// span is a part of the log, from a record up to the next span, during which the
+// same tests were active.
+type span struct {
+	from   int
+	active []*TestRun
+}
+
+// follow acts on a mark. at is the number of records before it.
+func (t *testRuns) follow(m inside.Mark, at int) {
+	t.number = max(t.number, m.Number)
+	name := m.Words[0]
+	run := t.find(name)
+	if run == nil && m.Number == 0 { // a part of a benchmark, which has no marks
+		run = t.around(name)
+	}
+	switch {
+	case m.Verb == inside.MarkDump: // of no test
+	case m.Verb == inside.MarkRun:
+		t.running = append(t.running, &TestRun{Name: name, parent: t.around(name)})
+	case run == nil:
+		return // its beginning was lost
+	case m.Verb == inside.MarkPause, m.Verb == inside.MarkCont:
+		run.Paused = m.Verb == inside.MarkPause
+	case m.Verb == inside.MarkEnd && len(m.Words) == 3:
+		run.Result, run.Took = m.Words[1], m.Words[2]
+		t.ended[m.Number] = run
+		t.running = slices.DeleteFunc(t.running, func(other *TestRun) bool { return other == run })
+	case m.Verb == inside.MarkInput:
+		if pages, err := inside.ParseInputPlace(m.Words[len(m.Words)-1]); err == nil {
+			run.Inputs = append(run.Inputs, pages)
+		}
+	case m.Verb == inside.MarkAllow, m.Verb == inside.MarkExpect:
+		run.expect(m, at)
+	}
+	t.spans = append(t.spans, span{at, t.Active()})
+}
+
+// find returns the running test of that name, the last one if there are several.
+func (t *testRuns) find(name string) *TestRun {
+	for _, run := range slices.Backward(t.running) {
+		if run.Name == name {
+			return run
+		}
+	}
+	return nil
+}
+
+// around returns the running test that a test with that name is a subtest of.
+func (t *testRuns) around(name string) *TestRun {
+	for {
+		i := strings.LastIndexByte(name, '/')
+		if i < 0 {
+			return nil
+		}
+		name = name[:i]
+		if run := t.find(name); run != nil {
+			return run
+		}
+	}
+}
+
+// Running returns the tests that have begun and not ended, in the order of their
+// beginnings.
+func (t *testRuns) Running() []*TestRun { return t.running }
+
+// Active returns the running tests that wait neither for their turn nor for a
+// subtest.
+func (t *testRuns) Active() []*TestRun {
+	waits := map[*TestRun]bool{}
+	for _, run := range t.running {
+		if !run.Paused {
+			waits[run.parent] = true
+		}
+	}
+	var active []*TestRun
+	for _, run := range t.running {
+		if !run.Paused && !waits[run] {
+			active = append(active, run)
+		}
+	}
+	return active
+}
+
+// Ended returns the tests that have ended, by the number of the mark of their
+// end.
+func (t *testRuns) Ended() map[uint64]*TestRun { return t.ended }
+
+// during returns the tests that were active when a record was logged.
+func (t *testRuns) during(at int) []*TestRun {
+	for _, span := range slices.Backward(t.spans) {
+		if span.from <= at {
+			return span.active
+		}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+// Package timeline reads the kernel log of one machine: which tests ran when, by
+// the marks in the log, and which faults are theirs.
+package timeline
+
+import (
+	"regexp"
+	"slices"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+)
+
+// Timeline is the kernel log of one machine, as the tests see it. It is for one
+// goroutine at a time.
+type Timeline struct {
+	Word string // of this machine's marks
+	testRuns
+
+	allowed []*regexp.Regexp // in the whole run
+	scan    klog.Scanner
+	quiet   int          // heartbeats since the kernel logged something
+	printed map[int]bool // faults, by their first record, that the output of a test contains
+	answers []string     // what the kernel logged of itself when it was asked
+	asked   bool
+}
+
+// New returns the timeline of a machine whose marks carry the given word.
+func New(word string) *Timeline {
+	return &Timeline{Word: word, testRuns: testRuns{ended: map[uint64]*TestRun{}}, printed: map[int]bool{}}
+}
+
+// Add adds the next record of the log.
+func (t *Timeline) Add(rec klog.Record) {
+	if rec.Facility == 0 {
+		t.quiet = 0
+	}
+	if t.asked && !inside.IsMark(rec.Text) {
+		t.answers = append(t.answers, rec.Text)
+	}
+	t.scan.Add(rec)
+	if rec.Facility != 0 {
+		t.mark(inside.Unescape(rec.Text))
+	}
+}
+
+// AddConsole adds what only the console of a dead machine has. The console does
+// not distinguish the kernel's lines from those that user space logged.
+func (t *Timeline) AddConsole(records []klog.Record) {
+	for _, rec := range records {
+		t.scan.Add(rec)
+		t.mark(rec.Text)
+	}
+}
+
+// Beat counts a heartbeat of the guest, one each second. A fault report is
+// complete when the kernel has logged nothing for some of them.
+func (t *Timeline) Beat() { t.quiet++ }
+
+// mark follows a line of the log if it is a mark.
+func (t *Timeline) mark(line string) {
+	m, ok := inside.ParseMark(line, t.Word)
+	if !ok || len(m.Words) == 0 || m.Number != 0 && m.Number <= t.number {
+		return
+	}
+	if m.Verb == inside.MarkDump {
+		t.asked = m.Words[0] == "begin"
+	}
+	t.follow(m, t.scan.Added())
+}
+
+// Complete reports whether the log has been read up to the mark with that number,
+// and every fault report before it is complete.
+func (t *Timeline) Complete(mark uint64) bool {
+	return t.number >= mark && (t.quiet >= 2 ||
+		!slices.ContainsFunc(t.scan.Faults(), func(f klog.Fault) bool { return f.Open && !f.Whole }))
+}
+
+// Answers returns what the kernel logged of itself when the guest asked it,
+// shortly before the end of the tests' time.
+func (t *Timeline) Answers() []string { return t.answers }

@@ -1,0 +1,223 @@
+package verdict
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"github.com/kmodtest/kmodtest/harness/internal/exitstatus"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Judge returns why the job of one machine did not pass, or nil if it passed.
+// docs/architecture.md has the rules in a table; the first one that holds
+// decides.
+func Judge(e Evidence) *Failure {
+	for _, rule := range []func(Evidence) (*Failure, bool){
+		interrupted,
+		kernelFault,
+		expectedDeath,
+		moduleNotLoaded,
+		conversationEnded,
+		verdictMissing,
+		kernelTainted,
+		binaryNotStarted,
+		testsFailed,
+		checksFailed,
+	} {
+		if f, decided := rule(e); decided {
+			return f
+		}
+	}
+	return nil
+}
+
+// MachinesUsedUp returns the failure of a run that has tests left after as many
+// machines have died as Config.Machines allows.
+func MachinesUsedUp(limit int) *Failure {
+	return Failf(TestFailed, nil, "tests were left when %d machines had died", limit).At(TestsStage)
+}
+
+// EarlierTestFailed returns the failure of a run in which a test failed that the
+// test binary in the last machine knows nothing of. The tests' output has told
+// of it.
+func EarlierTestFailed() *Failure {
+	f := Failf(TestFailed, nil, "exit status %d", exitstatus.TestFailed).At(TestsStage)
+	f.Quiet = true
+	return f
+}
+
+// Interruption returns the failure of a run that was interrupted.
+func Interruption(e *InterruptError) *Failure {
+	f := Failf(HostBroke, nil, "%v", e)
+	f.Status = exitstatus.Signaled + int(e.Signal)
+	return f
+}
+
+func interrupted(e Evidence) (*Failure, bool) {
+	var interrupt *InterruptError
+	if errors.As(e.Err, &interrupt) {
+		return Interruption(interrupt), true
+	}
+	return nil, false
+}
+
+func kernelFault(e Evidence) (*Failure, bool) {
+	switch {
+	case e.Fault == nil:
+		return nil, false
+	case e.Fault.InInit:
+		f := Failf(HostBroke, nil, "the guest's first process died")
+		f.Raw = tail(e.Console)
+		return f.Advise("this is a bug in kmodtest unless a test interfered with process 1"), true
+	}
+	f := Failf(KernelFault, nil, "%s", e.Fault.Title)
+	for i, test := range e.Fault.Tests {
+		f.Title += [...]string{", during ", " and "}[min(i, 1)] + test
+	}
+	f.Raw = e.Fault.Report
+	if !e.Done {
+		f.Advise("the machine did not survive it; " + e.emulator())
+	}
+	return f, true
+}
+
+// expectedDeath passes a machine that died as its tests expected.
+func expectedDeath(e Evidence) (*Failure, bool) { return nil, e.ExpectedDeath }
+
+func moduleNotLoaded(e Evidence) (*Failure, bool) {
+	var load *LoadError
+	if !errors.As(e.Err, &load) {
+		return nil, false
+	}
+	return Failf(TestFailed, nil, "module %s does not load: %s", load.Module, load.Reason).At(LoadStage).
+		Advise("see the kernel log above"), true
+}
+
+// InvalidData describes what a guest sends when its memory is corrupt.
+const InvalidData = "invalid data, as if something had overwritten its memory"
+
+func conversationEnded(e Evidence) (*Failure, bool) {
+	if e.Err == nil {
+		return nil, false
+	}
+	var f *Failure
+	var end *EndError
+	var silence *SilenceError
+	var garbled *wire.GarbledError
+	switch {
+	case errors.As(e.Err, &end) && end.Err != nil:
+		f = Failf(HostBroke, end.Err, "QEMU ended before the guest was done")
+	case errors.As(e.Err, &end) && !e.Greeted:
+		f = Failf(GuestDown, nil, "the machine switched itself off before its first process started")
+	case errors.As(e.Err, &end):
+		f = Failf(GuestDown, nil, "the machine switched itself off before the guest was done")
+	case errors.As(e.Err, &silence):
+		f = Failf(GuestDown, nil, "%s", silence.Reason)
+	case errors.As(e.Err, &garbled):
+		f = Failf(GuestDown, e.Err, "the guest sent %s", InvalidData)
+	default:
+		f = Failf(HostBroke, e.Err, "the conversation with the guest broke off")
+	}
+	return e.lost(f), true
+}
+
+func verdictMissing(e Evidence) (*Failure, bool) {
+	if e.Exit != nil && (e.Exit.Error != "" || e.Done && e.Checks != nil) {
+		return nil, false
+	}
+	return e.lost(Failf(HostBroke, nil, "the guest did not report how the tests ended")), true
+}
+
+func kernelTainted(e Evidence) (*Failure, bool) {
+	if e.Checks == nil || len(e.Checks.Taint) == 0 || e.Faulty {
+		return nil, false
+	}
+	return Failf(KernelFault, nil, "the kernel is tainted (%s) but logged no report", strings.Join(e.Checks.Taint, ", ")), true
+}
+
+func binaryNotStarted(e Evidence) (*Failure, bool) {
+	if e.Exit.Error == "" {
+		return nil, false
+	}
+	return Failf(HostBroke, errors.New(e.Exit.Error), "the test binary could not be started in the guest").
+		Advise("if the guest is out of space: files may use up to half of its memory; harness.Config.Memory sets its size"), true
+}
+
+func testsFailed(e Evidence) (*Failure, bool) {
+	var f *Failure
+	switch exit := e.Exit; {
+	case exit.Signal != 0:
+		sig := syscall.Signal(exit.Signal)
+		f = Failf(TestFailed, nil, "the test binary was killed by signal %d (%v)", exit.Signal, sig)
+		if sig == syscall.SIGKILL {
+			f.Advise("if the kernel log above shows that memory ran out: harness.Config.Memory gives the guest more")
+		}
+	case exit.Code != 0:
+		f = Failf(TestFailed, nil, "exit status %d", exit.Code)
+		f.Status, f.Quiet = exit.Code, true
+	case !exit.Finished:
+		f = Failf(TestFailed, nil, "the test binary exited with status 0 before its tests had ended").
+			Advise("look for a call that ends the process, such as os.Exit or syscall.Exit")
+	default:
+		return nil, false
+	}
+	return f.At(TestsStage), true
+}
+
+func checksFailed(e Evidence) (*Failure, bool) {
+	if len(e.Checks.Unload) > 0 {
+		var stuck []string
+		for _, text := range e.Checks.Unload {
+			module, reason, _ := strings.Cut(text, ": ")
+			stuck = append(stuck, fmt.Sprintf("module %s does not unload: %s", module, reason))
+		}
+		return Failf(TestFailed, nil, "%s", strings.Join(stuck, "; ")).At(ChecksStage).
+			Advise("a reference that is never dropped, or something that a test left behind and that holds one, keeps a module in use"), true
+	}
+	if len(e.Checks.Errors) > 0 {
+		return Failf(HostBroke, errors.New(strings.Join(e.Checks.Errors, "; ")), "the guest could not finish").At(ChecksStage), true
+	}
+	return nil, false
+}
+
+// lost adds what helps to understand why the guest was lost.
+func (e Evidence) lost(f *Failure) *Failure {
+	if strings.TrimSpace(e.Console) != "" {
+		f.Raw = tail(e.Console)
+	}
+	advice := e.emulator()
+	var garbled *wire.GarbledError
+	if errors.As(e.Err, &garbled) {
+		advice = "a kernel with KASAN may show what overwrites it: KMODTEST_KERNEL=debug\n" + advice
+	}
+	var exit *exec.ExitError
+	if errors.As(e.Err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+		advice = "QEMU was killed: the host, or the container that this runs in, may be short of memory for so many machines\n" + advice
+	}
+	if e.KVM && !e.Greeted {
+		advice = "if KVM does not work on this host, KMODTEST_ACCEL=tcg avoids it\n" + advice
+	}
+	return f.Advise(advice)
+}
+
+// emulator is QEMU's command line and its messages, unless the reason for its
+// end contains them.
+func (e Evidence) emulator() string {
+	text := "QEMU was:\n" + e.Emulator
+	if e.Stderr != "" && (e.Err == nil || !strings.Contains(e.Err.Error(), e.Stderr)) {
+		text += "\nand it printed:\n" + e.Stderr
+	}
+	return text
+}
+
+// consoleLines is how much of a lost machine's console is shown.
+const consoleLines = 40
+
+// tail returns the last consoleLines lines of a text.
+func tail(text string) string {
+	lines := strings.SplitAfter(strings.TrimRight(text, "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-consoleLines):], "")
+}
