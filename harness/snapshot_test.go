@@ -66,9 +66,9 @@ func TestDamagedSnapshotIsReplaced(t *testing.T) {
 		damage func(dir string) error
 		want   string
 	}{
-		"state with a flipped byte": {flipByte, "the state of its devices is not what was saved"},
-		"state cut short":           {func(dir string) error { return os.Truncate(filepath.Join(dir, "state"), 1000) }, "not what was saved"},
-		"memory cut short":          {func(dir string) error { return os.Truncate(filepath.Join(dir, "memory"), 1<<20) }, "its memory is not what was saved"},
+		"state with a flipped byte": {flipByte, "the state of its devices is not as it was saved"},
+		"state cut short":           {func(dir string) error { return os.Truncate(filepath.Join(dir, "state"), 1000) }, "not as it was saved"},
+		"memory cut short":          {func(dir string) error { return os.Truncate(filepath.Join(dir, "memory"), 1<<20) }, "its memory is not as it was saved"},
 		"memory gone":               {func(dir string) error { return os.Remove(filepath.Join(dir, "memory")) }, "no such file"},
 		"manifest gone":             {func(dir string) error { return os.Remove(filepath.Join(dir, "snapshot.json")) }, "no such file"},
 	} {

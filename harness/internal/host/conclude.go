@@ -3,6 +3,7 @@ package host
 import (
 	"slices"
 
+	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
@@ -10,12 +11,12 @@ import (
 // lines, and returns why the groups did not all pass. err is a failure that is
 // already known. finish prints the final lines; covered is the share of statements
 // that ran in percent, or below 0 if it is unknown.
-func (r *run) conclude(groups []*group, err error, finish func(passed bool, covered float64) error) error {
+func conclude(r request.Request, groups []*group, err error, finish func(passed bool, covered float64) error) error {
 	errs := []error{err}
 	for _, g := range groups {
 		errs = append(errs, g.err)
 	}
-	covered, err := r.writeCoverage(groups)
+	covered, err := writeCoverage(r, groups)
 	errs = append(errs, err)
 	if err := finish(verdict.Join(errs...) == nil, covered); err != nil {
 		errs = append(errs, verdict.Failf(verdict.HostBroke, err, "write the tests' output"))
@@ -26,7 +27,7 @@ func (r *run) conclude(groups []*group, err error, finish func(passed bool, cove
 // writeCoverage writes the cover profile that -test.coverprofile asks for, merged
 // from those of the groups, and returns the share of statements that ran in
 // percent, or -1 if it is unknown.
-func (r *run) writeCoverage(groups []*group) (percent float64, err error) {
+func writeCoverage(r request.Request, groups []*group) (percent float64, err error) {
 	var profiles []profile
 	for _, g := range groups {
 		if g.profile == "" {
@@ -43,7 +44,7 @@ func (r *run) writeCoverage(groups []*group) (percent float64, err error) {
 		return -1, err
 	}
 	if r.Values["test.coverprofile"] != "" {
-		err = cover.write(r.resultPath("test.coverprofile"))
+		err = cover.write(resultPath(r, "test.coverprofile"))
 	}
 	return cover.percent(), err
 }

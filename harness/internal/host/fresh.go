@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"io"
 	"regexp"
 	"runtime"
@@ -35,18 +34,19 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	}
 	if len(groups) > 2 {
 		end := r.trace.Thread(0).Phase("load")
-		src.Preload(ctx, func(out *wire.Writer) error { return r.upload(out, readTestFlags(r.Request)) })
+		src.Preload(ctx, func(out *wire.Writer) error { return upload(out, r.tests, r.Dir, readTestFlags(r.Request)) })
 		end()
 	}
 	if err := writeOutput(r.stdout, []byte(p.shuffle)); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	ended := r.startFreshGroups(ctx, src, p, groups)
-	groups, err = r.printInOrder(groups, r.Values["test.failfast"] == "true")
+	f := &freshTests{r, src, p}
+	ended := f.start(ctx, groups)
+	groups, err = f.print(groups)
 	cancel(errFailFast)
 	ended.Wait()
-	return r.conclude(groups, err, func(passed bool, covered float64) error {
+	return conclude(r.Request, groups, err, func(passed bool, covered float64) error {
 		var final []byte
 		if i := slices.IndexFunc(groups, func(g *group) bool { return g.final != nil }); i >= 0 {
 			final = groups[i].final
@@ -54,6 +54,13 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 		_, err := r.stdout.Write(testoutput.FinalLines(final, passed, covered))
 		return err
 	})
+}
+
+// freshTests runs tests in machines of their own.
+type freshTests struct {
+	run  *run
+	src  *machine.Source
+	plan *plan
 }
 
 // newFreshGroup returns the group of one test, or, for "", of everything that is
@@ -85,8 +92,8 @@ func (p *plan) freshGroups(benchmarks bool) []*group {
 
 func isTest(name string) bool { return strings.HasPrefix(name, "Test") }
 
-// startFreshGroups starts all groups, as many at a time as there are processors.
-func (r *run) startFreshGroups(ctx context.Context, src *machine.Source, p *plan, groups []*group) *sync.WaitGroup {
+// start starts all groups, as many at a time as there are processors.
+func (f *freshTests) start(ctx context.Context, groups []*group) *sync.WaitGroup {
 	next := make(chan int)
 	go func() {
 		defer close(next)
@@ -103,42 +110,43 @@ func (r *run) startFreshGroups(ctx context.Context, src *machine.Source, p *plan
 					close(groups[i].done)
 					continue
 				}
-				r.runFreshGroup(ctx, src, p, groups[i], i)
+				f.runGroup(ctx, groups[i], i)
 			}
 		})
 	}
 	return &ended
 }
 
-// runFreshGroup runs a group in a machine of its own, and closes its done. number
-// is that of its thread in the trace.
-func (r *run) runFreshGroup(ctx context.Context, src *machine.Source, p *plan, g *group, number int) {
+// runGroup runs a group in a machine of its own, and closes its done. number is
+// that of its thread in the trace.
+func (f *freshTests) runGroup(ctx context.Context, g *group, number int) {
 	defer close(g.done)
-	g.request = r.freshRequest(p, g)
+	g.request = f.request(g)
 	g.stdout, g.stderr = testoutput.NewPassLine(g.transcript.stdout()), g.transcript.stderr()
-	g.thread = r.trace.Thread(number)
-	if p.CoverMode != "" {
+	g.thread = f.run.trace.Thread(number)
+	if f.plan.CoverMode != "" {
 		g.profile = freshProfile
 	}
 	if g.test != "" {
 		g.env = []string{inside.FreshVariable + "=" + g.test}
 	}
-	err := r.runGroup(ctx, src, g)
+	err := f.run.runGroup(ctx, f.src, g)
 	g.final = g.stdout.Take()
 	if err == nil {
 		return
 	}
-	f := verdict.AsFailure(err)
-	if !f.Quiet {
-		f.Title = g.title + ": " + f.Title
-		_, _ = io.WriteString(g.stderr, f.Text()) // to memory, or to a terminal
+	failure := verdict.AsFailure(err)
+	if !failure.Quiet {
+		failure.Title = g.title + ": " + failure.Title
+		_, _ = io.WriteString(g.stderr, failure.Text()) // to memory, or to a terminal
 	}
-	g.err = f
+	g.err = failure
 }
 
-// freshRequest returns the request for one group: the user's, without the other
-// tests. The user's own patterns stay, as they may select subtests.
-func (r *run) freshRequest(p *plan, g *group) request.Request {
+// request returns the request for one group: the user's, without the other tests.
+// The user's own patterns stay, as they may select subtests.
+func (f *freshTests) request(g *group) request.Request {
+	r, p := f.run.Request, f.plan
 	var skip []string
 	if pattern := r.Values["test.skip"]; pattern != "" {
 		skip = append(skip, pattern)
@@ -152,11 +160,11 @@ func (r *run) freshRequest(p *plan, g *group) request.Request {
 	if len(others) > 0 {
 		skip = append(skip, "^("+strings.Join(others, "|")+")$")
 	}
-	q := r.Request.Without("test.shuffle").Without("test.fuzz").With("test.skip", strings.Join(skip, "|"))
+	q := r.Without("test.shuffle").Without("test.fuzz").With("test.skip", strings.Join(skip, "|"))
 	if g.test != "" {
 		q = q.With("test.count", "1").With("test.cpu", strconv.Itoa(g.procs))
 	}
-	q = r.withRemainingTime(q)
+	q = withRemainingTime(q, r)
 	if p.CoverMode != "" {
 		q = q.With("test.coverprofile", freshProfile)
 	}
@@ -166,16 +174,16 @@ func (r *run) freshRequest(p *plan, g *group) request.Request {
 // freshProfile is where, in the guest, the cover profile of such a group is.
 const freshProfile = "/tmp/kmodtest-cover"
 
-// printInOrder prints the output of the groups in their order, and returns the
-// printed ones: all or, with failFast, those up to the first that failed.
-func (r *run) printInOrder(groups []*group, failFast bool) ([]*group, error) {
+// print prints the output of the groups in their order, and returns the printed
+// ones: all or, with -failfast, those up to the first that failed.
+func (f *freshTests) print(groups []*group) ([]*group, error) {
+	failFast := f.run.Values["test.failfast"] == "true"
 	for i, g := range groups {
-		if err := g.transcript.print(r.stdout, r.stderr); err != nil {
+		if err := g.transcript.print(f.run.stdout, f.run.stderr); err != nil {
 			return groups[:i], verdict.Failf(verdict.HostBroke, err, "write the tests' output")
 		}
 		<-g.done
-		var f *verdict.Failure
-		if g.err != nil && failFast || errors.As(g.err, &f) && f.Interrupted() {
+		if g.err != nil && failFast || isInterrupted(g.err) {
 			return groups[:i+1], nil
 		}
 	}

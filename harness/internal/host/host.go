@@ -25,7 +25,7 @@ func Main() int {
 	}
 	asked.Started = time.Now().Add(-time.Since(asked.Started)) // by the monotonic clock, which stops while the host is suspended
 	r := newRun(asked)
-	ctx, stop := untilInterrupted(context.Background(), r.watched(), r.endFuzzing)
+	ctx, stop := untilInterrupted(context.Background(), watched(asked), r.endFuzzing)
 	defer stop()
 	if err = r.setUp(); err == nil {
 		err = r.do(ctx)
@@ -72,9 +72,9 @@ func (r *run) setUp() (err error) {
 
 // watched returns the process whose end ends the run: the go command, which
 // always sets this flag; hardly anything else does. 0 is no process.
-func (r *run) watched() int {
-	if r.Values["test.paniconexit0"] == "true" {
-		return r.Parent
+func watched(asked request.Request) int {
+	if asked.Values["test.paniconexit0"] == "true" {
+		return asked.Parent
 	}
 	return 0
 }

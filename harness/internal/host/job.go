@@ -35,7 +35,7 @@ type job struct {
 func (r *run) newJob(g *group, s testoutput.Selection, reporter *testoutput.Reporter) *job {
 	q := g.request
 	if s.Turns != "" {
-		q = r.withRemainingTime(q)
+		q = withRemainingTime(q, r.Request)
 	}
 	if s.Skip != "" {
 		skip := s.Skip
@@ -74,7 +74,7 @@ func (j *job) runIn(m *machine.Machine) error {
 		defer j.run.fuzzing.Store(nil)
 	}
 	return m.Run(machine.Job{
-		Work: j.work(), Upload: func(out *wire.Writer) error { return j.run.upload(out, j.flags) },
+		Work: j.work(), Upload: func(out *wire.Writer) error { return upload(out, j.run.tests, j.run.Dir, j.flags) },
 		Timeout: j.flags.Timeout, Client: j, Thread: j.group.thread,
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images"
 )
@@ -46,7 +47,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 	if spec.Built, err = r.buildModules(ctx, kernel); err != nil {
 		return m, err
 	}
-	r.knowPlaces(kernel, spec.Built)
+	addPlaces(&r.places, kernel, spec.Built)
 	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, r.Dir, initPackage, nil); err != nil {
 		return m, err
 	}
@@ -64,7 +65,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 	}
 	m.Accel = r.chooseAccel()
 	r.platform = verdict.Platform{Release: kernel.Release, Package: kernel.Version, Accel: string(m.Accel)}
-	r.announce(spec.Built)
+	r.say("%s", platformLine(r.platform, spec.Built))
 	return m, nil
 }
 
@@ -75,13 +76,13 @@ func (r *run) source(config qemu.Machine) *machine.Source {
 	}
 }
 
-// knowPlaces has faults show the files and lines of the kernel and the modules
-// under test.
-func (r *run) knowPlaces(kernel *images.Kernel, built []*kbuild.Result) {
-	r.places.SetKernel(kernel.Boot)
+// addPlaces makes the files and lines of the kernel and the modules under test
+// known.
+func addPlaces(places *timeline.Places, kernel *images.Kernel, built []*kbuild.Result) {
+	places.SetKernel(kernel.Boot)
 	for _, result := range built {
 		for _, module := range result.Modules {
-			r.places.AddModule(module.Debug)
+			places.AddModule(module.Debug)
 		}
 	}
 }
@@ -130,8 +131,8 @@ func (r *run) chooseAccel() qemu.Accel {
 	return accel
 }
 
-// announce prints in one line what the tests run on.
-func (r *run) announce(built []*kbuild.Result) {
+// platformLine describes in one line what the tests run on.
+func platformLine(p verdict.Platform, built []*kbuild.Result) string {
 	var modules []string
 	for _, result := range built {
 		for _, module := range result.Modules {
@@ -139,12 +140,12 @@ func (r *run) announce(built []*kbuild.Result) {
 		}
 	}
 	version := ""
-	if r.platform.Package != "" {
-		version = fmt.Sprintf(" (package version %s)", r.platform.Package)
+	if p.Package != "" {
+		version = fmt.Sprintf(" (package version %s)", p.Package)
 	}
 	what := "no module"
 	if len(modules) > 0 {
 		what = "with " + strings.Join(modules, ", ")
 	}
-	r.say("Linux %s%s, %s, %s", r.platform.Release, version, strings.ToUpper(r.platform.Accel), what)
+	return fmt.Sprintf("Linux %s%s, %s, %s", p.Release, version, strings.ToUpper(p.Accel), what)
 }

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"regexp"
 	"sync/atomic"
-	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
@@ -63,20 +61,6 @@ func interruptedOr(ctx context.Context, err error) error {
 // say prints one line of our own to standard error.
 func (r *run) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(r.stderr, verdict.Prefix+format+"\n", args...) // an error cannot be reported anywhere
-}
-
-// resultPath returns where a file that a flag names is on the host.
-func (r *run) resultPath(flag string) string {
-	return filepath.Clean(resolve(resolve(r.Cwd, r.Values["test.outputdir"]), r.Values[flag]))
-}
-
-// withRemainingTime returns q with what is left of the user's -test.timeout.
-func (r *run) withRemainingTime(q request.Request) request.Request {
-	timeout, err := time.ParseDuration(r.Values["test.timeout"])
-	if err != nil || timeout <= 0 {
-		return q
-	}
-	return q.With("test.timeout", max(timeout-time.Since(r.Started), time.Second).String())
 }
 
 // writeTrace prints or writes the phases of the run where KMODTEST_TRACE says.

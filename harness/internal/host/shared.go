@@ -35,7 +35,7 @@ func (r *run) doShared(ctx context.Context, src *machine.Source) error {
 	s.lines = testoutput.NewLineFilter(s.out)
 	g := &group{request: r.Request, stdout: s, stderr: r.stderr, thread: r.trace.Thread(0)}
 	if r.Values["test.coverprofile"] != "" {
-		g.profile = r.resultPath("test.coverprofile")
+		g.profile = resultPath(r.Request, "test.coverprofile")
 	}
 	g.fresh = func(m *machine.Machine, test wire.FreshTest) {
 		s.running.Go(func() { s.runFresh(ctx, m, test) })
@@ -43,7 +43,7 @@ func (r *run) doShared(ctx context.Context, src *machine.Source) error {
 	g.err = r.runGroup(ctx, src, g)
 	cancel() // the tests that asked for a machine have ended with theirs
 	s.running.Wait()
-	return r.conclude(append([]*group{g}, s.fresh...), s.lines.Flush(), func(passed bool, covered float64) error {
+	return conclude(r.Request, append([]*group{g}, s.fresh...), s.lines.Flush(), func(passed bool, covered float64) error {
 		if len(s.fresh) == 0 && g.machines < 2 {
 			return s.out.Finish(passed)
 		}
@@ -79,7 +79,7 @@ func (s *shared) runFresh(ctx context.Context, m *machine.Machine, test wire.Fre
 	if p, err := s.askPlan(); err != nil {
 		g.err = err
 	} else {
-		s.run.runFreshGroup(ctx, s.src, p, g, number)
+		(&freshTests{s.run, s.src, p}).runGroup(ctx, g, number)
 	}
 	s.print(g)
 	// If the machine is gone, that shows where it is read from.

@@ -7,32 +7,32 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
-// testFlags are the flags of a test binary as far as they mean something to the
-// host.
+// testFlags is what the flags of a test binary mean to the host.
 type testFlags struct {
 	Args    []string      // for the binary in the guest
 	Timeout time.Duration // 0: none
 	Mkdir   []string      // directories that the binary expects
-	Bring   []string      // host's files that the binary reads
+	Bring   []string      // files of the host that the binary reads
 	Collect []string      // files and directories that it writes
-	Fuzzes  bool          // beyond the inputs that there are
+	Fuzzes  bool          // tries new inputs
 }
 
-// outputFlags name a file that the testing package writes, in the directory of
-// -test.outputdir unless its path is absolute.
+// outputFlags are the flags that name a file which the testing package writes, in
+// the directory of -test.outputdir unless its path is absolute.
 var outputFlags = []string{
 	"test.coverprofile", "test.cpuprofile", "test.memprofile", "test.blockprofile", "test.mutexprofile", "test.trace",
 }
 
-// kept tells which flags of a command line the guest sees: not the log from
-// which the go command would learn that a result may be cached, which knows
-// nothing of kernels and modules, and not what readTestFlags puts there.
+// kept reports whether the guest sees a flag of the command line: not the log
+// from which the go command would conclude that a result may be cached, since it
+// does not contain kernels and modules, and not the flags that readTestFlags
+// sets.
 func kept(name string) bool {
 	return name != "test.testlogfile" && name != "test.outputdir" && name != "test.paniconexit0"
 }
 
-// readTestFlags reads the flags of a request. Output goes where it would without
-// a machine.
+// readTestFlags reads the flags of a request. Output files get the paths that they
+// would have without a machine.
 func readTestFlags(r request.Request) testFlags {
 	f := testFlags{Fuzzes: r.Fuzzes()}
 	// The testing package of the binary has checked that it is a duration.
@@ -62,8 +62,8 @@ func readTestFlags(r request.Request) testFlags {
 	for _, dir := range f.Collect {
 		f.Mkdir = append(f.Mkdir, filepath.Dir(dir))
 	}
-	// An os.Exit(0) before the tests end must be seen, with the place that
-	// called it, also where it is not the go command that started us.
+	// An os.Exit(0) before the tests end must be noticed, with its caller, even
+	// if the go command did not start this run.
 	f.Args = append(f.Args, "-test.paniconexit0")
 	for _, flag := range r.Flags {
 		if kept(flag.Name) {
@@ -81,4 +81,19 @@ func resolve(dir, path string) string {
 		return filepath.Clean(path)
 	}
 	return filepath.Join(dir, path)
+}
+
+// resultPath returns where a file that a flag names is on the host.
+func resultPath(r request.Request, flag string) string {
+	return filepath.Clean(resolve(resolve(r.Cwd, r.Values["test.outputdir"]), r.Values[flag]))
+}
+
+// withRemainingTime returns q with what is left of the -test.timeout of the user's
+// request r.
+func withRemainingTime(q, r request.Request) request.Request {
+	timeout, err := time.ParseDuration(r.Values["test.timeout"])
+	if err != nil || timeout <= 0 {
+		return q
+	}
+	return q.With("test.timeout", max(timeout-time.Since(r.Started), time.Second).String())
 }

@@ -14,17 +14,17 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// upload sends the test binary, its shared libraries, the package's testdata and
-// the files that the flags name.
-func (r *run) upload(out *wire.Writer, flags testFlags) error {
-	if err := out.SendFile(r.tests, r.tests); err != nil {
+// upload sends the test binary, its shared libraries, the testdata of the package
+// in directory dir, and the files that the flags name.
+func upload(out *wire.Writer, binary, dir string, flags testFlags) error {
+	if err := out.SendFile(binary, binary); err != nil {
 		return err
 	}
-	libraries, err := ldd.FList(r.tests)
+	libraries, err := ldd.FList(binary)
 	if err != nil {
-		return fmt.Errorf("find the shared libraries of %s: %w", r.tests, err)
+		return fmt.Errorf("find the shared libraries of %s: %w", binary, err)
 	}
-	paths := slices.Concat(libraries, []string{filepath.Join(r.Dir, "testdata")}, flags.Bring)
+	paths := slices.Concat(libraries, []string{filepath.Join(dir, "testdata")}, flags.Bring)
 	files, err := initramfs.FollowLinks(slices.DeleteFunc(paths, func(path string) bool {
 		_, err := os.Stat(path)
 		return errors.Is(err, fs.ErrNotExist)
