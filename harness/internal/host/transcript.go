@@ -1,22 +1,18 @@
 package host
 
 import (
-	"bytes"
 	"io"
 	"sync"
+
+	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 )
 
 // transcript keeps the output of a test that has a machine of its own until its
 // turn to be printed. Its methods may be called by several goroutines at once.
 type transcript struct {
-	mu     sync.Mutex
-	pieces []piece
-	live   [2]io.Writer // standard output and error, from its turn on
-}
-
-type piece struct {
-	stream int
-	text   []byte
+	mu   sync.Mutex
+	kept testoutput.Excerpt
+	live [2]io.Writer // standard output and error, from its turn on
 }
 
 func (t *transcript) stdout() io.Writer { return transcriptStream{t, 0} }
@@ -27,12 +23,12 @@ func (t *transcript) print(stdout, stderr io.Writer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.live = [2]io.Writer{stdout, stderr}
-	for _, p := range t.pieces {
-		if _, err := t.live[p.stream].Write(p.text); err != nil {
+	for _, p := range t.kept.Pieces() {
+		if _, err := t.live[p.Stream].Write(p.Text); err != nil {
 			return err
 		}
 	}
-	t.pieces = nil
+	t.kept = testoutput.Excerpt{}
 	return nil
 }
 
@@ -49,6 +45,6 @@ func (s transcriptStream) Write(p []byte) (int, error) {
 	if w := s.t.live[s.stream]; w != nil {
 		return w.Write(p)
 	}
-	s.t.pieces = append(s.t.pieces, piece{s.stream, bytes.Clone(p)})
+	s.t.kept.Add(s.stream, p)
 	return len(p), nil
 }

@@ -52,10 +52,14 @@ func startMachine(ctx context.Context, config qemu.Machine, silence time.Duratio
 	if err != nil {
 		return nil, err
 	}
+	return newMachine(v), nil
+}
+
+func newMachine(v *vm) *Machine {
 	return &Machine{
 		vm: v, Timeline: timeline.New(rand.Text()),
-		in: wire.NewReader(v.process.Channel), out: wire.NewWriter(v.process.Channel),
-	}, nil
+		in: wire.NewReader(v.channel), out: wire.NewWriter(v.channel),
+	}
 }
 
 // boot starts a machine, and returns when it is ready for a job. If it does not

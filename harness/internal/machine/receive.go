@@ -54,6 +54,9 @@ func (m *Machine) receive(rec wire.Record) error {
 		m.late.beats = 0
 		return client.Stderr(rec.Payload)
 	case wire.File, wire.Data, wire.FileEnd:
+		if m.guest.exit == nil || m.guest.checks != nil { // files come between
+			return &wire.GarbledError{Err: fmt.Errorf("unexpected %v record from the guest", rec.Type)}
+		}
 		m.files.Create = client.Create
 		return m.files.Take(rec)
 	case wire.Beat:
@@ -70,28 +73,37 @@ func (m *Machine) receive(rec wire.Record) error {
 		}
 		return client.Fresh(test)
 	}
-	return m.guest.receive(rec)
+	return m.guest.receive(rec, m.client != nil)
 }
 
-// receive acts on a record in which the guest reports on itself.
-func (g *guestState) receive(rec wire.Record) error {
-	switch rec.Type {
-	case wire.Hello:
+// receive acts on a record in which the guest reports on itself. Each comes once,
+// in the order of package wire's conversation.
+func (g *guestState) receive(rec wire.Record, working bool) error {
+	switch {
+	case rec.Type == wire.Hello && !g.greeted:
 		var greeting wire.Greeting
 		g.greeted = true
 		err := rec.Decode(&greeting)
 		g.release = greeting.Release
 		return err
-	case wire.Ready:
+	case rec.Type == wire.Ready && g.greeted && g.ready == nil:
 		g.ready = &wire.Readiness{}
 		return rec.Decode(g.ready)
-	case wire.Exit:
-		g.exit = &wire.Status{}
-		return rec.Decode(g.exit)
-	case wire.Checks:
-		g.checks = &wire.Findings{}
-		return rec.Decode(g.checks)
-	case wire.Done:
+	case rec.Type == wire.Exit && working && g.exit == nil:
+		exit := &wire.Status{}
+		if err := rec.Decode(exit); err != nil {
+			return err
+		}
+		g.exit = exit
+		return nil
+	case rec.Type == wire.Checks && g.exit != nil && g.checks == nil:
+		checks := &wire.Findings{}
+		if err := rec.Decode(checks); err != nil {
+			return err
+		}
+		g.checks = checks
+		return nil
+	case rec.Type == wire.Done && g.checks != nil && !g.done:
 		g.done = true
 		return nil
 	}

@@ -136,7 +136,7 @@ func writeManifest(dir string, m *Machine) error {
 	}
 	sum := sha256.Sum256(state)
 	b, err := json.Marshal(manifest{
-		State: hex.EncodeToString(sum[:]), Size: info.Size(), Time: info.ModTime(), Boot: m.log.boot, Log: m.log.tests,
+		State: hex.EncodeToString(sum[:]), Size: info.Size(), Time: info.ModTime(), Boot: m.log.boot.all(), Log: m.log.tests.all(),
 		QEMU: m.process.CommandLine(), Kernel: m.guest.release,
 	})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,7 +43,7 @@ func (t *template) restore(ctx context.Context, config qemu.Machine, shared bool
 	}
 	// The kernel log goes on where that of the saved machine ended.
 	m.guest.greeted, m.guest.ready = true, &wire.Readiness{}
-	m.log.boot, m.log.tests = slices.Clip(t.boot), slices.Clip(t.log)
+	m.log.boot, m.log.tests = recordsOf(t.boot), recordsOf(t.log)
 	for _, rec := range t.log {
 		m.Timeline.Add(rec)
 	}
@@ -121,7 +120,7 @@ func (t *template) load(ctx context.Context, config qemu.Machine, silence time.D
 		return l, m.explain(err)
 	}
 	m.process.Kill()
-	l.boot, l.log, l.known = m.log.boot, m.log.tests, true
+	l.boot, l.log, l.known = m.log.boot.all(), m.log.tests.all(), true
 	return l, m.drain()
 }
 

@@ -14,10 +14,26 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
+// process is QEMU's process, a *qemu.Process.
+type process interface {
+	PID() int
+	Ended() <-chan struct{}
+	Err() error
+	Said() string
+	CommandLine() string
+	Press(ctx context.Context, key byte) error
+	Strike(ctx context.Context) error
+	Save(ctx context.Context, state *os.File) error
+	Restore(ctx context.Context, state *os.File) error
+	Kill()
+	Stop()
+}
+
 // vm is a QEMU process under supervision.
 type vm struct {
 	config  qemu.Machine
-	process *qemu.Process
+	process process
+	channel io.ReadWriter // to the guest
 	console *console
 	signs   signs         // of life
 	silence time.Duration // without a sign of life, after which the machine ends
@@ -30,17 +46,23 @@ type vm struct {
 // start starts QEMU. The machine ends with ctx, and when it has shown no sign of
 // life for the time of silence.
 func start(ctx context.Context, config qemu.Machine, silence time.Duration) (*vm, error) {
+	v := newVM(ctx, config, silence)
+	p, err := qemu.Start(v.ctx, config, v.console)
+	if err != nil {
+		v.cancel(nil)
+		return nil, err
+	}
+	v.process, v.channel = p, p.Channel
+	go v.watch()
+	return v, nil
+}
+
+func newVM(ctx context.Context, config qemu.Machine, silence time.Duration) *vm {
 	v := &vm{config: config, silence: silence}
 	v.signs.note()
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
 	v.console = newConsole(v.signs.note)
-	var err error
-	if v.process, err = qemu.Start(v.ctx, config, v.console); err != nil {
-		v.cancel(nil)
-		return nil, err
-	}
-	go v.watch()
-	return v, nil
+	return v
 }
 
 // PID returns the number of QEMU's process.

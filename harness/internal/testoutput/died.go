@@ -35,7 +35,7 @@ func (r *Reporter) Died(d Death) error {
 	for _, run := range r.timeline.Running() {
 		// A test that waited for its turn begins anew.
 		if t := r.tests.marked(run.Name); t != nil && run.Paused && len(t.over) == 0 {
-			delete(r.tests.open, t.name)
+			r.tests.forget(t)
 		}
 	}
 	return nil
@@ -52,7 +52,7 @@ type deathReport struct {
 func (r deathReport) recover() error {
 	var numbers []uint64
 	for number, run := range r.timeline.Ended() {
-		if !r.told[run] && run.Result != "-" {
+		if run.Result != "-" {
 			numbers = append(numbers, number)
 		}
 	}

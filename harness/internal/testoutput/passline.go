@@ -63,20 +63,31 @@ func (l *PassLine) free() int {
 }
 
 // mayBeEnd reports whether p is, or begins, a line PASS or FAIL and at most the
-// line that the testing package prints behind it. With -test.v=test2json the
+// line that the testing package prints after it. With -test.v=test2json the
 // line starts with the marker.
 func mayBeEnd(p []byte) bool {
 	p = bytes.TrimPrefix(p, []byte(marker))
 	return endsWith(p, "PASS\n") || endsWith(p, "FAIL\n")
 }
 
+// maxCoverageLine is how long the line on coverage may be, in bytes. It names the
+// packages of -coverpkg.
+const maxCoverageLine = 64 << 10
+
 func endsWith(p []byte, word string) bool {
 	if len(p) <= len(word) {
 		return strings.HasPrefix(word, string(p))
 	}
 	rest, ok := bytes.CutPrefix(p, []byte(word))
+	if !ok {
+		return false
+	}
 	n := min(len(rest), len(coverage))
-	return ok && bytes.Equal(rest[:n], coverage[:n])
+	if !bytes.Equal(rest[:n], coverage[:n]) || len(rest) > maxCoverageLine {
+		return false
+	}
+	end := bytes.IndexByte(rest, '\n')
+	return end < 0 || end == len(rest)-1 // nothing follows the line
 }
 
 // Take returns what is held back, and forgets it.

@@ -32,6 +32,7 @@ type printer struct {
 	style style
 	name  string // the test that logs
 	shown string // the test that the last line was about
+	kept  int    // bytes of lines that are kept until their tests end
 }
 
 func (p *printer) print(text string) error {
@@ -72,7 +73,7 @@ func (p *printer) log(t *test, name, text string) error {
 	switch p.style {
 	case styleQuiet:
 		if t != nil {
-			t.text += text
+			p.keep(t, text)
 			return nil
 		}
 	case styleVerbose:
@@ -97,17 +98,32 @@ func (p *printer) add(t *test, text string) error {
 	return p.log(t, t.name, indent(text))
 }
 
+// maxKept is how many bytes of lines are kept until their tests end.
+const maxKept = 64 << 20
+
+// keep keeps lines until the test ends.
+func (p *printer) keep(t *test, text string) {
+	if p.kept+len(text) > maxKept {
+		t.text.Drop(len(text))
+		return
+	}
+	before := t.text.Size()
+	t.text.Add(0, []byte(text))
+	p.kept += t.text.Size() - before
+}
+
 // result prints the last line of a test, and the lines that belong below it.
 func (p *printer) result(t *test, result, took string) error {
+	p.kept -= t.text.Size()
 	if result != "--- FAIL" && p.style == styleQuiet {
 		return nil
 	}
-	block := result + ": " + t.name + took + "\n" + t.text
+	block := result + ": " + t.name + took + "\n" + t.text.String()
 	switch {
 	case p.style == styleJSON:
 		return p.print(marker + block)
 	case t.parent != nil:
-		t.parent.text += indent(block)
+		p.keep(t.parent, indent(block))
 		return nil
 	}
 	p.shown = t.name

@@ -4,6 +4,7 @@
 package testoutput
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -27,9 +28,8 @@ type Reporter struct {
 	again    bool               // this is not the first machine
 	timeline *timeline.Timeline // of the current machine
 	past     map[string]bool    // tests that ran when a machine died, by identity
-	told     map[*timeline.TestRun]bool
-	failed   bool // a test has failed, by its own result or because of the kernel
-	faulty   bool // because of the kernel
+	failed   bool               // a test has failed, by its own result or because of the kernel
+	faulty   bool               // because of the kernel
 }
 
 // Options are the flags of the test binary that matter to a Reporter.
@@ -46,7 +46,6 @@ func NewReporter(w io.Writer, o Options) *Reporter {
 		out:     printer{w: w, style: styleOf(o.Verbose)},
 		tests:   tests{open: map[string]*test{}, ended: map[int]bool{}},
 		past:    map[string]bool{},
-		told:    map[*timeline.TestRun]bool{},
 	}
 	r.stream.verbose = r.out.style == styleVerbose
 	return r
@@ -69,8 +68,21 @@ func (r *Reporter) Follow(t *timeline.Timeline) {
 // Write takes what the test binary prints to its standard output.
 func (r *Reporter) Write(p []byte) (int, error) {
 	r.stream.write(p)
-	return len(p), r.Advance()
+	if r.tests.full() {
+		return 0, ErrTooMany
+	}
+	if r.stream.size <= maxWaiting {
+		return len(p), r.Advance()
+	}
+	err := r.advance(true)
+	if err == nil {
+		err = r.out.print(fmt.Sprintf("kmodtest: more than %d MiB of output waited for the kernel log: a fault may appear after its test\n", maxWaiting>>20))
+	}
+	return len(p), err
 }
+
+// maxWaiting is how many bytes of output may wait for the kernel log.
+const maxWaiting = 64 << 20
 
 // Advance prints what waits for the kernel log, as far as that has been read.
 func (r *Reporter) Advance() error { return r.advance(false) }
@@ -90,6 +102,7 @@ func (r *Reporter) advance(all bool) error {
 	for len(r.stream.items) > 0 {
 		i := r.stream.items[0]
 		if r.Stopped() && len(r.tests.open) == 0 {
+			r.stream.items, r.stream.size = nil, 0
 			break
 		}
 		if i.what == "<<<" {
@@ -98,12 +111,11 @@ func (r *Reporter) advance(all bool) error {
 				return nil
 			}
 		}
-		r.stream.items = r.stream.items[1:]
+		r.stream.take()
 		if err := r.take(i); err != nil {
 			return err
 		}
 	}
-	r.stream.items = nil
 	return nil
 }
 
@@ -165,7 +177,7 @@ func (r *Reporter) end(i item) error {
 		t = &test{name: name, parent: r.tests.around(name), number: -1}
 	}
 	if run := r.timeline.Ended()[r.mark]; run != nil && run.Name == inside.MarkedName(name) {
-		r.told[run] = true
+		r.timeline.Forget(r.mark)
 		if err := r.addFaults(t, run); err != nil {
 			return err
 		}

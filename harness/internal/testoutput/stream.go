@@ -27,9 +27,14 @@ var leads = []string{
 // its output goes through package events.
 const firstLine = "=== RUN   "
 
+// maxLine is how long, in bytes, a line that reports an event may be. A longer one
+// is output of a test.
+const maxLine = 1 << 20
+
 // itemizer splits a stream into items.
 type itemizer struct {
 	items   []item // complete, and not yet taken by the user of the itemizer
+	size    int    // of their texts, in bytes
 	verbose bool   // a line of the testing package may come without a marker
 	rest    []byte
 	inner   bool // the last byte did not end a line
@@ -45,15 +50,29 @@ func (z *itemizer) write(p []byte) {
 		}
 		z.inner = z.rest[n-1] != '\n'
 		z.rest = z.rest[n:]
-		z.items = append(z.items, i)
+		z.add(i)
 	}
 	z.rest = nil
+}
+
+func (z *itemizer) add(i item) {
+	z.items = append(z.items, i)
+	z.size += len(i.text)
+}
+
+// take removes the first item.
+func (z *itemizer) take() {
+	z.size -= len(z.items[0].text)
+	z.items = z.items[1:]
+	if len(z.items) == 0 {
+		z.items, z.size = nil, 0
+	}
 }
 
 // end ends the stream: its rest is an item, too.
 func (z *itemizer) end() {
 	if len(z.rest) > 0 {
-		z.items = append(z.items, item{text: string(z.rest)})
+		z.add(item{text: string(z.rest)})
 	}
 	z.rest, z.inner = nil, false
 }
@@ -74,7 +93,7 @@ func (z *itemizer) next() (item, int) {
 	}
 	if !z.inner && mayBegin(text, firstLine) {
 		i := bytes.IndexByte(text, '\n')
-		if i < 0 && end == len(z.rest) {
+		if i < 0 && end == len(z.rest) && end <= maxLine {
 			return item{}, 0
 		}
 		if i >= 0 {
@@ -95,8 +114,11 @@ func (z *itemizer) marked() (item, int) {
 			continue
 		}
 		end := bytes.IndexByte(line, '\n')
-		if end < 0 {
+		if end < 0 && len(line) <= maxLine {
 			return item{}, 0
+		}
+		if end < 0 || end > maxLine {
+			break
 		}
 		if lead == "    " {
 			return item{what: "log", text: string(line[:end])}, end + 2

@@ -17,7 +17,24 @@ type tests struct {
 	open   map[string]*test // have begun and not ended, by name
 	ended  map[int]bool     // top-level tests, by number
 	starts int              // of top-level tests in this machine
+	size   int              // bytes of the names that are kept
 }
+
+// Limits of what a guest may report.
+const (
+	maxNames = 64 << 20 // bytes of the names of running tests and their subtests
+	maxTests = 1 << 20  // top-level tests
+)
+
+// ErrTooMany is the error of a guest that reports more tests than the host
+// keeps.
+var ErrTooMany = fmt.Errorf("the test binary reports more than %d tests, or more than %d MiB of their names", maxTests, maxNames>>20)
+
+// full reports whether the guest has reported too many tests.
+func (ts *tests) full() bool { return ts.size > maxNames || len(ts.ended) > maxTests }
+
+// cost is what a name takes, in bytes.
+func cost(name string) int { return len(name) + 64 }
 
 // test is a test that has begun.
 type test struct {
@@ -25,7 +42,7 @@ type test struct {
 	parent *test
 	number int       // of a top-level test; -1 if it has none
 	began  time.Time // by the host's clock
-	text   string    // printed below its last line
+	text   Excerpt   // printed below its last line
 	failed bool      // whatever the guest says
 	over   []string  // names of its subtests that have ended
 	met    []string  // the faults that it expected of an earlier machine, and got
@@ -34,16 +51,30 @@ type test struct {
 func (ts *tests) begin(name string, number int) *test {
 	t := &test{name: name, parent: ts.around(name), number: number, began: time.Now()}
 	ts.open[name] = t
+	ts.size += cost(name)
 	return t
 }
 
+// forget makes it as if the test had not begun.
+func (ts *tests) forget(t *test) {
+	if ts.open[t.name] == t {
+		delete(ts.open, t.name)
+		ts.size -= cost(t.name)
+	}
+}
+
 func (ts *tests) end(t *test) {
-	delete(ts.open, t.name)
+	ts.forget(t)
+	for _, name := range t.over {
+		ts.size -= cost(name)
+	}
+	t.over = nil
 	if t.number >= 0 {
 		ts.ended[t.number] = true
 	}
 	if t.parent != nil {
 		t.parent.over = append(t.parent.over, t.name)
+		ts.size += cost(t.name)
 	}
 }
 

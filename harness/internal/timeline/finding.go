@@ -23,7 +23,7 @@ func (t *Timeline) Allow(patterns []*regexp.Regexp) { t.allowed = patterns }
 func (t *Timeline) Findings() []Finding {
 	var all []Finding
 	for _, fault := range t.scan.Faults() {
-		f := Finding{Fault: fault, Tests: t.during(fault.At), Printed: t.printed[fault.At]}
+		f := Finding{Fault: fault, Tests: t.guilty(fault.At), Printed: t.printed[fault.At]}
 		f.Excused = slices.ContainsFunc(t.allowed, f.Matches)
 		for _, test := range f.Tests {
 			for r := test; r != nil; r = r.parent {
@@ -33,6 +33,17 @@ func (t *Timeline) Findings() []Finding {
 		all = append(all, f)
 	}
 	return all
+}
+
+// guilty returns the tests that were active when the fault began whose first
+// record is at. It remembers them, as spans are kept for some time only.
+func (t *Timeline) guilty(at int) []*TestRun {
+	tests, known := t.attributed[at]
+	if !known {
+		tests = t.during(at)
+		t.attributed[at] = tests
+	}
+	return tests
 }
 
 // Unexpected returns the faults so far that nobody expected or allowed.

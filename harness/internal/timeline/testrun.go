@@ -53,10 +53,13 @@ func (r *TestRun) expect(m inside.Mark, from int) {
 		e.kind = klog.Kind(m.Words[1])
 	}
 	var err error
-	if e.pattern, err = regexp.Compile(m.Words[len(m.Words)-1]); err == nil && len(m.Words) > 1 {
+	if e.pattern, err = regexp.Compile(m.Words[len(m.Words)-1]); err == nil && len(m.Words) > 1 && len(r.expectations) < maxExpectations {
 		r.expectations = append(r.expectations, e)
 	}
 }
+
+// maxExpectations is how many faults a test may allow and expect.
+const maxExpectations = 1000
 
 // excuses reports whether the test allows or expects the fault, and notes that
 // it came.

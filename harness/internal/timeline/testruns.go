@@ -7,6 +7,15 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
+// Limits of what a guest may mark. Faults are attributed to no test that exceeds
+// them.
+const (
+	maxSpans   = 1 << 20 // kept
+	maxRunning = 1 << 14 // tests at the same time
+	maxWorkers = 256     // of a fuzz target
+	maxEnded   = 1 << 20 // tests whose end the test binary has not reported
+)
+
 // testRuns is which tests ran when.
 type testRuns struct {
 	number  uint64 // of the last mark
@@ -33,6 +42,9 @@ func (t *testRuns) follow(m inside.Mark, at int) {
 	switch {
 	case m.Verb == inside.MarkDump: // of no test
 	case m.Verb == inside.MarkRun:
+		if len(t.running) >= maxRunning {
+			return
+		}
 		t.running = append(t.running, &TestRun{Name: name, parent: t.around(name)})
 	case run == nil:
 		return // its beginning was lost
@@ -40,14 +52,19 @@ func (t *testRuns) follow(m inside.Mark, at int) {
 		run.Paused = m.Verb == inside.MarkPause
 	case m.Verb == inside.MarkEnd && len(m.Words) == 3:
 		run.Result, run.Took = m.Words[1], m.Words[2]
-		t.ended[m.Number] = run
+		if len(t.ended) < maxEnded {
+			t.ended[m.Number] = run
+		}
 		t.running = slices.DeleteFunc(t.running, func(other *TestRun) bool { return other == run })
 	case m.Verb == inside.MarkInput:
-		if pages, err := inside.ParseInputPlace(m.Words[len(m.Words)-1]); err == nil {
+		if pages, err := inside.ParseInputPlace(m.Words[len(m.Words)-1]); err == nil && len(run.Inputs) < maxWorkers {
 			run.Inputs = append(run.Inputs, pages)
 		}
 	case m.Verb == inside.MarkAllow, m.Verb == inside.MarkExpect:
 		run.expect(m, at)
+	}
+	if len(t.spans) == maxSpans {
+		t.spans = slices.Clone(t.spans[maxSpans/2:])
 	}
 	t.spans = append(t.spans, span{at, t.Active()})
 }
@@ -98,9 +115,12 @@ func (t *testRuns) Active() []*TestRun {
 	return active
 }
 
-// Ended returns the tests that have ended, by the number of the mark of their
-// end.
+// Ended returns the tests that have ended and are not forgotten, by the number of
+// the mark of their end.
 func (t *testRuns) Ended() map[uint64]*TestRun { return t.ended }
+
+// Forget forgets the test that ended with that mark. Its faults stay.
+func (t *testRuns) Forget(mark uint64) { delete(t.ended, mark) }
 
 // during returns the tests that were active when a record was logged.
 func (t *testRuns) during(at int) []*TestRun {

@@ -16,17 +16,21 @@ type Timeline struct {
 	Word string // of this machine's marks
 	testRuns
 
-	allowed []*regexp.Regexp // in the whole run
-	scan    klog.Scanner
-	quiet   int          // heartbeats since the kernel logged something
-	printed map[int]bool // faults, by their first record, that the output of a test contains
-	answers []string     // what the kernel logged of itself when it was asked
-	asked   bool
+	allowed    []*regexp.Regexp // in the whole run
+	scan       klog.Scanner
+	quiet      int                // heartbeats since the kernel logged something
+	printed    map[int]bool       // faults, by their first record, that the output of a test contains
+	attributed map[int][]*TestRun // tests, by the first record of their fault
+	answers    []string           // what the kernel logged of itself when it was asked
+	asked      bool
 }
+
+// maxAnswers is how many records of the kernel's answers are kept.
+const maxAnswers = 10_000
 
 // New returns the timeline of a machine whose marks carry the given word.
 func New(word string) *Timeline {
-	return &Timeline{Word: word, testRuns: testRuns{ended: map[uint64]*TestRun{}}, printed: map[int]bool{}}
+	return &Timeline{Word: word, testRuns: testRuns{ended: map[uint64]*TestRun{}}, printed: map[int]bool{}, attributed: map[int][]*TestRun{}}
 }
 
 // Add adds the next record of the log.
@@ -36,6 +40,7 @@ func (t *Timeline) Add(rec klog.Record) {
 	}
 	if t.asked && !inside.IsMark(rec.Text) {
 		t.answers = append(t.answers, rec.Text)
+		t.asked = len(t.answers) < maxAnswers
 	}
 	t.scan.Add(rec)
 	if rec.Facility != 0 {
