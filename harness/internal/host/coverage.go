@@ -103,7 +103,7 @@ func (c *coverage) bytes() []byte {
 
 // write writes the profile, as a whole or not at all.
 func (c *coverage) write(path string) error {
-	sink, err := newResult(path)
+	sink, err := newFile(path)
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,9 @@ package host
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
-	"path/filepath"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -47,11 +48,14 @@ func keepInput(dir, target string, in inside.Input) (string, error) {
 		return "", fmt.Errorf("%q is not the name of a fuzz target, or is too long", target)
 	}
 	name := fmt.Sprintf("%s/%x", target, sha256.Sum256([]byte(in.Text)))[:len(target)+1+16]
-	f, err := newResult(filepath.Join(dir, name))
+	f, err := newFileBelow(dir, name, true)
+	if errors.Is(err, fs.ErrExist) {
+		return name, nil // with the same content, by its name
+	}
 	if err != nil {
 		return "", err
 	}
-	if _, err := f.WriteString(in.Text); err != nil {
+	if _, err := f.Write([]byte(in.Text)); err != nil {
 		f.Discard()
 		return "", err
 	}

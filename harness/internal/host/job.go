@@ -89,7 +89,7 @@ func (j *job) work() wire.Work {
 		Dir:       r.Dir,
 		OneStream: sameFile(os.Stdout, os.Stderr),
 		Mkdir:     j.flags.Mkdir,
-		Collect:   j.flags.Collect,
+		Collect:   j.flags.collect(),
 	}
 }
 
@@ -111,7 +111,9 @@ func (j *job) settle(outcome machine.Outcome) error {
 	if j.group.profile != "" {
 		j.group.profiles = append(j.group.profiles, profile{j.group.machineName(), j.profile.Bytes()})
 	}
-	if f := verdict.Judge(outcome.Evidence(j.goesOn)); f != nil {
+	evidence := outcome.Evidence(j.goesOn)
+	evidence.Running = append(evidence.Running, j.reporter.Running()...)
+	if f := verdict.Judge(evidence); f != nil {
 		return errors.Join(f, err)
 	}
 	return err
@@ -144,7 +146,7 @@ func (j *job) Create(head wire.FileHead) (wire.Sink, error) {
 		j.profile.Reset()
 		return memorySink{&j.profile}, nil
 	}
-	return createResult(head, j.flags.Collect)
+	return createResult(head, j.flags.Results)
 }
 
 // Fresh runs a test in a machine of its own.

@@ -13,8 +13,17 @@ type testFlags struct {
 	Timeout time.Duration // 0: none
 	Mkdir   []string      // directories that the binary expects
 	Bring   []string      // files of the host that the binary reads
-	Collect []string      // files and directories that it writes
+	Results []result      // files and directories that it writes
 	Fuzzes  bool          // tries new inputs
+}
+
+// collect returns the paths of the results.
+func (f testFlags) collect() []string {
+	var paths []string
+	for _, r := range f.Results {
+		paths = append(paths, r.path)
+	}
+	return paths
 }
 
 // outputFlags are the flags that name a file which the testing package writes, in
@@ -43,24 +52,24 @@ func readTestFlags(r request.Request) testFlags {
 	f.Mkdir = append(f.Mkdir, outputDir)
 	for _, name := range outputFlags {
 		if file := r.Values[name]; file != "" {
-			f.Collect = append(f.Collect, resolve(outputDir, file))
+			f.Results = append(f.Results, result{resolve(outputDir, file), outputFile})
 		}
 	}
 	if r.Values["test.artifacts"] == "true" {
-		f.Collect = append(f.Collect, filepath.Join(outputDir, "_artifacts"))
+		f.Results = append(f.Results, result{filepath.Join(outputDir, "_artifacts"), outputTree})
 	}
 	if data := r.Values["test.gocoverdir"]; data != "" {
 		f.Mkdir = append(f.Mkdir, resolve(r.Cwd, data))
-		f.Collect = append(f.Collect, resolve(r.Cwd, data))
+		f.Results = append(f.Results, result{resolve(r.Cwd, data), outputTree})
 	}
 	if f.Fuzzes {
-		corpus := resolve(r.Cwd, r.Values["test.fuzzcachedir"])
-		f.Mkdir = append(f.Mkdir, corpus)
-		f.Bring = append(f.Bring, corpus)
-		f.Collect = append(f.Collect, corpus, filepath.Join(r.Dir, "testdata", "fuzz"))
+		found := resolve(r.Cwd, r.Values["test.fuzzcachedir"])
+		f.Mkdir = append(f.Mkdir, found)
+		f.Bring = append(f.Bring, found)
+		f.Results = append(f.Results, result{found, corpus}, result{filepath.Join(r.Dir, "testdata", "fuzz"), corpus})
 	}
-	for _, dir := range f.Collect {
-		f.Mkdir = append(f.Mkdir, filepath.Dir(dir))
+	for _, result := range f.Results {
+		f.Mkdir = append(f.Mkdir, filepath.Dir(result.path))
 	}
 	// An os.Exit(0) before the tests end must be noticed, with its caller, even
 	// if the go command did not start this run.

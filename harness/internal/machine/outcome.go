@@ -87,6 +87,7 @@ func (o Outcome) Evidence(goesOn bool) verdict.Evidence {
 		Err:           o.err,
 		Fault:         o.fault(),
 		Faulty:        len(m.Timeline.Findings()) > 0,
+		Running:       o.running(),
 		ExpectedDeath: o.diedAsExpected(goesOn),
 		Greeted:       m.guest.greeted,
 		Exit:          m.guest.exit,
@@ -97,6 +98,17 @@ func (o Outcome) Evidence(goesOn bool) verdict.Evidence {
 		Emulator:      m.process.CommandLine(),
 		Stderr:        m.process.Said(),
 	}
+}
+
+// running returns the tests that have begun and not ended.
+func (o Outcome) running() []string {
+	var names []string
+	for _, r := range o.m.Timeline.Running() {
+		if strings.HasPrefix(r.Name, "Test") { // benchmarks have no end
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }
 
 // diedAsExpected reports whether the machine died as its tests expected. goesOn

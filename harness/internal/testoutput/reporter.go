@@ -55,6 +55,18 @@ func NewReporter(w io.Writer, o Options) *Reporter {
 // kernel.
 func (r *Reporter) Failed() bool { return r.failed }
 
+// Running returns the tests that have begun and not ended, as far as the test
+// binary has reported them.
+func (r *Reporter) Running() []string {
+	var names []string
+	for _, t := range r.tests.sorted() {
+		if isTest(t.name) { // benchmarks have no end
+			names = append(names, t.name)
+		}
+	}
+	return names
+}
+
 // Stopped reports whether Options.FailFast ends the tests here: one has failed
 // because of the kernel, which the test binary does not know.
 func (r *Reporter) Stopped() bool { return r.FailFast && r.faulty }

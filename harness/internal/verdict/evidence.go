@@ -24,6 +24,9 @@ type Evidence struct {
 	// running tests expected, and another machine runs the remaining tests.
 	ExpectedDeath bool
 
+	// Running is the tests that had begun and not ended when the guest was done.
+	Running []string
+
 	Greeted bool           // the guest's first process has sent a record
 	Exit    *wire.Status   // how the test binary ended; nil if the guest did not say
 	Checks  *wire.Findings // what the checks found; nil if the guest did not say

@@ -88,9 +88,10 @@ var rows = map[string]map[string]*Failure{
 		"and the kernel warned as expected": Judge(with(func(e *Evidence) { e.Exit.Code, e.Faulty = 7, true })),
 	},
 	"a signal killed the test binary, or it exited with 0 before its tests had ended": {
-		"SIGSEGV":    Judge(exited(wire.Status{Code: -1, Signal: 11})),
-		"SIGKILL":    Judge(exited(wire.Status{Code: -1, Signal: 9})),
-		"os.Exit(0)": Judge(exited(wire.Status{})),
+		"SIGSEGV":              Judge(exited(wire.Status{Code: -1, Signal: 11})),
+		"SIGKILL":              Judge(exited(wire.Status{Code: -1, Signal: 9})),
+		"a test had not ended": Judge(with(func(e *Evidence) { e.Running = []string{"TestX"} })),
+		"os.Exit(0)":           Judge(exited(wire.Status{})),
 	},
 	"a module does not unload within 3 seconds": {
 		"busy": Judge(found(wire.Findings{Unload: []string{"m: resource temporarily unavailable"}})),
