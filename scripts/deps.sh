@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Installs missing Debian packages, as root or with sudo if it asks for no password.
+#
+#   scripts/deps.sh GROUP...
+#
+#   run       to run tests in kernels, and to build kernels
+#   dev       to work on this repository, in addition to run
+#   browser   to open reports in a browser
+#   systems   to install other releases of Debian
+set -euo pipefail
+
+# The packages of each group. A line is PACKAGE=PROGRAM or PACKAGE=FILE: the package is installed
+# if there is no such program or file. FILE has a slash, and may be a pattern.
+declare -A packages=(
+	[run]='bc=bc
+bison=bison
+ca-certificates=/etc/ssl/certs/ca-certificates.crt
+debian-archive-keyring=/usr/share/keyrings/debian-archive-keyring.[gp]*
+flex=flex
+gcc=gcc
+git=git
+kmod=depmod
+libc6-dev=/usr/include/stdio.h
+libelf-dev=/usr/include/gelf.h
+qemu-system-x86=qemu-system-x86_64
+xz-utils=xz'
+	[dev]='iptables=iptables-legacy
+ipvsadm=ipvsadm
+perl=/usr/share/perl/*/Term/ANSIColor.pm
+shellcheck=shellcheck
+sparse=sparse'
+	[browser]='chromium=chromium
+fonts-dejavu-core=chromium'
+	[systems]='debootstrap=debootstrap'
+)
+
+usage() {
+	sed -n '/^#   /s/^#   //p' "$0" >&2
+	exit 2
+}
+
+found() {
+	case $1 in
+	*/*) compgen -G "$1" ;;
+	*) PATH=$PATH:/usr/sbin:/sbin type -P "$1" ;;
+	esac >/dev/null
+}
+
+[[ $# -gt 0 ]] || usage
+missing=()
+for group in "$@"; do
+	[[ -v packages[$group] ]] || usage
+	mapfile -t needs <<<"${packages[$group]}"
+	for need in "${needs[@]}"; do
+		found "${need#*=}" || missing+=("${need%%=*}")
+	done
+done
+
+command -v go >/dev/null ||
+	{ echo "Go is missing: install the version that go.mod names, or a newer one: https://go.dev/dl" >&2; exit 1; }
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+install=(apt-get install -q -y --no-install-recommends "${missing[@]}")
+sudo=()
+[[ $(id -u) -eq 0 ]] || sudo=(sudo -n)
+"${sudo[@]}" apt-get --version >/dev/null 2>&1 ||
+	{ echo "packages are missing; run: sudo apt-get update && sudo ${install[*]}" >&2; exit 1; }
+"${sudo[@]}" apt-get update -q
+"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}"

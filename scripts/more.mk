@@ -1,0 +1,91 @@
+# Rarely used targets. The Makefile includes this file.
+
+RUNS := 50
+ROUNDS := 8
+SYSTEMS := bookworm trixie sid
+BROKEN_KERNELS := 5.10,6.1,6.12,7-min,debug
+BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
+BENCHSTAT := $(CACHE)/tools/benchstat-$(BENCHSTAT_VERSION)-$(GO_VERSION)/benchstat
+
+## Test the module for longer:
+
+.PHONY: suite-built
+suite-built: deps ## run the suite in each kernel built from source (builds take long)
+	scripts/suite.sh built
+
+.PHONY: soak
+soak: deps ## run the stress and model tests for minutes, in every kernel
+	scripts/soak.sh
+
+.PHONY: loaded
+loaded: deps ## run the suite RUNS=50 times on a busy host (takes long)
+	scripts/loaded.sh $(RUNS)
+
+.PHONY: mutants
+mutants: deps ## break the module in many ways, all of which the suite must notice (takes long)
+	go run ./vmtest/mutants
+
+.PHONY: bench-module
+bench-module: deps $(BENCHSTAT) ## compare its speed with that of BASE=COMMIT, in ROUNDS=8 rounds (on a quiet host)
+	scripts/bench-module.sh $(or $(BASE),$(error BASE is empty: make bench-module BASE=COMMIT)) $(ROUNDS) $(BENCHSTAT)
+
+## Test the harness for longer:
+
+.PHONY: built
+built: deps ## build every kernel from source, and modules for each (takes long)
+	go test -count=1 -tags built -timeout 6h -run BuiltKernel ./images
+
+.PHONY: stress
+stress: deps ## restore 1,000 machines, two per processor at a time
+	go test -count=1 -timeout 60m -parallel $$((2 * $$(nproc))) -run '^TestCopiesDiffer$$' ./harness -copies 1000
+
+.PHONY: blame
+blame: deps ## cause 1,000 kernel warnings in a test that runs between two others
+	go test -count=1 -timeout 60m -run '^TestBlameIsNeverWrong$$' ./harness -warnings 1000
+
+.PHONY: faults
+faults: deps ## cause every kind of fault in several kernels, and update docs/faults.md (takes long)
+	go test -v -tags faults -count=1 -timeout 6h -run 'EachWay|LKDTM' ./harness \
+		-kernels $(BROKEN_KERNELS) -document "$$PWD/docs/faults.md"
+
+.PHONY: matrix-test
+matrix-test: deps chromium ## test the matrix, its report in a browser, and the GitHub workflow
+	rm -rf kmodtest-report/_artifacts && mkdir -p kmodtest-report
+	go test -tags machines -count=1 -timeout 30m -artifacts -outputdir "$$PWD/kmodtest-report" ./harness/internal/matrix
+
+.PHONY: matrix-speed
+matrix-speed: deps ## compare the matrix with the same runs one after the other (on a quiet host)
+	go test -tags speed -count=1 -timeout 60m -v -run Faster ./harness/internal/matrix
+
+.PHONY: systems
+systems: ## run the suite on SYSTEMS="bookworm trixie sid", installed anew, as root (5 minutes each)
+	scripts/deps.sh systems
+	for suite in $(SYSTEMS); do .ci/system $$suite; done
+
+## Update the documentation:
+
+.PHONY: matrix-readme
+matrix-readme: matrix ## run the matrix and copy its table into README.md
+	scripts/matrix-readme.sh
+
+# No ## text yet: the command that takes the picture is missing.
+.PHONY: report-picture
+report-picture: chromium
+	@echo "report-picture has no command yet; it will write docs/report.png" >&2; exit 1
+
+## Prepare other hosts:
+
+.PHONY: run-deps
+run-deps: ## install missing packages to run the tests of other repositories
+	@scripts/deps.sh run
+
+.PHONY: kvm
+kvm: ## let every user open /dev/kvm, if it exists
+	@scripts/kvm.sh
+
+.PHONY: chromium
+chromium: deps ## install Chromium, which opens reports in tests
+	@scripts/deps.sh browser
+
+$(BENCHSTAT): | deps
+	$(GO_INSTALL) golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION)
