@@ -49,7 +49,7 @@ func parse(text string) document {
 
 // addAnchor adds the anchor that GitHub gives to a heading. It numbers headings
 // with the same text.
-func (d *document) addAnchor(heading string) {
+func (d *document) addAnchor(text string) {
 	anchor := strings.Map(func(r rune) rune {
 		switch {
 		case r == ' ':
@@ -58,7 +58,7 @@ func (d *document) addAnchor(heading string) {
 			return unicode.ToLower(r)
 		}
 		return -1
-	}, heading)
+	}, text)
 	unique := anchor
 	for n := 1; slices.Contains(d.anchors, unique); n++ {
 		unique = fmt.Sprintf("%s-%d", anchor, n)
