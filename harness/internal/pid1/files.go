@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -11,13 +12,17 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// store remembers the files that came with the job, so that only what is new
-// or changed is sent back.
+// unlimited are the limits of the files that the host sends: PID 1 trusts the host,
+// and the guest's memory is the limit.
+var unlimited = wire.Limits{File: math.MaxInt64, Total: math.MaxInt64, Files: math.MaxInt}
+
+// store remembers the files that came with the job, so that only new and changed
+// files are sent back.
 type store struct {
 	times map[string]time.Time
 }
 
-// create starts one file of the job's, or makes one that has no content.
+// create starts a regular file of the job, or makes a directory or symbolic link.
 func (s *store) create(head wire.FileHead) (wire.Sink, error) {
 	name := filepath.Clean("/" + head.Name)
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -39,7 +44,7 @@ func (s *store) create(head wire.FileHead) (wire.Sink, error) {
 	return &incoming{f, head.Time, s}, nil
 }
 
-// incoming is a file that arrives.
+// incoming is a regular file of the job that is being received.
 type incoming struct {
 	file  *os.File
 	time  time.Time
@@ -55,7 +60,7 @@ func (in *incoming) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Commit ends the file.
+// Commit closes the file and sets its time.
 func (in *incoming) Commit() error {
 	name := in.file.Name()
 	if err := errors.Join(in.file.Close(), os.Chtimes(name, in.time, in.time)); err != nil {
@@ -71,7 +76,8 @@ func (in *incoming) Discard() {
 	os.Remove(in.file.Name())
 }
 
-// changed tells whether a file is one that the host does not have.
+// changed reports whether the host does not have a file as it is now. Directories
+// are never sent back.
 func (s *store) changed(path string, info fs.FileInfo) bool {
 	if info.IsDir() {
 		return false
@@ -80,15 +86,8 @@ func (s *store) changed(path string, info fs.FileInfo) bool {
 	return !known || !old.Equal(info.ModTime())
 }
 
-// sendBack sends what the job asked for, as far as it is there.
-func (s *store) sendBack(paths []string, out *wire.Writer) (problems []string) {
-	for _, path := range paths {
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err := out.SendTree(path, s.changed); err != nil {
-			problems = append(problems, err.Error())
-		}
-	}
-	return problems
+// sendBack sends the existing ones of the files that the job asked for. problems
+// describe files that were not sent; err is an error of the channel.
+func (s *store) sendBack(paths []string, out *wire.Writer) (problems []string, err error) {
+	return out.SendTrees(paths, wire.Limits{}, s.changed)
 }

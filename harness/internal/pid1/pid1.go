@@ -213,7 +213,7 @@ func (g *guest) beat() {
 
 // receive reads up to the job, and stores the files that come before it.
 func (g *guest) receive(files *store) (work wire.Work, err error) {
-	incoming := wire.Receiver{Create: files.create}
+	incoming := wire.Receiver{Create: files.create, Limits: unlimited}
 	for {
 		rec, err := g.in.Read()
 		if err != nil {
@@ -259,7 +259,11 @@ func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	if err := g.out.WriteMessage(wire.Exit, &status); err != nil {
 		return err
 	}
-	findings := wire.Findings{Errors: files.sendBack(work.Collect, g.out)}
+	var findings wire.Findings
+	var err error
+	if findings.Errors, err = files.sendBack(work.Collect, g.out); err != nil {
+		return err
+	}
 	findings.Unload = unloadModules(g.boot.Modules)
 	lost, err := g.log.Sync()
 	if err != nil {

@@ -4,31 +4,75 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 )
 
-// Message is what the payload of a record means. The payload holds its fields one
-// after the other, in the order in which fields names them. A library that finds
-// them by reflection would be a tenth of all that a guest under TCG has to
-// translate between being restored and starting the tests.
+// Message is the decoded payload of a record. The payload holds the fields one
+// after the other, in the order in which fields visits them. A library that finds
+// them by reflection would be a tenth of all code that a guest under TCG
+// translates between the restore and the start of the tests.
 type Message interface{ fields(c codec) }
 
-// codec goes through the fields of a message, to write or to read them.
+// codec visits the fields of a message, to write or to read them. After the first
+// error it does nothing.
 type codec interface {
-	number(n *int64)
-	text(s *string)
+	// number is a number from low to high.
+	number(n *int64, low, high int64)
+	text(s *string, k kind)
+	// list is a list of at most limit texts.
+	list(texts *[]string, limit int, k kind)
+	// check reports an error unless ok.
+	check(ok bool, problem string)
 }
 
 // encoder appends fields to a payload: a number as a varint of encoding/binary,
-// a text as its length and its bytes.
-type encoder struct{ b []byte }
-
-func (e *encoder) number(n *int64) { e.b = binary.AppendVarint(e.b, *n) }
-
-func (e *encoder) text(s *string) {
-	e.b = append(binary.AppendVarint(e.b, int64(len(*s))), *s...)
+// a text as its length and its bytes, a list as its length and its texts.
+type encoder struct {
+	b   []byte
+	err error
 }
 
-// decoder takes fields from the front of a payload.
+func (e *encoder) fail(err error) {
+	if e.err == nil {
+		e.err = err
+	}
+}
+
+func (e *encoder) check(ok bool, problem string) {
+	if !ok {
+		e.fail(errors.New(problem))
+	}
+}
+
+func (e *encoder) number(n *int64, low, high int64) {
+	if *n < low || *n > high {
+		e.fail(fmt.Errorf("number %d is not between %d and %d", *n, low, high))
+	}
+	e.b = binary.AppendVarint(e.b, *n)
+}
+
+func (e *encoder) text(s *string, k kind) {
+	value := *s
+	if k.cut {
+		value = value[:min(len(value), k.limit)]
+	}
+	if err := k.check(value); err != nil {
+		e.fail(err)
+		return
+	}
+	e.b = append(binary.AppendVarint(e.b, int64(len(value))), value...)
+}
+
+func (e *encoder) list(texts *[]string, limit int, k kind) {
+	n := int64(len(*texts))
+	e.number(&n, 0, int64(limit))
+	for i := range *texts {
+		e.text(&(*texts)[i], k)
+	}
+}
+
+// decoder takes fields from the front of a payload. It checks each length before
+// it allocates memory.
 type decoder struct {
 	b   []byte
 	err error
@@ -36,22 +80,66 @@ type decoder struct {
 
 var errShort = errors.New("the payload ends inside a field")
 
-func (d *decoder) number(n *int64) {
-	value, size := binary.Varint(d.b)
-	if d.err != nil || size <= 0 {
-		d.err, *n = errShort, 0
-		return
+func (d *decoder) fail(err error) {
+	if d.err == nil {
+		d.err = err
 	}
-	*n, d.b = value, d.b[size:]
 }
 
-func (d *decoder) text(s *string) {
-	var n int64
-	d.number(&n)
-	if n < 0 || n > int64(len(d.b)) {
-		d.err, n = errShort, 0
+func (d *decoder) check(ok bool, problem string) {
+	if !ok {
+		d.fail(errors.New(problem))
 	}
-	*s, d.b = string(d.b[:n]), d.b[n:]
+}
+
+func (d *decoder) number(n *int64, low, high int64) {
+	*n = 0
+	if d.err != nil {
+		return
+	}
+	value, size := binary.Varint(d.b)
+	switch {
+	case size <= 0:
+		d.fail(errShort)
+	case value < low || value > high:
+		d.fail(fmt.Errorf("number %d is not between %d and %d", value, low, high))
+	default:
+		*n, d.b = value, d.b[size:]
+	}
+}
+
+func (d *decoder) text(s *string, k kind) {
+	*s = ""
+	var n int64
+	d.number(&n, 0, int64(k.limit))
+	if n > int64(len(d.b)) {
+		d.fail(errShort)
+	}
+	if d.err != nil {
+		return
+	}
+	value := string(d.b[:n])
+	if err := k.check(value); err != nil {
+		d.fail(err)
+		return
+	}
+	*s, d.b = value, d.b[n:]
+}
+
+func (d *decoder) list(texts *[]string, limit int, k kind) {
+	*texts = nil
+	var n int64
+	d.number(&n, 0, int64(limit))
+	if n > int64(len(d.b)) { // each text takes at least one byte
+		d.fail(errShort)
+	}
+	if d.err != nil || n == 0 {
+		return
+	}
+	*texts = make([]string, n)
+	for i := range *texts {
+		d.text(&(*texts)[i], k)
+	}
 }
 
 // flag is a field that is true or false.
@@ -60,36 +148,22 @@ func flag(c codec, b *bool) {
 	if *b {
 		n = 1
 	}
-	c.number(&n)
+	c.number(&n, 0, 1)
 	*b = n != 0
 }
 
 // integer is a field of type int.
-func integer(c codec, i *int) {
+func integer(c codec, i *int, low, high int64) {
 	n := int64(*i)
-	c.number(&n)
+	c.number(&n, low, high)
 	*i = int(n)
 }
 
-// list is a field of several texts.
-func list(c codec, texts *[]string) {
-	n := int64(len(*texts))
-	c.number(&n)
-	if d, ok := c.(*decoder); ok {
-		if n < 0 || n > int64(len(d.b)) { // each takes a byte at least
-			d.err, n = errShort, 0
-		}
-		*texts = nil
-		if n > 0 {
-			*texts = make([]string, n)
-		}
-	}
-	for i := range *texts {
-		c.text(&(*texts)[i])
-	}
-}
+// any64 is a number without limits.
+func any64(c codec, n *int64) { c.number(n, math.MinInt64, math.MaxInt64) }
 
-// Decode unpacks the payload into v.
+// Decode unpacks the payload into v. If it returns a GarbledError, v holds some of
+// the fields.
 func (r Record) Decode(v Message) error {
 	d := &decoder{b: r.Payload}
 	v.fields(d)
@@ -102,9 +176,13 @@ func (r Record) Decode(v Message) error {
 	return nil
 }
 
-// WriteMessage writes one record with v as its payload.
+// WriteMessage writes one record with v as its payload. It returns an error, and
+// writes nothing, if a field of v exceeds a limit or is not valid.
 func (w *Writer) WriteMessage(t Type, v Message) error {
 	var e encoder
 	v.fields(&e)
+	if e.err != nil {
+		return fmt.Errorf("write %v record: %w", t, e.err)
+	}
 	return w.Write(t, e.b)
 }

@@ -5,73 +5,114 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
-// FileHead announces a file, a directory or a symbolic link. A file's content
-// follows in Data records, up to a FileEnd.
+// FileHead announces a regular file, a directory or a symbolic link. The content
+// of a regular file follows in Data records, up to a FileEnd.
 type FileHead struct {
 	Name string      // absolute path
 	Mode fs.FileMode // type and permissions
-	Time time.Time   // of its last change
-	Link string      // where a symbolic link leads
+	Time time.Time   // of the last change
+	Link string      // target of a symbolic link
 }
 
 func (h *FileHead) fields(c codec) {
 	mode, changed := int64(h.Mode), h.Time.UnixNano()
-	c.text(&h.Name)
-	c.number(&mode)
-	c.number(&changed)
-	c.text(&h.Link)
+	c.text(&h.Name, path)
+	c.number(&mode, 0, math.MaxUint32)
+	any64(c, &changed)
+	c.text(&h.Link, path)
 	h.Mode, h.Time = fs.FileMode(mode), time.Unix(0, changed)
+	c.check(h.Name != "", "the file has no name")
+	c.check(isSendable(h.Mode), "the file is neither a regular file nor a directory nor a symbolic link")
+	c.check((h.Link != "") == (h.Mode.Type() == fs.ModeSymlink), "the target of a link does not match the type of the file")
 }
 
-// SendFile sends the file, directory (without what is in it) or symbolic link at
-// path, under the given name. Files of other kinds are an error. Only one
-// goroutine may send files on a Writer.
+// isSendable reports whether files of this type can be sent.
+func isSendable(mode fs.FileMode) bool {
+	return mode.IsRegular() || mode.Type() == fs.ModeDir || mode.Type() == fs.ModeSymlink
+}
+
+// SendFile sends the regular file, directory (without its content) or symbolic
+// link at path, under the given name. It returns an error for files of other
+// types, and does not open them. Only one goroutine may send files on a Writer.
 func (w *Writer) SendFile(path, name string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
+	return errors.Join(w.sendFile(path, name, func(int64) error { return nil }))
+}
+
+// sendFile sends a file. It calls add with the length of each piece of its content,
+// and stops if add returns an error. problem is the reason why the file could not
+// be sent whole; err is an error of the channel.
+func (w *Writer) sendFile(path, name string, add func(n int64) error) (problem, err error) {
+	info, problem := os.Lstat(path)
+	if problem != nil {
+		return problem, nil
 	}
 	head := FileHead{Name: name, Mode: info.Mode(), Time: info.ModTime()}
-	switch info.Mode().Type() {
-	case fs.ModeDir:
-		return w.WriteMessage(File, &head)
-	case fs.ModeSymlink:
-		if head.Link, err = os.Readlink(path); err != nil {
-			return err
-		}
-		return w.WriteMessage(File, &head)
-	case 0:
-	default:
-		return fmt.Errorf("send %s: neither a file nor a directory nor a symbolic link", path)
+	if !isSendable(head.Mode) {
+		return fmt.Errorf("send %s: neither a regular file nor a directory nor a symbolic link", path), nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
+	if head.Mode.Type() == fs.ModeSymlink {
+		if head.Link, problem = os.Readlink(path); problem != nil {
+			return problem, nil
+		}
+	}
+	if !head.Mode.IsRegular() {
+		return nil, w.WriteMessage(File, &head)
+	}
+	f, problem := openRegular(path)
+	if problem != nil {
+		return problem, nil
 	}
 	defer f.Close()
 	if err := w.WriteMessage(File, &head); err != nil {
-		return err
+		return nil, err
 	}
-	// A file that can not be read to its end must not be taken for whole.
-	readErr, err := w.copy(Data, f)
+	// The receiver must not take a file for whole that could not be read to its end.
+	problem, err = w.copy(Data, f, add)
 	end := ""
-	if readErr != nil {
-		end = readErr.Error()
+	if problem != nil {
+		problem = fmt.Errorf("send %s: %w", path, problem)
+		end = problem.Error()
 	}
-	return errors.Join(readErr, err, w.Write(FileEnd, []byte(end)))
+	if err != nil {
+		return problem, err
+	}
+	return problem, w.Write(FileEnd, []byte(end[:min(len(end), maxReason)]))
 }
 
-// copy sends what r reads as records of type t.
-func (w *Writer) copy(t Type, r io.Reader) (readErr, err error) {
+// openRegular opens a regular file. It does not wait for a FIFO or follow a link
+// that has taken the file's place.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("send %s: it is no longer a regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// copy sends the content of r as records of type t, as long as add permits.
+func (w *Writer) copy(t Type, r io.Reader, add func(n int64) error) (problem, err error) {
 	buf := make([]byte, MaxPayload)
 	for {
 		n, readErr := r.Read(buf)
 		if n > 0 {
+			if err := add(int64(n)); err != nil {
+				return err, nil
+			}
 			if err := w.Write(t, buf[:n]); err != nil {
 				return nil, err
 			}
@@ -85,72 +126,73 @@ func (w *Writer) copy(t Type, r io.Reader) (readErr, err error) {
 	}
 }
 
-// SendTree sends path and, when it is a directory, all that is below it, as far
-// as keep wants it, each under its own absolute name.
-func (w *Writer) SendTree(path string, keep func(path string, info fs.FileInfo) bool) error {
-	return filepath.WalkDir(path, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil || !keep(path, info) {
-			return err
-		}
-		return w.SendFile(path, path)
-	})
+// maxProblems is the number of problems that SendTrees describes one by one.
+const maxProblems = 20
+
+// trees is one call of SendTrees.
+type trees struct {
+	w        *Writer
+	limits   Limits
+	keep     func(path string, info fs.FileInfo) bool
+	tally    tally
+	problems []string
+	more     int // problems that are not in the list
 }
 
-// Sink takes one file's content. It ends with a call of either Commit, when the
-// file is whole, or Discard.
-type Sink interface {
-	io.Writer
-	Commit() error
-	Discard()
+// SendTrees sends the files at paths, and, for directories, all below that keep
+// selects, each under its own absolute name. Paths that do not exist are skipped.
+// The files together do not exceed limits. problems name the files that were not
+// sent, with the reason; err is an error of the channel.
+func (w *Writer) SendTrees(paths []string, limits Limits, keep func(path string, info fs.FileInfo) bool) (problems []string, err error) {
+	t := &trees{w: w, limits: limits, keep: keep}
+	for _, path := range paths {
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := filepath.WalkDir(path, t.send); err != nil {
+			return nil, err
+		}
+	}
+	if t.more > 0 {
+		t.problems = append(t.problems, fmt.Sprintf("%d more files could not be sent", t.more))
+	}
+	return t.problems, nil
 }
 
-// Receiver puts together the files that arrive in records. Create says where
-// the content of a regular file goes, and makes what has none: then its Sink is
-// nil.
-type Receiver struct {
-	Create func(FileHead) (Sink, error)
-
-	name string
-	sink Sink
-}
-
-// Take acts on a record of type File, Data or FileEnd.
-func (r *Receiver) Take(rec Record) error {
-	switch {
-	case rec.Type == File && r.sink == nil:
-		var head FileHead
-		if err := rec.Decode(&head); err != nil {
-			return err
-		}
-		sink, err := r.Create(head)
-		if err != nil {
-			return err // what came with it is no sink
-		}
-		r.name, r.sink = head.Name, sink
+// send sends one file. It returns only errors of the channel, which end the walk.
+func (t *trees) send(path string, d fs.DirEntry, err error) error {
+	if err != nil {
+		t.note(err)
 		return nil
-	case rec.Type == Data && r.sink != nil:
-		_, err := r.sink.Write(rec.Payload)
-		return err
-	case rec.Type == FileEnd && r.sink != nil:
-		sink := r.sink
-		r.sink = nil
-		if len(rec.Payload) > 0 {
-			sink.Discard()
-			return fmt.Errorf("receive %s: the sender could not read it: %s", r.name, rec.Payload)
-		}
-		return sink.Commit()
 	}
-	return fmt.Errorf("receive files: %v record out of order", rec.Type)
+	info, err := d.Info()
+	if err != nil {
+		t.note(err)
+		return nil
+	}
+	if !t.keep(path, info) {
+		return nil
+	}
+	problem := t.tally.begin(path, t.limits)
+	if problem == nil && info.Mode().IsRegular() {
+		problem = t.tally.fits(info.Size(), t.limits)
+	}
+	if problem != nil {
+		t.note(fmt.Errorf("send %w", problem))
+		return nil
+	}
+	problem, err = t.w.sendFile(path, path, func(n int64) error { return t.tally.add(n, t.limits) })
+	if problem != nil {
+		t.note(problem)
+	}
+	return err
 }
 
-// Abort discards a file that is not whole yet.
-func (r *Receiver) Abort() {
-	if r.sink != nil {
-		r.sink.Discard()
-		r.sink = nil
+// note keeps the description of a problem.
+func (t *trees) note(problem error) {
+	if len(t.problems) == maxProblems {
+		t.more++
+		return
 	}
+	t.problems = append(t.problems, problem.Error())
 }

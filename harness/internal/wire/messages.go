@@ -1,12 +1,12 @@
 package wire
 
-// ConfigFile is where PID 1 finds its Boot, in the initramfs.
+// ConfigFile is the path of the Boot, as JSON, in the initramfs.
 const ConfigFile = "/etc/kmodtest/boot.json"
 
-// Boot is what PID 1 is to do before it is ready for a job.
+// Boot lists the modules that PID 1 loads before it is ready for a job.
 type Boot struct {
-	// Transport holds the modules that the channel needs, in loading order;
-	// names built into the kernel are passed over.
+	// Transport holds the modules that the channel needs, in loading order.
+	// PID 1 skips those that are built into the kernel.
 	Transport []string
 	// Modules are the modules under test, in loading order.
 	Modules []string
@@ -14,124 +14,139 @@ type Boot struct {
 
 // Greeting is the guest's first record.
 type Greeting struct {
-	Release string // as of uname -r
+	Release string // the kernel release, as of uname -r
 }
 
-// Readiness tells that the guest waits for a job, or why it can not.
+// Readiness reports that the guest waits for a job, or why it cannot.
 type Readiness struct {
 	// Module is the module under test that could not be loaded, and Error
-	// the reason; both are empty when all are loaded.
+	// the reason. Both are empty if all are loaded.
 	Module, Error string
 }
 
-// Work is a program to run.
+// Work describes the program of a job.
 type Work struct {
 	Path string   // the binary's absolute path in the guest
 	Args []string // Args[0] is the program's name
 	Env  []string // in the form name=value
 	Dir  string   // working directory
 	// OneStream sends standard error where standard output goes, so that
-	// their order is kept, and all of it arrives as Stdout.
+	// their order is kept and all of it arrives as Stdout.
 	OneStream bool
 	// Mkdir are directories to make before the program starts.
 	Mkdir []string
 	// Time is the host's clock, in nanoseconds since 1970, and Entropy fresh
-	// random bytes: a guest that was restored has the clock and the random
-	// pool of the one that was saved.
+	// random bytes: a restored guest has the clock and the random pool of the
+	// saved one.
 	Time    int64
 	Entropy string
-	// Mark is the word that marks in the kernel's log carry.
+	// Mark is the word that ends each mark in the kernel log.
 	Mark string
-	// Timeout is that of the tests, in nanoseconds, or 0: just before it
-	// ends, the kernel is asked what it is doing.
+	// Timeout is the tests' timeout in nanoseconds; 0 is none. Shortly before
+	// it ends, PID 1 asks the kernel to log what it is doing.
 	Timeout int64
-	// TimerSlack is how much later than asked for, in nanoseconds, the
-	// program's sleeps may end, or 0 for the kernel's default.
+	// TimerSlack is how much later than requested the program's sleeps may
+	// end, in nanoseconds; 0 means the kernel's default.
 	TimerSlack int64
-	// Collect are files and directories to send back after it has ended,
-	// as far as they are there and the job did not bring them.
+	// Collect are files and directories to send back after the program has
+	// ended. PID 1 skips those that do not exist and files that came with the
+	// job and did not change.
 	Collect []string
 }
 
-// Status is how the program ended.
+// Status reports how the program ended. Code is -1 exactly if Signal or Error is
+// set.
 type Status struct {
-	Code   int // exit code, or -1 when a signal ended it
-	Signal int // number of the signal that ended it, or 0
-	// Finished tells that the test binary came to its regular end, and
-	// did not leave by a stray os.Exit.
+	Code   int // exit code, 0 to 255, or -1
+	Signal int // number of the signal that killed the program, or 0
+	// Finished reports that harness.Main ran to its end and that the program
+	// then exited with the code of the tests. The program under test can forge
+	// it on purpose, but not by a stray os.Exit: see package inside.
 	Finished bool
-	// Error says why the program could not be started.
+	// Error is the reason why the program could not be started, or empty.
 	Error string
 }
 
-// Findings are what PID 1 saw when it cleaned up.
+// Findings report the checks after the program has ended. Each list has at most
+// MaxFindings entries.
 type Findings struct {
-	// Unload are the modules that could not be unloaded, each with the reason
-	// behind ": ".
+	// Unload are the modules that could not be unloaded, each followed by
+	// ": " and the reason.
 	Unload []string
-	// Taint are the faults that the kernel's taint tells of, and that were
-	// not there before the modules were loaded.
+	// Taint are the faults in the kernel's taint that were not there before
+	// the modules were loaded.
 	Taint []string
-	// Errors are other things that went wrong in the guest, such as a file
-	// that could not be sent.
+	// Errors are other failures in the guest, such as a file that could not
+	// be sent.
 	Errors []string
 }
 
-// FreshTest is a test that is to run in a machine of its own.
+// FreshTest is a request to run a test in a fresh machine.
 type FreshTest struct {
-	ID    string // the guest's, for the answer
-	Name  string
-	Procs int // GOMAXPROCS
+	ID    string // path of the FIFO for the answer, in the guest
+	Name  string // of a top-level test
+	Procs int    // GOMAXPROCS, at least 1
 }
 
-// FreshResult is how that ended.
+// FreshResult is the answer to a FreshTest.
 type FreshResult struct {
-	ID     string
+	ID     string // of the request
 	Passed bool
 }
 
-func (g *Greeting) fields(c codec) { c.text(&g.Release) }
+func (g *Greeting) fields(c codec) { c.text(&g.Release, word) }
 
 func (r *Readiness) fields(c codec) {
-	c.text(&r.Module)
-	c.text(&r.Error)
+	c.text(&r.Module, path)
+	c.text(&r.Error, reason)
 }
 
 func (w *Work) fields(c codec) {
-	c.text(&w.Path)
-	list(c, &w.Args)
-	list(c, &w.Env)
-	c.text(&w.Dir)
+	c.text(&w.Path, path)
+	c.list(&w.Args, maxList, argument)
+	c.list(&w.Env, maxList, argument)
+	c.text(&w.Dir, path)
 	flag(c, &w.OneStream)
-	list(c, &w.Mkdir)
-	c.number(&w.Time)
-	c.text(&w.Entropy)
-	c.text(&w.Mark)
-	c.number(&w.Timeout)
-	c.number(&w.TimerSlack)
-	list(c, &w.Collect)
+	c.list(&w.Mkdir, maxList, path)
+	any64(c, &w.Time)
+	c.text(&w.Entropy, entropy)
+	c.text(&w.Mark, word)
+	any64(c, &w.Timeout)
+	any64(c, &w.TimerSlack)
+	c.list(&w.Collect, maxList, path)
 }
 
 func (s *Status) fields(c codec) {
-	integer(c, &s.Code)
-	integer(c, &s.Signal)
+	integer(c, &s.Code, -1, maxCode)
+	integer(c, &s.Signal, 0, maxSignal)
 	flag(c, &s.Finished)
-	c.text(&s.Error)
+	c.text(&s.Error, reason)
+	c.check((s.Code < 0) == (s.Signal != 0 || s.Error != ""), "the exit code does not match the signal and the error")
+	c.check(s.Code >= 0 || !s.Finished, "a program without an exit code has not finished")
 }
 
 func (f *Findings) fields(c codec) {
-	list(c, &f.Unload)
-	list(c, &f.Taint)
-	list(c, &f.Errors)
+	c.list(&f.Unload, MaxFindings, reason)
+	c.list(&f.Taint, MaxFindings, reason)
+	c.list(&f.Errors, MaxFindings, reason)
 }
 
 func (t *FreshTest) fields(c codec) {
-	c.text(&t.ID)
-	c.text(&t.Name)
-	integer(c, &t.Procs)
+	c.text(&t.ID, path)
+	c.text(&t.Name, testName)
+	integer(c, &t.Procs, 1, maxProcs)
+	c.check(t.ID != "", "the request has no ID")
+}
+
+// Check returns an error if the request is not valid: WriteMessage would refuse
+// to send it.
+func (t *FreshTest) Check() error {
+	var e encoder
+	t.fields(&e)
+	return e.err
 }
 
 func (r *FreshResult) fields(c codec) {
-	c.text(&r.ID)
+	c.text(&r.ID, path)
 	flag(c, &r.Passed)
 }

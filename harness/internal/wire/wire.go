@@ -1,23 +1,28 @@
-// Package wire is the language that the host and PID 1 of a guest speak over
-// their virtio-serial channel: a stream of records, each a type, a length and
-// a payload. Beside it, the two sides share package inside alone.
+// Package wire defines the records that the host and PID 1 of a guest exchange over
+// their virtio-serial channel. A record has a type, a length and a payload. Apart
+// from this package the two sides share only package inside.
 //
-// The conversation of one run, in order:
+// The records of one run, in order:
 //
 //	guest → host  Hello                          the channel works
-//	guest → host  Ready                          modules loaded, or why not
-//	host → guest  (File Data… FileEnd)… Job      files, then what to run
-//	guest → host  Stdout, Stderr                 while it runs
+//	guest → host  Ready                          the modules are loaded, or why not
+//	host → guest  (File Data… FileEnd)… Job      files, then the program to run
+//	guest → host  Stdout, Stderr                 its output while it runs
 //	guest → host  Exit                           how it ended
-//	guest → host  (File Data… FileEnd)…          files that the host asked for
-//	guest → host  Checks                         what was found afterwards
-//	guest → host  Done                           the last word
+//	guest → host  (File Data… FileEnd)…          the files that the job asked for
+//	guest → host  Checks                         findings of the checks afterwards
+//	guest → host  Done                           the last record
 //
-// KernelLog records come from the guest at any time: before Hello those of the
-// kernel's own boot. Beat records come once there is a job, and before in answer
-// to one of the host's, which asks a restored guest whether it lives. Signal
-// records come from the host while the job runs. So do FreshDone records, each in
-// answer to a Fresh record, with which a test asks for a machine of its own.
+// The guest sends KernelLog records at any time; those before Hello belong to the
+// boot. It sends a Beat each second once there is a job. Before the job the host may
+// send a Beat, to which a restored guest answers with a Beat. While the job runs
+// the host may send Signal records, and answers each Fresh record, a test's request
+// for a fresh machine, with a FreshDone.
+//
+// The host does not trust a guest: root in the guest can write any bytes to the
+// channel. So a Reader, Record.Decode and a Receiver check each length, count and
+// value before they use it, and return a GarbledError for data that is not valid.
+// The host has to check the order of all records except those of files.
 package wire
 
 import (
@@ -29,28 +34,33 @@ import (
 	"sync"
 )
 
-// Port is the name of the virtio-serial port that carries the records.
+// Port is the name of the virtio-serial port of the channel.
 const Port = "kmodtest.records"
 
-// MaxPayload is the longest payload of a record in bytes. Longer data is
-// carried by several records.
+// MaxPayload is the longest payload of any record in bytes. Longer data takes
+// several records.
 const MaxPayload = 1 << 20
 
-// Type says what the payload of a record is.
+// MaxKernelLog is the longest payload of a KernelLog record in bytes: the longest
+// record that /dev/kmsg returns (PRINTK_MESSAGE_MAX, 2048 since Linux 6.3;
+// CONSOLE_EXT_LOG_MAX, 8192 before).
+const MaxKernelLog = 8192
+
+// Type is the type of a record.
 type Type uint8
 
-// The types of records, with the Message in their payload, or what else is there.
+// The types of records, each with its payload.
 const (
 	Hello     Type = iota + 1 // Greeting
 	Ready                     // Readiness
 	File                      // FileHead
 	Data                      // a piece of the file
-	FileEnd                   // no payload: the file is whole; else why it is not
+	FileEnd                   // no payload if the file is whole; otherwise the reason why not
 	Job                       // Work
 	Signal                    // one byte: the signal's number
 	Stdout                    // raw bytes
 	Stderr                    // raw bytes
-	KernelLog                 // one record of /dev/kmsg as the kernel gives it
+	KernelLog                 // one record of /dev/kmsg as read
 	Exit                      // Status
 	Checks                    // Findings
 	Done                      // no payload
@@ -60,9 +70,28 @@ const (
 	last      = FreshDone
 )
 
-var names = [...]string{
-	"", "hello", "ready", "file", "data", "file end", "job", "signal", "stdout", "stderr", "kernel log", "exit", "checks", "done", "beat",
-	"fresh", "fresh done",
+// types has the name of each type as it stands in messages, and the longest payload
+// in bytes.
+var types = [...]struct {
+	name string
+	max  int
+}{
+	Hello:     {"hello", 1 << 10},
+	Ready:     {"ready", MaxPayload},
+	File:      {"file", MaxPayload},
+	Data:      {"data", MaxPayload},
+	FileEnd:   {"file end", maxReason},
+	Job:       {"job", MaxPayload},
+	Signal:    {"signal", 1},
+	Stdout:    {"stdout", MaxPayload},
+	Stderr:    {"stderr", MaxPayload},
+	KernelLog: {"kernel log", MaxKernelLog},
+	Exit:      {"exit", MaxPayload},
+	Checks:    {"checks", MaxPayload},
+	Done:      {"done", 0},
+	Beat:      {"beat", 0},
+	Fresh:     {"fresh", 4 * MaxFreshLine},
+	FreshDone: {"fresh done", 4 * MaxFreshLine},
 }
 
 // String returns the type's name as it stands in messages.
@@ -70,11 +99,18 @@ func (t Type) String() string {
 	if t == 0 || t > last {
 		return fmt.Sprintf("unknown type %d", uint8(t))
 	}
-	return names[t]
+	return types[t].name
 }
 
-// Record is one message. Payload is valid until the next Read of the Reader
-// that it came from.
+// limit returns the longest payload of a record of type t in bytes.
+func (t Type) limit() int {
+	if t == 0 || t > last {
+		return -1
+	}
+	return types[t].max
+}
+
+// Record is one message. Payload is valid until the next Read of its Reader.
 type Record struct {
 	Type    Type
 	Payload []byte
@@ -82,21 +118,22 @@ type Record struct {
 
 const headerSize = 5 // type uint8, length uint32 big-endian
 
-// Writer writes records. Its methods may be called from several goroutines at
-// once: records never mix.
+// Writer writes records. Several goroutines may call its methods at the same time,
+// except those that send files.
 type Writer struct {
 	mu  sync.Mutex
 	w   io.Writer
 	buf []byte
 }
 
-// NewWriter returns a Writer on w, to which each record is a single Write.
+// NewWriter returns a Writer on w. Each record is a single call of w.Write.
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 
-// Write writes one record. Payloads longer than MaxPayload are an error.
+// Write writes one record. It returns an error, and writes nothing, if the payload
+// is too long for type t.
 func (w *Writer) Write(t Type, payload []byte) error {
-	if len(payload) > MaxPayload {
-		return fmt.Errorf("write %v record: %d bytes are more than %d", t, len(payload), MaxPayload)
+	if len(payload) > t.limit() {
+		return fmt.Errorf("write %v record: %d bytes exceed the limit of %d", t, len(payload), t.limit())
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,8 +146,8 @@ func (w *Writer) Write(t Type, payload []byte) error {
 	return nil
 }
 
-// Stream returns an io.Writer that turns what is written to it into records of
-// type t. It may be used at the same time as other streams of w.
+// Stream returns an io.Writer that writes its input as records of type t, Data,
+// Stdout or Stderr. Several streams of w may be used at the same time.
 func (w *Writer) Stream(t Type) io.Writer { return stream{w, t} }
 
 type stream struct {
@@ -130,14 +167,17 @@ func (s stream) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// A GarbledError is that the other side has sent what makes no sense.
+// A GarbledError reports that the other side sent invalid data.
 type GarbledError struct{ Err error }
 
+// Error returns the description of the invalid data.
 func (e *GarbledError) Error() string { return e.Err.Error() }
 
+// Unwrap returns Err.
 func (e *GarbledError) Unwrap() error { return e.Err }
 
-// Reader reads records. Only one goroutine may use it at a time.
+// Reader reads records. Only one goroutine may use it at a time. It allocates at most
+// MaxPayload and a fixed buffer.
 type Reader struct {
 	r   *bufio.Reader
 	buf []byte
@@ -146,19 +186,19 @@ type Reader struct {
 // NewReader returns a Reader on r.
 func NewReader(r io.Reader) *Reader { return &Reader{r: bufio.NewReaderSize(r, 64<<10)} }
 
-// Read returns the next record. The error is io.EOF when the stream ends
-// between two records, io.ErrUnexpectedEOF when it ends inside one, and a
-// GarbledError when it holds something else.
+// Read returns the next record. The error is io.EOF if the stream ends between two
+// records. It wraps io.ErrUnexpectedEOF if the stream ends inside a record, and is a
+// GarbledError if the type is unknown or the payload too long for the type.
 func (r *Reader) Read() (Record, error) {
 	var head [headerSize]byte
 	if _, err := io.ReadFull(r.r, head[:]); err != nil {
 		return Record{}, err
 	}
-	t, size := Type(head[0]), binary.BigEndian.Uint32(head[1:])
-	if t == 0 || t > last || size > MaxPayload {
+	t, size := Type(head[0]), int64(binary.BigEndian.Uint32(head[1:]))
+	if size > int64(t.limit()) {
 		return Record{}, &GarbledError{fmt.Errorf("not a record: %v of %d bytes", t, size)}
 	}
-	if cap(r.buf) < int(size) {
+	if int64(cap(r.buf)) < size {
 		r.buf = make([]byte, size)
 	}
 	r.buf = r.buf[:size]
