@@ -1,20 +1,19 @@
-// Package harness runs a package's tests inside a real Linux kernel: it boots a
-// virtual machine, loads the kernel modules under test, runs the very same test
-// binary inside, and hands back its output, its files and its exit code as if it
-// had run here.
+// Package harness runs the tests of a package inside a real Linux kernel. It boots a
+// virtual machine, loads the kernel modules under test, runs the same test binary
+// inside, and returns its output, its files and its exit code.
 //
-// A package joins with one function, and from then on its tests are plain Go
-// tests that are run with go test:
+// A package opts in with one function. Its tests are ordinary Go tests and run with go
+// test:
 //
 //	func TestMain(m *testing.M) {
 //		harness.Main(m, harness.Config{Modules: []string{"../kmod"}})
 //	}
 //
-// Environment variables come before what Config says: KMODTEST_KERNEL names the
-// kernel, KMODTEST_FRESH (test, off) whether each test has a machine of its own.
-// KMODTEST_ACCEL (kvm, tcg) and KMODTEST_QEMU say how QEMU is run, and
-// KMODTEST_KERNEL_LOG=1 prints the kernel's log of a passing run, too (any other
-// value is a file that it is written to). The README has all of them.
+// Environment variables override Config: KMODTEST_KERNEL names the kernel, and
+// KMODTEST_FRESH (test, off) decides whether each test has its own machine.
+// KMODTEST_ACCEL (kvm, tcg) and KMODTEST_QEMU select how QEMU runs.
+// KMODTEST_KERNEL_LOG=1 prints the kernel log of each run; any other value is the path
+// of a file to write it to. The README lists all variables.
 package harness
 
 import (
@@ -26,7 +25,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -39,34 +37,37 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// A thread that a test has changed for good ends together with the goroutine
-// that is locked to it. Not so a process's first thread: the runtime lets it
-// stay, and with it what it holds, such as a network namespace. So in a guest
-// that one is for the goroutine that runs TestMain, which only an init can
-// arrange.
+// A thread that a test has changed permanently ends with the goroutine that is locked
+// to it. The first thread of a process is an exception: the runtime keeps it, with its
+// state such as a network namespace. So in a guest the goroutine that runs TestMain
+// occupies the first thread. Only an init function can lock it there.
 func init() {
 	if inside.Guest() {
 		runtime.LockOSThread()
 	}
 }
 
-// Main runs the tests of m inside a kernel, as config says, and exits with
-// their exit code. It is to be called by TestMain, once, and does not return.
-// What runs before it (inits, the beginning of TestMain) runs on the host, too,
-// where there is no file /run/kmodtest/guest.
+// Main runs the tests of m inside a kernel, as config specifies, and exits with their
+// exit code. TestMain must call it exactly once; it does not return. Code that runs
+// before it (init functions, the beginning of TestMain) runs on the host as well, where
+// the file /run/kmodtest/guest does not exist.
 //
-// The run passes only if the tests do, if the kernel's log shows no fault, if
-// every module unloads afterwards, and if the guest then says that it is done.
-// The process exits with the test binary's own code if that is all that went
-// wrong, with 1 if a module does not build, load or unload, if a program of
-// Config does not build, or if the tests were killed, left before their end or
-// have spent Config.Machines on faults that they expected, with 255 after a
-// fault of the kernel, with 69 if the guest did not come up or was lost without
-// a report of the kernel's, the host's side broke or config is not valid, and
-// with 128 and the signal's number if it was interrupted.
+// The run passes only if the tests pass, the kernel log shows no fault, every module
+// unloads afterwards, and the guest then reports that it is done. The exit status of
+// the process is
 //
-// Inside the guest, Main just runs the tests. Flags such as -test.list that run
-// no test are answered without a machine.
+//   - 0 if the run passed;
+//   - the exit code of the test binary if the tests failed and nothing worse happened;
+//   - 1 if a module does not build, load or unload, if a program of Config does not
+//     build, if the tests were killed or exited before their end, or if expected faults
+//     used up Config.Machines;
+//   - 255 after a kernel fault;
+//   - 69 if the guest did not come up or was lost without a fault report, if the host
+//     side broke, or if config is not valid;
+//   - 128 plus the signal's number if a signal interrupted the run.
+//
+// Inside the guest Main runs the tests directly. On the host, flags that run no test,
+// such as -test.list, need no machine.
 func Main(m *testing.M, config Config) {
 	if inside.Guest() {
 		os.Exit(runInside(m, config))
@@ -85,32 +86,32 @@ func Main(m *testing.M, config Config) {
 	os.Exit(runOutside(config, from, started))
 }
 
-// runInside runs the tests, and leaves their exit code for PID 1 as the proof
-// that they came to their end.
+// runInside runs the tests, and leaves a Result that shows PID 1 that they came to
+// their end.
 func runInside(m *testing.M, config Config) int {
 	inside.Allowed = config.Allow
-	path := os.Getenv(inside.ResultVariable)
+	result := os.Getenv(inside.ResultVariable)
 	word, turns := os.Getenv(inside.MarkVariable), os.Getenv(inside.TurnsVariable)
-	// These are for this process alone: not for a child of a test.
+	// Child processes of tests must not inherit these.
 	for _, name := range []string{inside.ResultVariable, inside.MarkVariable, inside.TurnsVariable} {
 		_ = os.Unsetenv(name)
 	}
 	if word != "" {
 		if err := tell(m, word, turns); err != nil {
-			fmt.Fprintf(os.Stderr, "%sa fault of the kernel can not be blamed on the test that caused it: %v\n", prefix, err)
+			fmt.Fprintf(os.Stderr, "%skernel faults cannot be attributed to tests: %v\n", prefix, err)
 		}
 	}
 	code := m.Run()
-	if path != "" {
-		if err := os.WriteFile(path, []byte(strconv.Itoa(code)), 0o644); err != nil {
-			fmt.Fprintln(os.Stderr, prefix+"leave the tests' result:", err)
+	if result != "" {
+		if err := os.WriteFile(inside.ResultFile, []byte(inside.Result(result, code)), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, prefix+"write the tests' result:", err)
 			return max(code, 1)
 		}
 	}
 	return code
 }
 
-// tell has the host, and the kernel's log, told of each test.
+// tell makes the tests report their events to the host and in the kernel log.
 func tell(m *testing.M, word, turns string) error {
 	marks, err := inside.NewMarker(inside.KernelLog, word)
 	if err != nil {
@@ -119,19 +120,19 @@ func tell(m *testing.M, word, turns string) error {
 	return events.Tell(m, marks, turns)
 }
 
-// prefix stands before each line of the harness's own.
+// prefix begins each line that the harness itself prints.
 const prefix = "kmodtest: "
 
-// statusHostBroke is the exit status of a run that our own side broke.
+// statusHostBroke is the exit status if the host side broke.
 const statusHostBroke = 69 // EX_UNAVAILABLE of sysexits.h
 
-// interruptError is the cause of a context that a signal has ended.
+// interruptError is the cause of a context that a signal canceled.
 type interruptError struct{ signal syscall.Signal }
 
 func (e *interruptError) Error() string { return fmt.Sprintf("interrupted (%v)", e.signal) }
 
-// runOutside hands the run over to kmodtest-run, in this very process. It
-// returns only if that can not be: then with the exit status.
+// runOutside turns this process into kmodtest-run. It returns only if that fails, with
+// the exit status.
 func runOutside(config Config, from callers, started time.Time) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -151,7 +152,7 @@ func runOutside(config Config, from callers, started time.Time) int {
 	return statusHostBroke
 }
 
-// newRequest collects what is known before anything is started.
+// newRequest returns the request for kmodtest-run.
 func newRequest(config Config, from callers, started time.Time) (request.Request, error) {
 	r := request.Request{Started: started, Parent: os.Getppid(), Name: os.Args[0], Values: flagValues()}
 	r.Flags, r.Rest = splitCommandLine(os.Args[1:])
@@ -168,10 +169,11 @@ func newRequest(config Config, from callers, started time.Time) (request.Request
 	return r, err
 }
 
-// runPackage is the program that leads a run.
+// runPackage is the package of the program that controls a run.
 const runPackage = "harness/cmd/kmodtest-run"
 
-// become turns this process into the one that leads the run.
+// become builds kmodtest-run, unless it is in the cache, and replaces this process by
+// it. It returns only an error.
 func become(ctx context.Context, r request.Request) error {
 	dir, err := cache.Dir()
 	if err != nil {
@@ -186,27 +188,27 @@ func become(ctx context.Context, r request.Request) error {
 	return request.Become(program.Path, r)
 }
 
-// callers are the source files from which Main was called: the one that holds
-// the configuration, and the one of the package's TestMain. They differ where
-// packages share a function that calls Main.
+// callers are the source files from which Main was called: the one with the
+// configuration, and the one with the package's TestMain. They differ if packages share
+// a function that calls Main.
 type callers struct{ config, test string }
 
-// findCallers finds those of Main, which has called it.
+// findCallers returns the callers of Main. Only Main may call it.
 func findCallers() callers {
 	stack := make([]uintptr, 100)
 	frames := runtime.CallersFrames(stack[:runtime.Callers(3, stack)])
 	frame, more := frames.Next()
 	c := callers{frame.File, frame.File}
-	for more && frame.Function != "main.main" { // the go command's, which calls TestMain
+	for more && frame.Function != "main.main" { // generated by the go command; it calls TestMain
 		c.test = frame.File
 		frame, more = frames.Next()
 	}
 	return c
 }
 
-// sourceDir is where a source file lies. A binary that was built with -trimpath,
-// or elsewhere, does not know; it is then taken to be where the go command
-// starts a test binary, in the package's directory.
+// sourceDir returns the directory of a source file. It returns cwd if the file does not
+// exist, as after a build with -trimpath or on another machine: the go command starts a
+// test binary in the directory of its package.
 func sourceDir(source, cwd string) string {
 	if _, err := os.Stat(source); filepath.IsAbs(source) && err == nil {
 		return filepath.Dir(source)

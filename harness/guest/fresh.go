@@ -14,13 +14,14 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// Fresh gives the test t a machine of its own, with the modules just loaded: the
-// kernel is as no other test has left it, and what t does to it nobody else
-// sees. It is the first thing that a top-level test calls. Where every test has
-// a machine of its own already, it does nothing.
+// Fresh runs the test t in a fresh machine, with the modules just loaded: no other test
+// has changed its kernel, and no other test sees the changes that t makes. It must be the
+// first call of a top-level test; in a subtest it fails the test. If every test has a
+// fresh machine already, it does nothing.
 //
-// The call in the shared machine does not return: while it waits, the test is
-// run in the other one, and its output and result are those of the test.
+// In the shared machine the call does not return: the test waits until it has ended in
+// the fresh machine, and its output and result are those from there. At most 64 tests
+// wait for their results at the same time; further ones wait for their start.
 func Fresh(t *testing.T) {
 	t.Helper()
 	require(t)
@@ -28,40 +29,54 @@ func Fresh(t *testing.T) {
 		return
 	}
 	if strings.Contains(t.Name(), "/") {
-		t.Fatal("guest.Fresh is for top-level tests: a subtest can not be run without the test around it")
+		t.Fatal("guest.Fresh is for top-level tests: a subtest cannot run without its parent test")
 	}
-	passed, err := askForMachine(t.TempDir(), t.Name())
+	passed, err := requestMachine(t.TempDir(), t.Name())
 	if err != nil {
-		t.Fatalf("ask for a machine: %v", err)
+		t.Fatalf("request a fresh machine: %v", err)
 	}
 	if !passed {
 		t.FailNow()
 	}
-	t.SkipNow() // the host prints in its place that it passed
+	t.SkipNow() // the host replaces this result by a pass
 }
 
-// askForMachine has a test run in a machine of its own, and returns whether it
-// passed there.
-func askForMachine(dir, name string) (passed bool, err error) {
+// maxRequest is the longest request in bytes: longer writes to a pipe are not atomic
+// (PIPE_BUF).
+const maxRequest = 4096
+
+// requestMachine runs a test in a fresh machine, and returns whether it passed there. It
+// keeps the FIFO for the answer in dir.
+func requestMachine(dir, name string) (passed bool, err error) {
 	path := filepath.Join(dir, "answer")
+	request := fmt.Sprintf("%s %s %d\n", path, name, runtime.GOMAXPROCS(0))
+	if len(request) > maxRequest || len(strings.Fields(request)) != 3 {
+		return false, fmt.Errorf("the request %q is not valid", request)
+	}
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		return false, fmt.Errorf("make %s: %w", path, err)
 	}
-	// For writing too: the answer is not to find a pipe without a reader, nor
-	// we one without a writer.
+	// It is also open for writing, so that neither side finds the other end closed.
 	answer, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return false, err
 	}
 	defer answer.Close()
-	ask, err := os.OpenFile(inside.FreshPipe, os.O_WRONLY, 0)
+	pipe, err := os.OpenFile(inside.FreshPipe, os.O_WRONLY, 0)
 	if err != nil {
 		return false, err
 	}
-	defer ask.Close()
-	if _, err := fmt.Fprintf(ask, "%s %s %d\n", path, name, runtime.GOMAXPROCS(0)); err != nil {
+	defer pipe.Close()
+	if _, err := pipe.WriteString(request); err != nil {
 		return false, err
 	}
 	line, err := bufio.NewReader(answer).ReadString('\n')
-	return line == inside.FreshPassed+"\n", err
+	if err != nil {
+		return false, err
+	}
+	line = strings.TrimSuffix(line, "\n")
+	if reason, refused := strings.CutPrefix(line, inside.FreshRefused); refused {
+		return false, fmt.Errorf("the guest refused: %s", reason)
+	}
+	return line == inside.FreshPassed, nil
 }

@@ -2,20 +2,20 @@ package inside
 
 import (
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"hash/crc32"
 	"strconv"
 	"strings"
 )
 
-// A worker that fuzzes keeps the input that it tries, as a file of the corpus, in
-// memory that the host can read when the kernel has died: InputPages pages,
-// wherever they are. They begin with a head, by which others are told from them:
+// A fuzz worker keeps its current input, in the format of a corpus file, in memory
+// that the host can read after the kernel has died: InputPages pages at any place. They
+// begin with a header:
 //
-//	0  8 bytes  inputMagic, once all of the rest is there
-//	8  8 bytes  length of the input, little-endian; of one that is too long there is only the beginning
-//	16 4 bytes  CRC-32 (IEEE) of what there is of it, little-endian
-//	20 1 byte   1 while it is tried, 0 afterwards
+//	0  8 bytes  inputMagic, written last
+//	8  8 bytes  length of the input, little-endian; a longer one than InputRoom is cut
+//	16 4 bytes  CRC-32 (IEEE) of the kept part, little-endian
+//	20 1 byte   1 while the input is tried, 0 afterwards
 const (
 	InputPages = 32
 	PageSize   = 4096
@@ -28,14 +28,14 @@ const (
 	inputMagic   = "kmodfuzz"
 )
 
-// An Input is the last one that a worker has tried.
+// An Input is the last input of a fuzz worker.
 type Input struct {
 	Text    string
-	Whole   bool // and not too long for the memory
-	Running bool // it was being tried
+	Whole   bool // false if Text is only the beginning of a long input
+	Running bool // whether the worker was trying it
 }
 
-// PutInput puts an input that is about to be tried into such memory.
+// PutInput writes an input that is about to be tried into a worker's memory.
 func PutInput(memory []byte, text string) {
 	clear(memory[:len(inputMagic)])
 	kept := memory[inputHead:][:copy(memory[inputHead:], text)]
@@ -45,10 +45,11 @@ func PutInput(memory []byte, text string) {
 	copy(memory, inputMagic)
 }
 
-// EndInput notes that the input has been tried.
+// EndInput records that the worker has tried the input.
 func EndInput(memory []byte) { memory[inputRunning] = 0 }
 
-// ReadInput reads such memory; ok is false if there is no input in it.
+// ReadInput reads the input from a copy of a worker's memory, which has
+// InputPages*PageSize bytes. ok is false if the memory holds no intact input.
 func ReadInput(memory []byte) (in Input, ok bool) {
 	size := binary.LittleEndian.Uint64(memory[inputLength:])
 	kept := memory[inputHead:][:min(size, InputRoom)]
@@ -58,8 +59,7 @@ func ReadInput(memory []byte) (in Input, ok bool) {
 	return Input{Text: string(kept), Whole: size <= InputRoom, Running: memory[inputRunning] == 1}, true
 }
 
-// InputPlace is where the pages are in the guest's physical memory, by their
-// numbers, as a mark has it.
+// InputPlace encodes the page frame numbers of a worker's memory as a word of a mark.
 func InputPlace(pages []uint64) string {
 	var words []string
 	for _, page := range pages {
@@ -68,11 +68,12 @@ func InputPlace(pages []uint64) string {
 	return strings.Join(words, ",")
 }
 
-// ParseInputPlace undoes InputPlace.
+// ParseInputPlace decodes a word of InputPlace. It returns an error unless there are
+// InputPages numbers.
 func ParseInputPlace(place string) ([]uint64, error) {
 	words := strings.Split(place, ",")
 	if len(words) != InputPages {
-		return nil, errors.New("not the pages of an input")
+		return nil, fmt.Errorf("the place of an input has %d pages, want %d", len(words), InputPages)
 	}
 	pages := make([]uint64, InputPages)
 	for i, word := range words {

@@ -1,39 +1,67 @@
-// Package inside tells whether this process runs in a guest, and names what
-// PID 1 and a test binary agree on there. It is linked into every test binary,
-// so it imports next to nothing.
+// Package inside reports whether this process runs in a guest, and defines what
+// PID 1 and a test binary agree on there. It is linked into every test binary, so
+// it imports little.
+//
+// PID 1 trusts the host. It does not trust the test binary more than necessary, but
+// tests run as root and can do anything to the guest: a test can forge each file,
+// variable and mark that is named here, its own result included, if it sets out to.
+// The protocol protects against accidents only: a stray os.Exit, a test that writes
+// to a wrong file, output that looks like ours. The host, which runs no code of the
+// tests, therefore also compares the result with the events of the tests.
 package inside
 
-import "os"
+import (
+	"os"
+	"strconv"
+)
 
-// GuestFile exists in every guest and nowhere else.
+// GuestFile is a file that exists in every guest, and only there.
 const GuestFile = "/run/kmodtest/guest"
 
-// ResultVariable is the environment variable with the path of the file into
-// which a test binary that came to its regular end writes its exit code.
+// ResultFile is the file into which harness.Main writes the Result of the tests at
+// its regular end. PID 1 compares it with the exit status.
+const ResultFile = "/run/kmodtest/result"
+
+// ResultVariable is the environment variable with the word of the Result, a random
+// one for each job. Main removes it before any test runs, so neither a test nor a
+// child process writes a valid Result by accident. A test that wants to forge one
+// finds the word in /proc/self/environ.
 const ResultVariable = "KMODTEST_RESULT"
 
-// TakenFile is the descriptor, in a test binary, of an eventfd to which PID 1 adds
-// whenever it has taken something out of the pipe that is standard output.
+// Result returns the content of ResultFile after the tests have ended with the
+// exit code code.
+func Result(word string, code int) string { return word + " " + strconv.Itoa(code) + "\n" }
+
+// TakenFile is the file descriptor, in a test binary, of an eventfd. PID 1 adds to
+// it whenever it has removed data from the pipe that is standard output.
 const TakenFile = 3
 
-// FreshVariable is the environment variable that names the test for which a
-// machine was made. It is empty where tests share one.
+// FreshVariable is the environment variable with the name of the test for which a
+// fresh machine runs. It is empty if tests share the machine.
 const FreshVariable = "KMODTEST_FRESH_TEST"
 
-// FreshPipe is the FIFO in a guest through which a test asks for a machine of
-// its own, in a line: the path of a FIFO of its own for the answer, the test's
-// name and GOMAXPROCS, separated by spaces. The answer is FreshPassed or another
-// word.
+// FreshPipe is the FIFO in a guest through which a test requests a fresh machine.
+// A request is one write of one line of at most 4096 bytes (PIPE_BUF): the path of
+// a FIFO for the answer, the test's name and GOMAXPROCS, separated by spaces. The
+// answer is a line: FreshPassed, FreshFailed, or FreshRefused and a reason.
 const FreshPipe = "/run/kmodtest/fresh"
 
-// FreshPassed is the answer after a test that passed.
-const FreshPassed = "passed"
+// The answers to a request for a fresh machine.
+const (
+	FreshPassed  = "passed"
+	FreshFailed  = "failed"
+	FreshRefused = "refused: "
+)
 
-// Allowed are the patterns of Config.Allow, for helpers in this process. Main sets
-// it, before any test runs.
+// EventMarker is the byte, SYN, in front of each line of a test binary's standard
+// output that package events writes.
+const EventMarker = "\x16"
+
+// Allowed are the patterns of Config.Allow, for the helpers in this process. Main
+// sets it before any test runs; it does not change afterwards.
 var Allowed []string
 
-// Guest tells whether this process runs in a guest.
+// Guest reports whether this process runs in a guest.
 func Guest() bool {
 	_, err := os.Stat(GuestFile)
 	return err == nil

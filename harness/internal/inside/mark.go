@@ -2,57 +2,60 @@ package inside
 
 import (
 	"errors"
+	"hash/fnv"
+	"io"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
 )
 
-// MarkVariable is the environment variable with a word that the marks of one
-// machine carry: other lines that look like marks are none.
+// MarkVariable is the environment variable with the word that ends each mark of one
+// machine. Lines without it are not marks.
 const MarkVariable = "KMODTEST_MARK"
 
-// MarkFile has the same word, for helpers that tests call.
+// MarkFile is the file with the same word, for the helpers that tests call.
 const MarkFile = "/run/kmodtest/mark"
 
-// TurnsVariable is the environment variable that says which tests are to run;
-// see package events.
+// TurnsVariable is the environment variable that selects the tests to run; see
+// package events.
 const TurnsVariable = "KMODTEST_TURNS"
 
-// A Mark is a line that a guest writes into the kernel's log, so that what the
-// kernel logs can be told to belong to a test:
+// A Mark is a line that a guest writes into the kernel log. The host uses it to
+// attribute the records of the kernel to a test:
 //
 //	kmodtest: VERB WORD… #NUMBER WORD
 type Mark struct {
 	Verb string
-	// Words have no spaces in them, but for the last one of Expect and Allow.
+	// Words contain no spaces, except the last one of Expect and Allow.
 	Words []string
-	// Number goes up in each machine, for the verbs from Run to End; for
-	// others it is 0.
+	// Number increases in each machine, for the verbs from Run to End. It is 0
+	// for the others.
 	Number uint64
 }
 
-// The verbs of marks. Each is about the test that is its first word.
+// The verbs of marks. The first word of a mark is the name of its test, except for
+// MarkDump.
 const (
 	MarkRun    = "run"
 	MarkPause  = "pause"
 	MarkCont   = "cont"
-	MarkEnd    = "end"    // then PASS, FAIL or SKIP, and its time as the testing package prints it
-	MarkAllow  = "allow"  // then a pattern
-	MarkExpect = "expect" // then a kind of fault, or "*", and a pattern
-	MarkInput  = "input"  // then where a worker that fuzzes keeps its input, as InputPlace writes it
-	MarkDump   = "dump"   // then begin or end: what the kernel is asked to tell of a machine that hangs; of no test
+	MarkEnd    = "end"    // second word PASS, FAIL or SKIP; third its time as the testing package prints it
+	MarkAllow  = "allow"  // second word a pattern
+	MarkExpect = "expect" // second word a kind of fault, or "*"; third a pattern
+	MarkInput  = "input"  // second word the place of a fuzz worker's input, as of InputPlace
+	MarkDump   = "dump"   // only word begin or end, around the state of a machine that hangs
 )
 
 const markPrefix = "kmodtest: "
 
-// String returns the line without the word that ends it.
+// String returns the line without its last word.
 func (m Mark) String() string {
 	return markPrefix + m.Verb + " " + strings.Join(m.Words, " ") + " #" + strconv.FormatUint(m.Number, 10)
 }
 
-// ParseMark reads a line of the kernel's log. With an empty word it takes a mark
-// of any machine.
+// ParseMark parses a line of the kernel log. ok is false if it is not a mark with
+// this word. If word is empty, marks of all machines are accepted.
 func ParseMark(line, word string) (m Mark, ok bool) {
 	text, ok := strings.CutPrefix(line, markPrefix)
 	if !ok {
@@ -85,18 +88,18 @@ func ParseMark(line, word string) (m Mark, ok bool) {
 	return m, true
 }
 
-// IsMark tells whether a line of the kernel's log is a mark.
+// IsMark reports whether a line of the kernel log is a mark of any machine.
 func IsMark(line string) bool {
 	_, ok := ParseMark(line, "")
 	return ok
 }
 
-// maxMarkedName is how long a test's name may be to stand in a mark as it is: a
-// record of the kernel's log holds about 1,000 bytes.
+// maxMarkedName is the length in bytes up to which a test's name is unchanged in a
+// mark. A record of the kernel log holds about 1,000 bytes.
 const maxMarkedName = 200
 
-// Unescape undoes what /dev/kmsg does to unprintable bytes, bytes from 127 on,
-// and the backslash: each is written \xNN.
+// Unescape returns the original of a text that was read from /dev/kmsg, where
+// unprintable bytes, bytes from 127 on and the backslash are written as \xNN.
 func Unescape(text string) string {
 	if !strings.Contains(text, `\x`) {
 		return text
@@ -115,21 +118,18 @@ func Unescape(text string) string {
 	return out.String()
 }
 
-// MarkedName is a test's name as it stands in marks. Of a long one there is only
-// the beginning, and a sum of it all.
+// MarkedName returns a test's name as it stands in marks: the beginning and a hash of
+// the whole name if it is long, otherwise the name.
 func MarkedName(name string) string {
 	if len(name) <= maxMarkedName {
 		return name
 	}
-	sum := uint64(14695981039346656037) // FNV-1a
-	for i := range len(name) {
-		sum = (sum ^ uint64(name[i])) * 1099511628211
-	}
-	return name[:maxMarkedName] + "~" + strconv.FormatUint(sum, 16)
+	sum := fnv.New64a()
+	_, _ = io.WriteString(sum, name) // a hash returns no error
+	return name[:maxMarkedName] + "~" + strconv.FormatUint(sum.Sum64(), 16)
 }
 
-// Marker writes marks. Its methods may be called from several goroutines at
-// once.
+// Marker writes marks. Several goroutines may call its methods at the same time.
 type Marker struct {
 	mu     sync.Mutex
 	log    *os.File
@@ -137,10 +137,10 @@ type Marker struct {
 	number uint64
 }
 
-// KernelLog is the kernel's log, for writing and reading.
+// KernelLog is the path of the kernel log.
 const KernelLog = "/dev/kmsg"
 
-// NewMarker opens a log, usually KernelLog, for marks with a word.
+// NewMarker opens the log at path, usually KernelLog. The marks end with word.
 func NewMarker(path, word string) (*Marker, error) {
 	log, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -152,8 +152,8 @@ func NewMarker(path, word string) (*Marker, error) {
 // Close closes the log.
 func (m *Marker) Close() error { return m.log.Close() }
 
-// Count writes a mark with a number, and returns that. What the kernel logs after
-// this call stands behind it. The first word is a test's name.
+// Count writes a mark of a test with the next number, and returns the number. All that
+// the kernel logs after the call follows the mark.
 func (m *Marker) Count(verb, name string, words ...string) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -168,12 +168,12 @@ func (m *Marker) Write(verb string, words ...string) error {
 	return m.write(Mark{Verb: verb, Words: words})
 }
 
-// write makes it an error message of user space: the console has it too, if the
-// kernel dies before its log can be read.
+// write logs the mark with the level of an error: then it also appears on the console,
+// in case the kernel dies before its log can be read.
 func (m *Marker) write(mark Mark) error {
 	line := mark.String() + " " + m.word + "\n"
 	if strings.Contains(line[:len(line)-1], "\n") {
-		return errors.New("a mark has no place for a second line")
+		return errors.New("a mark cannot have a second line")
 	}
 	_, err := m.log.WriteString("<3>" + line)
 	return err

@@ -11,28 +11,30 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// headStart is how long before the tests' time is over the kernel is asked what
-// it is doing: when the test binary itself notices, what it was stuck in may be
-// gone. It counts from the binary's start; the binary, from a little later. The
-// longer the time, the more likely that the whole machine was halted for a while
-// just then.
+// headStart returns how long before the tests' timeout the kernel is asked what it
+// is doing: when the test binary itself notices the timeout, the state that it was
+// stuck in may be gone. It counts from the start of the process; the binary starts to
+// count a little later. The longer the timeout, the more likely is it that the whole
+// machine was halted for a while at that moment.
 func headStart(timeout time.Duration) time.Duration {
 	return min(max(timeout/20, 200*time.Millisecond), 2*time.Second, timeout/2)
 }
 
-// accountWhenLate has the kernel tell in its log what it is doing, if the tests
-// run up to their timeout.
+// accountWhenLate makes the kernel log what it is doing, if the tests still run
+// shortly before their timeout.
 func accountWhenLate(work wire.Work, pid int) {
 	timeout := time.Duration(work.Timeout)
-	if timeout == 0 {
+	if timeout <= 0 {
 		return
 	}
 	time.AfterFunc(timeout-headStart(timeout), func() {
-		// There is nobody to tell that it did not work, but the log without it.
+		// Without the account the log is shorter; nothing else depends on it.
 		_ = account(work.Mark, pid)
 	})
 }
 
+// account writes to the kernel log, between two marks, where the threads of process
+// pid are in the kernel, and makes the kernel log the state of processors and tasks.
 func account(word string, pid int) error {
 	marks, err := inside.NewMarker(inside.KernelLog, word)
 	if err != nil {
@@ -52,8 +54,8 @@ func account(word string, pid int) error {
 			return err
 		}
 	}
-	// The processors, the tasks that are blocked, and, where the kernel knows
-	// them, the locks that are held.
+	// The processors, the blocked tasks and, if the kernel has lockdep, the locks
+	// that are held.
 	for _, key := range []string{"l", "w", "d"} {
 		if err := os.WriteFile("/proc/sysrq-trigger", []byte(key), 0); err != nil {
 			return err
@@ -62,12 +64,11 @@ func account(word string, pid int) error {
 	return marks.Write(inside.MarkDump, "end")
 }
 
-// idle are functions in which threads of a Go program wait when they have nothing
-// to do.
+// idle are kernel functions in which idle threads of a Go program wait.
 var idle = []string{"futex_wait", "ep_poll", "do_nanosleep", "do_signal_stop"}
 
-// stacks returns where in the kernel the threads of the program are, but for
-// those that just wait for work. A kernel that keeps no stacks has none.
+// stacks returns the kernel stacks of the program's threads, except idle ones. It
+// returns nothing if the kernel does not offer stacks.
 func stacks(pid int) []string {
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stack", pid)) // the pattern is well formed
 	var lines []string
@@ -85,6 +86,7 @@ func stacks(pid int) []string {
 	return lines
 }
 
+// isIdle reports whether a stack is that of an idle thread.
 func isIdle(stack string) bool {
 	for _, function := range idle {
 		if strings.Contains(stack, function) {

@@ -2,12 +2,12 @@ package pid1
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
-	"strconv"
 	"sync"
 	"syscall"
 
@@ -17,17 +17,15 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// process is the job's program while it runs.
+// process is the job's running program.
 type process struct {
 	pid     int
+	word    string // see inside.ResultVariable
 	streams sync.WaitGroup
 	taken   blockingFile // see inside.TakenFile
 }
 
-// resultFile is where a test binary leaves its exit code at its regular end.
-const resultFile = "/run/kmodtest/result"
-
-// start starts the program and the streams that carry its output to the host.
+// start starts the program and the goroutines that copy its output to the host.
 func start(work wire.Work, out *wire.Writer) (*process, error) {
 	for _, dir := range append(work.Mkdir, work.Dir) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -37,7 +35,11 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 	if err := writeFile(inside.MarkFile, work.Mark); err != nil {
 		return nil, err
 	}
-	p := &process{}
+	word, err := oneTimeWord()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{word: word}
 	stdin, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
@@ -64,8 +66,9 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 		return nil, err
 	}
 	p.pid, err = syscall.ForkExec(work.Path, work.Args, &syscall.ProcAttr{
-		Dir:   work.Dir,
-		Env:   append(work.Env, inside.ResultVariable+"="+resultFile, inside.MarkVariable+"="+work.Mark),
+		Dir: work.Dir,
+		// os.Getenv returns the first of several variables of one name.
+		Env:   append([]string{inside.ResultVariable + "=" + p.word, inside.MarkVariable + "=" + work.Mark}, work.Env...),
 		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd(), inside.TakenFile: uintptr(taken)},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
@@ -75,9 +78,18 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 	return p, nil
 }
 
-// setTimerSlack has the sleeps of what the calling thread starts end up to so
-// many nanoseconds late, and of all that it starts in turn; 0 is the default. The
-// thread is the calling goroutine's alone from now on.
+// oneTimeWord returns a random word that no other job has.
+func oneTimeWord() (string, error) {
+	var random [16]byte
+	if _, err := unix.Getrandom(random[:], 0); err != nil {
+		return "", fmt.Errorf("get random bytes: %w", err)
+	}
+	return hex.EncodeToString(random[:]), nil
+}
+
+// setTimerSlack lets the sleeps of the calling thread, and of all processes that
+// it starts, end up to slack nanoseconds late; 0 means the default. It locks the
+// calling goroutine to the thread.
 func setTimerSlack(slack int64) error {
 	runtime.LockOSThread()
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0); err != nil {
@@ -86,10 +98,10 @@ func setTimerSlack(slack int64) error {
 	return nil
 }
 
-// stream returns the writing end of a pipe that is copied to w. What is taken out
-// of the pipe has been written: whoever sees it empty knows that.
+// stream returns the write end of a pipe that is copied to w. Data leaves the pipe
+// only after it was written to w, so if the pipe is empty all data was written.
 func (p *process) stream(w io.Writer) (*os.File, error) {
-	var ours, copies [2]int // each a reading and a writing end
+	var ours, copies [2]int // each the read end and the write end
 	if err := unix.Pipe2(ours[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
 	}
@@ -97,7 +109,7 @@ func (p *process) stream(w io.Writer) (*os.File, error) {
 		return nil, err
 	}
 	p.streams.Go(func() {
-		// An error means that the host is gone; the main loop sees it, too.
+		// An error means that the host is gone, which the main loop also sees.
 		_ = copyPipe(w, ours[0], copies, p.taken)
 		for _, fd := range []int{ours[0], copies[0], copies[1]} {
 			_ = unix.Close(fd)
@@ -106,8 +118,9 @@ func (p *process) stream(w io.Writer) (*os.File, error) {
 	return os.NewFile(uintptr(ours[1]), "stream"), nil
 }
 
-// copyPipe writes to w what is in a pipe, and then takes it out and tells taken,
-// until the pipe ends. copies is a pipe to look at it in between.
+// copyPipe copies a pipe to w until it ends. It removes each piece from the pipe after
+// it was written to w, and then adds 1 to the eventfd taken. copies is a pipe for the
+// copies of the pieces.
 func copyPipe(w io.Writer, pipe int, copies [2]int, taken io.Writer) error {
 	buf := make([]byte, 64<<10)
 	one := binary.NativeEndian.AppendUint64(nil, 1)
@@ -135,11 +148,11 @@ func copyPipe(w io.Writer, pipe int, copies [2]int, taken io.Writer) error {
 	}
 }
 
-// wait waits for the program's end, then ends all that it has left behind, and
-// returns when the last byte of its output has gone to the host. It reaps every
-// orphan on its way, which is PID 1's duty.
+// wait waits for the program to end and kills all processes that it left behind. It
+// returns when all of their output has gone to the host. As PID 1 it reaps every
+// orphan.
 func (p *process) wait() wire.Status {
-	status := wire.Status{Code: -1}
+	status := wire.Status{Code: -1, Error: "its exit status is unknown"}
 	for {
 		var ws syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &ws, 0, nil)
@@ -147,28 +160,38 @@ func (p *process) wait() wire.Status {
 			continue
 		}
 		if err != nil {
-			break // ECHILD: nobody is left
+			break // ECHILD: no process is left
 		}
 		if pid != p.pid {
 			continue
 		}
 		if ws.Signaled() {
-			status.Signal = int(ws.Signal())
+			status = wire.Status{Code: -1, Signal: int(ws.Signal())}
 		} else {
-			status.Code = ws.ExitStatus()
+			status = wire.Status{Code: ws.ExitStatus()} // 0 to 255
 		}
-		// No error matters: nobody left to signal is just as good.
+		// An error means that there is no process to kill.
 		_ = unix.Kill(-1, unix.SIGKILL)
 	}
 	p.streams.Wait()
 	_ = unix.Close(int(p.taken))
-	status.Finished = finished(status.Code)
+	status.Finished = status.Error == "" && status.Signal == 0 && finished(inside.ResultFile, inside.Result(p.word, status.Code))
 	return status
 }
 
-// finished tells whether the test binary has left the exit code of its regular
-// end, and then left with it.
-func finished(code int) bool {
-	b, err := os.ReadFile(resultFile)
-	return err == nil && string(b) == strconv.Itoa(code)
+// finished reports whether the file at path is a regular file with exactly the
+// content want. It neither waits for a FIFO nor reads a long file.
+func finished(path, want string) bool {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		return false
+	}
+	buf := make([]byte, len(want)+1)
+	n, err := unix.Read(fd, buf)
+	return err == nil && string(buf[:n]) == want
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// kernelLog streams the kernel's log to the host, from the first line on.
+// kernelLog copies the kernel log to the host, from its first record.
 type kernelLog struct {
 	out  *wire.Writer
 	file blockingFile
@@ -20,15 +20,12 @@ type kernelLog struct {
 	mu    sync.Mutex
 	moved sync.Cond // seen or ended has changed
 	marks uint64    // written by Sync
-	seen  uint64    // the last mark that the stream has passed
-	ended bool      // the stream can not go on
-	lost  bool      // the log has overrun before it was read
+	seen  uint64    // the last mark that was read back
+	ended bool      // no more records are read
+	lost  bool      // records were overwritten before they were read
 }
 
-// maxRecord is the longest record that /dev/kmsg hands out, in bytes
-// (PRINTK_MESSAGE_MAX, 2048 since Linux 6.3; CONSOLE_EXT_LOG_MAX, 8192 before).
-const maxRecord = 8192
-
+// streamKernelLog starts to copy the kernel log.
 func streamKernelLog(out *wire.Writer) (*kernelLog, error) {
 	fd, err := unix.Open(inside.KernelLog, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -42,12 +39,12 @@ func streamKernelLog(out *wire.Writer) (*kernelLog, error) {
 
 func (l *kernelLog) copy() {
 	defer l.note(func() { l.ended = true })
-	buf := make([]byte, maxRecord)
+	buf := make([]byte, wire.MaxKernelLog)
 	for {
 		n, err := l.file.Read(buf)
 		if errors.Is(err, unix.EPIPE) {
-			// Overwritten before it was read, and a mark perhaps with it:
-			// nobody is to wait for that.
+			// Records were overwritten before they were read, maybe with a
+			// mark, for which Sync must not wait.
 			l.note(func() { l.lost, l.seen = true, l.marks })
 			continue
 		}
@@ -67,7 +64,7 @@ func (l *kernelLog) copy() {
 // markText is the line that Sync writes into the log.
 const markText = "kmodtest: kernel log read up to mark "
 
-// note changes what Sync waits for.
+// note makes a change that Sync waits for.
 func (l *kernelLog) note(change func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -75,16 +72,16 @@ func (l *kernelLog) note(change func()) {
 	l.moved.Broadcast()
 }
 
-// Sync returns when all that the kernel logged before the call is on its way
-// to the host. It tells whether some of it was lost since the last call, since
-// the kernel logged faster than its log was read.
+// Sync returns when all records that the kernel logged before the call have been
+// written to the channel. lost reports whether records were overwritten before they
+// were read since the last call.
 func (l *kernelLog) Sync() (lost bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.marks++
 	mark := l.marks
-	// Without its newline the record would stay open, and unread, until the
-	// next one.
+	// Without its newline the record would stay open, and could not be read,
+	// until the next one.
 	if _, err := fmt.Fprintf(l.file, "<7>%s%d\n", markText, mark); err != nil {
 		return false, fmt.Errorf("mark kernel log: %w", err)
 	}
@@ -92,13 +89,14 @@ func (l *kernelLog) Sync() (lost bool, err error) {
 		l.moved.Wait()
 	}
 	if l.seen < mark {
-		return false, errors.New("the stream of the kernel's log has ended")
+		return false, errors.New("read the kernel log: it has ended")
 	}
 	lost, l.lost = l.lost, false
 	return lost, nil
 }
 
-// parseMark tells whether a record of /dev/kmsg is a line of Sync's.
+// parseMark returns the number of a line that Sync wrote. ok is false for all other
+// records of /dev/kmsg.
 func parseMark(record []byte) (mark uint64, ok bool) {
 	_, text, found := bytes.Cut(record, []byte(";"+markText))
 	if !found {

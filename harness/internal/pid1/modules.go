@@ -12,7 +12,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// loadModules loads the modules under test with what they depend on.
+// loadModules loads the modules under test and their dependencies, up to the first
+// that fails.
 func loadModules(names []string) wire.Readiness {
 	for _, name := range names {
 		if err := kmodule.Probe(name, ""); err != nil {
@@ -22,12 +23,13 @@ func loadModules(names []string) wire.Readiness {
 	return wire.Readiness{}
 }
 
-// unloadPatience is how long a module may stay in use after the last process
-// has gone: the kernel takes network namespaces down in the background.
+// unloadPatience is how long a module may stay in use after the last process has
+// ended: the kernel destroys network namespaces in the background.
 const unloadPatience = 3 * time.Second
 
-// unloadModules unloads the modules under test, the last one loaded first, and
-// returns those that stay, with the reason. One that a test has unloaded is no fault.
+// unloadModules unloads the modules under test, the last one loaded first. It returns
+// those that stay loaded, with the reason. A module that a test has unloaded is not
+// among them.
 func unloadModules(names []string) (stuck []string) {
 	for _, name := range slices.Backward(names) {
 		err := unloadModule(name)
@@ -38,6 +40,7 @@ func unloadModules(names []string) (stuck []string) {
 	return stuck
 }
 
+// unloadModule unloads one module. It waits up to unloadPatience while it is in use.
 func unloadModule(name string) error {
 	for deadline := time.Now().Add(unloadPatience); ; time.Sleep(10 * time.Millisecond) {
 		err := unix.DeleteModule(name, unix.O_NONBLOCK)
@@ -48,6 +51,7 @@ func unloadModule(name string) error {
 	}
 }
 
+// describeBusy adds an explanation to the errors of a module that is in use.
 func describeBusy(err error) error {
 	if errors.Is(err, unix.EAGAIN) {
 		return fmt.Errorf("it is still in use (%w)", err)

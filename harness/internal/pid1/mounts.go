@@ -14,10 +14,10 @@ type mount struct {
 	source, target, fstype string
 	flags                  uintptr
 	data                   string
-	optional               bool // not every kernel has it
+	optional               bool // skipped if the kernel does not support it
 }
 
-// mounts are made in order: some lie inside others.
+// mounts are the mounts in their order: some are inside others.
 var mounts = []mount{
 	{"proc", "/proc", "proc", unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC, "", false},
 	{"sysfs", "/sys", "sysfs", unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC, "", false},
@@ -32,7 +32,7 @@ var mounts = []mount{
 	{"bpf", "/sys/fs/bpf", "bpf", unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC, "mode=0700", true},
 }
 
-// links are what programs expect in /dev beside the kernel's nodes.
+// links are the symbolic links that programs expect in /dev.
 var links = map[string]string{
 	"/dev/fd":     "/proc/self/fd",
 	"/dev/stdin":  "/proc/self/fd/0",
@@ -41,6 +41,7 @@ var links = map[string]string{
 	"/dev/ptmx":   "pts/ptmx",
 }
 
+// mountAll makes all mounts and links.
 func mountAll() error {
 	for _, m := range mounts {
 		if err := m.mount(); err != nil {
@@ -55,8 +56,8 @@ func mountAll() error {
 	return nil
 }
 
-// mountOverFiles mounts a file system in memory, and moves into it what the
-// archive that the guest started from has at that place.
+// mountOverFiles mounts a file system in memory, and moves the initramfs's files at
+// the mount point into it.
 func (m mount) mountOverFiles() error {
 	below, err := os.Open(m.target)
 	if err != nil {
@@ -82,6 +83,7 @@ func (m mount) mountOverFiles() error {
 	return nil
 }
 
+// mount makes the mount point and mounts the file system.
 func (m mount) mount() error {
 	err := os.MkdirAll(m.target, 0o755)
 	if err == nil && m.fstype == "tmpfs" {
@@ -89,8 +91,8 @@ func (m mount) mount() error {
 	} else if err == nil {
 		err = unix.Mount(m.source, m.target, m.fstype, m.flags, m.data)
 	}
-	// sysfs offers a mount point only where the kernel has the file system,
-	// so for the optional ones its absence shows as the one or the other.
+	// sysfs has a mount point only if the kernel supports the file system, so a
+	// missing one shows as any of these errors.
 	if m.optional && (errors.Is(err, unix.ENODEV) || errors.Is(err, os.ErrPermission) || errors.Is(err, os.ErrNotExist)) {
 		return nil
 	}

@@ -1,6 +1,6 @@
-// Package pid1 is the first process of a guest: it makes a system out of a bare
-// kernel, loads the modules under test, runs one job that the host sends, and
-// reports on it. It ends only with the machine.
+// Package pid1 is the first process of a guest. It sets up the system, loads the
+// modules under test, runs one job that the host sends, and reports the result. It
+// ends only with the machine.
 package pid1
 
 import (
@@ -22,25 +22,25 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// Main is all of PID 1's life. It does not return: at its end the machine is
-// switched off, with the reason on the console if there is one.
+// Main runs PID 1. It does not return: at its end it switches the machine off. An
+// error is printed on the console first. In any other process it exits with status 2.
 func Main() {
 	if os.Getpid() != 1 {
-		fmt.Fprintln(os.Stderr, "kmodtest-init: this is the first process of a kmodtest guest; it does nothing anywhere else")
+		fmt.Fprintln(os.Stderr, "kmodtest-init: this program is the first process of a kmodtest guest and does nothing elsewhere")
 		os.Exit(2)
 	}
-	// A guest lives for one job, in which PID 1 makes little garbage: up to a
-	// limit, collecting it would cost more than it frees.
+	// PID 1 runs one job and makes little garbage: up to a limit, a collection
+	// would cost more than it frees.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(64 << 20)
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "kmodtest-init:", err)
 	}
-	// Nothing is left to do if even this fails; the kernel then panics, as
-	// its first process ends.
+	// If this fails, the kernel panics because its first process ends.
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }
 
+// run sets up the system and serves the host until it closes the channel.
 func run() error {
 	if err := mountAll(); err != nil {
 		return err
@@ -63,6 +63,7 @@ func run() error {
 	return g.serve()
 }
 
+// readBoot reads what the host put into the initramfs.
 func readBoot() (wire.Boot, error) {
 	var boot wire.Boot
 	b, err := os.ReadFile(wire.ConfigFile)
@@ -75,8 +76,8 @@ func readBoot() (wire.Boot, error) {
 	return boot, nil
 }
 
-// openPort loads the drivers of the channel and opens it. The file is in
-// blocking mode: an idle guest sleeps in its read, without a poller.
+// openPort loads the drivers of the channel and opens it, in blocking mode: an idle
+// guest sleeps in read(2), without Go's poller.
 func openPort(drivers []string) (io.ReadWriter, error) {
 	for _, name := range drivers {
 		if err := kmodule.Probe(name, ""); err != nil {
@@ -94,9 +95,10 @@ func openPort(drivers []string) (io.ReadWriter, error) {
 	return blockingFile(fd), nil
 }
 
-// portPatience is how long the driver may take to find its ports.
+// portPatience is how long the driver may take to find the port.
 const portPatience = 20 * time.Second
 
+// findPort returns the path of the channel's device.
 func findPort() (string, error) {
 	for deadline := time.Now().Add(portPatience); ; time.Sleep(time.Millisecond) {
 		names, _ := filepath.Glob("/sys/class/virtio-ports/*/name") // the pattern is well formed
@@ -112,9 +114,10 @@ func findPort() (string, error) {
 	}
 }
 
-// blockingFile reads and writes a file descriptor without Go's poller.
+// blockingFile is a file descriptor that is used without Go's poller.
 type blockingFile int
 
+// Read reads once, and waits for data.
 func (fd blockingFile) Read(p []byte) (int, error) {
 	for {
 		n, err := unix.Read(int(fd), p)
@@ -130,6 +133,7 @@ func (fd blockingFile) Read(p []byte) (int, error) {
 	}
 }
 
+// Write writes all of p.
 func (fd blockingFile) Write(p []byte) (n int, err error) {
 	for n < len(p) {
 		m, err := unix.Write(int(fd), p[n:])
@@ -141,21 +145,24 @@ func (fd blockingFile) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// guest is PID 1 once the channel is open.
+// guest is the state of PID 1 once the channel is open.
 type guest struct {
 	in   *wire.Reader
 	out  *wire.Writer
 	boot wire.Boot
 	log  *kernelLog
-	// logLost tells that some of the log of loading the modules was lost.
+	// fresh are the tests' requests for fresh machines.
+	fresh *freshRequests
+	// logLost reports that records were lost while the modules were loaded.
 	logLost bool
 	// tainted is the kernel's taint before the modules were loaded.
 	tainted taint
 }
 
-// beatEvery is the time between two signs of life.
+// beatEvery is the time between two Beat records.
 const beatEvery = time.Second
 
+// serve greets the host, loads the modules, and runs one job.
 func (g *guest) serve() error {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -165,8 +172,8 @@ func (g *guest) serve() error {
 	if g.log, err = streamKernelLog(g.out); err != nil {
 		return err
 	}
-	// What the kernel logged before the greeting belongs to its boot, and may
-	// be more than its log holds.
+	// Records before the greeting belong to the boot. Some of them may be lost:
+	// there can be more than the log has room for.
 	if _, err := g.log.Sync(); err != nil {
 		return err
 	}
@@ -176,7 +183,8 @@ func (g *guest) serve() error {
 	if g.tainted, err = readTaint(); err != nil {
 		return err
 	}
-	if err := g.listenForFresh(); err != nil {
+	g.fresh = newFreshRequests(g.out)
+	if err := g.fresh.listen(); err != nil {
 		return err
 	}
 	ready := loadModules(g.boot.Modules)
@@ -195,6 +203,7 @@ func (g *guest) serve() error {
 	if err := refresh(work); err != nil {
 		return g.refuse(err)
 	}
+	g.fresh.prepare(work)
 	p, err := start(work, g.out)
 	if err != nil {
 		return g.refuse(err)
@@ -203,6 +212,7 @@ func (g *guest) serve() error {
 	return g.attend(p, work, files)
 }
 
+// beat sends Beat records until the channel is closed.
 func (g *guest) beat() {
 	for range time.Tick(beatEvery) {
 		if g.out.Write(wire.Beat, nil) != nil {
@@ -211,7 +221,7 @@ func (g *guest) beat() {
 	}
 }
 
-// receive reads up to the job, and stores the files that come before it.
+// receive waits for the job, and stores the files that come before it.
 func (g *guest) receive(files *store) (work wire.Work, err error) {
 	incoming := wire.Receiver{Create: files.create, Limits: unlimited}
 	for {
@@ -237,8 +247,8 @@ func (g *guest) receive(files *store) (work wire.Work, err error) {
 	}
 }
 
-// refuse tells the host why the job can not run, and reads on until the host
-// has heard it and ends the machine.
+// refuse tells the host why the job cannot run, and waits until the host ends the
+// machine.
 func (g *guest) refuse(reason error) error {
 	if err := g.out.WriteMessage(wire.Exit, &wire.Status{Code: -1, Error: reason.Error()}); err != nil {
 		return err
@@ -250,7 +260,7 @@ func (g *guest) refuse(reason error) error {
 	}
 }
 
-// attend waits for the job's program and reports on it.
+// attend waits for the job's program to end, makes the checks and reports both.
 func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	hostGone := make(chan error, 1)
 	go func() { hostGone <- g.relay(p.pid) }()
@@ -275,7 +285,7 @@ func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	}
 	findings.Taint = tainted.since(g.tainted)
 	if lost || g.logLost {
-		findings.Errors = append(findings.Errors, "the kernel logged faster than its log could be read, so that a fault may have gone unseen")
+		findings.Errors = append(findings.Errors, "the kernel logged faster than its log could be read; a fault may be among the lost records")
 	}
 	if err := g.out.WriteMessage(wire.Checks, &findings); err != nil {
 		return err
@@ -286,8 +296,8 @@ func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	return <-hostGone
 }
 
-// relay hands the host's signals to the job's program, and its answers to tests
-// that wait for a machine of their own, until the host closes the channel.
+// relay passes the host's signals on to the job's program, and its answers to the
+// tests that requested fresh machines, until the host closes the channel.
 func (g *guest) relay(pid int) error {
 	for {
 		rec, err := g.in.Read()
@@ -299,10 +309,10 @@ func (g *guest) relay(pid int) error {
 		}
 		switch {
 		case rec.Type == wire.Signal && len(rec.Payload) == 1:
-			// The program may have just ended, which is no error.
+			// An error means that the program has just ended.
 			_ = unix.Kill(pid, syscall.Signal(rec.Payload[0]))
 		case rec.Type == wire.FreshDone:
-			if err := answerFresh(rec); err != nil {
+			if err := g.fresh.finish(rec); err != nil {
 				return err
 			}
 		default:

@@ -12,8 +12,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// refresh gives the guest what it must not share with its siblings, when all of
-// them were restored from one: the time, and random numbers of its own.
+// refresh sets the clock and adds entropy: guests that were restored from the same
+// snapshot must not share the time and random numbers.
 func refresh(work wire.Work) error {
 	now := unix.NsecToTimespec(work.Time)
 	if err := unix.ClockSettime(unix.CLOCK_REALTIME, &now); err != nil {
@@ -22,8 +22,8 @@ func refresh(work wire.Work) error {
 	return addEntropy(work.Entropy)
 }
 
-// addEntropy credits bytes to the kernel's random pool, and makes the generator
-// take them up at once.
+// addEntropy credits bytes to the kernel's random pool, and reseeds the generator at
+// once.
 func addEntropy(random string) error {
 	f, err := os.OpenFile("/dev/urandom", os.O_WRONLY, 0)
 	if err != nil {

@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// etc holds the least that name look-ups of users, hosts and services expect.
+// etc has the files that look-ups of users, hosts and services require.
 var etc = map[string]string{
 	"/etc/passwd":        "root:x:0:0:root:/root:/bin/false\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
 	"/etc/group":         "root:x:0:\nnogroup:x:65534:\n",
@@ -19,12 +21,13 @@ var etc = map[string]string{
 	"/etc/services":      "",
 }
 
-// hostname is the guest's name for itself.
+// hostname is the guest's host name.
 const hostname = "kmodtest"
 
-// maxFiles is the limit of open files, as systemd sets it for services.
+// maxFiles is the limit of open files per process, the same as systemd's for services.
 const maxFiles = 1 << 19
 
+// setUpSystem makes files and directories and sets host name, limits and loopback.
 func setUpSystem() error {
 	for name, text := range etc {
 		if err := writeFile(name, text); err != nil {
@@ -43,29 +46,13 @@ func setUpSystem() error {
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, limit); err != nil {
 		return fmt.Errorf("raise limit of open files: %w", err)
 	}
-	return loopbackUp()
+	return inside.RaiseLoopback()
 }
 
+// writeFile writes a file, and makes its directory.
 func writeFile(name, text string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
 	return os.WriteFile(name, []byte(text), 0o644)
-}
-
-func loopbackUp() error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("open a socket to configure lo: %w", err)
-	}
-	defer unix.Close(fd)
-	ifr, err := unix.NewIfreq("lo")
-	if err != nil {
-		return err
-	}
-	ifr.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, ifr); err != nil {
-		return fmt.Errorf("bring lo up: %w", err)
-	}
-	return nil
 }

@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// taint is the kernel's own record of what has happened to it: a bit each, see
+// taint is the kernel's taint, a set of bits; see
 // Documentation/admin-guide/tainted-kernels.rst of the kernel.
 type taint uint64
 
+// readTaint returns the kernel's current taint.
 func readTaint() (taint, error) {
 	b, err := os.ReadFile("/proc/sys/kernel/tainted")
 	if err != nil {
@@ -23,8 +24,8 @@ func readTaint() (taint, error) {
 	return taint(bits), nil
 }
 
-// faults are the bits that tell of a fault. The others tell what was loaded or
-// configured, which is for the tests to decide.
+// faults are the bits that stand for faults. The others stand for what was loaded or
+// configured, which tests may do.
 var faults = []struct {
 	bit  int
 	what string
@@ -36,7 +37,7 @@ var faults = []struct {
 	{14, "soft lockup (L)"},
 }
 
-// since returns the faults that the kernel has noted in t and not yet in before.
+// since returns the faults in t that are not in before.
 func (t taint) since(before taint) []string {
 	var found []string
 	for _, fault := range faults {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTaintTellsNewFaultsOnly(t *testing.T) {
+func TestTaintHasNewFaultsOnly(t *testing.T) {
 	const outOfTree, unsigned, warning, died = 1 << 12, 1 << 13, 1 << 9, 1 << 7
 	for _, c := range []struct {
 		before, after taint
