@@ -7,8 +7,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
-// splitCommandLine takes apart a command line that flag.Parse has accepted: its
-// flags, and what stands behind them.
+// splitCommandLine splits a command line that flag.Parse has accepted into its flags and
+// the arguments after them.
 func splitCommandLine(args []string) (flags []request.Flag, rest []string) {
 	for i := 0; i < len(args); i++ {
 		if len(args[i]) < 2 || args[i][0] != '-' {
@@ -31,16 +31,17 @@ func splitCommandLine(args []string) (flags []request.Flag, rest []string) {
 	return flags, nil
 }
 
+// isBool reports whether a flag needs no value.
 func isBool(name string) bool {
 	f := flag.Lookup(name)
 	if f == nil {
-		return true // flag.Parse would have refused it
+		return true // not reached: flag.Parse refuses such a flag
 	}
 	b, ok := f.Value.(interface{ IsBoolFlag() bool })
 	return ok && b.IsBoolFlag()
 }
 
-// flagValues returns the values of the testing package's flags.
+// flagValues returns the values of all flags of the testing package.
 func flagValues() map[string]string {
 	values := map[string]string{}
 	flag.VisitAll(func(f *flag.Flag) {

@@ -8,50 +8,51 @@ import (
 	"strings"
 )
 
-// Config says what a package's tests need around them. Its zero value is a
-// machine with the default kernel and no module. Relative paths start from the
-// directory of the source file that calls Main, wherever the test binary is
-// started; or from the working directory where that file is not there, as after
-// a build with -trimpath.
+// Config describes the machine that a package's tests need. Its zero value is a machine
+// with the default kernel and no module. Relative paths start from the directory of the
+// source file that calls Main, wherever the test binary is started; if that file does
+// not exist, as after a build with -trimpath, they start from the working directory.
 type Config struct {
-	// Modules are directories with the sources of out-of-tree kernel modules,
-	// each with a Kbuild file or a Makefile for the kernel's build system.
-	// They are built against the kernel of the run, loaded in this order
-	// before the tests, and unloaded after them as a check. Each is built in a
-	// copy of it, in which links have become what they lead to. Not copied are
-	// hidden files, what a build makes (objects, archives, .ko, .mod, .mod.c,
-	// .cmd, .order, .symvers), and .go, .md and .patch: neither these nor
-	// what lies outside of the directory are there. (By an absolute path that
-	// is, but nobody notices when it changes.) Modules may use what those
-	// of directories before theirs export. They are looked for in a directory
-	// and in those right below.
+	// Modules are directories with sources of out-of-tree kernel modules, each with
+	// a Kbuild file or a Makefile for the kernel's build system; a directory may have
+	// several modules, in itself or directly in its subdirectories. The modules are
+	// built against the kernel of the run, loaded in this order before the tests,
+	// and unloaded after them as a check. A module may use symbols that modules
+	// before it export.
+	//
+	// Each directory is built in a copy in which symbolic links are replaced by
+	// their targets. The copy excludes hidden files, build outputs (objects,
+	// archives, .ko, .mod, .mod.c, .cmd, .order, .symvers) and .go, .md and .patch
+	// files, and has nothing from outside the directory. A build that reads other
+	// files by an absolute path works, but it is not repeated when they change.
 	Modules []string
 
-	// KernelModules are names of the kernel's own modules that tests load.
-	// They and what they depend on are there in the guest's /lib/modules;
-	// none is loaded. A kernel that has one built in is as good.
+	// KernelModules are names of modules of the kernel itself that tests load. They
+	// and their dependencies are in the guest's /lib/modules; none is loaded. A
+	// module that is built into the kernel satisfies the requirement. The run fails
+	// if the kernel has neither.
 	KernelModules []string
 
-	// OptionalModules are the same for those that not every kernel has. One
-	// that is neither loadable nor built in is not there, and a test that
-	// loads it finds that out.
+	// OptionalModules are like KernelModules, for modules that not every kernel
+	// has. If the kernel has such a module neither as a file nor built in, loading
+	// it in a test fails.
 	OptionalModules []string
 
-	// Programs are directories of Go main packages. Each is built for the
-	// guest, static, and lies in its PATH under the directory's name.
+	// Programs are directories of Go main packages. Each is built as a static
+	// binary and is in the guest's PATH under the name of its directory.
 	Programs []string
 
-	// Files are files and directories of the host that are there in the guest
-	// at the same paths. They may be patterns, as path/filepath.Match has
-	// them. A name without a slash is a program, looked for in PATH, /usr/sbin
-	// and /sbin, and is in the guest's PATH. Programs and libraries come with
-	// the shared libraries they need, but not with what they read or load
-	// while they run, such as plugins: that is to be named, too.
+	// Files are files and directories of the host that appear in the guest at the
+	// same paths. Entries may be patterns of path/filepath.Match. A name without a
+	// slash is a program, looked up in PATH, /usr/sbin and /sbin; it is in the
+	// guest's PATH. Programs and libraries come with the shared libraries that they
+	// need, but not with files that they read or load at run time, such as plugins:
+	// list those as well.
 	Files []string
 
-	// Kernel is the kernel to run on when KMODTEST_KERNEL does not say: a
-	// name, of a row of the images package or of a kernels.toml beside the
-	// go.mod, or a path. Empty means the default of these.
+	// Kernel is the kernel to run on unless KMODTEST_KERNEL is set: the name of a
+	// row of package images or of a kernels.toml next to go.mod, or a path. Empty
+	// means the default kernel of these tables.
 	Kernel string
 
 	// CPUs is the number of virtual CPUs; 0 means 2.
@@ -60,25 +61,26 @@ type Config struct {
 	// Memory is the guest's memory in MiB; 0 means 512.
 	Memory int
 
-	// Fresh gives every top-level test a machine of its own, several at a
-	// time, so that none sees what another did to the kernel. Fuzz targets,
-	// examples and benchmarks share one. KMODTEST_FRESH (test, off) overrides
-	// it; guest.Fresh asks for the same for a single test.
+	// Fresh runs every top-level test in a fresh machine, several at a time, so that
+	// no test sees changes that another made to the kernel. Fuzz targets, examples
+	// and benchmarks share one machine. KMODTEST_FRESH (test, off) overrides Fresh;
+	// guest.Fresh requests a fresh machine for a single test.
 	Fresh bool
 
-	// Allow are regular expressions for faults of the kernel that are to be
-	// let pass in the whole run: one that matches the title or a line of the
-	// report is enough. guest.AllowKernelLog does the same for a single test.
+	// Allow are regular expressions for kernel faults that do not fail the run. A
+	// fault is allowed if one of them matches its title or a line of its report.
+	// guest.AllowKernelLog does the same for a single test.
 	Allow []string
 
-	// Machines is how many machines may be spent on the package's tests: when
-	// the kernel dies, the tests that are left run in another one, and when
-	// none may be spent any more, the run fails. A test that has a machine of
-	// its own has this limit for itself. 0 means 50.
+	// Machines is the number of machines that the package's tests may use up: after
+	// the kernel has died, the remaining tests run in another machine, and if none
+	// is left the run fails. A test with a fresh machine has this limit for itself.
+	// 0 means 50.
 	Machines int
 }
 
-// in returns the configuration with paths made absolute from dir.
+// in returns a copy of the configuration with absolute paths; relative ones start from
+// dir. It returns an error if the configuration is not valid.
 func (c Config) in(dir string) (Config, error) {
 	if c.CPUs < 0 || c.Memory < 0 || c.Machines < 0 {
 		return c, fmt.Errorf("harness.Config: CPUs is %d, Memory %d and Machines %d; none may be negative", c.CPUs, c.Memory, c.Machines)
@@ -102,6 +104,7 @@ func (c Config) in(dir string) (Config, error) {
 	return c, nil
 }
 
+// absolute returns absolute, clean paths; relative ones start from dir.
 func absolute(dir string, paths []string) []string {
 	out := make([]string, len(paths))
 	for i, path := range paths {

@@ -15,10 +15,9 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
-// answerPlan tells which tests of m would run, in which order, and exits. It
-// asks the testing package itself, with tests of the same names in their place
-// that only take notes, so -run, -skip, -shuffle, -count and -cpu mean what they
-// always do.
+// answerPlan writes to request.PlanFile which tests of m would run, in which order, and
+// exits. It lets the testing package run tests of the same names that only record their
+// names, so -run, -skip, -shuffle, -count and -cpu have their usual meaning.
 func answerPlan(m *testing.M) int {
 	out := json.NewEncoder(os.NewFile(request.PlanFile, "plan"))
 	names, err := listTests(m)
@@ -31,7 +30,7 @@ func answerPlan(m *testing.M) int {
 	}
 	note := func(name string) {
 		if e := out.Encode(request.PlanStep{Name: name, Procs: runtime.GOMAXPROCS(0)}); e != nil {
-			panic(e) // the status tells that the plan is not whole
+			panic(e) // the exit status shows that the plan is incomplete
 		}
 	}
 	var tests []testing.InternalTest
@@ -52,7 +51,8 @@ func answerPlan(m *testing.M) int {
 	return 1
 }
 
-// listTests returns the names of all that m holds, as -test.list prints them.
+// listTests returns the names of all tests, benchmarks, fuzz targets and examples of m,
+// as -test.list prints them.
 func listTests(m *testing.M) ([]string, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -64,7 +64,7 @@ func listTests(m *testing.M) ([]string, error) {
 		for in := bufio.NewScanner(r); in.Scan(); {
 			names = append(names, in.Text())
 		}
-		_, _ = io.Copy(io.Discard, r) // so that nobody waits for a reader
+		_, _ = io.Copy(io.Discard, r) // so that the writer never waits
 		lines <- names
 	}()
 	stdout := os.Stdout

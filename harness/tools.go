@@ -2,8 +2,8 @@
 
 package harness
 
-// The programs that the harness builds at run time are named here, so that
-// go mod vendor brings them along.
+// The harness builds these programs at run time. They are imported here so that go mod
+// vendor includes them.
 import (
 	_ "github.com/kmodtest/kmodtest/harness/cmd/kmodtest-init"
 	_ "github.com/kmodtest/kmodtest/harness/cmd/kmodtest-run"

@@ -7,15 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// capabilityState is a thread's three capability sets, each in two words of 32
+// capabilityState has the three capability sets of a thread, each in two words of 32
 // bits.
 type capabilityState [2]unix.CapUserData
 
-// DropCapabilities takes the capabilities caps (unix.CAP_NET_ADMIN and so on),
-// or all if none is given, out of the effective set of the calling thread. That
-// set is what the kernel asks for; the permitted set stays, so that cleanup can
-// raise them again. A program started meanwhile as root gets its capabilities
-// back from the kernel: give it another user in its SysProcAttr.Credential.
+// DropCapabilities removes the capabilities caps (unix.CAP_NET_ADMIN and so on) from the
+// effective set of the calling thread, or all capabilities if caps is empty. The kernel
+// checks the effective set. The permitted set does not change, so that cleanup can
+// restore the effective one. A number that is not a capability ends the test.
+//
+// A program that the test starts as root gets its capabilities back from the kernel:
+// set another user in its SysProcAttr.Credential.
 func DropCapabilities(tb testing.TB, caps ...int) {
 	tb.Helper()
 	require(tb)
@@ -29,7 +31,7 @@ func DropCapabilities(tb testing.TB, caps ...int) {
 	}
 	for _, c := range caps {
 		if c < 0 || c > unix.CAP_LAST_CAP {
-			tb.Fatalf("drop capability %d: there is none of that number", c)
+			tb.Fatalf("drop capability %d: there is no such capability", c)
 		}
 		after[c/32].Effective &^= 1 << (c % 32)
 	}

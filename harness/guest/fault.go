@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"os"
 	"regexp"
 	"strings"
@@ -9,56 +10,52 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// maxPattern is the longest pattern, in bytes: it has to go into a record of the
-// kernel's log.
+// maxPattern is the longest pattern in bytes: it has to fit into a record of the kernel
+// log.
 const maxPattern = 500
 
-// AllowKernelLog lets the kernel report faults during the test, from here to its
-// end, of which the title or a line of the report matches pattern, a regular
-// expression. Without it the test fails. It holds for subtests, too; where tests
-// run in parallel, one that allows a fault allows it to all. A pattern that is no
-// regular expression, is longer than 500 bytes or has more than one line ends
-// the test.
+// AllowKernelLog permits kernel faults from this call to the end of the test, if pattern,
+// a regular expression, matches the title or a line of the fault report. Without it such
+// a fault fails the test. It applies to subtests as well. If tests run in parallel, a
+// fault that one of them allows is allowed for all of them. A pattern that is not a
+// regular expression, is longer than 500 bytes or has more than one line ends the test.
 //
-// While go test -fuzz tries inputs it is for the *testing.F, and ends an input
-// that calls it with its *testing.T.
+// While go test -fuzz generates inputs, call it with the *testing.F. A call with the
+// *testing.T of an input fails that input.
 func AllowKernelLog(tb testing.TB, pattern string) {
 	tb.Helper()
 	mark(tb, pattern, inside.MarkAllow, inside.MarkedName(tb.Name()), pattern)
 	if fuzzes() {
 		if _, ok := tb.(*testing.T); ok {
-			tb.Fatal("AllowKernelLog is for the *testing.F while it fuzzes: nothing tells where an input ends")
+			tb.Fatal("AllowKernelLog: call it with the *testing.F while fuzzing: the kernel log does not show where an input ends")
 		}
 		allowedFaults = append(allowedFaults, regexp.MustCompile(pattern))
 	}
 }
 
-// ExpectKernelFault is for a test that must break the kernel: it passes only if
-// the kernel reports a fault from here to its end, and fails otherwise as it
-// does by Error. The fault may be the end of the machine: the tests that are
-// left then run in another one, and what the test had reported by Error before
-// does not count.
+// ExpectKernelFault is for a test that has to break the kernel. The test passes only if
+// the kernel reports a matching fault between this call and the end of the test; other
+// faults fail the test. The fault may end the machine: then the remaining tests run in
+// another one, and failures that the test reported before with Error do not count.
 //
-// kind is one of those in docs/faults.md, such as "warning" or "kasan", or ""
-// for any; pattern is a regular expression, which the title or a line of the
-// report has to match. Other faults fail the test. It may be called several
-// times: then each is expected, in any order. A kind that does not exist never
-// comes; a bad pattern ends the test.
+// kind is a fault kind of docs/faults.md, such as "warning" or "kasan", or "" for any
+// kind. An unknown kind never matches. pattern is a regular expression that has to match
+// the title or a line of the fault report; a pattern that is not valid ends the test, as
+// for AllowKernelLog. After several calls each fault is expected, in any order. A call
+// with a *testing.B ends the benchmark.
 func ExpectKernelFault(tb testing.TB, kind, pattern string) {
 	tb.Helper()
 	if _, ok := tb.(*testing.B); ok {
-		tb.Fatal("ExpectKernelFault is for tests: nothing tells how a benchmark ends")
+		tb.Fatal("ExpectKernelFault does not support benchmarks")
 	}
-	if kind == "" {
-		kind = "*"
-	}
+	kind = cmp.Or(kind, "*")
 	if strings.ContainsAny(kind, " \n") {
-		tb.Fatalf("%q is no kind of fault", kind)
+		tb.Fatalf("ExpectKernelFault: %q is not a fault kind", kind)
 	}
 	mark(tb, pattern, inside.MarkExpect, inside.MarkedName(tb.Name()), kind, pattern)
 }
 
-// mark leaves a mark with a pattern in the kernel's log.
+// mark checks pattern and writes a mark into the kernel log.
 func mark(tb testing.TB, pattern, verb string, words ...string) {
 	tb.Helper()
 	require(tb)
@@ -66,7 +63,7 @@ func mark(tb testing.TB, pattern, verb string, words ...string) {
 		tb.Fatal(err)
 	}
 	if len(pattern) > maxPattern || strings.Contains(pattern, "\n") {
-		tb.Fatalf("a pattern may have %d bytes and one line: %q", maxPattern, pattern)
+		tb.Fatalf("the pattern %q has more than %d bytes or more than one line", pattern, maxPattern)
 	}
 	word, err := os.ReadFile(inside.MarkFile)
 	if err != nil {

@@ -20,22 +20,23 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 )
 
-// FuzzInput makes go test -fuzz find inputs that break the kernel. The function
-// that is fuzzed calls it first, with all of its arguments but the first:
+// FuzzInput makes go test -fuzz find inputs that break the kernel. The fuzzed function
+// calls it first, with all of its arguments except the *testing.T:
 //
 //	f.Fuzz(func(t *testing.T, data []byte, flags uint) {
 //		guest.FuzzInput(t, data, flags)
 //		…
 //	})
 //
-// An input during which the kernel reports a fault then fails, and so is kept in
-// testdata/fuzz. So is one that the kernel dies or hangs of, if it takes no more
-// than about 128 KiB there. Faults that AllowKernelLog allows, called with the
-// *testing.F, and those of Config.Allow do not count. Where nothing is fuzzed it
-// does nothing: a fault fails the test in any case.
+// An input then fails if the kernel reports a fault while it is tried, so go test keeps
+// it in testdata/fuzz. An input that kills or hangs the kernel is kept there as well, if
+// its corpus file has at most about 128 KiB. Faults that Config.Allow or AllowKernelLog,
+// called with the *testing.F, permit do not count. Without -fuzz FuzzInput does nothing:
+// a fault fails the test anyway. An argument of a type that cannot be fuzzed ends the
+// test.
 //
-// The kernel does not say which process a fault is about; with -parallel=1 it can
-// be none but the one that is fuzzed.
+// A fault report does not name the process that caused it. With -parallel=1 only one
+// input is tried at a time.
 func FuzzInput(t *testing.T, args ...any) {
 	t.Helper()
 	require(t)
@@ -61,30 +62,33 @@ func FuzzInput(t *testing.T, args ...any) {
 	})
 }
 
-// fuzzes tells whether this process tries inputs, one after the other.
+// fuzzes reports whether this process is a fuzz worker, which tries one input after the
+// other.
 func fuzzes() bool {
 	worker := flag.Lookup("test.fuzzworker")
 	return worker != nil && worker.Value.String() == "true"
 }
 
-// fuzzWorker is what a process that fuzzes has for that.
+// fuzzWorker is the state of a fuzz worker.
 type fuzzWorker struct {
-	memory []byte // of inside.Input
+	memory []byte // holds an inside.Input
 	log    *KernelLog
 }
 
-// fuzzed is that of this process: no value lives as long as its inputs do that
-// FuzzInput could get at.
+// fuzzed is the worker of this process. It is global because FuzzInput has no access to
+// a value that outlives a single input.
 var fuzzed *fuzzWorker
 
-// allowedFaults are those of AllowKernelLog in this process, if it fuzzes: then
-// it runs one fuzz target.
+// allowedFaults are the patterns of AllowKernelLog and Config.Allow in a fuzz worker,
+// which runs a single fuzz target.
 var allowedFaults []*regexp.Regexp
 
-// stayFile keeps the kernel from moving locked pages, with a 0 in it. Kernels
-// that never do so do not have it (Documentation/admin-guide/sysctl/vm.rst).
+// stayFile is a sysctl that, if 0, keeps the kernel from moving locked pages. Kernels
+// that never move them do not have it (Documentation/admin-guide/sysctl/vm.rst).
 const stayFile = "/proc/sys/vm/compact_unevictable_allowed"
 
+// newFuzzWorker allocates locked memory for the inputs, and announces its place in the
+// kernel log.
 func newFuzzWorker(t *testing.T) (w *fuzzWorker, err error) {
 	const size = inside.InputPages * inside.PageSize
 	if err := os.WriteFile(stayFile, []byte("0"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -92,7 +96,7 @@ func newFuzzWorker(t *testing.T) (w *fuzzWorker, err error) {
 	}
 	memory, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
 	if err != nil {
-		return nil, fmt.Errorf("get memory for the input: %w", err)
+		return nil, fmt.Errorf("allocate memory for the input: %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -119,8 +123,8 @@ func newFuzzWorker(t *testing.T) (w *fuzzWorker, err error) {
 	return &fuzzWorker{memory: memory, log: &KernelLog{tb: t, fd: fd}}, err
 }
 
-// physicalPages are the numbers of the pages that hold memory, by
-// /proc/self/pagemap (Documentation/admin-guide/mm/pagemap.rst).
+// physicalPages returns the page frame numbers of memory, from /proc/self/pagemap
+// (Documentation/admin-guide/mm/pagemap.rst).
 func physicalPages(memory []byte) ([]uint64, error) {
 	const entry, present, number = 8, 1 << 63, 1<<55 - 1
 	f, err := os.Open("/proc/self/pagemap")
@@ -137,14 +141,14 @@ func physicalPages(memory []byte) ([]uint64, error) {
 	for e := range slices.Chunk(entries, entry) {
 		page := binary.LittleEndian.Uint64(e)
 		if page&present == 0 || page&number == 0 {
-			return nil, errors.New("the kernel does not say where the input's memory is: that takes CAP_SYS_ADMIN")
+			return nil, errors.New("the kernel hides the physical address of the input's memory: it requires CAP_SYS_ADMIN")
 		}
 		pages = append(pages, page&number)
 	}
 	return pages, nil
 }
 
-// check fails the input if the kernel has reported a fault since the one before.
+// check fails the input if the kernel has reported a fault since the previous check.
 func (w *fuzzWorker) check(t *testing.T) {
 	t.Helper()
 	w.log.tb = t
@@ -155,7 +159,8 @@ func (w *fuzzWorker) check(t *testing.T) {
 	}
 }
 
-// corpusFile is an input as a file of the corpus of package testing.
+// corpusFile returns an input in the format of package testing's corpus files. It returns
+// an error for a type that cannot be fuzzed.
 func corpusFile(args []any) (string, error) {
 	var b strings.Builder
 	b.WriteString("go test fuzz v1\n")
@@ -180,7 +185,7 @@ func corpusFile(args []any) (string, error) {
 		case bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
 			fmt.Fprintf(&b, "%T(%v)\n", v, v)
 		default:
-			return "", fmt.Errorf("a %T is nothing that can be fuzzed", arg)
+			return "", fmt.Errorf("type %T cannot be fuzzed", arg)
 		}
 	}
 	return b.String(), nil

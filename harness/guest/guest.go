@@ -1,13 +1,17 @@
-// Package guest holds the helpers that tests call inside the guest: modules,
-// capabilities, namespaces and the kernel log.
+// Package guest has the helpers that tests call inside the guest: modules, capabilities,
+// namespaces and the kernel log.
 //
-// Every helper takes a testing.TB (Fresh and FuzzInput a *testing.T), ends the
-// test where something is missing (a guest that lacks what a test needs is a
-// broken guest, so nothing is ever skipped), and puts back with tb.Cleanup what
-// it changed. A helper that changes the calling thread (DropCapabilities, NewNetworkNamespace) locks the
-// test's goroutine to its thread. It has to be called from that goroutine, and
-// a subtest started with t.Run, which is another goroutine, does not see the
-// change.
+// Every helper takes a testing.TB (Fresh and FuzzInput a *testing.T). It ends the test
+// with Fatal if something is missing, and never skips it: a guest without a feature that
+// a test needs is a broken guest. It undoes its changes with tb.Cleanup. Outside of a
+// guest each helper ends the test without changing anything.
+//
+// A helper that changes the calling thread (DropCapabilities, NewNetworkNamespace) locks
+// the test's goroutine to its thread. Call it from the test's own goroutine. The change
+// does not apply to other goroutines, such as subtests started with t.Run.
+//
+// Tests that run in parallel may call the helpers at the same time, but they share one
+// kernel and its modules.
 package guest
 
 import (
@@ -20,9 +24,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// require ends the test where it does not run inside a guest: the helpers
-// change the running kernel, and that must never be the one of the machine
-// somebody works on.
+// require ends the test if it does not run inside a guest: the helpers change the
+// running kernel, which must not be that of a developer's computer.
 func require(tb testing.TB) {
 	tb.Helper()
 	if _, err := os.Stat(inside.GuestFile); err != nil {
@@ -30,10 +33,9 @@ func require(tb testing.TB) {
 	}
 }
 
-// lockThread locks the calling goroutine to its thread, and at cleanup undoes
-// what was done to that thread and unlocks it. Where undo fails the thread
-// stays locked, so that it ends together with the goroutine and no other test
-// ever runs on it.
+// lockThread locks the calling goroutine to its thread. Cleanup calls undo, which has to
+// restore the thread, and unlocks it. If undo fails the thread stays locked: it then
+// ends with the goroutine, and no other test runs on it.
 func lockThread(tb testing.TB, undo func() error) {
 	tb.Helper()
 	runtime.LockOSThread()

@@ -12,33 +12,33 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 )
 
-// maxRecord is more than the longest record that /dev/kmsg hands out; a shorter
-// buffer would get EINVAL.
+// maxRecord is more than the longest record of /dev/kmsg in bytes; read(2) with a
+// shorter buffer than the record fails with EINVAL.
 const maxRecord = 16 << 10
 
-// maxPoll is how long one poll may take: /dev/kmsg wakes nobody for a record
-// that is logged while the reader goes to sleep.
+// maxPoll is the longest time of one poll(2): /dev/kmsg does not wake up a reader if a
+// record is logged while the reader goes to sleep.
 const maxPoll = 100 * time.Millisecond
 
 // A Record is one message of the kernel log.
 type Record struct {
-	Facility int    // 0 for the kernel's own messages, more for those written to /dev/kmsg
+	Facility int    // 0 for messages of the kernel; others are written to /dev/kmsg by user space
 	Level    int    // 0 (emergency) to 7 (debug); 6 is info
-	Text     string // as it was logged, without time and prefix; a newline in here is one that the message contained
+	Text     string // the original bytes, without time, prefix and final newline
 }
 
-// A KernelLog reads the kernel log from the moment it was made. It is for one
-// goroutine.
+// A KernelLog has the records of the kernel log since WatchKernelLog. Only one goroutine
+// may use it.
 type KernelLog struct {
 	tb      testing.TB
 	fd      int
 	records []Record
 }
 
-// WatchKernelLog starts to watch the kernel log: what was logged before is left
-// out. What a system call logs can be read as soon as the call has returned;
-// only a message without a newline at its end is held back by the kernel until
-// the next one, as more of it might come.
+// WatchKernelLog starts to watch the kernel log. Earlier records are not returned. A
+// message that a system call logs can be read as soon as the call has returned, unless
+// it has no newline at its end: the kernel then holds it back until the next message.
+// Cleanup ends the watch.
 func WatchKernelLog(tb testing.TB) *KernelLog {
 	tb.Helper()
 	require(tb)
@@ -63,10 +63,10 @@ func openKernelLog() (int, error) {
 	return fd, nil
 }
 
-// Records returns everything logged since WatchKernelLog, but for the lines in
-// which the harness notes where tests begin and end. Records that the kernel
-// dropped before they could be read fail the test. Each call returns all of it
-// again; the slice is not to be changed.
+// Records returns all records since WatchKernelLog, except the marks with which the
+// harness records where tests begin and end. It fails the test if the kernel overwrote
+// records before they could be read. Each call returns all records again; the caller
+// must not change the slice.
 func (l *KernelLog) Records() []Record {
 	l.tb.Helper()
 	for _, r := range l.next() {
@@ -75,7 +75,7 @@ func (l *KernelLog) Records() []Record {
 	return l.records
 }
 
-// next returns what Records adds to what it had.
+// next returns the records since the last call, without marks.
 func (l *KernelLog) next() []klog.Record {
 	l.tb.Helper()
 	var records []klog.Record
@@ -103,8 +103,8 @@ func (l *KernelLog) next() []klog.Record {
 	}
 }
 
-// WaitFor waits until a record with exactly this text was logged since
-// WatchKernelLog, and returns it. It ends the test after timeout.
+// WaitFor waits for a record with exactly this text and returns the first one since
+// WatchKernelLog. It ends the test if there is none after timeout.
 func (l *KernelLog) WaitFor(text string, timeout time.Duration) Record {
 	l.tb.Helper()
 	deadline := time.Now().Add(timeout)
@@ -119,7 +119,7 @@ func (l *KernelLog) WaitFor(text string, timeout time.Duration) Record {
 		seen = len(records)
 		left := time.Until(deadline)
 		if left <= 0 {
-			l.tb.Fatalf("kernel log: no record %q within %v, but these %d: %+v", text, timeout, seen, records)
+			l.tb.Fatalf("kernel log: no record %q within %v; it has %d records: %+v", text, timeout, seen, records)
 		}
 		poll := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}}
 		if _, err := unix.Poll(poll, int(min(left, maxPoll).Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {

@@ -11,8 +11,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-// say writes a record into the kernel log. The kernel gives those that programs
-// write the facility 1.
+// say writes a record into the kernel log. The kernel gives records of user space the
+// facility 1.
 func say(t *testing.T, level int, text string) {
 	t.Helper()
 	file, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
@@ -25,7 +25,7 @@ func say(t *testing.T, level int, text string) {
 	}
 }
 
-// own are the records among all whose text begins with guest-test.
+// own returns the records whose text begins with guest-test.
 func own(records []guest.Record) []guest.Record {
 	return slices.DeleteFunc(slices.Clone(records), func(r guest.Record) bool {
 		return !strings.HasPrefix(r.Text, "guest-test: ")
@@ -76,7 +76,7 @@ func TestKernelLogHasBytesAsTheyWereLogged(t *testing.T) {
 func TestKernelLogHasWhatTheKernelSays(t *testing.T) {
 	log := guest.WatchKernelLog(t)
 	if err := guest.TryLoadModule(t, plain, "numdummies=many"); err == nil {
-		t.Fatal("load with a bad parameter: got nil")
+		t.Fatal("load with a bad parameter: no error")
 	}
 	const want = "dummy: `many' invalid for parameter `numdummies'"
 	if got := log.WaitFor(want, time.Minute); got != (guest.Record{Level: 3, Text: want}) {
@@ -104,8 +104,8 @@ func TestWaitForGivesUp(t *testing.T) {
 func TestKernelLogNoticesLostRecords(t *testing.T) {
 	failures := record(t, func(tb testing.TB) {
 		log := guest.WatchKernelLog(tb)
-		// Each is almost 1 KB: all are far more than the kernel's buffer, and few
-		// at a time, as the harness must miss none.
+		// Each has almost 1 KB: together they are far more than the kernel's
+		// buffer. The pauses let the harness read all of them.
 		for i := range 1 << 10 {
 			say(t, 7, "guest-test: "+strings.Repeat("x", 900))
 			if i%16 == 0 {

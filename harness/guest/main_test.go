@@ -10,8 +10,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-// The helpers are tried with two modules of the kernel: dummy, which makes
-// network devices, and ip_tables, which depends on x_tables.
+// The tests use two modules of the kernel: dummy, which makes network devices, and
+// ip_tables, which depends on x_tables.
 const (
 	plain      = "dummy"
 	dependent  = "ip_tables"
@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// A program of the host, with its libraries, and a file that is no program.
+// Config.Files has a program of the host, with its libraries, and another file.
 func TestFilesOfTheHostAreThere(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "cat", "../config.go").CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "package harness\n") {
@@ -37,7 +37,7 @@ func TestFilesOfTheHostAreThere(t *testing.T) {
 	}
 }
 
-// A processor that is emulated says so in its name.
+// The name of an emulated processor contains TCG.
 func TestTimersMayBeLateWhereProcessorsAreEmulated(t *testing.T) {
 	cpus, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
@@ -54,6 +54,6 @@ func TestTimersMayBeLateWhereProcessorsAreEmulated(t *testing.T) {
 
 func TestOptionalModuleThatIsNotThereDoesNotLoad(t *testing.T) {
 	if err := guest.TryLoadModule(t, absent); err == nil {
-		t.Fatalf("load of module %s: got no error", absent)
+		t.Fatalf("load of module %s: no error", absent)
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LoadModule loads a module by its name, with parameters ("base=200"), after
-// the modules it depends on. Cleanup unloads it and those that had to be loaded
-// for it. A module that is already loaded ends the test. One that is built into
-// the kernel needs no loading.
+// LoadModule loads a module by its name, with parameters such as "base=200", after its
+// dependencies. Cleanup unloads the module and those dependencies that LoadModule loaded.
+// If the module is already loaded, or the load fails, it ends the test. For a module that
+// is built into the kernel it does nothing, and ends the test if there are parameters.
 func LoadModule(tb testing.TB, name string, params ...string) {
 	tb.Helper()
 	if err := TryLoadModule(tb, name, params...); err != nil {
@@ -24,9 +24,9 @@ func LoadModule(tb testing.TB, name string, params ...string) {
 	}
 }
 
-// TryLoadModule is LoadModule for a load that may fail. Its error wraps the
-// errno of finit_module(2): EEXIST where the module is already loaded, or
-// whatever the module's init function returned.
+// TryLoadModule is like LoadModule, but returns an error if the load fails. The error
+// wraps the errno of finit_module(2): EEXIST if the module is already loaded, or the
+// errno that the module's init function returned.
 func TryLoadModule(tb testing.TB, name string, params ...string) error {
 	tb.Helper()
 	require(tb)
@@ -45,8 +45,8 @@ func TryLoadModule(tb testing.TB, name string, params ...string) error {
 	return err
 }
 
-// UnloadModule unloads a loaded module. Cleanup loads it again, with default
-// parameters, if it is not loaded by then.
+// UnloadModule unloads a module, without its dependencies. Cleanup loads it again with
+// default parameters, unless it is loaded by then. If the unload fails, it ends the test.
 func UnloadModule(tb testing.TB, name string) {
 	tb.Helper()
 	if err := TryUnloadModule(tb, name); err != nil {
@@ -54,9 +54,9 @@ func UnloadModule(tb testing.TB, name string) {
 	}
 }
 
-// TryUnloadModule is UnloadModule for an unload that may fail. Its error wraps
-// the errno of delete_module(2), which is called without waiting: EWOULDBLOCK
-// where the module is in use, ENOENT where it is not loaded.
+// TryUnloadModule is like UnloadModule, but returns an error if the unload fails. The
+// error wraps the errno of delete_module(2), which does not wait: EWOULDBLOCK if the
+// module is in use, ENOENT if it is not loaded.
 func TryUnloadModule(tb testing.TB, name string) error {
 	tb.Helper()
 	require(tb)
@@ -75,8 +75,8 @@ func TryUnloadModule(tb testing.TB, name string) error {
 	return nil
 }
 
-// ModuleLoaded says whether a module is loaded. Of one that is built into the
-// kernel it says no: it can not be unloaded.
+// ModuleLoaded reports whether a module is loaded. It returns false for a module that is
+// built into the kernel, which cannot be unloaded.
 func ModuleLoaded(tb testing.TB, name string) bool {
 	tb.Helper()
 	require(tb)
@@ -87,8 +87,8 @@ func ModuleLoaded(tb testing.TB, name string) bool {
 	return loaded
 }
 
-// loadModule loads a module and what it depends on, and returns the names of
-// those that were not loaded before, in the order of loading.
+// loadModule loads a module and its dependencies. It returns the names of the modules
+// that it loaded, in that order, also with an error.
 func loadModule(name string, params []string) ([]string, error) {
 	var files []string
 	err := kmodule.ProbeOptions(name, "", kmodule.ProbeOpts{
@@ -136,8 +136,8 @@ func finitModule(path string, params []string) error {
 	return kmodule.FileInit(file, strings.Join(params, " "), 0)
 }
 
-// deleteModule unloads one module, and does not wait until nobody uses it; it
-// does until others have loaded or unloaded theirs, which a signal interrupts.
+// deleteModule unloads one module. It does not wait until the module is unused. It does
+// wait for other loads and unloads, and goes on after a signal.
 func deleteModule(name string) error {
 	err := error(unix.EINTR)
 	for errors.Is(err, unix.EINTR) {
@@ -149,7 +149,8 @@ func deleteModule(name string) error {
 	return nil
 }
 
-// moduleLoaded asks sysfs, where only a loaded module has the file initstate.
+// moduleLoaded reports whether sysfs has the file initstate of a module, which exists
+// only if the module is loaded.
 func moduleLoaded(name string) (bool, error) {
 	path := filepath.Join("/sys/module", strings.ReplaceAll(name, "-", "_"), "initstate")
 	_, err := os.Stat(path)
@@ -162,7 +163,7 @@ func moduleLoaded(name string) (bool, error) {
 	return false, fmt.Errorf("look for module %s: %w", name, err)
 }
 
-// moduleName is the name under which the kernel knows the module of a file.
+// moduleName returns the kernel's name of the module in a file.
 func moduleName(path string) string {
 	name, _, _ := strings.Cut(filepath.Base(path), ".ko")
 	return strings.ReplaceAll(name, "-", "_")

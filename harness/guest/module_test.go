@@ -18,8 +18,8 @@ func wantLoaded(t *testing.T, name string, want bool) {
 	}
 }
 
-// wantDevices checks for the devices that the module dummy made: dummy0 alone
-// without parameters, and dummy1 with numdummies=2.
+// wantDevices checks which devices the module dummy has made: only dummy0 without
+// parameters, and also dummy1 with numdummies=2.
 func wantDevices(t *testing.T, dummy0, dummy1 bool) {
 	t.Helper()
 	for name, want := range map[string]bool{"dummy0": dummy0, "dummy1": dummy1} {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A recorder is a testing.TB that keeps its failures for itself, so that a test
-// can look at how a helper fails.
+// A recorder is a testing.TB that records its failures, so that a test can check how a
+// helper fails.
 type recorder struct {
 	testing.TB
 	failures []string
@@ -33,7 +33,7 @@ func (r *recorder) Fatal(args ...any) {
 	r.Fatalf("%s", fmt.Sprint(args...))
 }
 
-// cleanUp does what is left to do at the end of a test.
+// cleanUp calls the cleanup functions, as at the end of a test.
 func (r *recorder) cleanUp() {
 	for _, f := range slices.Backward(r.cleanups) {
 		f()
@@ -41,7 +41,7 @@ func (r *recorder) cleanUp() {
 	r.cleanups = nil
 }
 
-// record runs body as if it were a test, and returns how it failed.
+// record runs body as if it were a test, and returns its failures.
 func record(t *testing.T, body func(tb testing.TB)) []string {
 	t.Helper()
 	r := &recorder{TB: t}
@@ -55,7 +55,7 @@ func record(t *testing.T, body func(tb testing.TB)) []string {
 	return r.failures
 }
 
-// wantFailure checks that body fails once, with want in what it says.
+// wantFailure checks that body fails once, with want in the message.
 func wantFailure(t *testing.T, want string, body func(tb testing.TB)) {
 	t.Helper()
 	got := record(t, body)

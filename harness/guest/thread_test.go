@@ -13,8 +13,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-// openSocket says whether the calling thread may open a socket, which a raw one
-// needs CAP_NET_RAW for.
+// openSocket returns an error if the calling thread cannot open a socket. A raw socket
+// requires CAP_NET_RAW.
 func openSocket(kind, protocol int) error {
 	fd, err := unix.Socket(unix.AF_INET, kind|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
@@ -23,7 +23,7 @@ func openSocket(kind, protocol int) error {
 	return unix.Close(fd)
 }
 
-// network names the network namespace of the calling thread.
+// network returns the name of the calling thread's network namespace.
 func network(t *testing.T) string {
 	t.Helper()
 	name, err := os.Readlink("/proc/thread-self/ns/net")
@@ -33,7 +33,7 @@ func network(t *testing.T) string {
 	return name
 }
 
-// reach sends one packet to the loopback, which works only where that is up.
+// reach sends one packet to the loopback, which fails unless that is up.
 func reach(t *testing.T) error {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -129,8 +129,7 @@ func TestNewNetworkNamespaceNeedsCapability(t *testing.T) {
 	}
 }
 
-// The first thread would outlive a goroutine that is locked to it, so no test
-// ever runs there.
+// The first thread outlives a goroutine that is locked to it, so no test may run there.
 func TestNoTestRunsOnFirstThread(t *testing.T) {
 	const many = 64 // more than there are threads before
 	var locked, ended sync.WaitGroup
@@ -140,7 +139,7 @@ func TestNoTestRunsOnFirstThread(t *testing.T) {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
 			if unix.Gettid() == unix.Getpid() {
-				t.Error("got the process's first thread")
+				t.Error("a test runs on the first thread of the process")
 			}
 			locked.Done()
 			locked.Wait() // so that each has a thread of its own

@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	// childCall names, in the environment of a child process, the call of
-	// InUserNamespace whose body it is to run.
+	// childCall is the environment variable that tells a child process for which
+	// call of InUserNamespace it runs the body.
 	childCall = "KMODTEST_USER_NAMESPACE"
-	// childDone is what a child writes to its file descriptor 3 after its body
-	// has run to the end.
+	// childDone is the text that a child writes to file descriptor 3 after the body
+	// has returned.
 	childDone = "done"
-	// mappedIDs is the number of users and groups that are the same inside and
-	// outside of the new user namespace.
+	// mappedIDs is the number of user and group IDs, from 0, that are the same
+	// inside and outside of the new user namespace.
 	mappedIDs = 1 << 16
 )
 
-// InUserNamespace runs body as root, with all capabilities, in a new user
-// namespace and the other new namespaces of flags (unix.CLONE_NEWNET and so on,
-// or 0). A process with several threads, as any in Go, can not enter a user
-// namespace, so this very test is run once more in a child process: what stands
-// before the call runs there, too, then body, and nothing after it. What body
-// sets is lost with the child. The test fails with the child's output if the
-// child fails, or if body did not run to its end. Body may use the other
-// helpers, but not call InUserNamespace.
+// InUserNamespace runs body as root, with all capabilities, in a new user namespace and
+// in the other new namespaces that flags selects (unix.CLONE_NEWNET and so on, or 0).
+//
+// A process with several threads, as any Go program, cannot enter a user namespace. So
+// the current test runs once more in a child process: the code before the call runs there
+// as well, then body, and nothing after it. Variables that body sets are lost with the
+// child. The test fails with the child's output if the child fails or if body does not
+// return. Body may use the other helpers, but must not call InUserNamespace.
 func InUserNamespace(tb testing.TB, flags uintptr, body func()) {
 	tb.Helper()
 	require(tb)
@@ -47,8 +47,7 @@ func InUserNamespace(tb testing.TB, flags uintptr, body func()) {
 	}
 }
 
-// runChild runs the test tb again in a child process, and fails it if the child
-// did.
+// runChild runs the test tb again in a child process, and ends tb if the child fails.
 func runChild(tb testing.TB, flags uintptr, call string) {
 	tb.Helper()
 	done, childEnd, err := os.Pipe()
@@ -81,8 +80,8 @@ func runChild(tb testing.TB, flags uintptr, call string) {
 	}
 }
 
-// quote sets a child's output apart, so that nobody takes its lines for the
-// parent's: not even go test -json.
+// quote puts a bar in front of each line of a child's output, so that neither people nor
+// go test -json take it for the parent's.
 func quote(output []byte) string {
 	var out strings.Builder
 	for line := range strings.Lines(string(output)) {
@@ -91,8 +90,8 @@ func quote(output []byte) string {
 	return out.String()
 }
 
-// finishChild ends the test in the child after its body, and tells the parent
-// that it got there.
+// finishChild ends the test in the child after the body has returned, and reports that to
+// the parent.
 func finishChild(tb testing.TB) {
 	tb.Helper()
 	if tb.Failed() {
@@ -104,8 +103,8 @@ func finishChild(tb testing.TB) {
 	tb.SkipNow()
 }
 
-// childArguments are the arguments that make a test binary run only the test
-// tb, once.
+// childArguments returns the arguments with which a test binary runs only the test tb,
+// once.
 func childArguments(tb testing.TB) []string {
 	var elements []string
 	for element := range strings.SplitSeq(tb.Name(), "/") {

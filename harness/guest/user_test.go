@@ -15,7 +15,7 @@ import (
 // (PROC_USER_INIT_INO).
 const initialUsers = "user:[4026531837]"
 
-// users names the user namespace of the process.
+// users returns the name of the process's user namespace.
 func users(t *testing.T) string {
 	t.Helper()
 	name, err := os.Readlink("/proc/self/ns/user")
@@ -25,7 +25,7 @@ func users(t *testing.T) string {
 	return name
 }
 
-// inChild says whether this process is a child that InUserNamespace started.
+// inChild reports whether InUserNamespace started this process.
 func inChild(t *testing.T) bool {
 	t.Helper()
 	return users(t) != initialUsers
@@ -72,7 +72,7 @@ func TestInUserNamespaceRunsEachBodyOfATest(t *testing.T) {
 	}
 }
 
-// leave makes a file, which no other run may have made.
+// leave makes a file. It fails the test if the file exists.
 func leave(t *testing.T, path string) {
 	t.Helper()
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600)

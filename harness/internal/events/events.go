@@ -1,16 +1,16 @@
-// Package events has the testing package of a test binary in a guest tell what
-// becomes of each test, when it does: to the host on standard output, and in the
-// kernel's log, where a mark stands before the first instruction of each test,
-// and behind its last one.
+// Package events makes the testing package of a test binary in a guest report when
+// each test starts, pauses, continues and ends: to the host on standard output, and in
+// the kernel log, which has a mark before the first instruction of each test and after
+// its last one.
 //
-// Standard output then has these lines, each behind a SYN (0x16); other bytes are
-// what tests print themselves:
+// Standard output then has these lines, each after a Marker. All other bytes are the
+// tests' own output:
 //
-//	=== RUN   NAME          and all others that the testing package prints for test2json
-//	    file.go:1: text     what a test logs
-//	>>> NUMBER NAME         the top-level test that has just started is the NUMBER-th, from 0
-//	>>> - NAME              it does not run, since it is not its turn
-//	<<< NUMBER              behind this, the log has the mark with that number
+//	=== RUN   NAME          and all other lines that the testing package prints for test2json
+//	    file.go:1: text     the log of a test
+//	>>> NUMBER NAME         the top-level test that has just started has this number, from 0
+//	>>> - NAME              the test is not selected and does not run
+//	<<< NUMBER              the next line is a test's end; its mark in the kernel log has this number
 package events
 
 import (
@@ -28,67 +28,74 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// Tell has the tests of m tell, with these marks. It is to be called in a guest,
-// before m.Run. turns says which top-level tests are to run, by their
-// numbers in the order of their starts: "but 0,1,2", "only 3" with nothing but
-// that test, or nothing for all.
+// Marker is the byte, SYN, in front of each line of standard output that this package
+// writes. A program that does not link package testing uses inside.EventMarker.
+const Marker = inside.EventMarker
+
+// Tell makes the tests of m report their events, with these marks in the kernel log.
+// It must be called in a guest, once, before m.Run. turns selects the top-level tests to
+// run, by their numbers in the order in which they start: "but 0,1,2" runs all others,
+// "only 3" runs only these and no fuzz targets, examples or benchmarks, and "" runs all.
+// Tell returns an error if turns is not valid, or if it does not know the testing
+// package of this version of Go; then the tests run without events.
 func Tell(m *testing.M, marks *inside.Marker, turns string) error {
 	unix.CloseOnExec(inside.TakenFile)
-	s := &stage{out: os.Stdout, marks: marks}
+	r := &reporter{out: os.Stdout, marks: marks}
 	var err error
-	if s.layout, err = findLayout(); err != nil {
+	if r.layout, err = findLayout(); err != nil {
 		return err
 	}
-	s.printer = s.layout.newPrinter()
-	s.layout.turn(s.printer, s)
+	r.printer = r.layout.newPrinter()
+	r.layout.turn(r.printer, r)
 	all, err := findLists(m)
 	if err != nil {
 		return err
 	}
-	if s.turns, err = parseTurns(turns); err != nil {
+	if r.turns, err = parseTurns(turns); err != nil {
 		return err
 	}
-	if s.turns.only {
+	if r.turns.only {
 		*all.fuzz, *all.examples, *all.benchmarks = nil, nil, nil
 	}
-	s.wrap(all)
+	r.wrap(all)
 	return nil
 }
 
-// stage is where the tests of a process run.
-type stage struct {
+// reporter reports the events of all tests of this process. The printers of the
+// testing package write to it.
+type reporter struct {
 	layout layout
 	out    *os.File
 	marks  *inside.Marker
 	turns  turns
-	// printer is for tests that have none, as without -test.v. They share it: it
-	// says who logs when that was another test before.
+	// printer is the printer of the tests that have none, as without -test.v. They
+	// share it, because it prints the name of a test that logs after another one.
 	printer unsafe.Pointer
 
 	draining sync.Mutex
 
 	mu     sync.Mutex
-	starts int         // of top-level tests
-	hushed string      // the test that does not run and is to leave no trace
-	muted  atomic.Bool // the last event was one that left none
+	starts int         // number of top-level tests that have started
+	hushed string      // test that is not selected, whose events are not printed
+	muted  atomic.Bool // whether the last event was not printed
 }
 
-// wrap has all tests and the like begin and end with a mark.
-func (s *stage) wrap(all lists) {
+// wrap makes all tests, examples, benchmarks and fuzz targets begin and end with a mark.
+func (r *reporter) wrap(all lists) {
 	for i, t := range *all.tests {
 		(*all.tests)[i].F = func(tt *testing.T) {
-			if s.begin(s.layout.test(tt), t.Name) {
+			if r.begin(r.layout.test(tt), t.Name) {
 				t.F(tt)
 			}
 		}
 	}
 	for i, e := range *all.examples {
-		(*all.examples)[i].F = func() { defer s.during(e.Name)(); e.F() }
+		(*all.examples)[i].F = func() { defer r.during(e.Name)(); e.F() }
 	}
 	for i, b := range *all.benchmarks {
 		(*all.benchmarks)[i].F = func(bb *testing.B) {
 			bb.StopTimer()
-			end := s.during(b.Name)
+			end := r.during(b.Name)
 			defer func() { bb.StopTimer(); end() }()
 			bb.StartTimer()
 			b.F(bb)
@@ -96,81 +103,83 @@ func (s *stage) wrap(all lists) {
 	}
 	for i, f := range *all.fuzz {
 		(*all.fuzz)[i].Fn = func(ff *testing.F) {
-			s.say(s.attach(s.layout.fuzz(ff), f.Name, true))
-			s.start(inside.MarkRun, f.Name)
+			r.say(r.attach(r.layout.fuzz(ff), f.Name, true))
+			r.start(inside.MarkRun, f.Name)
 			f.Fn(ff)
 		}
 	}
 }
 
-// begin tells of the start of a top-level test, and whether it is its turn.
-func (s *stage) begin(t test, name string) bool {
-	s.mu.Lock()
-	number := s.starts
-	s.starts++
-	mine := s.turns.has(number)
-	s.hushed = ""
-	if !mine && *s.layout.printerOf(t) != nil {
-		s.hushed = name
+// begin reports the start of a top-level test, and returns whether it is selected.
+func (r *reporter) begin(t test, name string) bool {
+	r.mu.Lock()
+	number := r.starts
+	r.starts++
+	mine := r.turns.has(number)
+	r.hushed = ""
+	if !mine && *r.layout.printerOf(t) != nil {
+		r.hushed = name
 	}
-	s.mu.Unlock()
-	unsaid := s.attach(t, name, mine)
+	r.mu.Unlock()
+	unsaid := r.attach(t, name, mine)
 	if !mine {
-		s.say(">>> - " + name + "\n")
+		r.say(">>> - " + name + "\n")
 		return false
 	}
-	s.say(unsaid + ">>> " + strconv.Itoa(number) + " " + name + "\n")
-	s.start(inside.MarkRun, name)
+	r.say(unsaid + ">>> " + strconv.Itoa(number) + " " + name + "\n")
+	r.start(inside.MarkRun, name)
 	return true
 }
 
-// attach has a top-level test print through this stage. Where it has no printer,
-// it gets the stage's, if it is to tell anything, and what that has not said yet
-// is returned; one that it shares with those to come is turned once, before
-// there is a second test that could use it.
-func (s *stage) attach(t test, name string, tells bool) (unsaid string) {
-	place := s.layout.printerOf(t)
+// attach makes a top-level test print to this reporter. If the test has no printer and
+// is selected, it gets the reporter's; attach then returns the line that this printer
+// has not printed. A printer that all tests share is redirected once, before a second
+// test can use it.
+func (r *reporter) attach(t test, name string, selected bool) (unsaid string) {
+	place := r.layout.printerOf(t)
 	switch {
-	case *place == nil && !tells:
+	case *place == nil && !selected:
 	case *place == nil:
-		*place = s.printer
+		*place = r.printer
 		return "=== RUN   " + name + "\n"
-	case !s.layout.turned(*place, s):
-		s.layout.turn(*place, s)
+	case !r.layout.turned(*place, r):
+		r.layout.turn(*place, r)
 	}
 	return ""
 }
 
-// start marks that a test begins to run, or goes on. Whatever it may do to the
-// machine, what was printed before is with the host.
-func (s *stage) start(verb, name string) {
-	s.drain()
-	s.mark(verb, name)
+// start marks that a test starts or continues. All earlier output has gone to the host
+// before, whatever the test does to the machine.
+func (r *reporter) start(verb, name string) {
+	r.drain()
+	r.mark(verb, name)
 }
 
-// during marks what is no test, and returns what marks its end.
-func (s *stage) during(name string) func() {
-	s.mark(inside.MarkRun, name)
-	return func() { s.mark(inside.MarkEnd, name, "-", "-") }
+// during marks the start of an example or a benchmark, and returns a function that marks
+// its end.
+func (r *reporter) during(name string) func() {
+	r.mark(inside.MarkRun, name)
+	return func() { r.mark(inside.MarkEnd, name, "-", "-") }
 }
 
-// mark writes a mark. If it can not, a fault is blamed on nobody; but it is
-// seen all the same.
-func (s *stage) mark(verb, name string, words ...string) (number uint64) {
-	number, err := s.marks.Count(verb, name, words...)
+// mark writes a mark and returns its number, or 0 if it could not be written. Without
+// marks a fault is not attributed to a test, but it still fails the run.
+func (r *reporter) mark(verb, name string, words ...string) (number uint64) {
+	number, err := r.marks.Count(verb, name, words...)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "kmodtest: mark tests in the kernel's log:", err)
+		fmt.Fprintln(os.Stderr, "kmodtest: mark tests in the kernel log:", err)
 		return 0
 	}
 	return number
 }
 
-// turns tells which top-level tests run.
+// turns selects the top-level tests that run.
 type turns struct {
-	only    bool // those that are listed; else all others
+	only    bool // the listed tests run; otherwise all others
 	numbers map[int]bool
 }
 
+// parseTurns parses a value of inside.TurnsVariable.
 func parseTurns(text string) (turns, error) {
 	t := turns{numbers: map[int]bool{}}
 	if text == "" {
@@ -188,4 +197,5 @@ func parseTurns(text string) (turns, error) {
 	return t, nil
 }
 
+// has reports whether the test with this number runs.
 func (t turns) has(number int) bool { return t.numbers[number] == t.only }

@@ -12,10 +12,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// marker begins the lines that are not the tests' own.
-const marker = "\x16"
-
-// verbs are the marks of what the testing package tells.
+// verbs are the beginnings of the testing package's lines that get a mark.
 var verbs = []struct{ line, verb string }{
 	{"=== RUN   ", inside.MarkRun},
 	{"=== PAUSE ", inside.MarkPause},
@@ -25,47 +22,47 @@ var verbs = []struct{ line, verb string }{
 	{"--- SKIP: ", inside.MarkEnd},
 }
 
-// unnamed is what the testing package prints behind a top-level test.
+// unnamed is the line that the testing package prints after a top-level test.
 const unnamed = "=== NAME  \n"
 
-// Write takes what the testing package prints of tests: one event, with what
-// belongs to it, or one line of a test's log. A test goes on only when this
-// returns, so its mark stands before all that it does.
-func (s *stage) Write(p []byte) (int, error) {
-	text, isEvent := strings.CutPrefix(string(p), marker)
+// Write is called by the testing package with one event and the lines that belong to
+// it, or with one line of a test's log. The test continues only when Write returns, so
+// its mark precedes everything that it does.
+func (r *reporter) Write(p []byte) (int, error) {
+	text, isEvent := strings.CutPrefix(string(p), Marker)
 	if !isEvent {
-		s.say(text)
+		r.say(text)
 		return len(p), nil
 	}
-	if text == unnamed && s.muted.Load() {
+	if text == unnamed && r.muted.Load() {
 		return len(p), nil
 	}
 	for _, v := range verbs {
 		if rest, ok := strings.CutPrefix(text, v.line); ok {
-			s.tell(v.verb, v.line, rest)
+			r.tell(v.verb, v.line, rest)
 			return len(p), nil
 		}
 	}
-	s.say(text)
+	r.say(text)
 	return len(p), nil
 }
 
-// tell passes on an event that is marked: a line that begins with what, and what
-// belongs to it.
-func (s *stage) tell(verb, what, rest string) {
+// tell prints and marks an event: a line that begins with what, and the lines that
+// belong to it.
+func (r *reporter) tell(verb, what, rest string) {
 	name, _, _ := strings.Cut(rest, "\n")
 	if verb != inside.MarkEnd {
-		if s.hush(verb, name) {
+		if r.hush(verb, name) {
 			return
 		}
-		s.say(what + rest)
+		r.say(what + rest)
 		switch {
 		case verb == inside.MarkPause:
-			s.mark(verb, name)
+			r.mark(verb, name)
 		case verb == inside.MarkRun && !strings.Contains(name, "/"):
-			// The test marks that itself: see begin.
+			// begin writes this mark.
 		default:
-			s.start(verb, name)
+			r.start(verb, name)
 		}
 		return
 	}
@@ -73,55 +70,55 @@ func (s *stage) tell(verb, what, rest string) {
 	if i := strings.LastIndex(name, " ("); i >= 0 {
 		name, took = name[:i], strings.Trim(name[i:], " ()")
 	}
-	if s.hush(verb, name) {
+	if r.hush(verb, name) {
 		return
 	}
 	result := strings.Trim(what, "- :")
-	if number := s.mark(verb, name, result, took); number != 0 {
+	if number := r.mark(verb, name, result, took); number != 0 {
 		what = "<<< " + strconv.FormatUint(number, 10) + "\n" + what
 	}
-	s.say(what + rest)
+	r.say(what + rest)
 }
 
-// hush tells whether an event is of a top-level test that does not run. When it
-// starts, that is known only by its number.
-func (s *stage) hush(verb, name string) (hushed bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	defer func() { s.muted.Store(hushed) }()
+// hush reports whether an event belongs to a top-level test that is not selected. At
+// its start only its number is known.
+func (r *reporter) hush(verb, name string) (hushed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer func() { r.muted.Store(hushed) }()
 	if verb == inside.MarkRun && !strings.Contains(name, "/") {
-		return !s.turns.has(s.starts)
+		return !r.turns.has(r.starts)
 	}
-	if name != s.hushed {
+	if name != r.hushed {
 		return false
 	}
 	if verb == inside.MarkEnd {
-		s.hushed = ""
+		r.hushed = ""
 	}
 	return true
 }
 
-// say prints lines, each behind a marker, with a single write.
-func (s *stage) say(text string) {
+// say prints lines, each after a Marker, with a single write.
+func (r *reporter) say(text string) {
 	var out bytes.Buffer
 	for line := range strings.Lines(text) {
-		out.WriteString(marker + line)
+		out.WriteString(Marker + line)
 	}
-	// A host that is gone ends the machine.
-	_, _ = s.out.Write(out.Bytes())
+	// An error means that the host is gone, which ends the machine.
+	_, _ = r.out.Write(out.Bytes())
 }
 
-// patience is how long a test waits at most until what was printed before has
+// patience is the longest time for which a test waits until all earlier output has
 // gone to the host.
 const patience = 100 * time.Millisecond
 
-// drain waits until standard output, a pipe, has been emptied: PID 1 takes out of
-// it only what it has sent, and tells then.
-func (s *stage) drain() {
-	s.draining.Lock()
-	defer s.draining.Unlock()
-	for begin := time.Now(); time.Since(begin) < patience; { // others may print all the time
-		if n, err := unix.IoctlGetInt(int(s.out.Fd()), unix.TIOCINQ); err != nil || n == 0 {
+// drain waits until standard output, a pipe, is empty. PID 1 removes data from it
+// only after it has sent them to the host, and then adds to inside.TakenFile.
+func (r *reporter) drain() {
+	r.draining.Lock()
+	defer r.draining.Unlock()
+	for begin := time.Now(); time.Since(begin) < patience; { // other goroutines may print all the time
+		if n, err := unix.IoctlGetInt(int(r.out.Fd()), unix.TIOCINQ); err != nil || n == 0 {
 			return
 		}
 		taken := []unix.PollFd{{Fd: inside.TakenFile, Events: unix.POLLIN}}
@@ -129,6 +126,6 @@ func (s *stage) drain() {
 			return
 		}
 		var count [8]byte
-		_, _ = unix.Read(inside.TakenFile, count[:]) // which makes it 0
+		_, _ = unix.Read(inside.TakenFile, count[:]) // sets the count to 0
 	}
 }

@@ -1,4 +1,4 @@
-// Package interrupt knows the signals by which people end what runs.
+// Package interrupt lists the signals that interrupt a run.
 package interrupt
 
 import (
@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Signals are those of SIGTERM, SIGINT and SIGHUP that this process was not
-// started to ignore, as nohup has it ignore SIGHUP.
+// Signals returns SIGTERM, and SIGINT and SIGHUP unless this process ignores them, as
+// nohup makes it ignore SIGHUP.
 func Signals() []os.Signal {
 	signals := []os.Signal{syscall.SIGTERM}
 	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {

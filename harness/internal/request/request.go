@@ -1,7 +1,7 @@
-// Package request is what a test binary asks of kmodtest-run, the program that
-// leads a run on the host. The test binary itself is uploaded and started in
-// each guest, where all that is linked into it has its price; so it holds none
-// of the host's work, and turns into that program instead.
+// Package request defines the request that a test binary passes to kmodtest-run, the
+// program that controls a run on the host. The test binary is uploaded and started in
+// each guest, where every package that it links costs time. So it does none of the
+// host's work itself: it becomes that program with execve(2).
 package request
 
 import (
@@ -20,22 +20,23 @@ import (
 
 // Request is one run of a package's tests.
 type Request struct {
-	// Started is when the test binary was.
+	// Started is the time at which the test binary was started.
 	Started time.Time
-	// Parent is the process that had started it.
+	// Parent is the process ID of its parent.
 	Parent int
-	// Config is the package's, with absolute paths.
+	// Config is the package's configuration, with absolute paths.
 	Config Config
-	// Binary is the test binary's path, and Name its first argument.
+	// Binary is the path of the test binary, and Name its first argument.
 	Binary, Name string
-	// Dir is the package's directory, and Cwd where the binary was started.
+	// Dir is the directory of the package, and Cwd the working directory of the
+	// binary.
 	Dir, Cwd string
-	// Flags are those given on the command line, in their order, and Rest the
-	// arguments behind them.
+	// Flags are the flags of the command line, in order, and Rest the arguments
+	// after them.
 	Flags []Flag
 	Rest  []string
-	// Values are those of all flags of the testing package, given or not,
-	// without their leading dash: "test.v".
+	// Values are the values of all flags of the testing package, set or not.
+	// The keys have no leading dash: "test.v".
 	Values map[string]string
 }
 
@@ -54,8 +55,8 @@ type Config struct {
 	Machines        int
 }
 
-// With returns the request with another value of a flag, for whoever parses its
-// Flags and for who looks at its Values.
+// With returns a copy of the request in which a flag has another value, in Flags and
+// in Values.
 func (r Request) With(name, value string) Request {
 	r = r.Without(name)
 	r.Flags = append(r.Flags, Flag{name, value})
@@ -63,7 +64,7 @@ func (r Request) With(name, value string) Request {
 	return r
 }
 
-// Without returns the request as if a flag had not been given, and had no value.
+// Without returns a copy of the request without a flag, in Flags and in Values.
 func (r Request) Without(name string) Request {
 	r.Flags = slices.DeleteFunc(slices.Clone(r.Flags), func(f Flag) bool { return f.Name == name })
 	r.Values = maps.Clone(r.Values)
@@ -71,20 +72,20 @@ func (r Request) Without(name string) Request {
 	return r
 }
 
-// Fuzzes tells whether the tests are to fuzz, beyond the inputs that there are.
+// Fuzzes reports whether the run generates new inputs, as with go test -fuzz.
 func (r Request) Fuzzes() bool { return r.Values["test.fuzz"] != "" }
 
-// Flag is a flag of a command line, its name without a leading dash.
+// Flag is a flag of a command line. Its name has no leading dash.
 type Flag struct{ Name, Value string }
 
-// String returns the flag as it stands on a command line.
+// String returns the flag in the form -name=value.
 func (f Flag) String() string { return "-" + f.Name + "=" + f.Value }
 
-// file is the descriptor through which a program gets its request.
+// file is the file descriptor of the request in the new program.
 const file = 3
 
-// Become turns this process into the program at path, and hands it the request.
-// It returns only if that can not be.
+// Become replaces this process by the program at path and passes it the request. It
+// returns only an error.
 func Become(path string, r Request) error {
 	fd, err := unix.MemfdCreate("kmodtest-request", 0)
 	if err != nil {
@@ -97,11 +98,11 @@ func Become(path string, r Request) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("write the request: %w", err)
 	}
-	// Whatever had this number, it was not to be inherited: Go closes on exec
-	// all files but those that it is told of.
+	// A file that has this number now was not meant to be inherited: Go sets
+	// close-on-exec on all files that it opens.
 	if fd != file {
 		if err := unix.Dup2(fd, file); err != nil {
-			return fmt.Errorf("hand on the request: %w", err)
+			return fmt.Errorf("pass on the request: %w", err)
 		}
 		_ = unix.Close(fd)
 	}
@@ -109,14 +110,14 @@ func Become(path string, r Request) error {
 	return fmt.Errorf("start %s: %w", path, err)
 }
 
-// Receive returns the request that this process was started with.
+// Receive returns the request that Become passed to this process.
 func Receive() (Request, error) {
 	var r Request
 	f := os.NewFile(file, "request")
 	unix.CloseOnExec(file)
 	defer f.Close()
 	if err := json.NewDecoder(f).Decode(&r); err != nil {
-		return r, errors.Join(errors.New("this program is started by the test binaries of packages that call harness.Main, and by nobody else"), err)
+		return r, errors.Join(errors.New("this program is started only by test binaries of packages that call harness.Main"), err)
 	}
 	return r, nil
 }

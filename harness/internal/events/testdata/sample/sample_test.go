@@ -1,5 +1,5 @@
-// Package sample has tests that end in all ways and print in all ways. The tests
-// of those who read what tests print run it with and without package events.
+// Package sample has tests that end and print in all ways. The tests of the packages
+// that read test output run it with and without package events.
 package sample
 
 import (
@@ -33,7 +33,7 @@ func TestPasses(t *testing.T) {
 	fmt.Println("printed by a test that passes")
 	t.Log("logged by a test that passes")
 	if testing.Verbose() != (flag.Lookup("test.v").Value.String() != "false") {
-		t.Error("testing.Verbose says something else than the flag")
+		t.Error("testing.Verbose differs from the flag")
 	}
 }
 
@@ -67,8 +67,8 @@ func TestAllPassInside(t *testing.T) {
 	t.Attr("key", "value")
 }
 
-// TestParallel is the only one of its kind that always runs: the order of several
-// is not the same each time.
+// TestParallel is the only parallel test that always runs: the order of several
+// parallel tests varies.
 func TestParallel(t *testing.T) {
 	t.Parallel()
 	t.Run("group", func(t *testing.T) {
@@ -77,8 +77,8 @@ func TestParallel(t *testing.T) {
 	})
 }
 
-// TestPairFirst and TestPairSecond log when both run, one after the other, if
-// they are asked to.
+// TestPairFirst and TestPairSecond log one after the other, while both run. They do
+// so only if SAMPLE_PAIR is set.
 var pair = struct {
 	both  sync.WaitGroup
 	first chan struct{}
