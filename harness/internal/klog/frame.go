@@ -9,19 +9,22 @@ import (
 type Frame struct {
 	Function string `json:"function"`
 	Offset   uint64 `json:"offset"` // into the function, in bytes
-	Size     uint64 `json:"size"`   // of the function, in bytes
+	Size     uint64 `json:"size"`   // of the function, in bytes; 0 if the report does not tell it, nor the offset
 	Module   string `json:"module,omitempty"`
-	Guess    bool   `json:"guess,omitempty"`  // the kernel itself is not sure: "? f+0x1/0x2"
-	Return   bool   `json:"return,omitempty"` // the offset is where a call comes back to
+	Guess    bool   `json:"guess,omitempty"`  // the kernel is not sure: "? f+0x1/0x2"
+	Return   bool   `json:"return,omitempty"` // the offset is a return address
 	BuildID  string `json:"buildID,omitempty"`
-	File     string `json:"file,omitempty"` // as debug information names it; "" is unknown
+	File     string `json:"file,omitempty"` // as in the debug information; "" is unknown
 	Line     int    `json:"line,omitempty"`
 }
 
-// String returns the frame as reports name it, with file and line where they
+// String returns the frame as reports print it, with its file and line if they
 // are known.
 func (f Frame) String() string {
-	s := f.Function + "+0x" + strconv.FormatUint(f.Offset, 16) + "/0x" + strconv.FormatUint(f.Size, 16)
+	s := f.Function
+	if f.Size != 0 {
+		s += "+0x" + strconv.FormatUint(f.Offset, 16) + "/0x" + strconv.FormatUint(f.Size, 16)
+	}
 	if f.Module != "" {
 		s += " [" + f.Module + "]"
 	}
@@ -31,8 +34,8 @@ func (f Frame) String() string {
 	return s
 }
 
-// place is the function, and the module where it is in one. What the compiler
-// has put behind its name, such as .cold or .isra.0, is not of the source.
+// place returns the function, and its module if it is in one. It omits what the
+// compiler appends to the name, such as .cold or .isra.0.
 func (f Frame) place() string {
 	name := f.Function
 	if i := strings.IndexByte(name, '.'); i > 0 {
@@ -44,8 +47,8 @@ func (f Frame) place() string {
 	return name + " [" + f.Module + "]"
 }
 
-// frameIn returns the first frame that a line names: f+0x1/0x2, and behind it
-// perhaps [module], [module build-id] or [module(flags)].
+// frameIn returns the first frame in a line: f+0x1/0x2, and after it perhaps
+// [module], [module build-id] or [module(flags)].
 func frameIn(text string) (Frame, bool) {
 	for from := 0; ; {
 		i := strings.Index(text[from:], "+0x")
@@ -61,17 +64,14 @@ func frameIn(text string) (Frame, bool) {
 		if start == plus || text[start] >= '0' && text[start] <= '9' {
 			continue
 		}
-		f := Frame{Function: text[start:plus]}
+		f := Frame{Function: strings.TrimLeft(text[start:plus], ".")} // ppc64 with function descriptors
 		rest, ok := cutHex(text[from:], &f.Offset)
-		if !ok || !strings.HasPrefix(rest, "/0x") {
+		if !ok || !strings.HasPrefix(rest, "/0x") || f.Function == "" {
 			continue
 		}
 		if rest, ok = cutHex(rest[3:], &f.Size); !ok {
 			continue
 		}
-		before := strings.TrimLeft(text[:start], " ")
-		f.Guess = strings.HasSuffix(before, "? ")
-		f.Return = strings.HasPrefix(text, " ") && !strings.Contains(text, ":")
 		f.setModule(rest)
 		return f, true
 	}
@@ -93,6 +93,9 @@ func (f *Frame) setModule(rest string) {
 			return
 		}
 	}
+	if name == "inline" { // of a decoded trace
+		return
+	}
 	f.Module = name
 	if isHex(id) && len(id) >= 20 {
 		f.BuildID = id
@@ -111,4 +114,110 @@ func cutHex(s string, to *uint64) (string, bool) {
 	v, err := strconv.ParseUint(s[:n], 16, 64)
 	*to = v
 	return s[n:], err == nil
+}
+
+// traceFrames returns the frames in a line of a trace: nothing but addresses and
+// a question mark stands before them.
+//
+//	 f+0x1/0x2                       most
+//	 [<ffffffff81000000>] f+0x1/0x2  before 4.10, s390, riscv
+//	[c0000000] [c0000000] f+0x1/0x2  ppc64
+//	[<80c1e5e8>] (f) from [<80c1eb20>] (g+0x1/0x2)  arm; f from g+0x1/0x2 since 5.17
+//	 f (file.c:1) or f file.c:1 [inline]  decoded by a script
+func traceFrames(text string) []Frame {
+	rest := strings.TrimLeft(text, " \t")
+	indented := len(rest) < len(text)
+	addressed := false
+	rest = strings.TrimPrefix(rest, "(") // s390, the first one
+	for strings.HasPrefix(rest, "[") {
+		inside, after, ok := strings.Cut(rest[1:], "]")
+		if !ok || !isHex(strings.Trim(inside, "<>")) && strings.Trim(inside, "<> ") != "inline" {
+			return nil
+		}
+		rest, addressed = strings.TrimLeft(after, ") "), true
+	}
+	if before, after, ok := strings.Cut(rest, " from "); ok && (addressed || !indented || strings.HasPrefix(before, "(")) {
+		return armFrames(before, after)
+	}
+	if !indented && !addressed {
+		return nil
+	}
+	guess := false
+	rest, guess = strings.CutPrefix(rest, "? ")
+	name := symbol(rest)
+	if name == "" {
+		return nil
+	}
+	if strings.HasPrefix(rest[len(name):], "+0x") {
+		f, ok := frameIn(rest)
+		if !ok || strings.TrimLeft(name, ".") != f.Function {
+			return nil
+		}
+		f.Guess, f.Return = guess, true
+		return []Frame{f}
+	}
+	if !isDecoded(rest[len(name):]) {
+		return nil
+	}
+	return []Frame{{Function: name, Guess: guess}}
+}
+
+// armFrames returns the frames of a function and of its caller.
+func armFrames(before, after string) []Frame {
+	caller, ok := frameIn(after)
+	name := strings.Trim(before, "()")
+	name, module, _ := strings.Cut(name, " [")
+	name, _, _ = strings.Cut(name, "+0x")
+	if !ok || name == "" || symbol(name) != name {
+		return nil
+	}
+	caller.Return = true
+	return []Frame{{Function: name, Module: strings.TrimSuffix(module, "]")}, caller}
+}
+
+// symbol returns the symbol that text begins with, or "".
+func symbol(text string) string {
+	n := 0
+	for n < len(text) && isSymbol(text[n]) {
+		n++
+	}
+	if n > 0 && text[0] >= '0' && text[0] <= '9' {
+		return ""
+	}
+	return text[:n]
+}
+
+// isDecoded reports whether a file and a line follow a function's name: " (a.c:1)",
+// " a.c:1 [inline]".
+func isDecoded(text string) bool {
+	place, ok := strings.CutPrefix(text, " (")
+	if ok {
+		place, _, ok = strings.Cut(place, ")")
+	} else if place, ok = strings.CutPrefix(text, " "); ok {
+		place, _, ok = strings.Cut(place, " [inline]")
+	}
+	place, _, _ = strings.Cut(place, " (discriminator")
+	file, line, found := strings.Cut(place, ":")
+	line, _, _ = strings.Cut(line, " ")
+	return ok && found && isNumber(line) && (strings.HasSuffix(file, ".c") || strings.HasSuffix(file, ".h") || strings.HasSuffix(file, ".S") || strings.HasSuffix(file, ".rs"))
+}
+
+// pointers begin the lines that name the instruction at which the processor was.
+var pointers = []string{
+	"RIP: ", "RIP  ", "EIP: ", "EIP is at ", "IP: ", "PC is at ", "pc : ", "epc : ", "epc   : ", "NIP [", "NIP: ", "NIP ", "Krnl PSW : ", "PC: ",
+}
+
+// pointerFrame returns the frame of such a line, and whether it is one. A frame
+// without a name is of user space or of no function.
+func pointerFrame(text string) (Frame, bool) {
+	if text == "" || strings.IndexByte("REIPpeNK", text[0]) < 0 {
+		return Frame{}, false
+	}
+	for _, prefix := range pointers {
+		if rest, ok := strings.CutPrefix(text, prefix); ok {
+			f, _ := frameIn(rest)
+			return f, true
+		}
+	}
+	return Frame{}, false
 }

@@ -6,168 +6,147 @@ import (
 	"sync"
 )
 
-// head is a line that names a fault. What it matches must not stand in a healthy
-// kernel's log.
+// head describes one form of fault: the line that begins its report, and how the
+// report is read. What its forms match must not be in a healthy kernel's log.
 type head struct {
-	prefix string // of the line
-	part   string // somewhere behind it
+	forms  []string // regular expressions for the beginning of the line
 	kind   Kind
 	ends   ending
-	title  string // what the title begins with; "" is the line itself
+	blame  blame
+	title  string            // template of the title, with $1 for a group of the form; "" is $0, the line
+	body   func(string) bool // what its report may hold in addition to the lines of any dump; nil is nothing
+	change []change          // kinds that the rest of the report makes more exact
+	detail detail            // what is added to the title
+
+	message bool     // the line can also be the message of a BUG or WARNING, which then is of this kind
+	sources []string // files whose BUG and WARNING are of this kind
+	within  string   // a part of the line with which it belongs to the open report of a KASAN fault
+	glued   bool     // may follow other text on its line where the log has no times
+	weak    bool     // counts only with a time where other lines of the log have one
 }
 
-func (h *head) matches(line string) bool {
-	return strings.HasPrefix(line, h.prefix) && (h.part == "" || strings.Contains(line[len(h.prefix):], h.part))
+// change makes a kind more exact if the head has a text in it, or another line
+// of the report begins with that text.
+type change struct {
+	text string
+	kind Kind
 }
 
-// heads are tried in this order.
-var heads = []head{
-	{prefix: "Kernel panic - not syncing", kind: Panic, ends: halted},
-
-	{prefix: "BUG: kernel NULL pointer dereference", kind: NullDereference, ends: traced, title: "BUG: kernel NULL pointer dereference"},
-	{prefix: "BUG: unable to handle kernel NULL pointer dereference", kind: NullDereference, ends: traced, title: "BUG: kernel NULL pointer dereference"},
-	{prefix: "Unable to handle kernel NULL pointer dereference", kind: NullDereference, ends: traced, title: "BUG: kernel NULL pointer dereference"},
-	{prefix: "BUG: unable to handle ", kind: PageFault, ends: traced, title: "BUG: unable to handle page fault"},
-	{prefix: "Unable to handle kernel ", kind: PageFault, ends: traced, title: "BUG: unable to handle page fault"},
-	{prefix: "BUG: ", part: "stack guard page was hit", kind: StackOverflow, ends: traced, title: "BUG: stack guard page was hit"},
-	{prefix: "kernel stack overflow", kind: StackOverflow, ends: traced, title: "kernel stack overflow"},
-	{prefix: "general protection fault", part: "[#", kind: GeneralProtection, ends: traced, title: "general protection fault"},
-	{prefix: "segment-related general protection fault", part: "[#", kind: GeneralProtection, ends: traced, title: "general protection fault"},
-	{prefix: "stack segment", part: "[#", kind: Oops, ends: traced, title: "stack segment"},
-	{prefix: "divide error", part: "[#", kind: Oops, ends: traced, title: "divide error"},
-	{prefix: "divide_error", part: "[#", kind: Oops, ends: traced, title: "divide error"},
-	{prefix: "invalid opcode", part: "[#", kind: Oops, ends: traced, title: "invalid opcode"},
-	{prefix: "double fault", part: "[#", kind: Oops, ends: traced, title: "double fault"},
-	{prefix: "PANIC: double fault", kind: Oops, ends: traced, title: "double fault"},
-	{prefix: "traps: PANIC: double fault", kind: Oops, ends: traced, title: "double fault"},
-	{prefix: "invalid TSS", part: "[#", kind: Oops, ends: traced, title: "invalid TSS"},
-	{prefix: "segment not present", part: "[#", kind: Oops, ends: traced, title: "segment not present"},
-	{prefix: "alignment check", part: "[#", kind: Oops, ends: traced, title: "alignment check"},
-	{prefix: "int3", part: "[#", kind: Oops, ends: traced, title: "int3"},
-	{prefix: "Internal error: ", part: "[#", kind: Oops, ends: traced},
-	{prefix: "Oops: ", part: "[#", kind: Oops, ends: traced},
-	{prefix: "CFI failure at ", kind: Oops, ends: traced, title: "CFI failure"},
-	{prefix: "kernel BUG at ", kind: Bug, ends: traced, title: "kernel BUG"},
-
-	{prefix: "BUG: KASAN: ", kind: KASAN, ends: ruled},
-	{prefix: "BUG: KCSAN: ", kind: KCSAN, ends: ruled},
-	{prefix: "BUG: KMSAN: ", kind: KMSAN, ends: ruled},
-	{prefix: "BUG: KFENCE: ", kind: KFENCE, ends: ruled},
-	{prefix: "UBSAN: ", kind: UBSAN, ends: ruled},
-
-	{prefix: "WARNING: possible ", part: "detected", kind: Lockdep, ends: dumped},
-	{prefix: "WARNING: inconsistent lock state", kind: Lockdep, ends: dumped},
-	{prefix: "WARNING: bad unlock balance detected!", kind: Lockdep, ends: dumped},
-	{prefix: "WARNING: bad contention detected!", kind: Lockdep, ends: dumped},
-	{prefix: "WARNING: held lock freed!", kind: Lockdep, ends: dumped},
-	{prefix: "WARNING: lock held when returning to user space!", kind: Lockdep, ends: dumped},
-	{prefix: "WARNING: ", part: " still has locks held!", kind: Lockdep, ends: dumped, title: "WARNING: a task still has locks held"},
-	{prefix: "WARNING: suspicious RCU usage", kind: Lockdep, ends: dumped},
-	{prefix: "WARNING: chain_key collision", kind: Lockdep, ends: dumped},
-	{prefix: "WARNING: Nested lock was not taken", kind: Lockdep, ends: dumped},
-	{prefix: "WARNING: ", part: "-unsafe lock order detected", kind: Lockdep, ends: dumped},
-	{prefix: "[ BUG: Invalid wait context ]", kind: Lockdep, ends: dumped, title: "BUG: Invalid wait context"},
-	{prefix: "INFO: trying to register non-static key", kind: Lockdep, ends: dumped},
-	{prefix: "BUG: MAX_LOCK", kind: Lockdep, ends: dumped},
-	{prefix: "BUG: MAX_STACK_TRACE_ENTRIES too low", kind: Lockdep, ends: dumped},
-	{prefix: "BUG: key ", part: " has not been registered", kind: Lockdep, ends: dumped, title: "BUG: a lock's key has not been registered"},
-	{prefix: "BUG: spinlock ", kind: Lockdep, ends: dumped},
-	{prefix: "BUG: rwlock ", kind: Lockdep, ends: dumped},
-
-	{prefix: "WARNING: CPU: ", kind: Warning, ends: traced},
-	{prefix: "WARNING: at ", kind: Warning, ends: traced},
-	{prefix: "WARNING: ", part: " at ", kind: Warning, ends: traced}, // and a file's name and line
-
-	{prefix: "rcu: INFO: rcu_", part: "detected", kind: RCUStall, ends: dumped, title: "rcu: stall"},
-	{prefix: "INFO: rcu_", part: "detected", kind: RCUStall, ends: dumped, title: "rcu: stall"},
-	{prefix: "watchdog: BUG: soft lockup", kind: SoftLockup, ends: dumped, title: "BUG: soft lockup"},
-	{prefix: "NMI watchdog: BUG: soft lockup", kind: SoftLockup, ends: dumped, title: "BUG: soft lockup"},
-	{prefix: "BUG: soft lockup", kind: SoftLockup, ends: dumped, title: "BUG: soft lockup"},
-	{prefix: "watchdog: ", part: "Watchdog detected hard LOCKUP", kind: HardLockup, ends: dumped, title: "hard lockup"},
-	{prefix: "NMI watchdog: ", part: "Watchdog detected hard LOCKUP", kind: HardLockup, ends: dumped, title: "hard lockup"},
-	{prefix: "Watchdog detected hard LOCKUP", kind: HardLockup, ends: dumped, title: "hard lockup"},
-	{prefix: "INFO: task ", part: " for more than ", kind: HungTask, ends: dumped, title: "INFO: a task is blocked"},
-	{prefix: "BUG: workqueue lockup", kind: WorkqueueStall, ends: dumped, title: "BUG: workqueue lockup"},
-
-	{prefix: "BUG: scheduling while atomic", kind: AtomicSchedule, ends: dumped, title: "BUG: scheduling while atomic"},
-	{prefix: "BUG: scheduling in a non-blocking section", kind: AtomicSchedule, ends: dumped, title: "BUG: scheduling in a non-blocking section"},
-	{prefix: "BUG: sleeping function called from invalid context", kind: InvalidSleep, ends: dumped, title: "BUG: sleeping function called from invalid context"},
-
-	{prefix: "list_", part: " corruption", kind: ListCorruption, ends: untraced},
-	{prefix: "usercopy: Kernel memory ", part: "attempt detected", kind: Usercopy, ends: untraced},
-	{prefix: "detected buffer overflow in ", kind: Bug, ends: untraced},
-	{prefix: "refcount_t: ", kind: Refcount, ends: dumped},
-	{prefix: "BUG: Bad ", kind: BadPage, ends: dumped},
-	{prefix: "Bad page state in process ", kind: BadPage, ends: dumped, title: "BUG: Bad page state"},
-	{prefix: "BUG: non-zero pgtables_bytes", kind: BadPage, ends: dumped},
-	{prefix: "BUG ", part: "ainted", kind: SlabCorruption, ends: dumped}, // (Tainted or (Not tainted
-	{prefix: "kmem_cache_destroy ", part: ": Slab cache still has objects", kind: MemoryLeak, ends: dumped},
-	{prefix: "kmemleak: ", part: "new suspected memory leaks", kind: MemoryLeak, ends: oneLine, title: "kmemleak: new suspected memory leaks"},
-	{prefix: "kmemleak: unreferenced object ", kind: MemoryLeak, ends: dumped, title: "kmemleak: unreferenced object"},
-	{prefix: "unreferenced object 0x", kind: MemoryLeak, ends: dumped, title: "kmemleak: unreferenced object"},
-	{prefix: "", part: " invoked oom-killer: ", kind: OutOfMemory, ends: oomKill, title: "out of memory"},
-	{prefix: "Out of memory: Killed process ", kind: OutOfMemory, ends: oneLine, title: "out of memory"},
-	{prefix: "Memory cgroup out of memory: Killed process ", kind: OutOfMemory, ends: oneLine, title: "out of memory"},
-	{prefix: "Out of memory and no killable processes", kind: OutOfMemory, ends: oneLine, title: "out of memory"},
-	{prefix: "unchecked MSR access error: ", kind: MSRAccess, ends: dumped},
-	{prefix: "unregister_netdevice: waiting for ", kind: ReferenceLeak, ends: oneLine},
-
-	{prefix: "VFS: Busy inodes after unmount", kind: UseAfterFree, ends: dumped, title: "VFS: busy inodes after unmount"},
-	{prefix: "VFS: Close: file count is ", kind: UseAfterFree, ends: dumped, title: "VFS: close of a file that nobody has open"},
-	{prefix: "BUG: Dentry ", part: "still in use", kind: Bug, ends: dumped, title: "BUG: Dentry still in use"},
-	{prefix: "BUG: workqueue leaked ", kind: Bug, ends: dumped, title: "BUG: workqueue leaked atomic, lock or RCU"},
-	{prefix: "BUG: using ", part: " in preemptible", kind: Bug, ends: dumped, title: "BUG: using a processor's own data in preemptible code"},
-	{prefix: "huh, entered softirq ", kind: Bug, ends: oneLine, title: "softirq left with another preempt count"},
-	{prefix: "softirq: huh, entered softirq ", kind: Bug, ends: oneLine, title: "softirq left with another preempt count"},
-	{prefix: "watchdog: BUG: ", kind: Bug, ends: dumped},
-	{prefix: "BUG: ", kind: Bug, ends: dumped},
+// pattern is a compiled form.
+type pattern struct {
+	head   *head
+	prefix string
+	needs  string         // a literal text anywhere in the line
+	rest   *regexp.Regexp // of the whole line; nil if the prefix is all
 }
 
-// odd are the heads whose prefix and part do not say enough.
-var odd = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?:WARNING: (?:CPU: \d|at |\S+:\d+ at \S+\+0x|\S+ at \S+\+0x)|BUG [^:]+ \((?:Not tainted|Tainted)|list_(?:add|del)|\S+ invoked oom-killer: gfp_mask=|INFO: task \S.*:\d+ .*blocked)`)
-})
+// headBytes is how much of a line is compared with the forms of heads.
+const headBytes = 1024
 
-// byLetter are the heads by what they begin with, in their order; those of 0
-// have no prefix.
-var byLetter = sync.OnceValue(func() map[byte][]*head {
-	found := map[byte][]*head{}
+// patterns are the forms of all heads by their first byte, in the order of the
+// table. Those under 0 begin with any text.
+var patterns = sync.OnceValue(func() map[byte][]pattern {
+	found := map[byte][]pattern{}
 	for i := range heads {
-		h := &heads[i]
-		letter := byte(0)
-		if h.prefix != "" {
-			letter = h.prefix[0]
+		for _, form := range heads[i].forms {
+			p := compile(form)
+			p.head = &heads[i]
+			letter := byte(0)
+			if p.prefix != "" {
+				letter = p.prefix[0]
+			}
+			found[letter] = append(found[letter], p)
 		}
-		found[letter] = append(found[letter], h)
 	}
 	return found
 })
 
-// headOf returns the head that line is, or nil. No line of less than a few
-// letters is one.
+// anything begins the forms that begin with any text. The literal text that
+// follows is looked for first, since it is cheap.
+const anything = "*"
+
+func compile(form string) pattern {
+	var p pattern
+	if rest, ok := strings.CutPrefix(form, anything); ok {
+		p.needs, form, _ = strings.Cut(rest, anything)
+	}
+	prefix, complete := regexp.MustCompile(form).LiteralPrefix()
+	p.prefix = prefix
+	if !complete || strings.Contains(form, "(") {
+		p.rest = regexp.MustCompile("^(?:" + form + ")")
+	}
+	return p
+}
+
+func (p *pattern) matches(line string) bool {
+	return strings.HasPrefix(line, p.prefix) && (p.needs == "" || strings.Contains(line, p.needs)) && (p.rest == nil || p.rest.MatchString(line))
+}
+
+// headOf returns the head that a line is, or nil.
 func headOf(line string) *head {
-	if len(line) < 8 {
+	p, _ := patternOf(line)
+	if p == nil {
 		return nil
 	}
-	if exception, ok := strings.CutPrefix(line, "Oops: "); ok { // so newer kernels
-		if h := headOf(exception); h != nil {
-			return h
+	return p.head
+}
+
+// patternOf returns the pattern that a line matches, or nil, and the line as the
+// forms of heads have it: without brackets around it or "Oops: " before it.
+func patternOf(line string) (*pattern, string) {
+	if len(line) < 8 {
+		return nil, line
+	}
+	if len(line) > headBytes {
+		line = line[:headBytes]
+	}
+	if exception, ok := strings.CutPrefix(line, "Oops: "); ok { // since 6.10
+		if p, text := patternOf(exception); p != nil {
+			return p, text
 		}
 	}
-	for _, letter := range []byte{line[0], 0} {
-		for _, h := range byLetter()[letter] {
-			if h.matches(line) && (!h.isOdd() || odd().MatchString(line)) {
-				return h
+	if inside, ok := strings.CutPrefix(line, "[ "); ok { // lockdep before 4.12
+		if end := strings.LastIndex(inside, " ]"); end >= 8 {
+			if p, text := patternOf(inside[:end]); p != nil && p.head.kind == Lockdep {
+				return p, text
 			}
 		}
 	}
-	return nil
+	for _, letter := range []byte{line[0], 0} {
+		found := patterns()[letter]
+		for i := range found {
+			if found[i].matches(line) {
+				return &found[i], line
+			}
+		}
+	}
+	return nil, line
 }
 
-func (h *head) isOdd() bool {
-	switch {
-	case h.kind == Warning, h.kind == ListCorruption, h.kind == HungTask, h.prefix == "BUG ", h.prefix == "":
-		return true
+// gluedPrefixes are the texts that heads begin with which may follow other text
+// on their line.
+var gluedPrefixes = sync.OnceValue(func() []string {
+	var found []string
+	for i := range heads {
+		for _, form := range heads[i].forms {
+			p := compile(form)
+			if heads[i].glued && len(p.prefix) > 8 {
+				found = append(found, p.prefix)
+			}
+		}
 	}
-	return false
+	return found
+})
+
+// gluedHead returns where in a line a head begins behind other text, or 0: a
+// program printed that text without an end of line.
+func gluedHead(line string) int {
+	for _, prefix := range gluedPrefixes() {
+		if at := strings.Index(line, prefix); at > 0 {
+			if h := headOf(line[at:]); h != nil && h.glued {
+				return at
+			}
+		}
+	}
+	return 0
 }

@@ -1,10 +1,10 @@
 package klog
 
-// Kind is what sort of fault a report tells of. The names are stable: they are
-// what users write to say which fault they expect.
+// Kind is the kind of a fault. Its values are stable: users write them to name
+// the fault that they expect.
 type Kind string
 
-// The kinds of faults. docs/faults.md says what each is.
+// The kinds of faults. docs/faults.md describes each.
 const (
 	Panic             Kind = "panic"
 	NullDereference   Kind = "null-dereference"
@@ -32,23 +32,45 @@ const (
 	SlabCorruption    Kind = "slab-corruption"
 	MemoryLeak        Kind = "memory-leak"
 	StackOverflow     Kind = "stack-overflow"
-	UseAfterFree      Kind = "use-after-free" // found by others than KASAN and KFENCE
+	UseAfterFree      Kind = "use-after-free" // not found by KASAN or KFENCE
 	OutOfMemory       Kind = "out-of-memory"
 	Usercopy          Kind = "usercopy"
 	MSRAccess         Kind = "msr-access"
 	ReferenceLeak     Kind = "reference-leak"
-	Taint             Kind = "taint" // the kernel's own record tells of a fault, and its log does not
+	Taint             Kind = "taint" // the kernel is tainted but logged no report
 )
 
-// ending is how the end of a report is told.
+// ending is how the end of a report is recognized.
 type ending int
 
 const (
-	dumped   ending = iota // with the dump of registers and calls
-	traced                 // with ---[ end trace
-	ruled                  // with a line of =
-	oomKill                // with the process that was killed
-	halted                 // with the log
-	oneLine                // at once
-	untraced               // with ---[ end trace if cut here follows, else at once
+	dumped   ending = iota // the first lines that do not belong to a dump of registers and calls
+	traced                 // ---[ end trace
+	ruled                  // a line of =
+	oomKill                // the line that names the killed process
+	halted                 // the end of the log or the next boot
+	oneLine                // its head
+	untraced               // ---[ end trace if cut here follows, else its head
+)
+
+// blame is the stack of a report in which the guilty function is looked for.
+type blame int
+
+const (
+	anyStack    blame = iota // all stacks, in their order
+	interrupted              // what the reporting interrupt interrupted
+	firstStack               // the first one: others are of other tasks
+	everything               // all stacks, also those that are not of the time of the fault
+	noted                    // where a lock was taken or interrupts were disabled, then as anyStack
+	nowhere                  // none: the title names all that is known
+)
+
+// detail is what the title of a fault has in addition to the head's.
+type detail int
+
+const (
+	noDetail      detail = iota
+	messageDetail        // the message of the BUG or WARNING
+	lineDetail           // the line after the head
+	slabDetail           // what is wrong with the object
 )

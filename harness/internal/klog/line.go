@@ -11,6 +11,7 @@ type line struct {
 	stamp  string // the time before it, or ""
 	caller string // T12, C0 or ""
 	user   bool   // known to come from user space
+	record bool   // of /dev/kmsg
 	at     int    // which record or line of the log it is
 }
 
@@ -20,7 +21,7 @@ func parseLine(raw string, at int) line {
 	l := line{raw: raw, at: at}
 	if head, _, ok := strings.Cut(raw, ";"); ok && isRecord(head) {
 		if rec, err := Parse([]byte(raw)); err == nil {
-			l.text, l.caller, l.user = rec.Text, rec.Caller, rec.Facility != 0
+			l.text, l.caller, l.user, l.record = rec.Text, rec.Caller, rec.Facility != 0, true
 			return l
 		}
 	}
@@ -53,7 +54,7 @@ func parts(raw string) []string {
 		}
 		i += from
 		from = i + 1
-		end := strings.IndexByte(raw[i:], ']')
+		end := strings.IndexByte(raw[i:min(i+16, len(raw))], ']')
 		if end != 13 && end != 14 || i+end+1 >= len(raw) { // as in "[    1.234567] "
 			continue
 		}

@@ -1,71 +1,81 @@
 package klog
 
 import (
+	"fmt"
 	"strings"
 )
 
 const (
-	reportLines = 1000 // the most that a report may have
-	oomLines    = 600  // no line of an oom-kill looks like another
-	gapLines    = 25   // foreign lines inside a report that has an end mark
-	shortGap    = 3    // foreign lines inside one that has none, once its calls have come
+	headLines  = 1500 // of a report, that are kept in any case
+	tailLines  = 400  // that are kept if there are more
+	firstBytes = 192 << 10
+	tailBytes  = 56 << 10
+	readLines  = 600 // from which kind, title and frames are taken
+
+	oomLines = 600 // lines of an oom-kill do not look like those of a dump
+	gapLines = 25  // foreign lines inside a report that has an end mark
+	shortGap = 3   // foreign lines inside one that has none, after its trace has begun
 )
 
 // report is a fault whose lines are still being collected.
 type report struct {
-	head   *head
-	headAt int    // of lines
-	title  string // the head's line
-	notes  []string
-	lines  []line
-	solid  int  // of these lines, how many are surely of the report
-	traced bool // calls have been seen
-	backed bool // lockdep has come to its backtrace
+	reading
+	lasts  []*stream // those that closed it
+	total  int       // lines that are surely of the report
+	bytes  int       // of reading.lines
+	last   []line    // the latest of the lines that reading.lines has no room for
+	loose  []line    // lines behind them, which may be foreign
+	small  bool      // only the first lines are kept: the log has too many reports
 	ending ending
-	closed bool
-	tail   bool // the end mark has been seen
+	traced bool // the trace has begun
+	framed bool // it has a frame
+	closed bool // it takes no more lines
+	ended  bool // its end mark has been seen
+	opened int  // streams that print to it
 	made   Fault
+	madeOf int // lines
 }
 
 func newReport(h *head, l line, before []line) *report {
-	r := &report{head: h, headAt: len(before), title: l.text, ending: h.ends}
-	r.lines = append(append(r.lines, before...), l)
+	r := &report{ending: h.ends, reading: reading{head: h, line: l.text, at: len(before)}}
 	for _, b := range before {
+		r.keep(b)
 		if b.text == cutHere && h.kind == UBSAN {
 			r.ending = traced
 		}
-		if b.text != cutHere && !isRule(b.text) && b.text != "" && !isBody(b.text) {
+		if b.text != cutHere && !isRule(b.text) && b.text != "" && (isSlabLead(b.text) || !isBody(b.text)) {
 			r.notes = append(r.notes, b.text)
 		}
 	}
-	r.solid = len(r.lines)
+	r.keep(l)
 	r.closed = r.ending == oneLine
 	return r
 }
 
-// joins tells whether a line that would begin a report of its own continues
-// this one.
+// joins reports whether a line that could begin a report continues this one. A
+// nil head is that of a cut-here line.
 func (r *report) joins(h *head, text string) bool {
 	switch {
 	case r.ending == halted:
 		return !strings.HasPrefix(text, "Linux version ")
-	case h == nil: // cut here
-		return r.ending == untraced && len(r.lines) < 8
+	case h == nil:
+		return r.ending == untraced && r.total < 8
 	case h.kind == Panic:
 		return true
-	case r.tail || r.closed:
+	case r.ended || r.closed:
 		return false
 	case r.ending == oomKill:
 		return h.kind == OutOfMemory && h.ends == oneLine
-	case r.head.kind == Warning && len(r.lines) == r.headAt+1:
-		_, ok := kindOfNote(text)
-		return ok
-	case r.ending == untraced && len(r.lines) < 10:
+	case r.head.kind == KASAN && h.within != "" && strings.Contains(text, h.within):
+		return true
+	case r.head.kind == Warning && r.total == r.at+1 && h.message:
+		return true
+	case r.ending == untraced && r.total < 10:
 		return h.kind == Bug && h.ends == traced
 	case r.head.kind == RCUStall && h.kind == RCUStall:
 		return strings.HasPrefix(text, "rcu: ") && !r.traced
 	}
-	// An oops names its exception after what it is about.
+	// An oops names its exception after its cause.
 	return r.ending == traced && !r.traced && h.ends == traced && strings.Contains(text, "[#")
 }
 
@@ -73,7 +83,7 @@ func (r *report) joins(h *head, text string) bool {
 func (r *report) absorb(h *head, l line) {
 	r.keep(l)
 	if h != nil && h.kind == Panic {
-		r.ending, r.tail, r.closed = halted, false, false
+		r.ending, r.ended, r.closed = halted, false, false
 		return
 	}
 	if r.ending == untraced && h != nil {
@@ -82,26 +92,36 @@ func (r *report) absorb(h *head, l line) {
 	r.closed = r.ending == oomKill
 }
 
+// keep adds a line, and the loose ones before it.
 func (r *report) keep(l line) {
-	r.lines = append(r.lines, l)
-	r.solid = len(r.lines)
+	l.raw = visible(l.raw)
+	r.loose = append(r.loose, l)
+	for _, l := range r.loose {
+		r.total++
+		if len(r.last) == 0 && len(r.lines) < headLines && r.bytes < firstBytes && !(r.small && len(r.lines) > tailLines/8) {
+			r.lines = append(r.lines, l)
+			r.bytes += len(l.raw) + 1
+			continue
+		}
+		if len(r.last) >= 2*tailLines {
+			r.last = append(r.last[:0], r.last[tailLines:]...)
+		}
+		r.last = append(r.last, l)
+	}
+	r.loose = r.loose[:0]
 }
 
-// offer gives the report the next line of its stream. It is not taken when the
+// offer gives the report the next line of its stream. It is not taken if the
 // report has come to its end, and then the report is closed.
 func (r *report) offer(l line) (taken bool) {
 	text := l.text
-	if len(r.lines) >= reportLines {
-		r.closed = true
-		return false
-	}
 	r.look(text)
 	switch {
 	case r.ending == halted:
 		r.keep(l)
-		r.tail = r.tail || strings.HasPrefix(text, endOfPanic)
+		r.ended = r.ended || strings.HasPrefix(text, endOfPanic)
 		return true
-	case r.tail:
+	case r.ended:
 		if isBody(text) && !r.refuses(text) {
 			r.keep(l)
 			return true
@@ -110,11 +130,11 @@ func (r *report) offer(l line) (taken bool) {
 		return false
 	case strings.HasPrefix(text, endOfTrace):
 		r.keep(l)
-		r.tail = true
+		r.ended = true
 		return true
 	case r.ending == ruled && isRule(text):
 		r.keep(l)
-		r.closed = true
+		r.closed = r.framed || r.total > 1+r.at+gapLines
 		return true
 	case r.ending == oomKill:
 		return r.offerOOM(l)
@@ -122,70 +142,96 @@ func (r *report) offer(l line) (taken bool) {
 	return r.offerDump(l)
 }
 
-// refuses tells of lines that look like a dump's but begin another one.
+// refuses recognizes lines that look like those of a dump but begin another one.
 func (r *report) refuses(text string) bool {
-	return r.tail && (text == "" || strings.HasPrefix(text, "rcu: ") || strings.HasPrefix(text, "INFO: task"))
+	return text == "" || strings.HasPrefix(text, "rcu: ") || strings.HasPrefix(text, "INFO: task")
 }
 
 func (r *report) look(text string) {
 	switch {
-	case strings.HasPrefix(text, "Call Trace:"), strings.HasPrefix(text, "Call trace:"), strings.Contains(text, "backtrace:"):
-		r.backed = true
+	case strings.HasPrefix(text, "Call Trace:"), strings.HasPrefix(text, "Call trace:"), strings.HasPrefix(text, "Backtrace:"), strings.Contains(text, "backtrace:"),
+		strings.HasPrefix(text, "RIP: 0010:"):
 		r.traced = true
-	case strings.HasPrefix(text, "RIP: 0010:"):
-		r.traced = true
+	}
+	if r.ending == ruled && !r.framed {
+		r.framed = traceFrames(text) != nil
 	}
 }
 
 func (r *report) offerOOM(l line) bool {
-	if len(r.lines)-r.solid > oomLines {
+	if len(r.loose) > oomLines {
 		r.closed = true
 		return false
 	}
 	if isBody(l.text) {
 		r.keep(l)
 	} else {
-		r.lines = append(r.lines, l)
+		r.loose = append(r.loose, l)
 	}
 	return true
 }
 
 // offerDump takes lines that look like those of a dump, and others only if such
-// follow soon: something else may be printed in between.
+// lines follow soon: something else may be printed in between.
 func (r *report) offerDump(l line) bool {
 	gap := gapLines
 	if r.ending == dumped && r.traced {
 		gap = shortGap
 	}
 	body := isBody(l.text)
-	if r.head.kind == Lockdep && !r.backed {
-		body = isLockBody(l.text)
+	if r.head.body != nil && !r.traced {
+		body = body || r.head.body(l.text)
 	}
 	if body && l.text != "" {
 		r.keep(l)
 		return true
 	}
-	if len(r.lines)-r.solid >= gap {
+	if len(r.loose) >= gap {
 		r.closed = true
 		return false
 	}
-	r.lines = append(r.lines, l)
+	r.loose = append(r.loose, l)
 	return true
 }
 
-// fault is what the report tells so far, without the lines at its end that are
-// not surely its own.
+// fault returns what the report says so far, without the lines at its end that
+// may be foreign.
 func (r *report) fault() Fault {
-	if len(r.made.Report) == r.solid {
+	if r.madeOf == r.total {
 		return r.made
 	}
-	f := Fault{Kind: r.head.kind, At: r.lines[0].at}
-	for _, l := range r.lines[:r.solid] {
-		f.Report = append(f.Report, l.raw)
+	if r.madeOf < readLines && r.madeOf < len(r.lines) || r.madeOf == 0 {
+		first := r.reading
+		first.lines = first.lines[:min(readLines, len(first.lines))]
+		r.made = first.fault()
+		r.made.At = r.lines[0].at
 	}
-	r.classify(&f)
-	r.frames(&f)
-	f.Title = r.stableTitle(&f)
-	r.made = f
-	return f
+	r.made.Report, r.madeOf = r.text(), r.total
+	return r.made
+}
+
+// release forgets the lines of a report that is read for the last time.
+func (r *report) release() { r.lines, r.last, r.loose, r.notes, r.lasts = nil, nil, nil, nil, nil }
+
+// text returns the lines of the report, without those in the middle of a long
+// one.
+func (r *report) text() []string {
+	text := make([]string, 0, len(r.lines)+1)
+	for _, l := range r.lines {
+		text = append(text, l.raw)
+	}
+	last, bytes := r.last[max(0, len(r.last)-tailLines):], 0
+	for i := len(last) - 1; i >= 0; i-- {
+		if bytes += len(last[i].raw) + 1; bytes > tailBytes {
+			last = last[i+1:]
+			break
+		}
+	}
+	if left := r.total - len(r.lines) - len(last); left > 0 {
+		text = append(text, fmt.Sprintf("... (%d lines of the report are left out here)", left))
+	}
+	for _, l := range last {
+		text = append(text, l.raw)
+	}
+	return text
 }

@@ -1,44 +1,44 @@
 package klog
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// Scanner finds faults in a log while it comes. Its zero value has seen an empty
-// log. It may not be used by several goroutines at once.
-type Scanner struct {
-	added   int
-	streams map[string]*stream // of each caller; that of "" where the log names none
-	reports []*report          // in their order
-	order   []string           // of the streams, as they came
-	locked  *stream            // the one in which something last did not get on
-}
-
-// stream is what one task or processor printed; or all, where the log does not
-// name them.
-type stream struct {
-	open    []*report // the last one is printed to
-	pending []line    // what came before a head: cut here, a rule
-	lockup  *report   // the open one of something that does not get on
-	last    *report   // the one that was closed last
-	since   int       // lines ago
-}
-
 const (
-	pendingLines = 12
-	panicGap     = 60 // lines between the end of a report and the panic that it causes
+	maxFaults  = 10_000   // that are kept
+	maxText    = 64 << 20 // bytes of reports, after which only their first lines are kept
+	maxStreams = 256
+	staleLines = 20_000 // lines of others after which a stream's reports are closed
 )
 
-// warned is what a report has become of which only the beginning is there.
-var warned = head{kind: Warning, ends: traced}
+// Scanner finds faults in a log while it is written. Its zero value has seen an
+// empty log. It must not be used by several goroutines at once.
+//
+// It keeps the first 10,000 faults and counts the others; the report of the last
+// one says how many. A report has at most 2,000 lines and 256 KiB, its first and
+// its last ones.
+type Scanner struct {
+	added   int
+	lines   int // records may have several
+	streams map[string]*stream
+	order   []string  // of the streams' callers, as they came
+	locked  *stream   // the one in which a stall was reported last
+	stamped bool      // lines of the log have times
+	reports []*report // in the order of their heads
+	text    int       // bytes in reports that are closed
+	more    int       // faults that are not kept
+	settled int       // the first reports, which do not change any more
+	view    []Fault   // the result of Faults; that of the settled ones is final
+}
 
-// Add takes the next record of /dev/kmsg. One that the kernel did not write
-// itself is part of no fault, but counts as one that was added.
+// Add takes the next record of /dev/kmsg. A record that the kernel did not write
+// itself is part of no fault, but is counted.
 func (s *Scanner) Add(rec Record) {
 	for text := range strings.SplitSeq(rec.Text, "\n") {
 		text = strings.TrimSuffix(text, "\r")
-		s.add(line{text: text, raw: text, caller: rec.Caller, at: s.added, user: rec.Facility != 0})
+		s.add(line{text: text, raw: text, caller: rec.Caller, at: s.added, user: rec.Facility != 0, record: true})
 	}
 	s.added++
 }
@@ -48,6 +48,13 @@ func (s *Scanner) Add(rec Record) {
 func (s *Scanner) AddLine(raw string) {
 	for _, part := range parts(strings.TrimRight(raw, "\r\n")) {
 		l := parseLine(part, s.added)
+		s.stamped = s.stamped || l.stamp != "" || l.record
+		if !s.stamped {
+			if at := gluedHead(l.text); at > 0 {
+				s.add(line{text: l.text[:at], raw: l.text[:at], at: s.added})
+				l.text, l.raw = l.text[at:], l.text[at:]
+			}
+		}
 		for text := range strings.SplitSeq(l.text, "\n") { // several in a raw record
 			l.text = text
 			s.add(l)
@@ -56,64 +63,74 @@ func (s *Scanner) AddLine(raw string) {
 	s.added++
 }
 
-// Added returns how many records and lines were added: a fault that begins with
-// the next one has it as its At.
+// Added returns the number of records and lines that were added: a fault that
+// begins with the next one has it as its At.
 func (s *Scanner) Added() int { return s.added }
 
-// Begun returns how many faults have begun so far. It costs nothing.
-func (s *Scanner) Begun() int { return len(s.reports) }
-
-// Faults returns the faults so far, in the order of their beginnings. More may
-// be added afterwards: what is Open may change then.
+// Faults returns the faults so far, in the order of their beginnings. Faults that
+// are Open may change when more is added. It is cheap enough to be called after
+// each record. The slice is valid until the next call.
 func (s *Scanner) Faults() []Fault {
-	open := map[*report]bool{}
-	found := make([]Fault, 0, len(s.reports))
+	for s.settled < len(s.reports) && s.isSettled(s.reports[s.settled]) {
+		r := s.reports[s.settled]
+		f := r.fault()
+		f.Whole = r.closed || r.ended
+		s.view = append(s.view[:s.settled], f)
+		r.release()
+		s.settled++
+	}
+	s.view = s.view[:s.settled]
+	for _, r := range s.reports[s.settled:] {
+		f := r.fault()
+		f.Open, f.Whole = !s.isSettled(r), r.closed || r.ended
+		s.view = append(s.view, f)
+	}
+	if n := len(s.reports); s.more > 0 {
+		last := &s.view[n-1]
+		last.Report = append(slices.Clip(s.reports[n-1].made.Report), fmt.Sprintf("... (%d faults after this one are not kept)", s.more))
+	}
+	found := s.view
 	for _, name := range s.order {
-		st := s.streams[name]
-		for _, r := range st.open {
-			open[r] = true
-		}
-		if st.last != nil && st.since <= panicGap {
-			open[st.last] = true
-		}
-		if r := st.begun(); r != nil {
+		if r := s.streams[name].begun(); r != nil && len(s.reports) < maxFaults {
 			f := r.fault()
 			f.Open = true
 			found = append(found, f)
 		}
 	}
-	for _, r := range s.reports {
-		f := r.fault()
-		f.Open, f.Whole = open[r], r.closed || r.tail
-		found = append(found, f)
-	}
 	earlier := func(a, b Fault) int { return a.At - b.At }
-	if !slices.IsSortedFunc(found, earlier) { // callers' reports are told apart, and overlap
+	if !slices.IsSortedFunc(found, earlier) { // reports of several callers overlap
+		found = slices.Clone(found)
 		slices.SortStableFunc(found, earlier)
 	}
 	return found
+}
+
+// isSettled reports whether a report takes no more lines.
+func (s *Scanner) isSettled(r *report) bool {
+	return r.opened == 0 && !slices.ContainsFunc(r.lasts, func(st *stream) bool { return st.last == r && st.remembers(s.lines) })
 }
 
 func (s *Scanner) add(l line) {
 	if l.user {
 		return
 	}
+	l.text, l.raw = limitLine(l.text), limitLine(l.raw)
 	if strings.HasPrefix(l.text, "Linux version ") {
 		s.flush() // the machine has started again
 	}
-	st := s.streams[l.caller]
-	if st == nil {
-		if s.streams == nil {
-			s.streams = map[string]*stream{}
-		}
-		st = &stream{}
-		s.streams[l.caller] = st
-		s.order = append(s.order, l.caller)
+	s.lines++
+	if s.lines%(staleLines/10) == 0 {
+		s.closeStale()
 	}
+	st := s.stream(l.caller)
 	st.since++
+	st.seen = s.lines
 	h := headOf(l.text)
+	if h != nil && h.weak && s.stamped && l.stamp == "" && !l.record {
+		h = nil
+	}
 	switch {
-	case st.absorbs(h, l):
+	case st.absorbs(h, l, s.lines):
 	case h != nil:
 		s.begin(st, h, l)
 	case l.text == cutHere:
@@ -129,45 +146,54 @@ func (s *Scanner) add(l line) {
 	}
 }
 
-// absorbs gives a head or a cut-here line to the report that it continues.
-func (st *stream) absorbs(h *head, l line) bool {
-	if h == nil && l.text != cutHere {
-		return false
+// stream returns the one of a caller.
+func (s *Scanner) stream(caller string) *stream {
+	if st := s.streams[caller]; st != nil {
+		return st
 	}
-	if n := len(st.open); n > 0 && st.open[n-1].joins(h, l.text) {
-		st.open[n-1].absorb(h, l)
-		if st.open[n-1].closed {
-			st.pop()
-		}
-		return true
+	if s.streams == nil {
+		s.streams = map[string]*stream{}
 	}
-	if h != nil && len(st.pending) > 0 && st.pending[0].text == cutHere && h.ends != traced && h.ends != ruled && h.ends != halted {
-		st.pending = append(st.pending, l) // the message of a warning
-		return true
+	if len(s.order) >= maxStreams {
+		oldest := slices.MinFunc(s.order, func(a, b string) int { return s.streams[a].seen - s.streams[b].seen })
+		s.close(s.streams[oldest])
+		delete(s.streams, oldest)
+		s.order = slices.DeleteFunc(s.order, func(name string) bool { return name == oldest })
 	}
-	if h != nil && h.kind == Panic && st.last != nil && st.since <= panicGap && len(st.pending) == 0 {
-		st.last.absorb(h, l)
-		st.open = append(st.open, st.last)
-		st.last = nil
-		return true
-	}
-	return false
+	st := &stream{}
+	s.streams[caller] = st
+	s.order = append(s.order, caller)
+	return st
 }
 
 func (s *Scanner) begin(st *stream, h *head, l line) {
-	if n := len(st.open); n > 0 && (st.open[n-1].ending == dumped || st.open[n-1].tail) {
-		st.pop()
+	if r := st.top(); r != nil && (r.ending == dumped || r.ended) {
+		s.pop(st)
 	}
 	r := newReport(h, l, st.pending)
 	st.pending = nil
-	s.reports = append(s.reports, r)
-	if r.isLockup() {
-		st.lockup, s.locked = r, st
-	}
-	st.open = append(st.open, r)
+	s.enter(st, r)
 	if r.closed {
-		st.pop()
+		s.pop(st)
 	}
+}
+
+// enter adds a report to those that a stream prints to.
+func (s *Scanner) enter(st *stream, r *report) {
+	r.small = s.text > maxText
+	if len(s.reports) < maxFaults {
+		s.reports = append(s.reports, r)
+	} else {
+		s.more++
+	}
+	if r.isStall() {
+		st.stall, s.locked = r, st
+	}
+	st.push(r)
+}
+
+func (s *Scanner) pop(st *stream) {
+	s.text += st.pop(s.lines).bytes
 }
 
 // give hands a line to the open reports, the last one first.
@@ -177,14 +203,13 @@ func (s *Scanner) give(st *stream, l line) {
 	if len(st.pending) > 0 && !rule && !lead && l.text != "" { // a rule that no head followed
 		st.pending = nil
 	}
-	for len(st.open) > 0 {
-		r := st.open[len(st.open)-1]
+	for r := st.top(); r != nil; r = st.top() {
 		if (rule || lead) && r.ending == dumped {
 			break
 		}
 		taken := r.offer(l)
 		if r.closed {
-			st.pop()
+			s.pop(st)
 		}
 		if taken {
 			return
@@ -195,72 +220,54 @@ func (s *Scanner) give(st *stream, l line) {
 			st.pending = nil
 		}
 		st.pending = append(st.pending, l)
+		if len(st.pending) > pendingLines {
+			st.pending = slices.Delete(st.pending, 0, 1)
+		}
 		return
 	}
-	if strings.HasPrefix(l.text, "NMI backtrace for cpu ") && l.caller != "" {
-		s.borrow(st, l)
+	// All processors print their backtraces for the one that noticed a stall.
+	if strings.HasPrefix(l.text, "NMI backtrace for cpu ") && l.caller != "" && s.locked != nil && s.locked.stall != nil {
+		s.locked.stall.keep(l)
+		st.push(s.locked.stall)
 	}
 }
 
-// isLead knows lines that stand before the head of a report.
-func isLead(text string) bool {
-	return isSlabLead(text) || strings.HasPrefix(text, "kernel tried to execute NX-") || strings.HasPrefix(text, "unable to execute userspace code (SMEP?)")
-}
-
-// isSlabLead knows the line that stands before the report of a broken slab since
-// 6.12: [Poison overwritten] 0x.
-func isSlabLead(text string) bool {
-	return strings.HasPrefix(text, "[") && strings.Contains(text, " overwritten] 0x")
-}
-
-// borrow lets another caller print to the report that asked for it: that of a
-// lockup has all processors' backtraces.
-func (s *Scanner) borrow(st *stream, l line) {
-	if s.locked != nil && s.locked.lockup != nil {
-		s.locked.lockup.keep(l)
-		st.open = append(st.open, s.locked.lockup)
-	}
-}
-
-func (r *report) isLockup() bool {
-	k := r.head.kind
-	return k == RCUStall || k == SoftLockup || k == HardLockup || k == HungTask
-}
-
-func (st *stream) pop() {
-	n := len(st.open) - 1
-	st.last, st.since = st.open[n], 0
-	if st.lockup == st.last {
-		st.lockup = nil
-	}
-	st.open = st.open[:n]
-}
-
-// begun returns the report of a cut-here line that no head has followed yet, or
-// nil.
-func (st *stream) begun() *report {
-	if len(st.pending) < 2 || st.pending[0].text != cutHere {
-		return nil
-	}
-	r := newReport(&warned, st.pending[1], st.pending[:1])
-	for _, l := range st.pending[2:] {
-		r.offer(l)
-	}
-	return r
-}
-
-// abandon waits no longer for a head.
+// abandon stops waiting for the head after a cut-here line.
 func (s *Scanner) abandon(st *stream) {
 	if r := st.begun(); r != nil {
-		s.reports = append(s.reports, r)
+		if len(s.reports) < maxFaults {
+			s.reports = append(s.reports, r)
+		} else {
+			s.more++
+		}
 	}
 	st.pending = nil
 }
 
-// flush ends all that is open.
+// close ends all reports of a stream.
+func (s *Scanner) close(st *stream) {
+	s.abandon(st)
+	for st.top() != nil {
+		s.pop(st)
+	}
+	st.last = nil
+	if s.locked == st {
+		s.locked = nil
+	}
+}
+
+func (s *Scanner) closeStale() {
+	for _, name := range s.order {
+		if st := s.streams[name]; s.lines-st.seen > staleLines {
+			s.close(st)
+		}
+	}
+}
+
+// flush ends all reports.
 func (s *Scanner) flush() {
 	for _, name := range s.order {
-		s.abandon(s.streams[name])
+		s.close(s.streams[name])
 	}
 	s.streams, s.order, s.locked = nil, nil, nil
 }

@@ -17,7 +17,7 @@ func TestKindsAndTitles(t *testing.T) {
 		"Oops: divide error: 0000 [#1] SMP":                                               {Oops, "divide error"},
 		"Oops: segment-related general protection fault: 7ff8 [#1] SMP":                   {GeneralProtection, "general protection fault"},
 		"Oops: general protection fault, probably for non-canonical address 0xdead: 0000 [#1]\nKASAN: null-ptr-deref in range [0x0-0x7]\nRIP: 0010:f+0x1/0x2": {NullDereference, "general protection fault in f"},
-		"Oops: 0002 [#1] SMP": {Oops, "Oops: N [#N] SMP"},
+		"Oops: 0002 [#1] SMP": {Oops, "Oops: N"},
 		"WARNING: CPU: 0 PID: 46 at lib/refcount.c:28 refcount_warn_saturate+0x13c/0x174\nrefcount_t: underflow; use-after-free.\nCPU: 0": {Refcount, "WARNING: refcount_t: underflow; use-after-free"},
 		"kernel BUG at lib/list_debug.c:51!":                                                                        {ListCorruption, "kernel BUG"},
 		"WARNING: CPU: 1 PID: 2 at x.c:3 f.constprop.0+0x1/0x2":                                                     {Warning, "WARNING in f"},

@@ -1,0 +1,93 @@
+package klog
+
+// guilty returns the frame that a report is about: the first one in a module that
+// is not part of the kernel's tree, then in any module, then in the kernel.
+func (r *stackReader) guilty(where blame, outside map[string]bool) (Frame, bool) {
+	if where == nowhere {
+		return Frame{}, false
+	}
+	var now, before, beyond, linked [][]Frame
+	for i := range r.stacks {
+		s := &r.stacks[i]
+		linked = append(linked, s.linked)
+		switch {
+		case s.history && where != everything:
+			before = append(before, s.frames)
+		case len(s.frames) == 0, where == firstStack && len(now) > 0:
+		case where == interrupted:
+			now = append(now, s.interrupted())
+		default:
+			own, other := s.split()
+			now, beyond = append(now, own), append(beyond, other)
+		}
+	}
+	if where == noted {
+		now = append([][]Frame{r.noted}, now...)
+	}
+	isModular := func(f *Frame) bool { return f.Module != "" }
+	isCertain := func(f *Frame) bool { return f.Module == "" && skipped(f.Function) == "" }
+	isLikely := func(f *Frame) bool {
+		why := skipped(f.Function)
+		return why == "" || why.uncertain()
+	}
+	for _, step := range []struct {
+		stacks [][]Frame
+		wanted func(*Frame) bool
+	}{
+		{now, func(f *Frame) bool { return outside[f.Module] }},
+		{beyond, func(f *Frame) bool { return outside[f.Module] }},
+		{now, isModular},
+		{before, isModular},
+		{now, isCertain},
+		{linked, isLikely},
+		{now, func(f *Frame) bool { return skipped(f.Function) == dispatch }},
+		{now, isLikely},
+		{beyond, isCertain},
+		{before, isCertain},
+	} {
+		if f, ok := first(step.stacks, step.wanted); ok {
+			return f, true
+		}
+	}
+	return Frame{}, false
+}
+
+func first(stacks [][]Frame, wanted func(*Frame) bool) (Frame, bool) {
+	for _, frames := range stacks {
+		for i := range frames {
+			if f := &frames[i]; !f.Guess && wanted(f) {
+				return *f, true
+			}
+		}
+	}
+	return Frame{}, false
+}
+
+// interrupted returns the frames of what ran when the interrupt came in which the
+// report was made.
+func (s *stack) interrupted() []Frame {
+	if s.pointed {
+		return s.frames
+	}
+	_, other := s.split()
+	if len(other) == 0 {
+		return s.frames
+	}
+	return other
+}
+
+// split returns the frames up to an interrupt and those of what it interrupted.
+func (s *stack) split() (own, other []Frame) {
+	for i := range s.frames {
+		if s.broken > 0 && i >= s.broken {
+			break
+		}
+		if !s.frames[i].Guess && skipped(s.frames[i].Function) == arrives {
+			return s.frames[:i+1], s.frames[i+1:]
+		}
+	}
+	if s.broken > 0 {
+		return s.frames[:s.broken], s.frames[s.broken:]
+	}
+	return s.frames, nil
+}

@@ -1,0 +1,182 @@
+package klog
+
+// severities are the forms of a message of lockdep, whose first word changed
+// with the kernel's release.
+func severities(message string) []string {
+	return []string{"WARNING: " + message, "INFO: " + message, "BUG: " + message}
+}
+
+// heads is the table of all forms of faults. The first entry that matches a line
+// counts.
+var heads = []head{
+	{kind: Panic, ends: halted, glued: true, forms: []string{`Kernel panic - not syncing`}, change: []change{
+		{"Kernel panic - not syncing: stack-protector", StackOverflow}, {"corrupted stack end", StackOverflow},
+		{"kernel stack overflow", StackOverflow}, {"Kernel stack overflow", StackOverflow}, {"Corrupt kernel stack", StackOverflow},
+		{"Out of memory", OutOfMemory}, {"deadlocked on memory", OutOfMemory}, {"out of memory", OutOfMemory},
+		{"Hard LOCKUP", HardLockup}, {"softlockup: hung tasks", SoftLockup}, {"hung_task: blocked tasks", HungTask}, {"RCU Stall", RCUStall},
+	}},
+	{kind: StackOverflow, ends: traced, forms: []string{`Insufficient stack space to handle exception`}, title: "Kernel panic - not syncing: kernel stack overflow"},
+
+	// Accesses that the processor refused.
+	{kind: NullDereference, ends: traced, glued: true, title: "BUG: kernel NULL pointer dereference", forms: []string{
+		`BUG: kernel NULL pointer dereference`, `BUG: Kernel NULL pointer dereference`, `BUG: unable to handle kernel NULL pointer dereference`,
+		`Unable to handle kernel NULL pointer dereference`, `BUG: Unable to handle kernel instruction fetch \(NULL`,
+	}},
+	{kind: PageFault, ends: traced, glued: true, title: "BUG: unable to handle page fault", forms: []string{
+		`BUG: unable to handle `, `BUG: Unable to handle `, `Unable to handle kernel `, `Unable to handle kernel access`,
+		`CPU \d+ Unable to handle kernel paging request`, `Unhandled fault: page domain fault`, `Unhandled fault: .*(?:translation|permission)`,
+	}, change: []change{{"Failing address: 0000000000000", NullDereference}}},
+	{kind: StackOverflow, ends: traced, title: "BUG: stack guard page was hit", forms: []string{`BUG: .*stack guard page was hit`}},
+	{kind: StackOverflow, ends: traced, title: "kernel stack overflow", forms: []string{`kernel stack overflow`, `Kernel stack overflow`}},
+	{kind: GeneralProtection, ends: traced, glued: true, title: "general protection fault", forms: []string{
+		`general protection fault.*\[#\d`, `segment-related general protection fault.*\[#\d`,
+	}, change: []change{
+		{"KASAN: null-ptr-deref in range", NullDereference}, // KASAN makes a non-canonical address of it
+		{"KASAN: probably user-memory-access in range", PageFault}, {"KASAN: maybe wild-memory-access in range", GeneralProtection},
+	}},
+
+	// Other exceptions.
+	{kind: Oops, ends: traced, title: "$1", forms: []string{
+		`(stack segment).*\[#\d`, `(divide error).*\[#\d`, `(invalid opcode).*\[#\d`, `(double fault).*\[#\d`, `(invalid TSS).*\[#\d`,
+		`(segment not present).*\[#\d`, `(alignment check).*\[#\d`, `(int3).*\[#\d`, `(overflow): .*\[#\d`, `(bounds): .*\[#\d`,
+		`(fpu exception).*\[#\d`, `(simd exception).*\[#\d`, `(SIMD exception).*\[#\d`, `(coprocessor segment overrun).*\[#\d`,
+		`(control protection fault).*\[#\d`, `(device not available).*\[#\d`, `(Bad pagetable).*\[#\d`, `(debug): .*\[#\d`, `(stack-segment).*\[#\d`,
+		`(trap [a-z ]+): .*\[#\d`, `(bad frame pointer).*\[#\d`, `(unknown nmi reason).*\[#\d`, `(unexpected machine check).*\[#\d`,
+		`PANIC: (double fault)`, `traps: PANIC: (double fault)`,
+		`*ilc:*([a-z][a-z ]+): [0-9a-f]{4} ilc:\d \[#\d`, // s390
+	}},
+	{kind: Oops, ends: traced, title: "divide error", forms: []string{`divide_error.*\[#\d`}},
+	{kind: Oops, ends: traced, title: "CFI failure", forms: []string{`CFI failure at `, `CFI failure \(target: `, `kCFI failure`}},
+	{kind: Oops, ends: traced, title: "missing ENDBR", forms: []string{`traps: Missing ENDBR: `, `Missing ENDBR: `}},
+	{kind: Oops, ends: traced, title: "$1", forms: []string{`(Unhandled fault: [^(]+) \(`, `(Unhandled prefetch abort: [^(]+) \(`}},
+	{kind: Bug, ends: traced, glued: true, title: "kernel BUG", detail: messageDetail, forms: []string{
+		`kernel BUG at `, `Kernel BUG at `, `Kernel BUG \[#\d`, `Kernel bug detected\[#\d`, `Internal error: Oops - BUG: \S+ \[#\d`,
+	}},
+	{kind: Bug, ends: untraced, title: "kernel BUG: $1", forms: []string{`rust_kernel: panicked at '(.+)', \S+:\d+:\d+`}},
+	{kind: Bug, ends: untraced, title: "kernel BUG", detail: lineDetail, forms: []string{`rust_kernel: panicked at `}},
+	{kind: Oops, ends: traced, title: "$1", forms: []string{
+		`(Internal error: .*?)(?:: [0-9a-f]+)? \[#\d`, `(Oops - [^\[]+?) \[#\d`, `(Oops) ?\[#\d`, `(Oops: [A-Z][^\[]+?), sig: \d+ \[#\d`,
+		`(Unhandled kernel unaligned access)\[#\d`, `(Oops: [0-9a-f]+) (?:ilc:\d )?\[#\d.*`, `(Oops: .*?) \[#\d`,
+	}},
+
+	// Sanitizers.
+	{kind: KASAN, ends: ruled, glued: true, title: "$1", forms: []string{`BUG: (KASAN: .+?)(?: in |$)`}},
+	{kind: KCSAN, ends: ruled, title: "$1", forms: []string{`BUG: (KCSAN: .*)`}, blame: nowhere},
+	{kind: KMSAN, ends: ruled, title: "$1", forms: []string{`BUG: (KMSAN: .+?)(?: in |$)`}},
+	{kind: KFENCE, ends: ruled, title: "$1", forms: []string{`BUG: (KFENCE: .+?)(?: in |$)`}},
+	{kind: UBSAN, ends: ruled, glued: true, title: "$1", forms: []string{`(UBSAN: .+?)(?: in |$)`}},
+
+	// Locks and RCU.
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`possible .*detected`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`inconsistent .*lock state`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`bad unlock balance detected`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`bad contention detected`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`circular locking deadlock detected`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`held lock freed`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, forms: severities(`lock held (?:when returning to user space|at task exit)`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`suspicious RCU usage`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`chain_key collision`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`Nested lock was not taken`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`.*-unsafe lock order detected`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`Invalid wait context`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, title: "WARNING: a task still has locks held", forms: []string{`WARNING: .* still has locks held`}},
+	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, title: "BUG: a task still has locks held", forms: []string{
+		`BUG: .* still has locks held`, `BUG: .* exiting with locks still held`, `BUG: .* lock held at task exit time`,
+	}},
+	{kind: Lockdep, ends: dumped, body: lockBody, title: "INFO: trying to register non-static key", forms: []string{`INFO: trying to register non-static key`}},
+	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, forms: []string{`BUG: MAX_LOCK`, `BUG: MAX_STACK_TRACE_ENTRIES too low`, `BUG: looking up invalid subclass`}},
+	{kind: Lockdep, ends: dumped, body: lockBody, title: "BUG: the key of a lock is not registered", forms: []string{
+		`BUG: key .* has not been registered`, `BUG: key .* not in \.data`,
+	}},
+	{kind: Lockdep, ends: dumped, title: "$1", forms: []string{`(BUG: (?:spinlock|rwlock)[ -].+?)(?: on CPU#|,|$)`}},
+	{kind: Lockdep, ends: dumped, message: true, forms: []string{`DEBUG_LOCKS_WARN_ON`, `DEBUG_RWSEMS_WARN_ON`}, sources: []string{
+		"kernel/locking/lockdep.c", "kernel/lockdep.c", "kernel/locking/mutex.c", "kernel/locking/mutex-debug.c",
+	}},
+
+	// What a warning says first, or where it is.
+	{kind: Refcount, ends: dumped, message: true, sources: []string{"lib/refcount.c"}, forms: []string{`refcount_t: `}},
+	{kind: ListCorruption, ends: untraced, message: true, sources: []string{"lib/list_debug.c"}, forms: []string{
+		`list_(?:add|del).*corruption`, `list_add double add`, `list_add attempted on`,
+	}},
+	{kind: Usercopy, ends: untraced, message: true, sources: []string{"mm/usercopy.c"}, forms: []string{
+		`usercopy: [Kk]ernel memory .*attempt detected`, `Bad or missing usercopy whitelist`, `Buffer overflow detected \(`,
+	}},
+	{kind: UseAfterFree, ends: dumped, message: true, sources: []string{"lib/debugobjects.c"}, forms: []string{`ODEBUG: [a-z]`}},
+	{kind: MemoryLeak, ends: dumped, message: true, forms: []string{`kmem_cache_destroy .*[Ss]lab cache still has objects`}},
+	{kind: SlabCorruption, ends: dumped, message: true, forms: []string{
+		`cache_from_obj: `, `kmem_cache_free\(.*belongs to different cache`, `virt_to_cache: `, `kmem_cache of name `,
+	}},
+	{kind: Warning, ends: dumped, message: true, blame: noted, forms: []string{`syscall \d+ left IRQs disabled`}},
+	{kind: Bug, ends: untraced, forms: []string{`detected buffer overflow in `}},
+
+	// Warnings.
+	{kind: Warning, ends: traced, glued: true, title: "WARNING", detail: messageDetail, forms: []string{
+		`WARNING: CPU: \d+ PID: \d+ `, `WARNING: CPU: \d`, `WARNING: at \S+:\d+`, `WARNING: at \S+\+0x`, `WARNING: at \S+, CPU#\d`,
+		`WARNING: \S+:\d+ at \S+\+0x`, `WARNING: \S+:\d+ at \S+, CPU#\d`, `WARNING: \S+ at \S+\+0x`, `WARNING: \[.*\] \S+:\d+ at \S+`,
+	}},
+	{kind: Warning, ends: dumped, body: unwindBody, blame: nowhere, title: "WARNING: kernel stack $1 has bad ${2}value", forms: []string{
+		`WARNING: kernel stack (regs|frame pointer) at \S+ in .+:\d+ has bad ('bp' )?value`,
+	}},
+	{kind: Warning, ends: dumped, body: unwindBody, blame: nowhere, title: "$1", forms: []string{
+		`(WARNING: can't (?:dereference|access) (?:iret )?registers) at `, `(WARNING: unrecognized unwind stack type)`,
+		`(WARNING: stack recursion on stack type)`,
+	}},
+	{kind: Warning, ends: dumped, blame: nowhere, body: loadBody, forms: []string{`\w+: '.+'->init suspiciously returned `}},
+	{kind: Warning, ends: dumped, title: "kobject: an initialized object is initialized", forms: []string{`kobject \(.*\): tried to init an initialized object`}},
+
+	// Stalls.
+	{kind: RCUStall, ends: dumped, blame: interrupted, glued: true, title: "rcu: stall", forms: []string{
+		`rcu: INFO: rcu\w* .*detected`, `INFO: rcu\w* .*detected`, `rcu: INFO: .*detected (?:expedited )?stall`, `INFO: rcu\w* .*stall`,
+	}},
+	{kind: SoftLockup, ends: dumped, blame: interrupted, glued: true, title: "BUG: soft lockup", forms: []string{
+		`watchdog: BUG: soft lockup`, `NMI watchdog: BUG: soft lockup`, `BUG: soft lockup`,
+	}},
+	{kind: HardLockup, ends: dumped, blame: interrupted, title: "hard lockup", forms: []string{
+		`watchdog: .*Watchdog detected hard LOCKUP`, `NMI watchdog: .*Watchdog detected hard LOCKUP`, `Watchdog detected hard LOCKUP`,
+		`watchdog: CPU \d+ .*[Hh]ard LOCKUP`, `Watchdog CPU:\d+ .*[Hh]ard LOCKUP`, `watchdog: Watchdog detected hard LOCKUP`,
+	}},
+	{kind: HungTask, ends: dumped, blame: firstStack, glued: true, title: "INFO: a task is blocked", forms: []string{
+		`INFO: task .*:\d+ (?:blocked|can't die).* for more than `,
+	}},
+	// The name of a task may hold an end of line.
+	{kind: HungTask, ends: dumped, blame: firstStack, title: "INFO: a task is blocked", forms: []string{`* for more than *.*:\d+ (?:blocked|can't die) (?:\S+ )*?for more than \d+ seconds\.`}},
+	{kind: WorkqueueStall, ends: dumped, title: "BUG: workqueue lockup", forms: []string{`BUG: workqueue lockup`}},
+
+	// Sleeping where it is not allowed.
+	{kind: AtomicSchedule, ends: dumped, glued: true, title: "$1", forms: []string{
+		`(BUG: scheduling while atomic)`, `(BUG: scheduling in a non-blocking section)`, `(bad: scheduling from the idle thread)`,
+	}},
+	{kind: InvalidSleep, ends: dumped, glued: true, title: "$1", forms: []string{`(BUG: sleeping function called from invalid context)`}},
+
+	// Memory.
+	{kind: BadPage, ends: dumped, title: "$1", forms: []string{
+		`(BUG: Bad page .+?) in process `, `(BUG: Bad .+?)(?: mm:| pte:| in process |$)`, `(BUG: non-zero \w+)`,
+	}},
+	{kind: BadPage, ends: dumped, title: "BUG: Bad page state", forms: []string{`Bad page state in process `}},
+	{kind: SlabCorruption, ends: dumped, blame: everything, within: ": kasan: bad access detected", title: "BUG $1", detail: slabDetail, forms: []string{
+		`BUG ([^:]+?) \((?:Not tainted|Tainted)`,
+	}, change: []change{
+		{"Poison overwritten", UseAfterFree}, {"[Poison overwritten]", UseAfterFree}, {"Objects remaining", MemoryLeak},
+	}},
+	{kind: SlabCorruption, ends: dumped, title: "slab error: $1", forms: []string{"slab error in \\w+\\(\\): cache [`'].+': (.+)"}},
+	{kind: SlabCorruption, ends: dumped, title: "slab corruption", forms: []string{`Slab corruption[ :]`}},
+	{kind: MemoryLeak, ends: oneLine, title: "kmemleak: new suspected memory leaks", forms: []string{`kmemleak: .*new suspected memory leaks`}},
+	{kind: MemoryLeak, ends: dumped, title: "kmemleak: unreferenced object", forms: []string{`kmemleak: unreferenced object `, `unreferenced object 0x`}},
+	{kind: OutOfMemory, ends: oneLine, title: "out of memory", forms: []string{
+		`Out of memory: Kill(?:ed)? process `, `Memory cgroup out of memory: Kill(?:ed)? process `, `Out of memory and no killable processes`,
+	}},
+	{kind: MSRAccess, ends: dumped, title: "$1", forms: []string{`(unchecked MSR access error: .+?)(?: from 0x| to 0x| \(|$)`}},
+	{kind: ReferenceLeak, ends: oneLine, blame: nowhere, forms: []string{`unregister_netdevice: waiting for .* to become free`}},
+	{kind: UseAfterFree, ends: dumped, title: "VFS: busy inodes after unmount", forms: []string{`VFS: Busy inodes after unmount`}},
+	{kind: UseAfterFree, ends: dumped, title: "VFS: close of a file that nobody has open", forms: []string{`VFS: Close: file count is `}},
+
+	// Other bugs.
+	{kind: Bug, ends: dumped, title: "BUG: Dentry still in use", forms: []string{`BUG: Dentry .*still in use`}},
+	{kind: Bug, ends: dumped, title: "BUG: workqueue leaked atomic, lock or RCU", forms: []string{`BUG: workqueue leaked `}},
+	{kind: Bug, ends: dumped, title: "BUG: using a processor's own data in preemptible code", forms: []string{`BUG: using .* in preemptible`}},
+	{kind: Bug, ends: oneLine, title: "softirq left with another preempt count", forms: []string{`huh, entered softirq `, `softirq: huh, entered softirq `}},
+	{kind: Bug, ends: dumped, forms: []string{`watchdog: BUG: `}},
+	{kind: Bug, ends: dumped, weak: true, forms: []string{`BUG: `}},
+
+	{kind: OutOfMemory, ends: oomKill, title: "out of memory", forms: []string{`* invoked oom-killer: *\S.* invoked oom-killer: gfp_mask=`}},
+}

@@ -1,0 +1,205 @@
+package klog
+
+import (
+	"strings"
+	"sync"
+)
+
+// reason is why a function is not the one that a report is about.
+type reason string
+
+const (
+	reports  reason = "reports"  // it makes or starts the report
+	traps    reason = "traps"    // it handles the exception
+	timer    reason = "timer"    // the interrupt in which stalls are noticed
+	arrives  reason = "arrives"  // an interrupt enters the kernel there
+	checks   reason = "checks"   // it is part of a check that the kernel does on itself
+	enters   reason = "enters"   // assembly code on the way into the kernel, or a thunk
+	sleeps   reason = "sleeps"   // it waits on behalf of its caller
+	locks    reason = "locks"    // it takes or releases a lock for its caller
+	memory   reason = "memory"   // it allocates, frees or copies memory for its caller
+	helper   reason = "helper"   // it handles a string, bits, a list or a buffer of its caller
+	dispatch reason = "dispatch" // it runs work of others: threads, work queues, timers
+)
+
+// uncertain reports whether a function that is skipped for the reason can still
+// be the guilty one if there is no other.
+func (r reason) uncertain() bool {
+	return r == sleeps || r == locks || r == memory || r == helper || r == dispatch
+}
+
+// machinery is the table of functions that are skipped when the guilty function
+// is looked for. A name that ends in * is a prefix; *name* is any part.
+var machinery = []struct {
+	why       reason
+	functions string
+}{
+	{reports, `
+		__dump_stack dump_stack* show_stack* __show_stack show_trace* show_regs* __show_regs* dump_trace dump_backtrace* unwind_backtrace* walk_stackframe
+		arch_stack_walk stack_trace_* save_stack* __save_stack* save_trace show_registers dump_stack_print_info
+		panic panic_* nmi_panic* vpanic __warn __warn_* warn_slowpath_* warn_alloc* warn_bogus_irq_restore warn_on_slowpath report_bug __report_bug
+		handle_bug fixup_bug* bug_handler bug_brk_handler oops_* __oops_end die die_* __die* crash_kexec* machine_kexec*
+		bad_stack* __bad_stack panic_bad_stack* handle_bad_stack handle_stack_overflow kernel_stack_overflow stack_overflow
+		print_* __print_* printk* _printk vprintk* rust_helper_* *rust_begin_unwind* *core9panicking*
+		*6result13unwrap_failed* *6option13unwrap_failed* *6option13expect_failed*
+		sched_show_task _sched_show_task show_state_filter dump_cpu_task dump_task* debug_show_all_locks show_workqueue* sysrq_handle_* __handle_sysrq
+		spin_dump spin_bug rwlock_bug __spin_lockup __schedule_bug schedule_debug oom_kill* dump_header out_of_memory pagefault_out_of_memory
+		rcu_dump_cpu_stacks* print_cpu_stall* print_other_cpu_stall* check_cpu_stall* rcu_check_gp_kthread_* rcu_stall_* synchronize_rcu_expedited_wait*
+		watchdog_* watchdog is_softlockup softlockup_* watchdog_timer_fn* trigger_all* trigger_single_cpu_backtrace trigger_cpumask_backtrace arch_trigger_* nmi_cpu_backtrace* nmi_trigger_*
+		__perf_event_overflow perf_event_overflow check_hung_* hung_task_*
+		backtrace_* _sysrq_*`},
+	{traps, `
+		invalid_op do_invalid_op do_error_trap do_trap* do_int3 int3 do_general_protection general_protection do_page_fault __do_page_fault page_fault
+		trace_page_fault trace_do_page_fault async_page_fault do_async_page_fault kvm_handle_async_pf __kvm_handle_async_pf kvm_async_pf_task_wait* exc_* asm_exc_* do_user_addr_fault do_kern_addr_fault
+		handle_page_fault no_context __no_context page_fault_oops pgtable_bad kernelmode_fixup_or_oops __bad_area* bad_area* mm_fault_error spurious_fault spurious_kernel_fault*
+		divide_error do_divide_error double_fault do_double_fault df_debug stack_segment do_stack_segment do_device_not_available do_debug debug_exception
+		error_entry error_return error_code common_exception do_nmi default_do_nmi nmi nmi_handle* end_repeat_nmi first_nmi repeat_nmi nmi_restore
+		ret_from_exception handle_exception do_DataAbort do_PrefetchAbort do_undefinstr __und_svc* __dabt_svc __pabt_svc __und_fault __dabt_usr arm_notify_die
+		do_bad_area do_translation_fault do_mem_abort do_sp_pc_abort do_debug_exception do_el1_* do_el0_* el1_abort el1_undef el1_dbg el1_brk64 el1_da
+		el1_ia el1_sync* el1_bti el1_inv el1_error* el1h_64_sync* el1h_64_error* el1t_64_* brk_handler brk64_handler call_break_hook call_el1_break_hook
+		do_brk64 __do_kernel_fault __do_user_fault die_kernel_fault do_alignment_* do_kernel_fault do_serror arm64_serror_panic
+		do_tag_check_fault do_bti reserved_fault do_sea bad_mode do_break handle_break do_cfi_failure report_cfi_failure* handle_cfi_failure
+		program_check_exception* program_check_common* do_program_check bad_page_fault __bad_page_fault bad_kernel_fault data_access_common* data_access_slb_common*
+		instruction_access_* ___do_page_fault hash__do_page_fault _exception* raise_signal* do_slb_fault do_bad_slb_fault unrecoverable_exception
+		system_reset_* machine_check_* pgm_check_handler __do_pgm_check do_dat_exception do_protection_exception do_asce_exception
+		do_no_context do_exception illegal_op monitor_event_exception do_report_trap kernel_trap
+		__stack_chk_fail __fortify_panic fortify_panic __fortify_report usercopy_abort report_usercopy __cfi_slowpath* __cfi_check* cfi_*`},
+	{arrives, `
+		apic_timer_interrupt trace_apic_timer_interrupt reschedule_interrupt trace_reschedule_interrupt call_function_interrupt
+		call_function_single_interrupt irq_work_interrupt asm_sysvec_* asm_common_interrupt common_interrupt ret_from_intr el1_irq el1h_64_irq*
+		el1h_64_fiq* __irq_svc ext_int_handler io_int_handler decrementer_common* hardware_interrupt_common* hypervisor_callback
+		xen_hvm_callback_vector xen_do_hypervisor_callback handle_riscv_irq common_interrupt_return`},
+	{timer, `
+		rcu_check_callbacks rcu_sched_clock_irq* rcu_pending* __rcu_pending update_process_times tick_sched_handle* tick_sched_timer* tick_nohz_handler
+		tick_nohz_highres_handler tick_nohz_lowres_handler tick_periodic tick_handle_periodic tick_do_* __run_hrtimer* __hrtimer_run_queues hrtimer_run_queues
+		hrtimer_interrupt hrtimer_wakeup local_apic_timer_interrupt smp_apic_timer_interrupt smp_trace_apic_timer_interrupt smp_reschedule_interrupt smp_call_function_interrupt
+		smp_call_function_single_interrupt smp_irq_work_interrupt
+		sysvec_* __sysvec_*
+		instr_sysvec_* common_interrupt_* do_IRQ __common_interrupt handle_irq handle_irq_event*
+		generic_handle_* handle_domain_irq __handle_domain_irq handle_percpu_devid_irq handle_percpu_irq handle_fasteoi_irq handle_edge_irq handle_level_irq
+		__handle_irq_event_percpu arch_timer_handler_* gic_handle_irq* __gic_handle_* gic_handle_* do_interrupt_handler el1_interrupt
+		el1_fiq call_on_irq_stack riscv_timer_interrupt riscv_intc_irq handle_riscv_irq do_irq do_ext_irq do_io_irq
+		timer_interrupt __do_irq __do_IRQ
+		xen_evtchn_do_upcall __xen_evtchn_do_upcall`},
+	{checks, `
+		kasan_* __kasan_* __asan_* __hwasan_* hwasan_* asan_* check_memory_region* memory_is_poisoned* check_region_inline kmsan_* __kmsan_* __msan_* kcsan_* __kcsan_* __tsan_* tsan_*
+		kfence_* __kfence_* ubsan_* __ubsan_* __sanitizer_* kcov_* write_comp_data check_kcov_mode should_fail* __should_fail* fail_dump should_failslab
+		kmemleak_* create_object* __create_object* __link_object* delete_object* __delete_object find_and_remove_object* set_track* __set_track* set_alloc_info
+		stack_depot_* depot_* page_owner_* __set_page_owner* __reset_page_owner*
+		lock_acquire* lock_release* lock_is_held* lock_downgrade lock_set_* lock_pin_lock lock_unpin_lock __lock_acquire* __lock_release* __lock_is_held
+		validate_chain* check_prev_add* check_prevs_add* check_noncircular* check_deadlock* check_irq_usage* check_usage* check_path* check_flags* check_wait_context
+		check_chain_key* check_lock_* mark_lock* mark_usage mark_held_locks* register_lock_class* look_up_lock_class assign_lock_key lockdep_* __lockdep_*
+		debug_check_no_locks_* debug_locks_off trace_hardirqs_* trace_softirqs_* rcu_lockdep_* lock_sync lock_torture* __might_sleep ___might_sleep
+		__might_resched might_sleep* might_fault __might_fault* might_alloc __cant_* check_preemption_disabled debug_smp_processor_id __this_cpu_preempt_check
+		debug_object_* __debug_object_* debug_print_object* debug_check_no_obj_freed __debug_check_no_obj_freed debug_objects_* timer_is_static_object work_is_static_object*
+		debug_timer_* debug_work_* debug_hrtimer_* debug_rcu_* debug_mutex_* debug_rt_mutex_* debug_spin_* debug_rwlock_* debug_write_* debug_read_* debug_dma_*
+		object_err slab_err slab_bug slab_fix slab_pad_check slab_tracker* __slab_err check_object* check_bytes_and_report check_slab* check_valid_pointer on_freelist
+		free_debug_processing alloc_debug_processing free_consistency_checks alloc_consistency_checks verify_redzone* slab_out_of_*
+		bad_page* check_free_page* check_new_page* free_page_is_bad* __check_object_size* check_heap_object __check_heap_object check_stack_object check_page_span
+		refcount_* __refcount_* __list_add_valid* __list_del_entry_valid* __list_valid_* check_data_corruption cet_* rcu_read_lock_* object_is_on_stack`},
+	{enters, `
+		entry_* do_syscall_* x64_sys_call ia32_sys_call ret_fast_syscall ret_from_syscall* ret_from_sys_call* el0_* el0t_* invoke_syscall* __invoke_syscall
+		do_el0_svc* do_el1_* system_call* __system_call __sys_trace* sysenter_* __do_fast_syscall_32 do_fast_syscall_32 do_SYSENTER_32 do_int80_* do_int_80* int_ret_from_sys_call
+		tracesys* stub_* cstar_dispatch sysret_* syscall_return_* retint_* restore_regs* restore_args native_iret native_irq_return_iret irq_entries_start common_spurious
+		__x86_indirect_* __x86_return_thunk __x86_retpoline_* retbleed_* srso_* __indirect_thunk* zen_untrain_ret its_return_thunk __SCT__* __SCK__*
+		ret_from_fork* ret_from_kernel_* kernel_thread_helper kernel_init_helper secondary_startup* start_secondary_no_verify
+		ftrace_caller* ftrace_call ftrace_regs_call* ftrace_regs_caller* ftrace_graph_caller return_to_handler kretprobe_trampoline* arch_rethook_trampoline
+		do_trap_ecall_u system_call_exception system_call_vectored_common system_call_common __do_syscall ret_to_user*
+		__pi_* bpf_dispatcher_nop_func`},
+	{dispatch, `
+		kthread kthread_worker_fn worker_thread process_one_work process_scheduled_works rescuer_thread smpboot_thread_fn irq_thread irq_thread_fn
+		__do_softirq do_softirq* __irq_exit_rcu irq_exit* invoke_softirq handle_softirqs run_ksoftirqd ksoftirqd run_timer_softirq __run_timers* __run_timer_base
+		run_timer_base call_timer_fn* expire_timers* tasklet_action* tasklet_hi_action rcu_core* rcu_do_batch* rcu_process_callbacks rcu_cpu_kthread rcu_nocb_cb_kthread
+		hrtimer_run_softirq call_on_stack* asm_call_* call_softirq run_irq_workd irq_work_run* irq_work_single irq_enter* task_work_run
+		__do_softirq_own_stack exit_to_user_mode_* exit_to_usermode_loop syscall_exit_to_user_mode* prepare_exit_to_usermode __syscall_exit_* irqentry_exit*
+		do_notify_resume do_work_pending work_pending work_notify_resume finish_ret_to_user __ret_to_user slow_work_pending*`},
+	{sleeps, `
+		__schedule schedule schedule_* __preempt_schedule* preempt_schedule* ___preempt_schedule* __cond_resched* _cond_resched cond_resched* io_schedule*
+		context_switch __switch_to* finish_task_switch* wait_for_completion* wait_for_common* __wait_for_common* do_wait_for_common __wait_for_completion*
+		wait_on_bit* out_of_line_wait_* __wait_on_* wait_on_page_* bit_wait* folio_wait_* __folio_lock* __lock_page* lock_page wait_on_page_bit*
+		prepare_to_wait* finish_wait wait_woken do_wait_intr* wait_event* __wait_event* autoremove_wake_function default_wake_function
+		synchronize_* __synchronize_* rcu_barrier* _rcu_barrier* __wait_rcu_gp exp_funnel_lock cancel_delayed_work* msleep* usleep_range* swait_* prepare_to_swait*
+		smp_call_function* smp_call_on_cpu csd_lock_wait __csd_lock_wait on_each_cpu* generic_exec_single __delay delay_tsc delay_mwait* delay_halt* delay_loop __const_udelay __udelay __ndelay cpu_relax rep_nop
+		read_hpet pvclock_* kvm_clock_* native_sched_clock sched_clock* trace_clock_*`},
+	{locks, `
+		_raw_spin_* _raw_read_* _raw_write_* __raw_spin_* __raw_read_* __raw_write_* do_raw_spin_* do_raw_read_* do_raw_write_* _spin_* _read_lock* _write_lock* raw_spin_*
+		spin_lock* spin_unlock* spin_trylock* read_lock* read_unlock* write_lock* write_unlock* queued_spin_* native_queued_* __pv_queued_* pv_wait* kvm_wait virt_spin_lock
+		queued_read_* queued_write_* arch_spin_* ticket_spin_* __ticket_* osq_* mcs_spin_* mutex_* __mutex_* ww_mutex_* __ww_mutex_* atomic_dec_and_mutex_lock
+		_atomic_dec_and_lock* down down_read* down_write* down_inter* down_kill* down_try* down_timeout __down* up up_read* up_write* __up* __up_read rwsem_* __rwsem_* call_rwsem_*
+		rt_mutex_* __rt_mutex_* rt_spin_* rt_read_* rt_write_* rtlock_* rwbase_* rt_mutex_slowlock* percpu_down_* percpu_up_* __percpu_down_* __percpu_rwsem_*
+		percpu_rwsem_* bit_spin_* local_lock* seqlock_* _mutex_*`},
+	{memory, `
+		kmalloc* __kmalloc* __do_kmalloc* kzalloc* kcalloc* krealloc* __krealloc* kvmalloc* __kvmalloc* kvzalloc* kvcalloc* kvrealloc* kmem_cache_* __kmem_cache_* slab_alloc*
+		slab_free* __slab_alloc* ___slab_alloc* __slab_free* slab_post_alloc_hook slab_pre_alloc_hook do_slab_free cache_alloc* cache_free* __cache_* ____cache_* ___cache_*
+		free_to_partial_list allocate_slab* new_slab* alloc_slab* kfree kfree_const kfree_sensitive kzfree kvfree* __kfree* free_large_kmalloc free_slab* discard_slab __free_slab* kmem_rcu_free
+		vmalloc* __vmalloc* vzalloc* vfree* __vfree* remove_vm_area find_vm_area alloc_pages* __alloc_pages* alloc_page* __alloc_frozen_* alloc_frozen_*
+		get_page_from_freelist* prep_new_page* post_alloc_hook* __get_free_page* get_free_pages* get_zeroed_page* free_pages* __free_pages* free_page* __free_page* free_pcp* free_unref_*
+		free_frozen_* __free_frozen_* free_one_page __free_one_page free_the_page free_compound_page free_contig_* __free_one* folio_alloc* __folio_alloc* rmqueue* __rmqueue*
+		__put_page put_page __folio_put folio_put release_pages kmemdup* kstrdup* kmemdup_nul memdup_user* vmemdup_user strndup_user mempool_* pcpu_alloc* __alloc_percpu* free_percpu
+		copy_from_user* copy_to_user* _copy_from_user* _copy_to_user* __copy_from_user* __copy_to_user* raw_copy_* _inline_copy_* copy_user_* __copy_user* __arch_copy_* copyin copyout
+		__copy_tofrom_user* _copy_to_iter* _copy_from_iter* copy_to_user_iter strncpy_from_user* do_strncpy_from_user strnlen_user* get_user* put_user* __get_user* __put_user*
+		rep_movs_alternative rep_stos_alternative __clear_user clear_user*`},
+	{helper, `
+		memcpy* memset* memmove* memcmp* memchr* memscan memcpy_* __memcpy* __memset* __memmove* __memcmp strlen strnlen strcmp strncmp strcpy strncpy strlcpy strlcat strscpy* strcat
+		strncat strchr* strrchr strnchr strstr strnstr strcasecmp strncasecmp strsep strpbrk strspn strcspn strim sized_strscpy __strlen string string_nocheck
+		vsnprintf vscnprintf snprintf scnprintf sprintf vsprintf kvasprintf* kasprintf pointer format_decode number hex_string bitmap_* __bitmap_*
+		find_first_* find_next_* find_last_bit _find_* __find_* __sw_hweight* hweight* test_bit set_bit clear_bit change_bit test_and_* __test_* __set_bit __clear_bit variable_test_bit
+		constant_test_bit arch_test_bit arch_set_bit arch_clear_bit _test_bit generic_test_bit const_test_bit atomic_* atomic64_* atomic_long_* arch_atomic* raw_atomic* instrument_* __arch_atomic* __read_once_size
+		__write_once_size read_word_at_a_time rb_* __rb_* __list_add __list_del* list_add* list_del* list_empty* list_move* list_splice* hlist_* __hlist_* llist_* plist_* timerqueue_*
+		skb_put skb_push skb_pull __skb_put __skb_push __skb_pull skb_panic skb_over_panic skb_under_panic kref_* crc32* checksum csum_partial* do_csum ip_fast_csum
+		get_unaligned* put_unaligned* __get_unaligned* __put_unaligned* clear_page* copy_page* copy_highpage* fls ffs __fls __ffs`},
+}
+
+// names is the table by full names, prefixes (by their first two bytes) and parts.
+type names struct {
+	full   map[string]reason
+	prefix map[string][]string
+	why    map[string]reason // of prefixes
+	parts  []string
+}
+
+var machineryNames = sync.OnceValue(func() names {
+	n := names{full: map[string]reason{}, prefix: map[string][]string{}, why: map[string]reason{}}
+	for _, row := range machinery {
+		for name := range strings.FieldsSeq(row.functions) {
+			prefix, isPrefix := strings.CutSuffix(name, "*")
+			part, isPart := strings.CutPrefix(prefix, "*")
+			switch {
+			case isPart && isPrefix:
+				n.parts = append(n.parts, part)
+			case isPrefix:
+				n.prefix[prefix[:2]] = append(n.prefix[prefix[:2]], prefix)
+				n.why[prefix] = row.why
+			default:
+				n.full[name] = row.why
+			}
+		}
+	}
+	return n
+})
+
+// skipped returns why a function is skipped, or "" if it is not.
+func skipped(function string) reason {
+	if i := strings.IndexByte(function, '.'); i > 0 {
+		function = function[:i]
+	}
+	n := machineryNames()
+	if why, ok := n.full[function]; ok {
+		return why
+	}
+	if len(function) > 1 {
+		for _, prefix := range n.prefix[function[:2]] {
+			if strings.HasPrefix(function, prefix) {
+				return n.why[prefix]
+			}
+		}
+	}
+	if strings.HasPrefix(function, "_R") { // Rust's mangled names
+		for _, part := range n.parts {
+			if strings.Contains(function, part) {
+				return reports
+			}
+		}
+	}
+	return ""
+}

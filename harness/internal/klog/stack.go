@@ -1,0 +1,169 @@
+package klog
+
+import (
+	"strings"
+)
+
+// stack is a sequence of frames in a report.
+type stack struct {
+	frames  []Frame // innermost first
+	pointed bool    // the first frame is the instruction that the processor was at
+	broken  int     // index of the frame at which an interrupt came; 0 is none
+	history bool    // not of the time of the fault: an allocation, an earlier lock
+	linked  []Frame // return address registers
+}
+
+// stackReader splits the lines of a report into stacks.
+type stackReader struct {
+	stacks []stack
+	frames []Frame // all, in the order of the report
+	noted  []Frame // where locks were taken, or interrupts disabled
+	wants  bool    // the next place behind "at:" is where a lock is taken
+}
+
+func (r *stackReader) open(history bool) {
+	r.stacks = append(r.stacks, stack{history: history})
+}
+
+func (r *stackReader) top() *stack {
+	if len(r.stacks) == 0 {
+		r.open(false)
+	}
+	return &r.stacks[len(r.stacks)-1]
+}
+
+func (r *stackReader) add(f Frame) {
+	s := r.top()
+	if n := len(s.frames); f.Size == 0 && n > 0 && s.frames[n-1].Function == f.Function {
+		return // on arm, the caller of the line before
+	}
+	s.frames = append(s.frames, f)
+	r.frames = append(r.frames, f)
+}
+
+// head takes the line that names the fault.
+func (r *stackReader) head(text string) {
+	if f, ok := frameIn(text); ok {
+		r.add(f)
+		return
+	}
+	_, what, ok := strings.Cut(text, " in ")
+	name := symbol(what)
+	if ok && strings.HasPrefix(text, "BUG: K") && name != "" && (len(name) == len(what) || strings.HasPrefix(what[len(name):], " at addr ") || isDecoded(what[len(name):])) {
+		r.add(Frame{Function: name})
+	}
+}
+
+// line takes a line after the head.
+func (r *stackReader) line(text string) {
+	if f, ok := pointerFrame(text); ok {
+		r.pointer(f)
+		return
+	}
+	if found := traceFrames(text); found != nil {
+		for _, f := range found {
+			r.add(f)
+		}
+		return
+	}
+	switch {
+	case strings.HasPrefix(text, "lr : "), strings.HasPrefix(text, "LR is at "), strings.HasPrefix(text, "LR ["), strings.HasPrefix(text, " ra : "):
+		if f, ok := frameIn(text); ok {
+			s := r.top()
+			s.linked = append(s.linked, f)
+			r.frames = append(r.frames, f)
+		}
+	case strings.HasPrefix(text, " #") && strings.Contains(text, " at: "), strings.HasPrefix(text, "hardirqs last disabled at "):
+		if f, ok := frameIn(text[strings.Index(text, " at"):]); ok {
+			r.noted = append(r.noted, f)
+		}
+	case startsHistory(text):
+		r.open(true)
+		if strings.Contains(text, "llocated in ") || strings.Contains(text, "reed in ") { // slab
+			if f, ok := frameIn(text); ok {
+				r.add(f)
+			}
+		}
+	case startsStack(text):
+		r.wants = false
+		if s := r.top(); s.history || len(s.frames) > 0 {
+			r.open(false)
+		}
+	case strings.HasPrefix(text, "Call ") && strings.HasSuffix(text, "race:"), strings.HasPrefix(text, "Backtrace:"):
+		if s := r.top(); s.history || len(s.frames) > 1 || len(s.frames) > 0 && !s.pointed {
+			r.open(false)
+		}
+	case strings.Contains(text, "is trying to "), strings.HasSuffix(text, " takes:"):
+		r.wants = true
+	case strings.HasSuffix(text, "holding:"), strings.HasSuffix(text, "holding lock:"):
+		r.wants = false
+	case r.wants:
+		if _, place, ok := strings.Cut(text, " at: "); ok {
+			if f, ok := frameIn(place); ok {
+				r.add(f)
+			}
+			r.wants = false
+		}
+	case text == " </IRQ>", text == "  <EOI>", text == " <EOI>", strings.HasPrefix(text, "--- interrupt: "):
+		if s := r.top(); s.broken == 0 && len(s.frames) > 0 {
+			s.broken = len(s.frames)
+		}
+	}
+}
+
+// pointer takes an instruction's place: that of the dump of registers before a
+// trace, or of the ones that an interrupt saved, inside it.
+func (r *stackReader) pointer(f Frame) {
+	s := r.top()
+	if s.history {
+		r.open(false)
+		s = r.top()
+	}
+	if f.Function == "" {
+		return
+	}
+	if len(s.frames) == 0 {
+		s.pointed = true
+	} else if s.frames[len(s.frames)-1] == f {
+		return // NIP again
+	} else if !s.pointed && s.broken == 0 {
+		s.broken = len(s.frames)
+	}
+	r.add(f)
+}
+
+// startsHistory reports whether a stack follows that is not of the fault itself.
+func startsHistory(text string) bool {
+	switch {
+	case text == "":
+		return false
+	case strings.HasSuffix(text, " at:") && !strings.Contains(text, "is trying to release") && !strings.Contains(text, "kernel BUG"),
+		strings.HasPrefix(text, "-> #"), strings.HasPrefix(text, "-> ("), strings.HasPrefix(text, "Last Breaking-Event-Address"),
+		strings.HasPrefix(text, "Preemption disabled at"), strings.HasPrefix(text, "page last "), strings.HasPrefix(text, "page has been"),
+		strings.HasPrefix(text, "page_owner "), strings.HasPrefix(text, "page allocated via "), strings.HasPrefix(text, "the existing dependency chain"),
+		strings.HasPrefix(text, "the shortest dependencies"), strings.HasPrefix(text, "Last potentially related work"),
+		strings.HasPrefix(text, "Second to last potentially"), strings.HasPrefix(text, "Uninit was "), strings.HasPrefix(text, "Local variable "):
+		return true
+	}
+	text = strings.TrimPrefix(text, "INFO: ")
+	for _, prefix := range []string{"Allocated ", "allocated ", "Freed ", "freed "} {
+		if strings.HasPrefix(text, prefix+"by ") || strings.HasPrefix(text, prefix+"in ") {
+			return true
+		}
+	}
+	return strings.HasPrefix(text, "Allocated:") || strings.HasPrefix(text, "Freed:")
+}
+
+// startsStack reports whether another task's or processor's stack follows, or
+// that of the fault after an older one.
+func startsStack(text string) bool {
+	for _, prefix := range []string{
+		"CPU: ", "NMI backtrace for cpu ", "task:", "Task dump for CPU", "stack backtrace:", "Showing all locks held", "Modules linked in", "Sending NMI ",
+		"rcu: RCU grace-period kthread stack dump", "NMI backtrace", "Hardware name: ",
+	} {
+		if strings.HasPrefix(text, prefix) {
+			return true
+		}
+	}
+	return false
+}
