@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a call does, from the check of its rights to its being counted. */
+/* Sets and gets: check the capability, copy the data, count the call. */
 
 #include <linux/build_bug.h>
 #include <linux/capability.h>
@@ -16,13 +16,13 @@
 
 static const char greeting[] = "--------kernel---------";
 
-static bool is_admin(const struct sock *sk)
+static bool socketopt_is_admin(const struct sock *sk)
 {
 	return ns_capable(sock_net(sk)->user_ns, CAP_NET_ADMIN);
 }
 
-static int receive(struct socketopt_message *msg, sockptr_t arg,
-		   unsigned int len)
+static int socketopt_receive(struct socketopt_message *msg, sockptr_t arg,
+			     unsigned int len)
 {
 	if (len > sizeof(msg->data))
 		return -EINVAL;
@@ -33,19 +33,19 @@ static int receive(struct socketopt_message *msg, sockptr_t arg,
 	return 0;
 }
 
-static int set_message(struct sock *sk, struct socketopt_state *state,
-		       sockptr_t arg, unsigned int len)
+static int socketopt_set_message(struct sock *sk, struct socketopt_state *state,
+				 sockptr_t arg, unsigned int len)
 {
 	struct socketopt_message msg = {};
 	bool logged;
 	int err;
 
-	if (!is_admin(sk))
+	if (!socketopt_is_admin(sk))
 		return -EPERM;
 
 	logged = socketopt_log_set();
 
-	err = receive(&msg, arg, len);
+	err = socketopt_receive(&msg, arg, len);
 	if (err)
 		return err;
 
@@ -61,15 +61,16 @@ int socketopt_set(struct sock *sk, sockptr_t arg, unsigned int len)
 	struct socketopt_state *state = socketopt_netns_state(sock_net(sk));
 	int err;
 
-	err = set_message(sk, state, arg, len);
+	err = socketopt_set_message(sk, state, arg, len);
 	if (err)
 		socketopt_state_count_rejected(state);
 
 	return err;
 }
 
-/* Copies what fits, and leaves the number of bytes copied in *len. */
-static int answer(void __user *user, int *len, const void *data, size_t size)
+/* Copies min(*len, size) bytes and stores that number in *len. */
+static int socketopt_answer(void __user *user, int *len, const void *data,
+			    size_t size)
 {
 	size_t n;
 
@@ -84,7 +85,7 @@ static int answer(void __user *user, int *len, const void *data, size_t size)
 	return 0;
 }
 
-static int get_greeting(void __user *user, int *len)
+static int socketopt_get_greeting(void __user *user, int *len)
 {
 	bool logged;
 	int err;
@@ -93,7 +94,7 @@ static int get_greeting(void __user *user, int *len)
 
 	logged = socketopt_log_greet();
 
-	err = answer(user, len, greeting, sizeof(greeting));
+	err = socketopt_answer(user, len, greeting, sizeof(greeting));
 	if (err)
 		return err;
 
@@ -103,20 +104,20 @@ static int get_greeting(void __user *user, int *len)
 	return 0;
 }
 
-static int get_last(struct sock *sk, struct socketopt_state *state,
-		    void __user *user, int *len)
+static int socketopt_get_last(struct sock *sk, struct socketopt_state *state,
+			      void __user *user, int *len)
 {
 	struct socketopt_message msg;
 
-	if (!is_admin(sk))
+	if (!socketopt_is_admin(sk))
 		return -EPERM;
 
 	socketopt_state_last(state, &msg);
-	return answer(user, len, msg.data, msg.len);
+	return socketopt_answer(user, len, msg.data, msg.len);
 }
 
-static int get_stats(struct sock *sk, struct socketopt_state *state,
-		     void __user *user, int *len)
+static int socketopt_get_stats(struct sock *sk, struct socketopt_state *state,
+			       void __user *user, int *len)
 {
 	struct socketopt_stats stats;
 
@@ -127,23 +128,23 @@ static int get_stats(struct sock *sk, struct socketopt_state *state,
 	BUILD_BUG_ON(offsetof(struct socketopt_stats, rejected) != 32);
 	BUILD_BUG_ON(sizeof(struct socketopt_stats) != 40);
 
-	if (!is_admin(sk))
+	if (!socketopt_is_admin(sk))
 		return -EPERM;
 
 	socketopt_state_stats(state, &stats);
-	return answer(user, len, &stats, sizeof(stats));
+	return socketopt_answer(user, len, &stats, sizeof(stats));
 }
 
-static int get_command(struct sock *sk, struct socketopt_state *state, int cmd,
-		       void __user *user, int *len)
+static int socketopt_get_command(struct sock *sk, struct socketopt_state *state,
+				 int cmd, void __user *user, int *len)
 {
 	switch (cmd) {
 	case SOCKET_OPS_GET:
-		return get_greeting(user, len);
+		return socketopt_get_greeting(user, len);
 	case SOCKET_OPS_LAST:
-		return get_last(sk, state, user, len);
+		return socketopt_get_last(sk, state, user, len);
 	case SOCKET_OPS_STATS:
-		return get_stats(sk, state, user, len);
+		return socketopt_get_stats(sk, state, user, len);
 	default:
 		return -ENOPROTOOPT;
 	}
@@ -154,7 +155,7 @@ int socketopt_get(struct sock *sk, int cmd, void __user *user, int *len)
 	struct socketopt_state *state = socketopt_netns_state(sock_net(sk));
 	int err;
 
-	err = get_command(sk, state, cmd, user, len);
+	err = socketopt_get_command(sk, state, cmd, user, len);
 	if (err)
 		socketopt_state_count_rejected(state);
 	else

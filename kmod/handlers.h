@@ -7,10 +7,13 @@
 
 struct sock;
 
-/* The one set there is: SOCKET_OPS_SET. */
+/* Handles SOCKET_OPS_SET, the only command for setsockopt(). */
 int socketopt_set(struct sock *sk, sockptr_t arg, unsigned int len);
 
-/* @cmd is a number of the UAPI header, whatever "base" is. */
+/*
+ * Handles every command for getsockopt(). @cmd is its number in the UAPI
+ * header, whatever the value of "base".
+ */
 int socketopt_get(struct sock *sk, int cmd, void __user *user, int *len);
 
 #endif /* SOCKETOPT_HANDLERS_H */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The lines that a caller can cause in the kernel's log.
+ * The lines in the kernel log that a caller can cause.
  *
- * They are limited for all namespaces together, as anyone can make a namespace,
- * but for sets and greetings apart: a greeting needs no right, and asking for
- * many must not hide the sets. All who may set share one limit, roots of user
- * namespaces of their own among them.
+ * All network namespaces share the rate limits, because anyone can create a
+ * namespace. Sets and greetings have separate limits: a greeting requires no
+ * capability, and many greetings must not suppress the lines of sets. All
+ * callers that may set share one limit, including root of a user namespace.
  */
 
 #include <linux/build_bug.h>
@@ -15,7 +15,7 @@
 #include "log.h"
 #include "state.h"
 
-/* The longest form of a byte is \xHH. */
+/* The longest representation of a byte is \xHH. */
 #define ESCAPED_BYTE	4
 #define ESCAPED_SIZE	(ESCAPED_BYTE * SOCKET_OPS_MSG_MAX + 1)
 
@@ -25,16 +25,16 @@ static DEFINE_RATELIMIT_STATE(greet_limit, DEFAULT_RATELIMIT_INTERVAL,
 			      DEFAULT_RATELIMIT_BURST);
 
 /*
- * isprint() takes Latin-1's upper half for printable. The backslash is escaped
- * too, so that every line stands for one message only.
+ * isprint() accepts the upper half of Latin-1. The backslash is escaped too, so
+ * that two different messages never produce the same line.
  */
-static bool is_plain(u8 c)
+static bool socketopt_log_is_plain(u8 c)
 {
 	return c >= ' ' && c <= '~' && c != '\\';
 }
 
-/* One NUL at the end is how C ends a string; it is not shown. */
-static void escape(char *out, const struct socketopt_message *msg)
+/* One trailing NUL, the end of a C string, is omitted. */
+static void socketopt_log_escape(char *out, const struct socketopt_message *msg)
 {
 	size_t len = msg->len;
 	size_t i;
@@ -43,7 +43,7 @@ static void escape(char *out, const struct socketopt_message *msg)
 		len--;
 
 	for (i = 0; i < len; i++) {
-		if (is_plain(msg->data[i]))
+		if (socketopt_log_is_plain(msg->data[i]))
 			*out++ = msg->data[i];
 		else
 			out += sprintf(out, "\\x%02x", msg->data[i]);
@@ -66,7 +66,7 @@ void socketopt_log_stored(const struct socketopt_message *msg)
 
 	BUILD_BUG_ON(sizeof("\\xHH") - 1 != ESCAPED_BYTE);
 
-	escape(text, msg);
+	socketopt_log_escape(text, msg);
 	pr_info("recv_msg: umsg = %s. ret = 0\n", text);
 }
 
@@ -84,7 +84,7 @@ void socketopt_log_greeted(const char *greeting)
 	pr_info("send_msg: umsg = %s. ret = 0. success\n", greeting);
 }
 
-/* Otherwise a limit tells, as a warning, how much it has suppressed. */
+/* Without this flag, __ratelimit() warns about suppressed calls. */
 void socketopt_log_init(void)
 {
 	ratelimit_set_flags(&set_limit, RATELIMIT_MSG_ON_RELEASE);

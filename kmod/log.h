@@ -7,17 +7,17 @@
 struct socketopt_message;
 
 /*
- * The first line of a call. False if the call is over the limit and must log
- * nothing more, so that the two lines of a call appear together or not at all.
+ * Log the first line of a call. Return false if the call exceeds the limit; it
+ * then must not log its second line, so that both appear or neither.
  */
 bool socketopt_log_set(void);
 bool socketopt_log_greet(void);
 
-/* The second line, once the call has worked. */
+/* Log the second line of a call that has succeeded. */
 void socketopt_log_stored(const struct socketopt_message *msg);
 void socketopt_log_greeted(const char *greeting);
 
-/* Before the first call. */
+/* Must be called before any other function of this file. */
 void socketopt_log_init(void);
 
 #endif /* SOCKETOPT_LOG_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Loading and unloading. The protocol is described in uapi/socketopt.h. */
+/* Loading and unloading. uapi/socketopt.h describes the protocol. */
 
 #include <linux/init.h>
 #include <linux/module.h>

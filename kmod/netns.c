@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One state for each network namespace, made and freed along with it. */
+/* One state per network namespace, created and freed with the namespace. */
 
 #include <linux/init.h>
 #include <net/net_namespace.h>
@@ -16,7 +16,7 @@ static int __net_init socketopt_net_init(struct net *net)
 	return 0;
 }
 
-/* With .id and .size the core allocates the state, zeroed, and frees it. */
+/* Given .id and .size, the core allocates the zeroed state and frees it. */
 static struct pernet_operations socketopt_net_ops = {
 	.init	= socketopt_net_init,
 	.id	= &socketopt_net_id,

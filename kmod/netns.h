@@ -8,7 +8,7 @@ struct socketopt_state;
 int socketopt_netns_register(void);
 void socketopt_netns_unregister(void);
 
-/* Valid for as long as the caller holds the namespace, as any socket does. */
+/* Valid while the caller holds a reference to @net, as every socket does. */
 struct socketopt_state *socketopt_netns_state(const struct net *net);
 
 #endif /* SOCKETOPT_NETNS_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The module's ranges of commands, and where they begin. */
+/* The ranges of commands and the parameter "base". */
 
 #include <linux/errno.h>
 #include <linux/init.h>
@@ -13,7 +13,7 @@
 #include "sockopt.h"
 #include "uapi/socketopt.h"
 
-/* Ranges are half open: their ends are no commands. */
+/* Ranges are half open: the end is not a command. */
 #define SET_COMMANDS	(SOCKET_OPS_SET + 1 - SOCKET_OPS_BASE)
 #define GET_COMMANDS	(SOCKET_OPS_STATS + 1 - SOCKET_OPS_BASE)
 
@@ -21,21 +21,23 @@ static int base = SOCKET_OPS_BASE;
 module_param(base, int, 0444);
 MODULE_PARM_DESC(base, "number of the first command");
 
-static int set(struct sock *sk, int optval, sockptr_t arg, unsigned int len)
+static int socketopt_sockopt_set(struct sock *sk, int optval, sockptr_t arg,
+				 unsigned int len)
 {
 	return socketopt_set(sk, arg, len);
 }
 
-static int get(struct sock *sk, int optval, void __user *user, int *len)
+static int socketopt_sockopt_get(struct sock *sk, int optval, void __user *user,
+				 int *len)
 {
 	return socketopt_get(sk, optval - base + SOCKET_OPS_BASE, user, len);
 }
 
-/* The core takes a reference on the owner for as long as a call is inside. */
-static struct nf_sockopt_ops ops = {
+/* The core holds a reference to the owner during each call. */
+static struct nf_sockopt_ops socketopt_ops = {
 	.pf	= PF_INET,
-	.set	= set,
-	.get	= get,
+	.set	= socketopt_sockopt_set,
+	.get	= socketopt_sockopt_get,
 	.owner	= THIS_MODULE,
 };
 
@@ -44,15 +46,15 @@ int __init socketopt_sockopt_register(void)
 	if (base < 0 || base > INT_MAX - GET_COMMANDS)
 		return -EINVAL;
 
-	ops.set_optmin = base;
-	ops.set_optmax = base + SET_COMMANDS;
-	ops.get_optmin = base;
-	ops.get_optmax = base + GET_COMMANDS;
+	socketopt_ops.set_optmin = base;
+	socketopt_ops.set_optmax = base + SET_COMMANDS;
+	socketopt_ops.get_optmin = base;
+	socketopt_ops.get_optmax = base + GET_COMMANDS;
 
-	return nf_register_sockopt(&ops);
+	return nf_register_sockopt(&socketopt_ops);
 }
 
 void socketopt_sockopt_unregister(void)
 {
-	nf_unregister_sockopt(&ops);
+	nf_unregister_sockopt(&socketopt_ops);
 }

@@ -2,10 +2,13 @@
 #ifndef SOCKETOPT_SOCKOPT_H
 #define SOCKETOPT_SOCKOPT_H
 
-/* -EINVAL if "base" leaves no room, -EBUSY if another owns the range. */
+/*
+ * Returns -EINVAL if "base" leaves no room for the commands, -EBUSY if another
+ * module owns part of the range.
+ */
 int socketopt_sockopt_register(void);
 
-/* No call is inside, or comes in, once this has returned. */
+/* Once this has returned, no call is in progress and none can start. */
 void socketopt_sockopt_unregister(void);
 
 #endif /* SOCKETOPT_SOCKOPT_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What one network namespace holds: its last message and its counters. */
+/* The state of one network namespace: the last message and the counters. */
 
 #include "state.h"
 

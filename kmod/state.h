@@ -14,18 +14,18 @@ struct socketopt_message {
 
 struct socketopt_state {
 	/*
-	 * Guards all below. Taken in process context only, and never held while
-	 * user memory is read or written, as that may sleep.
+	 * Protects all fields below. Taken in process context only, and never
+	 * held while user memory is accessed, which may sleep.
 	 */
 	spinlock_t lock;
 	struct socketopt_message last;
 	struct socketopt_stats stats;
 };
 
-/* The memory is zeroed already. */
+/* Initializes @state, whose memory the caller has zeroed. */
 void socketopt_state_init(struct socketopt_state *state);
 
-/* Replaces the message and counts the set as one step. */
+/* Atomically replaces the message and counts the set. */
 void socketopt_state_store(struct socketopt_state *state,
 			   const struct socketopt_message *msg);
 

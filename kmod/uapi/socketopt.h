@@ -1,43 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * socketopt: short messages between user space and the kernel, carried by
+ * socketopt: short messages between user space and the kernel, exchanged with
  * setsockopt(2) and getsockopt(2) at level IPPROTO_IP.
  *
- * A process needs a socket that hands unknown IPPROTO_IP options down to
- * netfilter: UDP, UDP-Lite, TCP, ping or SCTP, of IPv4 or IPv6, or raw of IPv4.
- * The message, the counters and the rights all belong to the network namespace
- * of that socket. A new namespace starts with an empty message and with
- * counters of 0.
+ * A process needs a socket that passes unknown IPPROTO_IP options to netfilter:
+ * an IPv4 or IPv6 socket of UDP, UDP-Lite, TCP, ping or SCTP, or an IPv4 raw
+ * socket. The network namespace of that socket determines the message, the
+ * counters and the required capability. A new namespace starts with an empty
+ * message and with counters of 0.
  *
  * setsockopt(SOCKET_OPS_SET) stores a message of 0 to SOCKET_OPS_MSG_MAX bytes
  * of any value. It replaces the stored message as a whole: a reader sees the
- * old one or the new one. An empty message needs no buffer. The caller needs
- * CAP_NET_ADMIN in the user namespace that owns the network namespace.
+ * old message or the new one. An empty message needs no buffer. The caller
+ * needs CAP_NET_ADMIN in the user namespace that owns the network namespace.
+ * Errors:
  *
- *   EPERM   the capability is missing; nothing else has been looked at
+ *   EPERM   the capability is missing; this is checked before anything else
  *   EINVAL  the message is longer than SOCKET_OPS_MSG_MAX
- *   EFAULT  the message cannot be read to its end
+ *   EFAULT  part of the message cannot be read
  *
- * A set that fails leaves the stored message as it is.
+ * A set that fails does not change the stored message.
  *
  * getsockopt() copies min(*optlen, size of the answer) bytes and writes their
- * number to *optlen. With *optlen 0 the buffer is not touched. It answers
+ * number to *optlen. If *optlen is 0, it does not access the buffer. Answers:
  *
- *   SOCKET_OPS_GET    with the kernel's greeting, "--------kernel---------" and
- *                     its NUL, 24 bytes; anyone may ask
- *   SOCKET_OPS_LAST   with the message stored last, as it was stored
- *   SOCKET_OPS_STATS  with struct socketopt_stats
+ *   SOCKET_OPS_GET    the kernel's greeting, "--------kernel---------" and its
+ *                     NUL, 24 bytes; requires no capability
+ *   SOCKET_OPS_LAST   the message stored last, as it was stored
+ *   SOCKET_OPS_STATS  struct socketopt_stats
  *
- *   EPERM   SOCKET_OPS_LAST and SOCKET_OPS_STATS need the same capability as a
- *           set
- *   EFAULT  the buffer cannot be written to the end of what is to be copied, or
+ * Errors:
+ *
+ *   EPERM   SOCKET_OPS_LAST and SOCKET_OPS_STATS require the same capability as
+ *           a set
+ *   EFAULT  part of the bytes to copy cannot be written to the buffer, or
  *           *optlen cannot be read or written
  *
- * A negative length is EINVAL. The numbers above end the module's ranges: any
- * other command, or setting one that can only be read, is ENOPROTOOPT.
+ * A negative length fails with EINVAL. Any other command fails with
+ * ENOPROTOOPT, and so does a set of SOCKET_OPS_LAST or SOCKET_OPS_STATS.
  *
- * The module's parameter "base" moves the whole block: a command's number is
- * then base + (SOCKET_OPS_x - SOCKET_OPS_BASE).
+ * The module parameter "base" moves the whole block: a command's number is then
+ * base + (SOCKET_OPS_x - SOCKET_OPS_BASE).
  */
 #ifndef _UAPI_SOCKETOPT_H
 #define _UAPI_SOCKETOPT_H
@@ -54,22 +57,22 @@
 #define SOCKET_OPS_MSG_MAX	64
 
 /**
- * struct socketopt_stats - what happened in one network namespace
+ * struct socketopt_stats - counters of one network namespace
  * @sets:      messages stored
- * @gets:      gets answered, of any command
+ * @gets:      successful gets, of any command
  * @set_bytes: bytes of all messages stored
- * @get_bytes: bytes copied out by all gets answered
- * @rejected:  sets and gets that the module answered with an error, EPERM
- *             included
+ * @get_bytes: bytes copied out by all successful gets
+ * @rejected:  sets and gets that the module failed with an error, including
+ *             EPERM
  *
- * Every call that reaches the module counts once: in @sets, in @gets or in
- * @rejected. Calls that the kernel refuses before the module sees them
- * (ENOPROTOOPT, a negative length, an unreadable *optlen) count nowhere. A get
- * counts as answered once its bytes are copied, even where the kernel cannot
- * write *optlen afterwards.
+ * Every call that reaches the module is counted once: in @sets, in @gets or in
+ * @rejected. Calls that the kernel rejects before they reach the module
+ * (ENOPROTOOPT, a negative length, an unreadable *optlen) are not counted. A
+ * get is counted as successful once its bytes are copied, even if the kernel
+ * then cannot write *optlen.
  *
- * The counters are exact, and taken at one moment. SOCKET_OPS_STATS hands out
- * what they were before it counts itself.
+ * The counters are exact, and a get returns a consistent snapshot of them.
+ * SOCKET_OPS_STATS returns their values from before it is counted itself.
  */
 struct socketopt_stats {
 	__u64 sets;
