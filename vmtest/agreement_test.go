@@ -12,24 +12,25 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// replay is a sequence of operations, as a failing test prints it.
-var replay = flag.String("replay", "", "a sequence of `operations`, for TestModuleAgreesWithModel to make instead of random ones")
+// replay is a sequence of operations in the format that a failing test prints.
+var replay = flag.String("replay", "", "a sequence of `operations` that TestModuleAgreesWithModel runs instead of random ones")
 
-// An agreement is the world and a model of it, and what both have done.
+// An agreement compares a world with the model, and records the operations that
+// both have run.
 type agreement struct {
 	*world
 	model *model
 	done  []operation
 }
 
-// step makes an operation in both, and compares what it answered and what it
-// left in the network namespaces.
+// step runs an operation in both, and compares the results and the state of the
+// network namespaces afterwards.
 func (a *agreement) step(op operation) error {
 	a.done = append(a.done, op)
 	got, err := a.do(op)
 	want := a.model.do(op)
-	if want.unsaid {
-		got.buffer, want.unsaid = want.buffer, false
+	if want.unspecified {
+		got.buffer, want.unspecified = want.buffer, false
 	}
 	switch {
 	case err != nil:
@@ -55,18 +56,18 @@ func (a *agreement) look(op operation) error {
 			}
 			got, err := a.do(look)
 			if want := a.model.do(look); err != nil || got != want {
-				return a.describe(op, "then namespace %d answers to command %d with %s, *optlen %d, buffer %q, want %s, %d, %q (%v)", namespace,
-					look.command, errnoText(got.err), got.optlen, got.buffer, errnoText(want.err), want.optlen, want.buffer, err)
+				return a.describe(op, "get of command %d in namespace %d afterwards: got %s, *optlen %d, buffer %q, want %s, %d, %q (%v)",
+					look.command, namespace, errnoText(got.err), got.optlen, got.buffer, errnoText(want.err), want.optlen, want.buffer, err)
 			}
 		}
 	}
 	return nil
 }
 
-// describe says what an operation did other than the model, and how to see it
-// again.
+// describe returns an error that states how an operation differed from the model,
+// and the command that repeats the sequence.
 func (a *agreement) describe(op operation, format string, args ...any) error {
-	return fmt.Errorf("%s: %w\nto see it again: go test ./vmtest -run '^TestModuleAgreesWithModel$' -replay '%s'",
+	return fmt.Errorf("%s: %w\nto repeat it: go test ./vmtest -run '^TestModuleAgreesWithModel$' -replay '%s'",
 		op, fmt.Errorf(format, args...), operationsText(a.done))
 }
 
@@ -77,7 +78,7 @@ func errnoText(errno unix.Errno) string {
 	return unix.ErrnoName(errno)
 }
 
-// run makes a sequence of operations in a world begun anew.
+// run runs a sequence of operations in a reset world.
 func run(w *world, m mistake, ops []operation) error {
 	if err := w.begin(); err != nil {
 		return err
@@ -91,8 +92,8 @@ func run(w *world, m mistake, ops []operation) error {
 	return nil
 }
 
-// checkRandomly lets rapid find a sequence of operations by which world and
-// model come apart, and returns how many operations were made.
+// checkRandomly lets rapid search for a sequence of operations for which world
+// and model differ, and returns the number of operations that it ran.
 func checkRandomly(t rapid.TB, w *world, m mistake) int {
 	t.Helper()
 	steps := 0
@@ -111,16 +112,16 @@ func checkRandomly(t rapid.TB, w *world, m mistake) int {
 	return steps
 }
 
-// onCommandLine are the flags that were given there; it is to be asked before
-// any is set otherwise.
+// onCommandLine returns the flags that the command line sets. It must be called
+// before any flag is set in another way.
 var onCommandLine = sync.OnceValue(func() map[string]bool {
 	given := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	return given
 })
 
-// setRapid sets a flag of rapid's until the test ends, unless the command line
-// does.
+// setRapid sets a flag of rapid until the test ends, unless the command line sets
+// it.
 func setRapid(t *testing.T, name, value string) {
 	t.Helper()
 	if onCommandLine()[name] {
@@ -133,10 +134,10 @@ func setRapid(t *testing.T, name, value string) {
 	}
 }
 
-// Random sequences of calls, with sockets, namespaces and the module that come
-// and go: the model knows every answer, every byte and every counter.
+// Runs random sequences of calls, new namespaces, loads and unloads. The model
+// predicts every result, every byte and every counter.
 func TestModuleAgreesWithModel(t *testing.T) {
-	setRapid(t, "rapid.nofailfile", "true") // it would stay in the guest, and -replay does as well
+	setRapid(t, "rapid.nofailfile", "true") // it would stay in the guest; -replay replaces it
 	setRapid(t, "rapid.checks", "20")
 	w := newWorld(t)
 	if *replay != "" {

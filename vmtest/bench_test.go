@@ -12,13 +12,13 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// A benchCall is a call that benchmarks make, and what it must return.
+// A benchCall is a call that benchmarks make, and the error it must return.
 type benchCall struct {
 	make func() error
 	want error
 }
 
-// run makes the call again and again.
+// run makes the call in a loop.
 func (c benchCall) run(b *testing.B) {
 	b.Helper()
 	for b.Loop() {
@@ -28,8 +28,8 @@ func (c benchCall) run(b *testing.B) {
 	}
 }
 
-// runInThreads makes the call from several threads at once, b.N times in all.
-// That there are such threads is no part of what is measured.
+// runInThreads makes the call from several threads at once, b.N times in total.
+// The time to start the threads is not measured.
 func (c benchCall) runInThreads(b *testing.B, threads int) {
 	b.Helper()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
@@ -80,7 +80,7 @@ func BenchmarkGetOfLast(b *testing.B) {
 	getCall(b, s, uapi.SocketOpsLast, nil).run(b)
 }
 
-// What is out of the module's range costs the core's search for an owner.
+// A command outside the module's range costs the core's search for an owner.
 func BenchmarkCommandOutOfRange(b *testing.B) {
 	getCall(b, newSocket(b), uapi.SocketOpsStats+1, unix.ENOPROTOOPT).run(b)
 }
@@ -95,8 +95,8 @@ func BenchmarkGetByEightThreads(b *testing.B) {
 	getCall(b, newSocket(b), uapi.SocketOpsGet, nil).runInThreads(b, benchThreads)
 }
 
-// The floor: what the kernel itself answers from a field of the socket, and what
-// it stores in one.
+// The floor is the cost of a call that only reads or writes a field of the
+// socket, in the kernel itself.
 
 func BenchmarkFloorOfGet(b *testing.B) {
 	s, kind, size := newSocket(b), new(int32), new(int32)
@@ -113,7 +113,7 @@ func BenchmarkFloorOfSet(b *testing.B) {
 	}, nil}.run(b)
 }
 
-// sockopt is a system call on an option of level SOL_SOCKET.
+// sockopt makes a system call on an option of level SOL_SOCKET.
 func sockopt(number uintptr, s socket, option uintptr, at unsafe.Pointer, length uintptr) error {
 	if _, _, errno := unix.Syscall6(number, uintptr(s.fd), unix.SOL_SOCKET, option, uintptr(at), length, 0); errno != 0 {
 		return errno

@@ -12,7 +12,7 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// The fields of struct bpf_sockopt, as which a BPF program sees a call.
+// Offsets of the fields of struct bpf_sockopt, the context of a BPF program.
 const (
 	bpfOptval    = 8
 	bpfOptvalEnd = 16
@@ -20,19 +20,19 @@ const (
 	bpfOptlen    = 32
 )
 
-// bpfPut writes a byte into the data of a call.
+// bpfPut returns instructions that write a byte to the data of a call.
 func bpfPut(offset int16, value byte) asm.Instructions {
 	return asm.Instructions{
 		asm.LoadMem(asm.R2, asm.R1, bpfOptval, asm.DWord),
 		asm.LoadMem(asm.R3, asm.R1, bpfOptvalEnd, asm.DWord),
 		asm.Mov.Reg(asm.R4, asm.R2),
 		asm.Add.Imm(asm.R4, int32(offset)+1),
-		asm.JGT.Reg(asm.R4, asm.R3, "end"), // the verifier wants to see this
+		asm.JGT.Reg(asm.R4, asm.R3, "end"), // the verifier requires this check
 		asm.StoreImm(asm.R2, offset, int64(value), asm.Byte),
 	}
 }
 
-// bpfStore writes a field of a call.
+// bpfStore returns instructions that write a field of the context.
 func bpfStore(field int16, value int32) asm.Instructions {
 	return asm.Instructions{
 		asm.Mov.Imm(asm.R2, value),
@@ -40,14 +40,14 @@ func bpfStore(field int16, value int32) asm.Instructions {
 	}
 }
 
-// A verdict is what a BPF program returns.
+// Return values of a BPF program.
 const (
 	bpfRefuse = 0
 	bpfPass   = 1
 )
 
-// attachRewriter lets a BPF program rewrite every set, or every get, of the
-// whole guest until the test ends.
+// attachRewriter attaches a BPF program that rewrites every set, or every get, in
+// the guest until the test ends.
 func attachRewriter(t *testing.T, calls ebpf.AttachType, rewrite asm.Instructions, verdict int32) {
 	t.Helper()
 	program, err := ebpf.NewProgram(&ebpf.ProgramSpec{
@@ -74,15 +74,15 @@ func attachRewriter(t *testing.T, calls ebpf.AttachType, rewrite asm.Instruction
 	})
 }
 
-// The kernel shows no BPF program the calls of a 32-bit program on a 64-bit
-// kernel (in_compat_syscall in __sys_setsockopt and __sys_getsockopt).
+// A 64-bit kernel does not run BPF programs for the calls of 32-bit programs
+// (in_compat_syscall in __sys_setsockopt and __sys_getsockopt).
 func TestBPFLeavesCallsOf32BitsAlone(t *testing.T) {
 	attachRewriter(t, ebpf.AttachCGroupSetsockopt, bpfPut(0, 'X'), bpfPass)
 	attachRewriter(t, ebpf.AttachCGroupGetsockopt, bpfPut(1, 'Y'), bpfPass)
 	if strconv.IntSize == 64 {
 		s := newSocket(t)
 		s.store(t, "a message")
-		s.wantLast(t, "XYmessage", "by calls of 64 bits, which BPF rewrites")
+		s.wantLast(t, "XYmessage", "after 64-bit calls, which BPF rewrites")
 	}
 	for _, way := range waysOf32(t) {
 		t.Run(way.name, func(t *testing.T) {

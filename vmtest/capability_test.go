@@ -13,8 +13,8 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// A subtest has a thread of its own, so what it drops is missing in the subtest
-// alone, and its end brings it back.
+// A subtest has its own thread, so the capabilities that it drops are missing
+// only in the subtest.
 
 func TestSetNeedsNetAdmin(t *testing.T) {
 	s := newSocket(t)
@@ -30,7 +30,8 @@ func TestSetNeedsNetAdmin(t *testing.T) {
 	s.wantLast(t, "kept", "after sets without CAP_NET_ADMIN")
 }
 
-// Who has opened a socket does not matter, only who calls.
+// The capabilities of the caller count, not those of the process that opened the
+// socket.
 func TestSocketOfNobodyIsAnAdminsToUse(t *testing.T) {
 	var s socket
 	t.Run("open without capabilities", func(t *testing.T) {
@@ -44,9 +45,9 @@ func TestSocketOfNobodyIsAnAdminsToUse(t *testing.T) {
 	})
 	t.Cleanup(func() { _ = unix.Close(s.fd) })
 	s.store(t, "an admin's")
-	s.wantLast(t, "an admin's", "by a socket that was opened without capabilities")
+	s.wantLast(t, "an admin's", "on a socket that was opened without capabilities")
 	if got := s.stats(t); got.Sets != 1 {
-		t.Errorf("counters by a socket that was opened without capabilities: got %+v, want one set", got)
+		t.Errorf("counters on a socket that was opened without capabilities: got %+v, want one set", got)
 	}
 }
 
@@ -140,18 +141,18 @@ func TestRootOfUserNamespaceIsNobodyOutside(t *testing.T) {
 	})
 }
 
-// What counts is the socket's network namespace, not the one the caller is in:
-// who makes a network namespace of its own is root there, but not on a socket
-// that it brought along.
+// The socket's network namespace counts, not that of the caller. A process that
+// creates a network namespace is root in it, but not on a socket that it opened
+// in another namespace.
 func TestRootOfOwnNetworkNamespaceIsNobodyOnForeignSocket(t *testing.T) {
 	guest.InUserNamespace(t, 0, func() {
-		s := udpSocket.open(t) // of the network namespace outside
+		s := udpSocket.open(t) // in the outer network namespace
 		errs := make(chan error, 3)
 		go func() {
 			defer close(errs)
-			runtime.LockOSThread() // for good: there is no way back, so the thread ends with its goroutine
+			runtime.LockOSThread() // never unlocked: the thread cannot return to its namespace, so it ends with its goroutine
 			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-				t.Errorf("make network namespace: %v", err)
+				t.Errorf("create network namespace: %v", err)
 				return
 			}
 			errs <- s.trySet("from inside")
@@ -161,7 +162,7 @@ func TestRootOfOwnNetworkNamespaceIsNobodyOnForeignSocket(t *testing.T) {
 			}
 		}()
 		for _, call := range []string{"set", "get of the last message", "get of the counters"} {
-			wantErrno(t, <-errs, unix.EPERM, "%s on a socket of a network namespace that another user namespace owns, from within one's own", call)
+			wantErrno(t, <-errs, unix.EPERM, "%s from a new network namespace, on a socket whose network namespace another user namespace owns", call)
 		}
 	})
 }

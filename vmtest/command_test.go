@@ -10,7 +10,7 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// unknown are commands that neither a set nor a get may know.
+// unknown lists commands that neither sets nor gets may accept.
 var unknown = []int32{
 	math.MinInt32, -1, 0,
 	uapi.SocketOpsBase - 1, uapi.SocketOpsStats + 1, uapi.SocketOpsStats + 2,
@@ -23,7 +23,7 @@ func TestSetKnowsOneCommand(t *testing.T) {
 	text := message(t, "must not be stored")
 	for _, command := range append(unknown, uapi.SocketOpsLast, uapi.SocketOpsStats) {
 		call := fmt.Sprintf("set of command %d (base%+d)", command, int64(command)-uapi.SocketOpsBase)
-		s.wantCounts(t, uapi.Stats{}, call+", which the module must not see", func() {
+		s.wantCounts(t, uapi.Stats{}, call+", which must not reach the module", func() {
 			wantErrno(t, s.set(command, text.address, int32(len(text.data))), unix.ENOPROTOOPT, "%s", call)
 		})
 	}
@@ -35,7 +35,7 @@ func TestGetKnowsThreeCommands(t *testing.T) {
 	buffer := beforeGuard(t, uapi.SocketOpsMsgMax)
 	for _, command := range unknown {
 		call := fmt.Sprintf("get of command %d (base%+d)", command, int64(command)-uapi.SocketOpsBase)
-		s.wantCounts(t, uapi.Stats{}, call+", which the module must not see", func() {
+		s.wantCounts(t, uapi.Stats{}, call+", which must not reach the module", func() {
 			_, err := s.get(command, buffer.address, int32(len(buffer.data)))
 			wantErrno(t, err, unix.ENOPROTOOPT, "%s", call)
 		})

@@ -12,16 +12,15 @@ import (
 	"github.com/kmodtest/kmodtest/vmtest/i386"
 )
 
-// A way32 is one that 32-bit programs have to set and to get. Theirs are the
-// addresses below 4 GiB.
+// A way32 is a way for 32-bit programs to set and get. Addresses are below 4 GiB.
 type way32 struct {
 	name string
 	set  func(s socket, command int32, from uint32, size int32) unix.Errno
 	get  func(s socket, command int32, to, optlen uint32) unix.Errno
 }
 
-// waysOf32 are the system calls that i386 got with Linux 4.3, and the one that
-// stands for them before that.
+// waysOf32 returns the system calls that i386 has since Linux 4.3, and
+// socketcall, which older programs use instead.
 func waysOf32(t *testing.T) []way32 {
 	args := newLowMemory(t)
 	through := func(which uint32, values ...uint32) unix.Errno {
@@ -50,7 +49,7 @@ func waysOf32(t *testing.T) []way32 {
 	}
 }
 
-// lowMemory is a page that has an address of 32 bits.
+// lowMemory is a page with a 32-bit address.
 type lowMemory []byte
 
 func newLowMemory(t *testing.T) lowMemory {
@@ -72,27 +71,26 @@ func (m lowMemory) address(offset int) uint32 {
 	return uint32(uintptr(unsafe.Pointer(&m[offset])))
 }
 
-// put writes words from the beginning on.
+// put writes words at the beginning.
 func (m lowMemory) put(words ...uint32) {
 	for i, word := range words {
 		binary.NativeEndian.PutUint32(m[4*i:], word)
 	}
 }
 
-// A 32-bit program has another way into the kernel, and behind that the same
-// answers.
+// A 32-bit program enters the kernel in another way and gets the same results.
 func TestCallsOf32Bits(t *testing.T) {
 	for _, way := range waysOf32(t) {
 		t.Run(way.name, func(t *testing.T) {
 			s, text, buffer, optlen := newSocket(t), newLowMemory(t), newLowMemory(t), newLowMemory(t)
 			copy(text, "from 32 bits")
 			want := uapi.Stats{Sets: 1, SetBytes: 12, Gets: 2, GetBytes: 9 + 12, Rejected: 3}
-			s.wantCounts(t, want, "calls of 32 bits", func() {
+			s.wantCounts(t, want, "32-bit calls", func() {
 				wantErrno(t, way.set(s, uapi.SocketOpsSet, text.address(0), 12), unix.Errno(0), "set")
 				wantErrno(t, way.set(s, uapi.SocketOpsSet, text.address(0), 65), unix.EINVAL, "set of 65 bytes")
 				wantErrno(t, way.set(s, uapi.SocketOpsSet, 0, 1), unix.EFAULT, "set of 1 byte at NULL")
 				wantErrno(t, way.set(s, uapi.SocketOpsSet, text.address(0), -1), unix.EINVAL, "set of -1 bytes")
-				wantErrno(t, way.set(s, uapi.SocketOpsLast, text.address(0), 1), unix.ENOPROTOOPT, "set of a command to get")
+				wantErrno(t, way.set(s, uapi.SocketOpsLast, text.address(0), 1), unix.ENOPROTOOPT, "set of a get-only command")
 				optlen.put(9)
 				wantErrno(t, way.get(s, uapi.SocketOpsGet, buffer.address(0), optlen.address(0)), unix.Errno(0), "get of the greeting")
 				wantBytes(t, buffer, greeting[:9], optlen)
@@ -108,11 +106,12 @@ func TestCallsOf32Bits(t *testing.T) {
 	}
 }
 
-// wantBytes checks what a get has written, behind which there is still a zero.
+// wantBytes checks the bytes that a get has written, and that the byte after them
+// is still 0.
 func wantBytes(t *testing.T, buffer lowMemory, want string, optlen lowMemory) {
 	t.Helper()
 	length := binary.NativeEndian.Uint32(optlen)
 	if got := string(buffer[:len(want)+1]); got != want+"\x00" || int(length) != len(want) {
-		t.Fatalf("got %q and *optlen %d, want %q and a byte that was not written", got, length, want)
+		t.Fatalf("got %q and *optlen %d, want %q followed by a byte that was not written", got, length, want)
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// patience is how long a call may take that must not wait for anything.
-const patience = 30 * time.Second
+// timeout limits a call that must not wait for anything.
+const timeout = 30 * time.Second
 
-// A reader never sees half of a message, nor one that nobody has set. Without a
-// lock in the module, some ten thousand sets pass before it does; one writer and
-// one reader, each with a CPU, meet most often.
+// A reader never sees a partial message, or one that was never set. Without a
+// lock in the module, that takes some ten thousand sets. One writer and one
+// reader, each on its own CPU, collide most often.
 func TestReaderSeesWholeMessages(t *testing.T) {
 	const sets, gets = 100_000, 1000 // at least
 	s := newSocket(t)
@@ -30,20 +30,21 @@ func TestReaderSeesWholeMessages(t *testing.T) {
 	}()
 	for ; len(written) == 0 && !t.Failed(); got.Add(1) {
 		if got, err := s.tryGet(uapi.SocketOpsLast); err != nil || !isLettered(got) {
-			t.Errorf("last message while another thread sets: got %q and %s, want one of those that were set",
+			t.Errorf("last message while another thread sets: got %q and %s, want a message that was set",
 				got, errnoName(err))
 		}
 	}
 	wantErrno(t, <-written, nil, "set while another thread gets")
 }
 
-// lettered is the i-th of 26 messages: of one letter, which tells its length.
+// lettered returns the i-th of 26 messages. Each repeats one letter, which
+// determines its length.
 func lettered(i int) string {
 	letter := i % 26
 	return strings.Repeat(string(rune('a'+letter)), uapi.SocketOpsMsgMax-letter)
 }
 
-// isLettered says whether a message is one of these.
+// isLettered reports whether lettered returns message for some i.
 func isLettered(message string) bool {
 	return message != "" && len(message) == uapi.SocketOpsMsgMax-int(message[0]-'a') && strings.Trim(message, message[:1]) == ""
 }
@@ -62,10 +63,10 @@ func TestReaderSeesOldMessageUntilSetHasReadItsOwn(t *testing.T) {
 	})
 	wantErrno(t, err, nil, "get of the last message during a set")
 	if seen != "old" {
-		t.Fatalf("last message while a set has read half of its own: got %q, want %q", seen, "old")
+		t.Fatalf("last message while a set has read half of its message: got %q, want %q", seen, "old")
 	}
 	slow.fill("12345678")
-	wantEnd(t, done, "set of memory that came late")
+	wantEnd(t, done, "set of memory that arrived late")
 	s.wantLast(t, slow.before(4)+"1234", "after the set")
 }
 
@@ -77,9 +78,9 @@ func TestSetsDoNotWaitForEachOther(t *testing.T) {
 	slow.wait()
 	err := within(t, "set during another set", func() error { return s.trySet("overtakes") })
 	wantErrno(t, err, nil, "set during another set")
-	s.wantLast(t, "overtakes", "after a set that was begun later")
+	s.wantLast(t, "overtakes", "after a set that started later")
 	slow.fill("12345678")
-	wantEnd(t, done, "set of memory that came late")
+	wantEnd(t, done, "set of memory that arrived late")
 	s.wantLast(t, slow.before(4)+"1234", "after the slower set")
 }
 
@@ -96,12 +97,12 @@ func TestSetDoesNotWaitForGet(t *testing.T) {
 	err := within(t, "set during a get", func() error { return s.trySet("new") })
 	wantErrno(t, err, nil, "set during a get")
 	slow.fill("")
-	wantEnd(t, done, "get into memory that came late")
+	wantEnd(t, done, "get into memory that arrived late")
 	s.wantLast(t, "new", "after a set during a get")
 }
 
-// within returns what do returns on a thread of its own, and ends the test if
-// that waits for something.
+// within runs do in a goroutine and returns its error. It fails the test if do
+// does not return in time.
 func within(t *testing.T, what string, do func() error) error {
 	t.Helper()
 	done := make(chan error, 1)
@@ -109,21 +110,21 @@ func within(t *testing.T, what string, do func() error) error {
 	return endOf(t, what, done)
 }
 
-// wantEnd checks that a call that nothing holds succeeds.
+// wantEnd checks that a call that nothing blocks any more succeeds.
 func wantEnd(t *testing.T, done <-chan error, what string) {
 	t.Helper()
 	wantErrno(t, endOf(t, what, done), nil, "%s", what)
 }
 
-// endOf returns what a call returned that nothing holds, and ends the test if
-// it waits for something.
+// endOf returns the error of a call that nothing blocks any more. It fails the
+// test if the call does not return in time.
 func endOf(t *testing.T, what string, done <-chan error) error {
 	t.Helper()
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(patience):
-		t.Fatalf("%s: still waiting after %v", what, patience)
+	case <-time.After(timeout):
+		t.Fatalf("%s: not finished after %v", what, timeout)
 		return nil
 	}
 }

@@ -9,13 +9,12 @@ import (
 	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-// A connection is a socket that listens, one that has connected to it, and the
-// one by which it has accepted that.
+// A connection is a listening socket, a client that is connected to it, and the
+// socket that was accepted for the client.
 type connection struct{ listener, client, accepted socket }
 
-// connect makes a connection through the loopback device. A socket of IPv6
-// listens for IPv4 as well, and one that connects to IPv4 does so by a mapped
-// address.
+// connect creates a connection through the loopback device. An IPv6 socket also
+// listens for IPv4, and one that connects to IPv4 uses a mapped address.
 func connect(t *testing.T, listening, connecting protocol) connection {
 	t.Helper()
 	c := connection{listener: listening.open(t), client: connecting.open(t)}
@@ -35,10 +34,10 @@ func connect(t *testing.T, listening, connecting protocol) connection {
 	return c
 }
 
-// bind binds a socket to a port of the loopback device, which it returns.
+// bind binds a socket to a port of the loopback device, and returns the port.
 func (s socket) bind(t *testing.T, domain int) int {
 	t.Helper()
-	address := unix.Sockaddr(&unix.SockaddrInet6{}) // all, those of IPv4 too
+	address := unix.Sockaddr(&unix.SockaddrInet6{}) // all addresses, including IPv4
 	if domain == unix.AF_INET {
 		address = loopback(domain, domain, 0)
 	}
@@ -47,7 +46,7 @@ func (s socket) bind(t *testing.T, domain int) int {
 	}
 	address, err := unix.Getsockname(s.fd)
 	if err != nil {
-		t.Fatalf("ask for the port: %v", err)
+		t.Fatalf("get the port: %v", err)
 	}
 	if address, ok := address.(*unix.SockaddrInet6); ok {
 		return address.Port
@@ -55,8 +54,8 @@ func (s socket) bind(t *testing.T, domain int) int {
 	return address.(*unix.SockaddrInet4).Port
 }
 
-// loopback is the address of the loopback device at which a socket of one
-// domain reaches one of another.
+// loopback returns the loopback address with which a socket of domain from
+// reaches a socket of domain to.
 func loopback(to, from, port int) unix.Sockaddr {
 	v4 := [4]byte{127, 0, 0, 1}
 	switch {
@@ -68,18 +67,18 @@ func loopback(to, from, port int) unix.Sockaddr {
 	return &unix.SockaddrInet6{Port: port, Addr: [16]byte{15: 1}}
 }
 
-// ofFallenBackMPTCP is what an MPTCP socket answers whose peer knows TCP alone.
+// ofFallenBackMPTCP is the answer of an MPTCP socket whose peer supports only TCP.
 var ofFallenBackMPTCP = []answer{
-	{why: "mptcp_setsockopt hands options down to a subflow that fell back to TCP"},
+	{why: "mptcp_setsockopt passes options to a subflow that fell back to TCP"},
 	{
 		version{5, 13},
 		unix.ENOPROTOOPT, nil,
-		"mptcp_supported_sockopt does not list a set, and mptcp_getsockopt asks the subflow that fell back to TCP",
+		"mptcp_supported_sockopt does not list the set, and mptcp_getsockopt passes options to the subflow that fell back to TCP",
 	},
 }
 
-// Whatever has become of a socket, its calls reach the module: bound, connected,
-// accepted or dead, and also if IPv4 has come to a socket of IPv6.
+// Calls reach the module whatever the state of the socket: bound, connected,
+// accepted or dead, and also on an IPv6 socket that uses IPv4.
 func TestSocketsInEveryStateReachTheModule(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) socket{
 		"UDP that is bound": func(t *testing.T) socket {
@@ -91,15 +90,15 @@ func TestSocketsInEveryStateReachTheModule(t *testing.T) {
 		"IPv6 UDP that is connected to IPv4": func(t *testing.T) socket {
 			return dialUDP(t, udp6Socket, unix.AF_INET)
 		},
-		"TCP that listens":               func(t *testing.T) socket { return connect(t, tcpSocket, tcpSocket).listener },
-		"TCP that is connected":          func(t *testing.T) socket { return connect(t, tcpSocket, tcpSocket).client },
-		"TCP that was accepted":          func(t *testing.T) socket { return connect(t, tcpSocket, tcpSocket).accepted },
-		"IPv6 TCP connected to IPv4":     func(t *testing.T) socket { return connect(t, tcpSocket, tcp6Socket).client },
-		"IPv6 TCP that accepted of IPv4": func(t *testing.T) socket { return connect(t, tcp6Socket, tcpSocket).accepted },
-		"IPv6 TCP made one of IPv4": func(t *testing.T) socket {
+		"TCP that listens":            func(t *testing.T) socket { return connect(t, tcpSocket, tcpSocket).listener },
+		"TCP that is connected":       func(t *testing.T) socket { return connect(t, tcpSocket, tcpSocket).client },
+		"TCP that was accepted":       func(t *testing.T) socket { return connect(t, tcpSocket, tcpSocket).accepted },
+		"IPv6 TCP connected to IPv4":  func(t *testing.T) socket { return connect(t, tcpSocket, tcp6Socket).client },
+		"IPv6 TCP accepted from IPv4": func(t *testing.T) socket { return connect(t, tcp6Socket, tcpSocket).accepted },
+		"IPv6 TCP converted to IPv4": func(t *testing.T) socket {
 			s := connect(t, tcpSocket, tcp6Socket).client
 			if err := unix.SetsockoptInt(s.fd, unix.SOL_IPV6, unix.IPV6_ADDRFORM, unix.AF_INET); err != nil {
-				t.Fatalf("make a socket one of IPv4: %v", err)
+				t.Fatalf("convert a socket to IPv4: %v", err)
 			}
 			return s
 		},
@@ -112,9 +111,9 @@ func TestSocketsInEveryStateReachTheModule(t *testing.T) {
 		},
 		"TCP whose peer is gone": func(t *testing.T) socket { return deserted(t, false) },
 		"TCP that was reset":     func(t *testing.T) socket { return deserted(t, true) },
-		"TCP whom nobody heard": func(t *testing.T) socket {
+		"TCP that was refused": func(t *testing.T) socket {
 			s := tcpSocket.open(t)
-			wantErrno(t, unix.Connect(s.fd, loopback(unix.AF_INET, unix.AF_INET, 1)), unix.ECONNREFUSED, "connect to nobody")
+			wantErrno(t, unix.Connect(s.fd, loopback(unix.AF_INET, unix.AF_INET, 1)), unix.ECONNREFUSED, "connect to a port without a listener")
 			return s
 		},
 	} {
@@ -125,7 +124,7 @@ func TestSocketsInEveryStateReachTheModule(t *testing.T) {
 	}
 }
 
-// dialUDP opens a socket that is connected to a port of a domain where nobody is.
+// dialUDP opens a socket that is connected to a port without a listener.
 func dialUDP(t *testing.T, p protocol, to int) socket {
 	t.Helper()
 	s := p.open(t)
@@ -135,27 +134,27 @@ func dialUDP(t *testing.T, p protocol, to int) socket {
 	return s
 }
 
-// deserted is a socket whose peer has closed, in good order or with a reset.
+// deserted returns a socket whose peer has closed, normally or with a reset.
 func deserted(t *testing.T, reset bool) socket {
 	t.Helper()
 	c := connect(t, tcpSocket, tcpSocket)
 	if reset {
 		if err := unix.SetsockoptLinger(c.accepted.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
-			t.Fatalf("let close be a reset: %v", err)
+			t.Fatalf("set SO_LINGER, so that close sends a reset: %v", err)
 		}
 	}
-	// The number stays in use until cleanup closes it.
+	// The file descriptor stays in use until cleanup closes it.
 	if err := unix.Dup3(c.listener.fd, c.accepted.fd, unix.O_CLOEXEC); err != nil {
 		t.Fatalf("close the peer: %v", err)
 	}
-	if events := poll(t, c.client.fd, time.Now().Add(patience), "the peer's end"); (events&unix.POLLERR != 0) != reset {
-		t.Fatalf("the peer has closed, with a reset %v: got events %#x", reset, events)
+	if events := poll(t, c.client.fd, time.Now().Add(timeout), "the peer's end"); (events&unix.POLLERR != 0) != reset {
+		t.Fatalf("peer has closed (with a reset: %v): got events %#x", reset, events)
 	}
 	return c.client
 }
 
-// An MPTCP socket answers as TCP does in part, once its peer turned out to know
-// TCP alone; what an MPTCP socket accepts of such a peer is a TCP socket.
+// An MPTCP socket partly behaves like TCP once it has found that its peer supports
+// only TCP. An MPTCP listener accepts a TCP socket for such a peer.
 func TestConnectedMPTCPReachesTheModuleInPart(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -164,9 +163,9 @@ func TestConnectedMPTCPReachesTheModuleInPart(t *testing.T) {
 	}{
 		{"listens", func(t *testing.T) socket { return connect(t, mptcpSocket, mptcpSocket).listener }, ofMPTCP},
 		{"is connected to MPTCP", func(t *testing.T) socket { return connect(t, mptcpSocket, mptcpSocket).client }, ofMPTCP},
-		{"was accepted of MPTCP", func(t *testing.T) socket { return connect(t, mptcpSocket, mptcpSocket).accepted }, ofMPTCP},
+		{"was accepted from MPTCP", func(t *testing.T) socket { return connect(t, mptcpSocket, mptcpSocket).accepted }, ofMPTCP},
 		{"is connected to TCP", func(t *testing.T) socket { return connect(t, tcpSocket, mptcpSocket).client }, ofFallenBackMPTCP},
-		{"was accepted of TCP", func(t *testing.T) socket { return connect(t, mptcpSocket, tcpSocket).accepted }, reached},
+		{"was accepted from TCP", func(t *testing.T) socket { return connect(t, mptcpSocket, tcpSocket).accepted }, reached},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			guest.NewNetworkNamespace(t)

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A moduleFile loads and unloads the module by bare system calls, for tests that
-// do so thousands of times: nothing is put back at the test's end, so that is
-// for the test to do.
+// A moduleFile loads and unloads the module with plain system calls, for tests
+// that do so thousands of times. Nothing is restored when the test ends; the test
+// must do that.
 type moduleFile struct{ path string }
 
 // findModuleFile finds the module's file.
@@ -21,7 +21,7 @@ func findModuleFile(tb testing.TB) moduleFile {
 	tb.Helper()
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
-		tb.Fatalf("ask for the kernel's release: %v", err)
+		tb.Fatalf("get the kernel release: %v", err)
 	}
 	m := moduleFile{filepath.Join("/lib/modules", unix.ByteSliceToString(name.Release[:]), "extra", module+".ko")}
 	if _, err := os.Stat(m.path); err != nil {
@@ -30,7 +30,7 @@ func findModuleFile(tb testing.TB) moduleFile {
 	return m
 }
 
-// load loads the module with its commands from base on.
+// load loads the module with its first command at base.
 func (m moduleFile) load(base int32) error {
 	file, err := os.Open(m.path)
 	if err != nil {
@@ -43,10 +43,10 @@ func (m moduleFile) load(base int32) error {
 	return nil
 }
 
-// unload unloads the module, and does not wait for a call that is inside.
+// unload unloads the module. It does not wait for calls in progress.
 func (moduleFile) unload() error {
 	for {
-		// A signal of Go's scheduler may end the wait for others that load modules.
+		// A signal of Go's scheduler may interrupt the wait for the lock of modules.
 		switch err := unix.DeleteModule(module, unix.O_NONBLOCK); {
 		case err == nil:
 			return nil
@@ -56,17 +56,17 @@ func (moduleFile) unload() error {
 	}
 }
 
-// A crew is some threads, each of which does its work until the crew is told to
-// end. The first fault of any ends all, and so does the end of the test.
-type crew struct {
+// workers is a group of goroutines, each of which repeats its work until end is
+// called. The first error ends all of them, and so does the end of the test.
+type workers struct {
 	tb    testing.TB
 	ended chan struct{}
 	once  sync.Once
 	group sync.WaitGroup
 }
 
-func newCrew(tb testing.TB) *crew {
-	c := &crew{tb: tb, ended: make(chan struct{})}
+func newWorkers(tb testing.TB) *workers {
+	c := &workers{tb: tb, ended: make(chan struct{})}
 	tb.Cleanup(func() {
 		c.end()
 		c.group.Wait()
@@ -74,8 +74,8 @@ func newCrew(tb testing.TB) *crew {
 	return c
 }
 
-// start lets a thread do its work again and again.
-func (c *crew) start(work func() error) {
+// start starts a goroutine that repeats work.
+func (c *workers) start(work func() error) {
 	c.group.Go(func() {
 		for !c.isEnded() {
 			if err := work(); err != nil {
@@ -86,7 +86,7 @@ func (c *crew) start(work func() error) {
 	})
 }
 
-func (c *crew) isEnded() bool {
+func (c *workers) isEnded() bool {
 	select {
 	case <-c.ended:
 		return true
@@ -95,5 +95,5 @@ func (c *crew) isEnded() bool {
 	}
 }
 
-// end tells all threads to end.
-func (c *crew) end() { c.once.Do(func() { close(c.ended) }) }
+// end makes all goroutines end.
+func (c *workers) end() { c.once.Do(func() { close(c.ended) }) }

@@ -15,15 +15,16 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// wantUnloadRefused checks that a call is inside the module.
+// wantUnloadRefused checks that the module cannot be unloaded because a call is in
+// progress.
 func wantUnloadRefused(t *testing.T, when string) {
 	t.Helper()
 	wantErrno(t, guest.TryUnloadModule(t, module), unix.EWOULDBLOCK, "unload %s", when)
 }
 
-// The thread that made the network namespace ends and the socket is closed, so
-// a call that hangs is all that keeps the namespace. It comes to its regular
-// end, and the module can go.
+// The thread that created the network namespace ends and the socket is closed, so
+// only the blocked call keeps the namespace alive. The call finishes normally,
+// and the module can then be unloaded.
 func TestNamespaceEndsDuringCall(t *testing.T) {
 	for _, c := range hangingCalls {
 		t.Run(c.name, func(t *testing.T) {
@@ -33,25 +34,25 @@ func TestNamespaceEndsDuringCall(t *testing.T) {
 			if err := unix.Close(s.fd); err != nil {
 				t.Fatalf("close socket: %v", err)
 			}
-			wantUnloadRefused(t, "during a "+c.name+" on a socket that is closed")
+			wantUnloadRefused(t, "during a "+c.name+" on a closed socket")
 			slow.fill(longest("n"))
-			wantErrno(t, c.end(t, done), nil, "%s on a socket that is closed", c.name)
+			wantErrno(t, c.end(t, done), nil, "%s on a closed socket", c.name)
 			guest.UnloadModule(t, module)
 		})
 	}
 }
 
 // openInThreadOfItsOwn opens a socket in a network namespace that nothing else
-// is in.
+// uses.
 func openInThreadOfItsOwn(t *testing.T) socket {
 	t.Helper()
 	opened, thread := make(chan int), 0
 	go func() {
 		defer close(opened)
-		runtime.LockOSThread() // for good, so the thread ends with its goroutine
+		runtime.LockOSThread() // never unlocked, so the thread ends with its goroutine
 		thread = unix.Gettid()
 		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			t.Errorf("make network namespace: %v", err)
+			t.Errorf("create network namespace: %v", err)
 			return
 		}
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -65,21 +66,21 @@ func openInThreadOfItsOwn(t *testing.T) socket {
 	if !ok {
 		t.FailNow()
 	}
-	for deadline := time.Now().Add(patience); unix.Access(fmt.Sprintf("/proc/self/task/%d", thread), unix.F_OK) == nil; {
+	for deadline := time.Now().Add(timeout); unix.Access(fmt.Sprintf("/proc/self/task/%d", thread), unix.F_OK) == nil; {
 		if time.Now().After(deadline) {
-			t.Fatalf("the thread that made the network namespace has not ended within %v", patience)
+			t.Fatalf("the thread that created the network namespace has not ended after %v", timeout)
 		}
 		time.Sleep(time.Millisecond)
 	}
 	return socket{fd}
 }
 
-// hangingChild names, in the environment of a child process, the call that it
-// is to hang in.
+// hangingChild is the environment variable that names the call in which a child
+// process must block.
 const hangingChild = "VMTEST_HANGING_CALL"
 
-// A process that is killed in the middle of a call ends, the call has stored
-// nothing and counts as rejected, and the module can go.
+// If a process is killed during a call, the process ends, the call stores nothing
+// and counts as rejected, and the module can be unloaded.
 func TestCallerKilledDuringCall(t *testing.T) {
 	for _, c := range hangingCalls {
 		if os.Getenv(hangingChild) == c.name {
@@ -97,9 +98,9 @@ func TestCallerKilledDuringCall(t *testing.T) {
 				if err := child.Process.Kill(); err != nil {
 					t.Fatalf("kill the caller: %v", err)
 				}
-				_ = child.Wait() // says that it was killed, as the next line does
+				_ = child.Wait() // the next line checks how it ended
 				if status := child.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != unix.SIGKILL {
-					t.Fatalf("caller that was killed: ended with %v", child.ProcessState)
+					t.Fatalf("caller that was killed: got %v, want SIGKILL", child.ProcessState)
 				}
 			})
 			s.wantLast(t, longest("o"), "after a "+c.name+" whose caller was killed")
@@ -108,13 +109,13 @@ func TestCallerKilledDuringCall(t *testing.T) {
 	}
 }
 
-// startHangingChild starts the calling test once more in a process of its own,
-// which hangs in a call on s when this returns.
+// startHangingChild runs the calling test in a child process, and returns once the
+// child is blocked in a call on s.
 func startHangingChild(t *testing.T, s socket, c hangingCall) *exec.Cmd {
 	t.Helper()
 	hangs, childEnd, err := os.Pipe()
 	if err != nil {
-		t.Fatalf("make pipe: %v", err)
+		t.Fatalf("create pipe: %v", err)
 	}
 	defer hangs.Close()
 	fd, err := unix.Dup(s.fd)
@@ -132,13 +133,13 @@ func startHangingChild(t *testing.T, s socket, c hangingCall) *exec.Cmd {
 	_ = file.Close()
 	_ = childEnd.Close()
 	if n, err := hangs.Read(make([]byte, 1)); n != 1 {
-		t.Fatalf("the caller ended before it hung: %v", err)
+		t.Fatalf("the caller ended before its call blocked: %v", err)
 	}
 	return child
 }
 
-// A signal that has a handler does not end a call that waits for memory: there
-// is no EINTR, and nothing is done twice.
+// A signal with a handler does not interrupt a call that waits for memory: it does
+// not fail with EINTR, and is not restarted.
 func TestSignalDuringCall(t *testing.T) {
 	for _, c := range hangingCalls {
 		t.Run(c.name, func(t *testing.T) {
@@ -147,7 +148,7 @@ func TestSignalDuringCall(t *testing.T) {
 			if c.isSet {
 				want = uapi.Stats{Sets: 1, SetBytes: uint64(c.size)}
 			}
-			s.wantCounts(t, want, "a "+c.name+" during which a signal came", func() {
+			s.wantCounts(t, want, "a "+c.name+" interrupted by a signal", func() {
 				thread, done := make(chan int, 1), make(chan error, 1)
 				go func() {
 					runtime.LockOSThread()
@@ -156,13 +157,13 @@ func TestSignalDuringCall(t *testing.T) {
 					done <- c.do(s, slow)
 				}()
 				slow.wait()
-				// The runtime has a handler for this one, and ignores what it
-				// did not send.
+				// The Go runtime has a handler for SIGURG, and ignores a SIGURG
+				// that it did not send.
 				if err := unix.Tgkill(unix.Getpid(), <-thread, unix.SIGURG); err != nil {
 					t.Fatalf("send signal: %v", err)
 				}
 				slow.fill(longest("n"))
-				wantErrno(t, c.end(t, done), nil, "%s during which a signal came", c.name)
+				wantErrno(t, c.end(t, done), nil, "%s interrupted by a signal", c.name)
 			})
 		})
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// FuzzSet sets any message of any length, right before a page that nobody may
-// touch, and reads back what is stored then.
+// FuzzSet sets any message of any length, right before an inaccessible page, and
+// checks the stored message.
 func FuzzSet(f *testing.F) {
 	const most = uapi.SocketOpsMsgMax
 	f.Add([]byte("hello"), int32(5))

@@ -17,21 +17,21 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// lengths are those that a get of size bytes is tried with.
+// lengths returns the lengths with which to try a get of size bytes.
 func lengths(size int) []int32 {
 	n := int32(size)
 	return []int32{0, 1, n - 1, n, n + 1, 63, 64, 65, 4096, math.MaxInt32}
 }
 
-// wantGets gets a command with every length edge, into memory that begins and
-// into memory that ends at a page that nobody may touch, and checks that each
-// get writes what it should of want, and not one byte else.
+// wantGets gets a command with each boundary length, into memory directly after
+// and directly before an inaccessible page. It checks that each get writes the
+// right number of bytes of want, and no other byte.
 func wantGets(t *testing.T, s socket, command int32, name, want string) {
 	t.Helper()
 	for _, length := range lengths(len(want)) {
 		n := min(int(length), len(want))
 		for i, m := range []memory{afterGuard(t, n), beforeGuard(t, n)} {
-			place := [...]string{"behind", "before"}[i]
+			place := [...]string{"after", "before"}[i]
 			call := fmt.Sprintf("get of %s with *optlen %d into memory right %s a guard page", name, length, place)
 			got, err := s.get(command, m.address, length)
 			m.wantWritten(want[:n], call)
@@ -129,8 +129,8 @@ func TestGetRejectsNegativeLength(t *testing.T) {
 	}
 }
 
-// The core reads *optlen twice, and makes sure only the first time that it is not
-// negative: what it hands to the module may have become so since.
+// The core reads *optlen twice, and rejects a negative value only the first time.
+// The second value, which it passes to the module, may be negative.
 func TestGetRejectsLengthThatTurnsNegative(t *testing.T) {
 	s, optlen := newSocket(t), beforeGuard(t, 4)
 	word := (*atomic.Int32)(unsafe.Pointer(&optlen.data[0]))
@@ -148,13 +148,13 @@ func TestGetRejectsLengthThatTurnsNegative(t *testing.T) {
 	stayOnCPU(t, 0)
 	bad := afterGuard(t, 0).address - 1
 	before := s.stats(t).Rejected
-	for deadline := time.Now().Add(patience); s.stats(t).Rejected == before; {
+	for deadline := time.Now().Add(timeout); s.stats(t).Rejected == before; {
 		if time.Now().After(deadline) {
-			t.Fatalf("in %v, *optlen never turned negative between the core and the module", patience)
+			t.Fatalf("*optlen never became negative between the two reads in %v", timeout)
 		}
 		for range 100 {
 			if err := s.getAt(uapi.SocketOpsGet, bad, optlen.address); err != nil && !errors.Is(err, unix.EINVAL) {
-				t.Fatalf("get with *optlen 0 that turns negative: got %s, want no error or EINVAL", errnoName(err))
+				t.Fatalf("get with *optlen 0 that becomes negative: got %s, want nil or EINVAL", errnoName(err))
 			}
 		}
 	}

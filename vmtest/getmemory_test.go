@@ -11,15 +11,16 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// answers are the sizes of what the commands answer with after a set of the
-// longest message.
+// answers holds the size of each command's answer after a set of the longest
+// message.
 var answers = map[int32]int{
 	uapi.SocketOpsGet:   len(greeting),
 	uapi.SocketOpsLast:  uapi.SocketOpsMsgMax,
 	uapi.SocketOpsStats: 40,
 }
 
-// newFullSocket opens a socket whose namespace holds the longest message.
+// newFullSocket opens a socket in a namespace that holds a message of the maximum
+// length.
 func newFullSocket(t *testing.T) socket {
 	t.Helper()
 	s := newSocket(t)
@@ -61,13 +62,13 @@ func TestGetWritesWriteOnlyMemory(t *testing.T) {
 	m.wantWritten(greeting, "get into write-only memory")
 }
 
-// What lies in the buffer after such a get is not said, but nothing before and
-// nothing behind it may have changed.
+// The contents of the buffer after such a get are unspecified, but no byte before
+// or after it may have changed.
 func TestGetRejectsMemoryUnwritableAtItsEnd(t *testing.T) {
 	s := newFullSocket(t)
 	for command, size := range answers {
 		for length := 1; length <= size; length++ {
-			call := fmt.Sprintf("get of command %d with *optlen %d and one byte less of memory", command, length)
+			call := fmt.Sprintf("get of command %d with *optlen %d into memory one byte shorter", command, length)
 			m := beforeGuard(t, length-1)
 			_, err := s.get(command, m.address, int32(length))
 			wantErrno(t, err, unix.EFAULT, "%s", call)
@@ -82,9 +83,9 @@ func TestGetRejectsMemoryUnwritableAtItsBeginning(t *testing.T) {
 	for command, size := range answers {
 		m := afterGuard(t, size-1)
 		_, err := s.get(command, m.address-1, int32(size))
-		wantErrno(t, err, unix.EFAULT, "get of command %d into memory whose first byte can not be written", command)
+		wantErrno(t, err, unix.EFAULT, "get of command %d into memory whose first byte cannot be written", command)
 		m.forget()
-		m.wantWritten("", "get into memory whose first byte can not be written")
+		m.wantWritten("", "get into memory whose first byte cannot be written")
 	}
 }
 
@@ -107,9 +108,9 @@ func TestGetRejectsOptlenAcrossPageEnd(t *testing.T) {
 		for inside := range 4 {
 			optlen := message(t, strings.Repeat("\x01", inside))
 			err := s.getAt(command, m.address, optlen.address)
-			wantErrno(t, err, unix.EFAULT, "get of command %d with %d of the 4 bytes of optlen in memory", command, inside)
+			wantErrno(t, err, unix.EFAULT, "get of command %d with %d of the 4 bytes of optlen in accessible memory", command, inside)
 		}
-		m.wantWritten("", "get with half an optlen")
+		m.wantWritten("", "get with a partly inaccessible optlen")
 	}
 }
 

@@ -10,18 +10,18 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// A hanging call is one that waits inside the module: in the middle of its copy
-// from or to slow memory, of which half is there.
+// A hangingCall is a call that blocks inside the module, in the middle of its copy
+// from or to slow memory, half of which is present.
 type hangingCall struct {
 	name    string
 	command int32
 	isSet   bool
-	size    int    // of its memory; half is there
-	answer  string // to a get, on a hanging socket
+	size    int    // of its memory, half of which is present
+	answer  string // to a get on a socket of newHangingSocket
 }
 
-// hangingCalls are all that the module knows. Half of each is even in words, so
-// that no word is copied from or to both pages.
+// hangingCalls are all calls that the module supports. Half of each size is a
+// multiple of the word size, so that no word spans both pages.
 var hangingCalls = []hangingCall{
 	{"set", uapi.SocketOpsSet, true, uapi.SocketOpsMsgMax, ""},
 	{"get of the greeting", uapi.SocketOpsGet, false, 16, greeting[:16]},
@@ -29,8 +29,8 @@ var hangingCalls = []hangingCall{
 	{"get of the counters", uapi.SocketOpsStats, false, 16, "\x01" + strings.Repeat("\x00", 15)}, // a set, and no get
 }
 
-// begin makes the call on s, and returns once it hangs. What it returned comes
-// from the channel.
+// begin starts the call on s, and returns once it blocks. The channel receives the
+// call's error.
 func (c hangingCall) begin(s socket, slow slowMemory) <-chan error {
 	slow.t.Helper()
 	done := make(chan error, 1)
@@ -39,7 +39,7 @@ func (c hangingCall) begin(s socket, slow slowMemory) <-chan error {
 	return done
 }
 
-// do makes the call, and waits for its end.
+// do makes the call and returns its error.
 func (c hangingCall) do(s socket, slow slowMemory) error {
 	if c.isSet {
 		return s.set(c.command, slow.halfway(c.size/2), int32(c.size))
@@ -51,14 +51,14 @@ func (c hangingCall) do(s socket, slow slowMemory) error {
 	return err
 }
 
-// end is what a hanging call returns, which must not hang any longer.
+// end returns the error of a call that must no longer block.
 func (c hangingCall) end(t *testing.T, done <-chan error) error {
 	t.Helper()
-	return endOf(t, c.name+" that nothing holds any more", done)
+	return endOf(t, c.name+" that nothing blocks any more", done)
 }
 
-// newHangingSocket opens a socket whose namespace holds as long a message as
-// can be.
+// newHangingSocket opens a socket in a namespace that holds a message of the
+// maximum length.
 func newHangingSocket(t *testing.T) socket {
 	t.Helper()
 	s := newSocket(t)
@@ -66,13 +66,13 @@ func newHangingSocket(t *testing.T) socket {
 	return s
 }
 
-// longest is the longest message of one letter.
+// longest returns a message of the maximum length that repeats one letter.
 func longest(letter string) string {
 	return strings.Repeat(letter, uapi.SocketOpsMsgMax)
 }
 
-// While a call hangs, unloading is refused, and every other call works; then it
-// goes on as if nothing had been.
+// While a call is blocked, unloading is refused, and every other call works. The
+// blocked call then finishes normally.
 func TestEverythingWorksWhileCallHangs(t *testing.T) {
 	for _, c := range hangingCalls {
 		t.Run(c.name, func(t *testing.T) {
@@ -95,37 +95,37 @@ func TestEverythingWorksWhileCallHangs(t *testing.T) {
 				wantUnloadRefused(t, "during a "+c.name)
 			}
 			slow.fill(longest("n"))
-			wantErrno(t, c.end(t, done), nil, "%s, after it hung", c.name)
+			wantErrno(t, c.end(t, done), nil, "%s, after it was blocked", c.name)
 			if c.isSet {
-				s.wantLast(t, slow.before(c.size/2)+longest("n")[:c.size/2], "after a set that hung")
+				s.wantLast(t, slow.before(c.size/2)+longest("n")[:c.size/2], "after a set that was blocked")
 				return
 			}
 			s.wantLast(t, "two", "after a "+c.name+" during which it was set")
 			if first, second := slow.halves(c.size); string(first)+string(second) != c.answer {
-				t.Errorf("%s that hung: got %q and %q, want %q", c.name, first, second, c.answer)
+				t.Errorf("%s that was blocked: got %q and %q, want %q", c.name, first, second, c.answer)
 			}
 		})
 	}
 }
 
-// A call that is in the middle of a buffer that goes away fails, and does no
-// more than that.
+// A call whose buffer is unmapped in the middle of the copy fails, and has no
+// other effect.
 func TestBufferUnmappedDuringCall(t *testing.T) {
 	for _, c := range hangingCalls {
 		t.Run(c.name, func(t *testing.T) {
 			s, slow := newHangingSocket(t), newSlowMemory(t)
-			s.wantCounts(t, uapi.Stats{Rejected: 1}, "a "+c.name+" whose buffer went away", func() {
+			s.wantCounts(t, uapi.Stats{Rejected: 1}, "a "+c.name+" whose buffer was unmapped", func() {
 				done := c.begin(s, slow)
 				slow.remove()
-				wantErrno(t, c.end(t, done), unix.EFAULT, "%s whose buffer went away", c.name)
+				wantErrno(t, c.end(t, done), unix.EFAULT, "%s whose buffer was unmapped", c.name)
 			})
-			s.wantLast(t, longest("o"), "after a "+c.name+" whose buffer went away")
+			s.wantLast(t, longest("o"), "after a "+c.name+" whose buffer was unmapped")
 		})
 	}
 }
 
-// What a set has read it does not read again: here its first half is rewritten
-// while it waits for the second.
+// A set does not read any byte twice: here the first half is rewritten while the
+// set waits for the second.
 func TestBufferRewrittenDuringSet(t *testing.T) {
 	c, s, slow := hangingCalls[0], newHangingSocket(t), newSlowMemory(t)
 	done := c.begin(s, slow)
@@ -136,7 +136,7 @@ func TestBufferRewrittenDuringSet(t *testing.T) {
 	s.wantLast(t, slow.before(c.size/2)+longest("n")[:c.size/2], "after a set whose buffer was rewritten")
 }
 
-// What a get has written it does not write again, and what it writes is of one
+// A get does not write any byte twice, and all bytes that it writes belong to one
 // message, even if another one is set meanwhile.
 func TestBufferRewrittenDuringGet(t *testing.T) {
 	c, s, slow := hangingCalls[2], newHangingSocket(t), newSlowMemory(t)
@@ -150,12 +150,12 @@ func TestBufferRewrittenDuringGet(t *testing.T) {
 	slow.fill("")
 	wantErrno(t, c.end(t, done), nil, "get whose buffer was rewritten")
 	if got, want := string(first)+string(second), longest("x")[:c.size/2]+longest("o")[:c.size/2]; got != want {
-		t.Fatalf("buffer of a get, whose first half was rewritten meanwhile: got %q, want %q", got, want)
+		t.Fatalf("buffer of a get whose first half was rewritten meanwhile: got %q, want %q", got, want)
 	}
 }
 
-// A get reads *optlen before it comes to the module, and does not hold it until
-// then.
+// The core reads *optlen before a get reaches the module, and takes a reference to
+// the module only afterwards.
 func TestUnloadBeforeGetIsInside(t *testing.T) {
 	s, slow := newSocket(t), newSlowMemory(t)
 	buffer := beforeGuard(t, len(greeting))

@@ -13,11 +13,11 @@ import (
 // below 68 (IPT_SO_GET_MAX).
 const ipTables = "ip_tables"
 
-// colliding are the values of base with which one of the module's ranges meets
-// one of ip_tables'. At 62 only the gets do.
+// colliding are values of base for which a range of the module overlaps one of
+// ip_tables. At 62 only the get ranges overlap.
 var colliding = []int{62, 64, 65, 67}
 
-// adjacent are those next to them, with which none does.
+// adjacent are the nearest values of base for which no ranges overlap.
 var adjacent = []int32{61, 68}
 
 func TestBaseInRangeOfIPTablesIsRefused(t *testing.T) {

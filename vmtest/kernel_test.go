@@ -8,35 +8,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A version is that of a kernel, by its first two numbers.
+// A version is the first two numbers of a kernel release.
 type version struct{ major, minor int }
 
-// before says whether a kernel is older than another.
+// before reports whether v is older than major.minor.
 func (v version) before(major, minor int) bool {
 	return v.major < major || v.major == major && v.minor < minor
 }
 
-// kernelVersion is that of the running kernel.
+// kernelVersion returns the version of the running kernel.
 func kernelVersion(tb testing.TB) version {
 	tb.Helper()
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
-		tb.Fatalf("ask for the kernel's release: %v", err)
+		tb.Fatalf("get the kernel release: %v", err)
 	}
 	var v version
 	release := unix.ByteSliceToString(name.Release[:])
 	if _, err := fmt.Sscanf(release, "%d.%d", &v.major, &v.minor); err != nil {
-		tb.Fatalf("read the kernel's release %q: %v", release, err)
+		tb.Fatalf("parse the kernel release %q: %v", release, err)
 	}
 	return v
 }
 
-// needs skips a test on a kernel that was made without an option, as the absence
-// of a file tells. That some kernel of the matrix is made with it is checked in
-// vmtest/contract.
+// needs skips a test if the kernel was built without option, which the absence of
+// file shows. A test in vmtest/contract checks that a kernel of the matrix is
+// built with the option.
 func needs(t *testing.T, option, file string) {
 	t.Helper()
 	if _, err := os.Stat(file); err != nil {
-		t.Skipf("this kernel is made without %s: %v", option, err)
+		t.Skipf("this kernel was built without %s: %v", option, err)
 	}
 }

@@ -7,35 +7,36 @@ import (
 	"time"
 )
 
-// kmemleak is where kernels with CONFIG_DEBUG_KMEMLEAK tell of memory that
-// nothing refers to any more.
+// kmemleak is the file in which a kernel with CONFIG_DEBUG_KMEMLEAK reports
+// unreferenced memory.
 const kmemleak = "/sys/kernel/debug/kmemleak"
 
-// askKmemleak gives kmemleak an order.
-func askKmemleak(t *testing.T, order string) {
+// commandKmemleak writes a command to kmemleak.
+func commandKmemleak(t *testing.T, command string) {
 	t.Helper()
-	if err := os.WriteFile(kmemleak, []byte(order), 0); err != nil {
-		t.Fatalf("kmemleak: %s: %v", order, err)
+	if err := os.WriteFile(kmemleak, []byte(command), 0); err != nil {
+		t.Fatalf("kmemleak: %s: %v", command, err)
 	}
 }
 
-// The end of a network namespace frees all that the module had for it.
+// The end of a network namespace frees all memory that the module allocated for
+// it.
 func TestNamespacesLeakNothing(t *testing.T) {
-	const youngest = 5 * time.Second // younger memory is not suspected
+	const youngest = 5 * time.Second // kmemleak does not report younger memory
 	needs(t, "CONFIG_DEBUG_KMEMLEAK", kmemleak)
-	askKmemleak(t, "scan")
-	askKmemleak(t, "clear") // what others may have left
+	commandKmemleak(t, "scan")
+	commandKmemleak(t, "clear") // discard leaks of other tests
 	for range 20 {
 		t.Run("namespace", func(t *testing.T) { newSocket(t).store(t, longest("m")) })
 	}
 	time.Sleep(youngest + time.Second)
-	askKmemleak(t, "scan") // which notes what is in the memory that nothing refers to
-	askKmemleak(t, "scan") // and reports what has not changed since
+	commandKmemleak(t, "scan") // record the checksums of unreferenced memory
+	commandKmemleak(t, "scan") // report memory that has not changed since
 	leaks, err := os.ReadFile(kmemleak)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(leaks), "["+module+"]") {
-		t.Fatalf("network namespaces that have ended left memory of the module's:\n%s", leaks)
+		t.Fatalf("the module leaked memory of network namespaces that have ended:\n%s", leaks)
 	}
 }

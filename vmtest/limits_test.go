@@ -13,12 +13,12 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// A process that may open no more files calls on those it has.
+// A process at its limit of open files can still use the sockets that it has.
 func TestCallsNeedNoFileDescriptor(t *testing.T) {
 	s := newSocket(t)
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatalf("ask for the limit of open files: %v", err)
+		t.Fatalf("get the limit of open files: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
@@ -37,11 +37,11 @@ func TestCallsNeedNoFileDescriptor(t *testing.T) {
 	}
 }
 
-// A controlGroup is a control group below the root, as a directory.
+// A controlGroup is the directory of a control group.
 type controlGroup string
 
-// joinMemoryGroup moves the process into a new control group with a limit of
-// memory, until the test ends. What it has already does not count.
+// joinMemoryGroup moves the process into a new control group with a memory limit
+// until the test ends. Memory that the process already has does not count.
 func joinMemoryGroup(t *testing.T, limit int) controlGroup {
 	t.Helper()
 	const root = controlGroup("/sys/fs/cgroup")
@@ -49,7 +49,7 @@ func joinMemoryGroup(t *testing.T, limit int) controlGroup {
 	root.write(t, "cgroup.subtree_control", "+memory")
 	t.Cleanup(func() { root.write(t, "cgroup.subtree_control", "-memory") })
 	if err := os.Mkdir(string(group), 0o755); err != nil {
-		t.Fatalf("make control group: %v", err)
+		t.Fatalf("create control group: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := os.Remove(string(group)); err != nil {
@@ -69,7 +69,7 @@ func (g controlGroup) write(t *testing.T, name, text string) {
 	}
 }
 
-// events is how often something happened to the group's memory.
+// events returns the counter name in the group's memory.events.
 func (g controlGroup) events(t *testing.T, name string) int {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(string(g), "memory.events"))
@@ -89,7 +89,7 @@ func (g controlGroup) events(t *testing.T, name string) int {
 	return 0
 }
 
-// mapPages maps memory that has no page yet.
+// mapPages maps memory without populating it.
 func mapPages(t *testing.T, size int) []byte {
 	t.Helper()
 	memory, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
@@ -100,10 +100,10 @@ func mapPages(t *testing.T, size int) []byte {
 	return memory
 }
 
-// A process whose control group has no memory left gets some when it gives back
-// other, in the middle of a get that needs it: here each get is into a page of
-// its own, while all memory is of pages that the kernel may take away. Sets and
-// new network namespaces work there, too.
+// If the control group of a process is at its memory limit, a get that needs a
+// page reclaims another one. Here each get writes to a new page, while the rest
+// of the memory is pages that the kernel may reclaim. Sets and new network
+// namespaces work at the limit, too.
 func TestCallsWorkAtLimitOfMemory(t *testing.T) {
 	const limit, pages = 16 << 20, 1024
 	s := newSocket(t)
@@ -116,7 +116,7 @@ func TestCallsWorkAtLimitOfMemory(t *testing.T) {
 			piece[at] = 1
 		}
 		if err := unix.Madvise(piece, unix.MADV_FREE); err != nil {
-			t.Fatalf("offer memory: %v", err)
+			t.Fatalf("mark memory as reclaimable: %v", err)
 		}
 	}
 	before := group.events(t, "max")
@@ -125,13 +125,13 @@ func TestCallsWorkAtLimitOfMemory(t *testing.T) {
 		page := fresh[at:][:uapi.SocketOpsMsgMax]
 		_, err := s.get(uapi.SocketOpsLast, uintptr(unsafe.Pointer(&page[0])), uapi.SocketOpsMsgMax)
 		if err != nil || string(page) != longest("m") {
-			t.Fatalf("get at the limit of memory: got %q and %s", page, errnoName(err))
+			t.Fatalf("get at the memory limit: got %q and %s", page, errnoName(err))
 		}
 	}
 	s.store(t, "at the limit")
-	newSocket(t).wantLast(t, "", "in a namespace that was made at the limit of memory")
+	newSocket(t).wantLast(t, "", "in a namespace that was created at the memory limit")
 	if hits := group.events(t, "max") - before; hits == 0 {
-		t.Errorf("%d gets into new pages did not come to the limit of memory", pages)
+		t.Errorf("%d gets into new pages did not reach the memory limit", pages)
 	}
 	if kills := group.events(t, "oom"); kills != 0 {
 		t.Errorf("the control group ran out of memory %d times", kills)

@@ -15,21 +15,19 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// info is the log level of all that the module says.
+// info is the level of every line that the module logs.
 const info = 6
 
-// reload loads the module afresh, so that its rate limits have let nothing
-// through yet.
+// reload unloads and loads the module, which resets its rate limits.
 func reload(t *testing.T) {
 	t.Helper()
 	guest.UnloadModule(t, module)
 	guest.LoadModule(t, module)
 }
 
-// said are the lines that the module logged. A line break inside a message
-// begins a new line here as it does on a console, so a forged line counts like
-// any other.
-func said(t *testing.T, log *guest.KernelLog) []string {
+// moduleLines returns the lines that the module logged. As on a console, a newline
+// inside a record begins a new line, so a forged line is returned like any other.
+func moduleLines(t *testing.T, log *guest.KernelLog) []string {
 	t.Helper()
 	var out []string
 	for _, record := range log.Records() {
@@ -47,10 +45,10 @@ func said(t *testing.T, log *guest.KernelLog) []string {
 	return out
 }
 
-// wantSaid checks what the module logged.
-func wantSaid(t *testing.T, log *guest.KernelLog, when string, want ...string) {
+// wantLogged checks the lines that the module logged.
+func wantLogged(t *testing.T, log *guest.KernelLog, when string, want ...string) {
 	t.Helper()
-	if got := said(t, log); !slices.Equal(got, want) {
+	if got := moduleLines(t, log); !slices.Equal(got, want) {
 		t.Fatalf("kernel log after %s: got %q, want %q", when, got, want)
 	}
 }
@@ -58,16 +56,16 @@ func wantSaid(t *testing.T, log *guest.KernelLog, when string, want ...string) {
 func TestLoadAndUnloadAreLogged(t *testing.T) {
 	log := guest.WatchKernelLog(t)
 	guest.UnloadModule(t, module)
-	wantSaid(t, log, "unloading", "sockopt: fini_sockopt()")
+	wantLogged(t, log, "unloading", "sockopt: fini_sockopt()")
 	guest.LoadModule(t, module)
-	wantSaid(t, log, "unloading and loading", "sockopt: fini_sockopt()", "sockopt: init_sockopt()")
+	wantLogged(t, log, "unloading and loading", "sockopt: fini_sockopt()", "sockopt: init_sockopt()")
 }
 
 func TestSetIsLogged(t *testing.T) {
 	reload(t)
 	s, log := newSocket(t), guest.WatchKernelLog(t)
 	s.store(t, "hello")
-	wantSaid(t, log, "a set", "sockopt: recv_msg()", "recv_msg: umsg = hello. ret = 0")
+	wantLogged(t, log, "a set", "sockopt: recv_msg()", "recv_msg: umsg = hello. ret = 0")
 }
 
 func TestGreetingIsLogged(t *testing.T) {
@@ -75,17 +73,17 @@ func TestGreetingIsLogged(t *testing.T) {
 	s, log := newSocket(t), guest.WatchKernelLog(t)
 	_, err := s.tryGet(uapi.SocketOpsGet)
 	wantErrno(t, err, nil, "get of the greeting")
-	wantSaid(t, log, "a get of the greeting",
+	wantLogged(t, log, "a get of the greeting",
 		"sockopt: send_msg()", "send_msg: umsg = --------kernel---------. ret = 0. success")
 }
 
-// A greeting that does not reach its reader is logged without its success.
+// A get of the greeting that fails logs its first line only.
 func TestRefusedGreetingLogsNoSuccess(t *testing.T) {
 	reload(t)
 	s, log := newSocket(t), guest.WatchKernelLog(t)
 	_, err := s.get(uapi.SocketOpsGet, 0, 1)
 	wantErrno(t, err, unix.EFAULT, "get of the greeting into no memory")
-	wantSaid(t, log, "a refused get of the greeting", "sockopt: send_msg()")
+	wantLogged(t, log, "a refused get of the greeting", "sockopt: send_msg()")
 }
 
 func TestOtherGetsAreNotLogged(t *testing.T) {
@@ -93,11 +91,11 @@ func TestOtherGetsAreNotLogged(t *testing.T) {
 	s, log := newSocket(t), guest.WatchKernelLog(t)
 	s.wantLast(t, "", "in a new namespace")
 	s.stats(t)
-	wantSaid(t, log, "gets of the last message and the counters")
+	wantLogged(t, log, "gets of the last message and the counters")
 }
 
-// A set that is refused for its message is logged without it, and one of a caller
-// who has no right not at all.
+// A set that fails because of its message logs its first line only. A set without
+// the capability logs nothing.
 func TestRefusedSetLogsNoMessage(t *testing.T) {
 	const text = "in vain"
 	reload(t)
@@ -105,10 +103,10 @@ func TestRefusedSetLogsNoMessage(t *testing.T) {
 	long := message(t, text+strings.Repeat(".", uapi.SocketOpsMsgMax))
 	wantErrno(t, s.set(uapi.SocketOpsSet, long.address, int32(len(long.data))), unix.EINVAL, "set of too many bytes")
 	short := message(t, text)
-	wantErrno(t, s.set(uapi.SocketOpsSet, short.address, int32(len(text)+1)), unix.EFAULT, "set of memory that can not be read to its end")
+	wantErrno(t, s.set(uapi.SocketOpsSet, short.address, int32(len(text)+1)), unix.EFAULT, "set of memory that cannot be read to its end")
 	guest.DropCapabilities(t)
 	wantErrno(t, s.trySet(text), unix.EPERM, "set without CAP_NET_ADMIN")
-	wantSaid(t, log, "refused sets", "sockopt: recv_msg()", "sockopt: recv_msg()")
+	wantLogged(t, log, "refused sets", "sockopt: recv_msg()", "sockopt: recv_msg()")
 	for _, record := range log.Records() {
 		if record.Facility == 0 && strings.Contains(record.Text, text) {
 			t.Errorf("kernel log after refused sets: got %q", record.Text)
@@ -119,11 +117,11 @@ func TestRefusedSetLogsNoMessage(t *testing.T) {
 func TestLoggedMessageCannotForgeLine(t *testing.T) {
 	cases := []struct{ name, message, logged string }{
 		{"empty", "", ""},
-		{"NUL at the end", "text\x00", "text"},
-		{"two NULs at the end", "text\x00\x00", `text\x00`},
+		{"trailing NUL", "text\x00", "text"},
+		{"two trailing NULs", "text\x00\x00", `text\x00`},
 		{"NUL inside", "one\x00two", `one\x00two`},
 		{"newline", "x. ret = 0\nsockopt: fini_sockopt()", `x. ret = 0\x0asockopt: fini_sockopt()`},
-		{"newline at the end", "text\n", `text\x0a`},
+		{"trailing newline", "text\n", `text\x0a`},
 		{"carriage return", "text\rsockopt: ", `text\x0dsockopt: `},
 		{"escape sequence", "\x1b[2J\x1b[31m", `\x1b[2J\x1b[31m`},
 		{"high bytes", "\x7f\x80\x9b\xa0\xff", `\x7f\x80\x9b\xa0\xff`},
@@ -143,26 +141,26 @@ func TestLoggedMessageCannotForgeLine(t *testing.T) {
 				logged += fmt.Sprintf(`\x%02x`, b)
 			}
 		}
-		cases = append(cases, struct{ name, message, logged string }{fmt.Sprintf("bytes from %d on", first), message, logged})
+		cases = append(cases, struct{ name, message, logged string }{fmt.Sprintf("bytes from %d", first), message, logged})
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			reload(t)
 			s, log := newSocket(t), guest.WatchKernelLog(t)
 			s.store(t, c.message)
-			wantSaid(t, log, "a set", "sockopt: recv_msg()", "recv_msg: umsg = "+c.logged+". ret = 0")
+			wantLogged(t, log, "a set", "sockopt: recv_msg()", "recv_msg: umsg = "+c.logged+". ret = 0")
 		})
 	}
 }
 
-// So many sets, and so many greetings, are logged in a time that begins with the
-// first of them.
+// At most limitBurst sets and limitBurst greetings are logged in a limitPeriod,
+// which begins with the first of them.
 const (
 	limitPeriod = 5 * time.Second
 	limitBurst  = 10
 )
 
-// The limits are for all namespaces together: anybody can make many.
+// All namespaces share the limits, because anyone can create namespaces.
 func TestManyCallsLogFewLines(t *testing.T) {
 	const calls = 1000
 	reload(t)
@@ -179,8 +177,8 @@ func TestManyCallsLogFewLines(t *testing.T) {
 		_, err := sockets[i%len(sockets)].tryGet(uapi.SocketOpsGet)
 		wantErrno(t, err, nil, "get of the greeting")
 	}
-	periods := int(time.Since(begun)/limitPeriod) + 1 // that sets, or gets, can have begun
-	lines := said(t, log)
+	periods := int(time.Since(begun)/limitPeriod) + 1 // at most, for sets as for gets
+	lines := moduleLines(t, log)
 	if few := 2 * limitBurst * 2 * periods; len(lines) > few {
 		t.Fatalf("%d sets and %d gets logged %d lines, want at most %d", calls, calls, len(lines), few)
 	}
@@ -188,8 +186,8 @@ func TestManyCallsLogFewLines(t *testing.T) {
 	wantPairs(t, lines, "sockopt: send_msg()", "send_msg: umsg = --------kernel---------. ret = 0. success")
 }
 
-// wantPairs checks that among lines each first one is followed by its second
-// one, that no second one stands alone, and that there are some.
+// wantPairs checks that lines contains first and second only as pairs of adjacent
+// lines, and at least one pair.
 func wantPairs(t *testing.T, lines []string, first, second string) {
 	t.Helper()
 	pairs := 0
@@ -209,8 +207,8 @@ func wantPairs(t *testing.T, lines []string, first, second string) {
 	}
 }
 
-// Who has no right can not use up the limit for the sets of those who have one:
-// neither by sets that are refused, nor by asking for greetings.
+// A caller without the capability cannot exhaust the limit of sets, neither with
+// sets that fail nor with gets of the greeting.
 func TestRefusedSetsDoNotHideOthers(t *testing.T) {
 	reload(t)
 	s, log := newSocket(t), guest.WatchKernelLog(t)
@@ -223,43 +221,42 @@ func TestRefusedSetsDoNotHideOthers(t *testing.T) {
 		}
 	})
 	s.store(t, "heard")
-	got := slices.DeleteFunc(said(t, log), func(line string) bool { return strings.Contains(line, "send_msg") })
+	got := slices.DeleteFunc(moduleLines(t, log), func(line string) bool { return strings.Contains(line, "send_msg") })
 	if want := []string{"sockopt: recv_msg()", "recv_msg: umsg = heard. ret = 0"}; !slices.Equal(got, want) {
-		t.Errorf("kernel log of sets, after a thousand without CAP_NET_ADMIN and one with it: got %q, want %q", got, want)
+		t.Errorf("kernel log of 1000 sets without CAP_NET_ADMIN and one with it: got %q, want %q", got, want)
 	}
 }
 
-// The kernel's log is a ring, and in one that is full new lines take the place of
-// old ones.
+// The kernel log is a ring buffer: if it is full, new records replace old ones.
 func TestFullLogTakesNewLines(t *testing.T) {
-	guest.Fresh(t) // what fills the log would hide other tests' lines
+	guest.Fresh(t) // the records that fill the log would replace those of other tests
 	reload(t)
 	s, log := newSocket(t), guest.WatchKernelLog(t)
 	fillKernelLog(t, log)
 	s.store(t, "to a full log")
 	_, err := s.tryGet(uapi.SocketOpsGet)
 	wantErrno(t, err, nil, "get of the greeting with a full log")
-	wantSaid(t, log, "calls with a full log", "sockopt: recv_msg()", "recv_msg: umsg = to a full log. ret = 0",
+	wantLogged(t, log, "calls with a full log", "sockopt: recv_msg()", "recv_msg: umsg = to a full log. ret = 0",
 		"sockopt: send_msg()", "send_msg: umsg = --------kernel---------. ret = 0. success")
 }
 
-// fillKernelLog logs more than the kernel's log holds, in steps small enough for
-// the harness, which must not miss any of it.
+// fillKernelLog writes more than the kernel log holds, in steps small enough that
+// the harness reads every record before it is replaced.
 func fillKernelLog(t *testing.T, log *guest.KernelLog) {
 	t.Helper()
 	kmsg, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0)
 	if err != nil {
-		t.Fatalf("open the kernel's log: %v", err)
+		t.Fatalf("open the kernel log: %v", err)
 	}
 	defer kmsg.Close()
 	size, err := unix.Klogctl(unix.SYSLOG_ACTION_SIZE_BUFFER, nil)
 	if err != nil {
-		t.Fatalf("ask for the size of the kernel's log: %v", err)
+		t.Fatalf("get the size of the kernel log: %v", err)
 	}
-	line := "<7>" + strings.Repeat("f", 900) // level debug, which no console shows
+	line := "<7>" + strings.Repeat("f", 900) // level debug, which the console does not print
 	for logged, piece := 0, 0; logged < size*5/4; logged += len(line) {
 		if _, err := kmsg.WriteString(line); err != nil {
-			t.Fatalf("write to the kernel's log: %v", err)
+			t.Fatalf("write to the kernel log: %v", err)
 		}
 		if piece += len(line); piece > size/8 {
 			piece = 0
@@ -269,8 +266,8 @@ func fillKernelLog(t *testing.T, log *guest.KernelLog) {
 	}
 }
 
-// awaitIdle waits until no thread of a process has anything to do. The kernel may
-// wake up those that read its log at its next tick only.
+// awaitIdle waits until all threads of a process sleep. The kernel may wake readers
+// of the kernel log as late as its next tick.
 func awaitIdle(t *testing.T, process int) {
 	t.Helper()
 	const tick = 20 * time.Millisecond // at least
@@ -281,14 +278,14 @@ func awaitIdle(t *testing.T, process int) {
 			t.Fatalf("list threads of process %d: %v", process, err)
 		}
 		return slices.ContainsFunc(files, func(file string) bool {
-			stat, err := os.ReadFile(file) // a thread that is gone is not busy
+			stat, err := os.ReadFile(file) // a thread that has ended is not busy
 			_, state, _ := strings.Cut(string(stat), ") ")
 			return err == nil && !strings.HasPrefix(state, "S")
 		})
 	}
-	for deadline := time.Now().Add(patience); busy(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(timeout); busy(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("process %d is still busy after %v", process, patience)
+			t.Fatalf("process %d is still busy after %v", process, timeout)
 		}
 	}
 }

@@ -12,34 +12,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// filler is what a page holds where nothing was written.
+// filler is the value of bytes that were not written.
 const filler = 0xa5
 
-// memory is some bytes in a page whose neighbours, before and after, nobody may
-// touch.
+// memory is a range of bytes in a page between two inaccessible pages.
 type memory struct {
 	tb      testing.TB
 	page    []byte
-	offset  int     // of the bytes in the page
-	data    []byte  // the bytes themselves
-	address uintptr // of the first of them, even where there are none
+	offset  int     // of the range in the page
+	data    []byte  // the range
+	address uintptr // of the range, even if it is empty
 }
 
-// beforeGuard makes memory that ends right before a page that nobody may touch.
+// beforeGuard returns memory that ends directly before an inaccessible page.
 func beforeGuard(tb testing.TB, size int) memory {
 	tb.Helper()
 	return guarded(tb, unix.Getpagesize()-size, size)
 }
 
-// afterGuard makes memory that begins right behind a page that nobody may
-// touch.
+// afterGuard returns memory that begins directly after an inaccessible page.
 func afterGuard(tb testing.TB, size int) memory {
 	tb.Helper()
 	return guarded(tb, 0, size)
 }
 
-// guarded makes memory in the middle one of three pages, the others without any
-// access.
+// guarded returns memory in the middle page of three, the others of which are
+// inaccessible.
 func guarded(tb testing.TB, offset, size int) memory {
 	tb.Helper()
 	pageSize := unix.Getpagesize()
@@ -65,8 +63,8 @@ func guarded(tb testing.TB, offset, size int) memory {
 	return m
 }
 
-// message makes memory that ends right before a page that nobody may touch, and
-// holds text.
+// message returns memory that contains text and ends directly before an
+// inaccessible page.
 func message(tb testing.TB, text string) memory {
 	tb.Helper()
 	m := beforeGuard(tb, len(text))
@@ -74,7 +72,7 @@ func message(tb testing.TB, text string) memory {
 	return m
 }
 
-// protect sets what the memory may be used for.
+// protect sets the protection of the page, as mprotect does.
 func (m memory) protect(access int) {
 	m.tb.Helper()
 	if err := unix.Mprotect(m.page, access); err != nil {
@@ -82,13 +80,13 @@ func (m memory) protect(access int) {
 	}
 }
 
-// forget makes the bytes look as if nothing was written to them.
+// forget fills the range with filler again.
 func (m memory) forget() {
 	copy(m.data, bytes.Repeat([]byte{filler}, len(m.data)))
 }
 
-// wantWritten checks that the memory holds want at its beginning, and that
-// nothing else of the page was written.
+// wantWritten checks that the range begins with want, and that no other byte of
+// the page was written.
 func (m memory) wantWritten(want, call string) {
 	m.tb.Helper()
 	end := m.offset + len(want)
@@ -97,7 +95,7 @@ func (m memory) wantWritten(want, call string) {
 			m.tb.Fatalf("%s: byte %d before the buffer was written: %q", call, m.offset-i, b)
 		}
 		if b != filler && i >= end {
-			m.tb.Fatalf("%s: wrote behind the %d bytes it may write: byte %d is %q", call, len(want), i-m.offset, b)
+			m.tb.Fatalf("%s: wrote past the %d bytes it may write: byte %d is %q", call, len(want), i-m.offset, b)
 		}
 	}
 	if got := m.page[m.offset:end]; !bytes.Equal(got, []byte(want)) {
@@ -105,13 +103,13 @@ func (m memory) wantWritten(want, call string) {
 	}
 }
 
-// An address is one that a system call must not use.
+// An address is an address that a system call must not access.
 type address struct {
 	name string
 	at   uintptr
 }
 
-// badAddresses are addresses where a process can neither read nor write.
+// badAddresses returns addresses at which a process can neither read nor write.
 func badAddresses(tb testing.TB) []address {
 	tb.Helper()
 	out := []address{
@@ -125,21 +123,21 @@ func badAddresses(tb testing.TB) []address {
 	}{
 		{"the highest page of a 32-bit process", 0xffff_f000},
 		{"the last byte of 32 bits", 0xffff_ffff},
-		{"the first address behind a process", 0x7fff_ffff_f000},
+		{"the first address after a process", 0x7fff_ffff_f000},
 		{"the kernel's half", 0xffff_8000_0000_0000},
 		{"the kernel's code", kernelSymbol(tb, "_text")},
 		{"the highest page", 0xffff_ffff_ffff_f000},
 		{"the last byte", 0xffff_ffff_ffff_ffff},
 	} {
-		if at := uintptr(kernel.at); uint64(at) == kernel.at { // a 32-bit process can not even name the others
+		if at := uintptr(kernel.at); uint64(at) == kernel.at { // the others do not fit into an address of a 32-bit process
 			out = append(out, address{kernel.name, at})
 		}
 	}
 	return out
 }
 
-// unmapped is the address of a page that is not there. Its neighbours are, so that
-// nothing larger is put in its place.
+// unmapped returns the address of an unmapped page between two mapped ones, which
+// prevent a larger mapping in its place.
 func unmapped(tb testing.TB) uintptr {
 	tb.Helper()
 	pageSize := uintptr(unix.Getpagesize())
@@ -155,8 +153,8 @@ func unmapped(tb testing.TB) uintptr {
 	return uintptr(page)
 }
 
-// kernelSymbol is the address of a function or of data in the running kernel or
-// one of its modules.
+// kernelSymbol returns the address of a symbol of the running kernel or its
+// modules.
 func kernelSymbol(tb testing.TB, name string) uint64 {
 	tb.Helper()
 	file, err := os.Open("/proc/kallsyms")
@@ -176,6 +174,6 @@ func kernelSymbol(tb testing.TB, name string) uint64 {
 		}
 		return at
 	}
-	tb.Fatalf("find %s: it is not in /proc/kallsyms: %v", name, lines.Err())
+	tb.Fatalf("find %s: not in /proc/kallsyms: %v", name, lines.Err())
 	return 0
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// modelNamespaces is the number of network namespaces that the model has.
+// modelNamespaces is the number of network namespaces in the model.
 const modelNamespaces = 2
 
-// A model is the contract as a program: what every operation answers, and what
-// it leaves. It knows nothing of kernels. With a mistake it is wrong in one
-// line, for tests that show that such a line is found.
+// A model is the contract as a program: it computes the result of every operation
+// and the state afterwards, without a kernel. With a mistake, one line of it is
+// wrong, for tests that check that the suite finds such a line.
 type model struct {
 	loaded     bool
 	base       int32
@@ -23,27 +23,27 @@ type model struct {
 	mistake    mistake
 }
 
-// A modelState is what a network namespace holds.
+// A modelState is the state of one network namespace.
 type modelState struct {
 	message string
 	stats   uapi.Stats
 }
 
-// An outcome is what an operation answers.
+// An outcome is the result of an operation.
 type outcome struct {
-	err    unix.Errno // 0 if it works
-	optlen int32      // as a get leaves it
-	buffer string     // the whole memory afterwards
-	unsaid bool       // the contract does not say what is in the buffer now
+	err         unix.Errno // 0 for success
+	optlen      int32      // after a get
+	buffer      string     // the whole memory afterwards
+	unspecified bool       // the contract does not specify the contents of the buffer
 }
 
-// newModel is the module just loaded, and new namespaces.
+// newModel returns a model of the module just loaded, with new namespaces.
 func newModel(m mistake) *model {
 	return &model{loaded: true, base: uapi.SocketOpsBase, mistake: m}
 }
 
-// do says what an operation answers, and changes the model as it should change
-// the kernel.
+// do returns the expected outcome of an operation, and updates the model as the
+// operation should change the kernel.
 func (m *model) do(op operation) outcome {
 	switch op.kind {
 	case "set":
@@ -93,7 +93,7 @@ func (m *model) unload() unix.Errno {
 	return 0
 }
 
-// state is the namespace that an operation is about.
+// state returns the state of the namespace that op uses.
 func (m *model) state(op operation) *modelState {
 	switch m.mistake {
 	case oneForAllNamespaces:
@@ -104,8 +104,8 @@ func (m *model) state(op operation) *modelState {
 	return &m.namespaces[op.namespace]
 }
 
-// distance is that of a command from the base; false means that the module is
-// not there to be asked.
+// distance returns the distance of a command from the base, and reports whether
+// the module is loaded.
 func (m *model) distance(command int32) (int64, bool) {
 	base := m.base
 	if m.mistake == baseIgnored {
@@ -155,7 +155,7 @@ func (m *model) set(op operation) unix.Errno {
 	return 0
 }
 
-// refusal is why the module does not take a set, or 0.
+// refusal returns the errno with which the module rejects a set, or 0.
 func (m *model) refusal(op operation) unix.Errno {
 	longest := int32(uapi.SocketOpsMsgMax)
 	switch m.mistake {
@@ -202,7 +202,7 @@ func (m *model) get(op operation) outcome {
 	return out
 }
 
-// answer is what a get answers that has come to the module.
+// answer returns the outcome of a get that has reached the module.
 func (m *model) answer(op operation, distance int64, state *modelState, out outcome) outcome {
 	open := distance == 0 && m.mistake != greetingNeedsRight ||
 		distance == 1 && m.mistake == lastNeedsNoRight || distance == 2 && m.mistake == statsNeedNoRight
@@ -218,7 +218,7 @@ func (m *model) answer(op operation, distance int64, state *modelState, out outc
 	case m.mistake == getRefusesShort && n < len(text):
 		out.err = unix.EINVAL
 	case unwritable || m.mistake == getOfNothingWrites && op.room < 0:
-		out.err, out.unsaid = unix.EFAULT, true
+		out.err, out.unspecified = unix.EFAULT, true
 	}
 	if out.err != 0 {
 		if out.err != unix.EPERM || m.mistake != deniedUncounted {
@@ -245,7 +245,7 @@ func (m *model) answer(op operation, distance int64, state *modelState, out outc
 	return out
 }
 
-// text is all that a command answers with.
+// text returns the whole answer of a command.
 func (m *model) text(distance int64, state *modelState) string {
 	switch {
 	case distance == 0 && m.mistake == greetingWithoutNUL:
@@ -257,6 +257,6 @@ func (m *model) text(distance int64, state *modelState) string {
 	case distance == 1:
 		return state.message
 	}
-	data, _ := binary.Append(nil, binary.NativeEndian, state.stats) // of fixed size, so there is no error
+	data, _ := binary.Append(nil, binary.NativeEndian, state.stats) // never fails for a type of fixed size
 	return string(data)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// wantBlock checks that the module's commands begin at base, and that there is
-// none around them.
+// wantBlock checks that the module's commands begin at base, and that the commands
+// before and after them do not exist.
 func wantBlock(t *testing.T, base int32) {
 	t.Helper()
 	s := newSocket(t)
@@ -40,7 +40,7 @@ func wantBlock(t *testing.T, base int32) {
 	}
 }
 
-// wantAbsent checks that the default commands are not there.
+// wantAbsent checks that the default commands do not exist.
 func wantAbsent(t *testing.T, s socket, when string) {
 	t.Helper()
 	wantErrno(t, s.trySet("a message"), unix.ENOPROTOOPT, "set %s", when)
@@ -95,5 +95,5 @@ func TestBadBaseIsRefused(t *testing.T) {
 			t.Fatalf("load with base=%s: refused, but the module is loaded", c.base)
 		}
 	}
-	wantAbsent(t, newSocket(t), "after loads that were refused")
+	wantAbsent(t, newSocket(t), "after loads that failed")
 }

@@ -43,23 +43,23 @@ func TestNamespaceTakesItsMessageAlong(t *testing.T) {
 	}
 }
 
-// A socket stays in the network namespace that it was opened in.
+// A socket stays in the network namespace in which it was opened.
 func TestSocketKeepsItsNamespace(t *testing.T) {
 	s := newSocket(t)
 	s.store(t, "from its own namespace")
-	const what = "set by a thread of the initial network namespace"
+	const what = "set by a thread in the initial network namespace"
 	err := within(t, what, func() error { return s.trySet("from the initial namespace") })
 	wantErrno(t, err, nil, what)
 	s.wantLast(t, "from the initial namespace", "after a set from another namespace on the same socket")
 }
 
-// A socket that is passed to a thread of another network namespace stays one of
-// its own, and so does what is set on it there.
+// A socket that is passed to a thread in another network namespace stays in its
+// own namespace, and sets on it change the state of that namespace.
 func TestPassedSocketKeepsItsNamespace(t *testing.T) {
 	here := newSocket(t)
 	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		t.Fatalf("make a pair of sockets: %v", err)
+		t.Fatalf("create a pair of sockets: %v", err)
 	}
 	defer unix.Close(ends[0])
 	defer unix.Close(ends[1])
@@ -75,7 +75,7 @@ func TestPassedSocketKeepsItsNamespace(t *testing.T) {
 	here.wantLast(t, "from elsewhere", "in the namespace of a socket that was passed to another one")
 }
 
-// receiveSocket receives a socket that was passed.
+// receiveSocket receives a socket that was sent to from.
 func receiveSocket(t *testing.T, from int) socket {
 	t.Helper()
 	rights := make([]byte, unix.CmsgSpace(4))
@@ -89,7 +89,7 @@ func receiveSocket(t *testing.T, from int) socket {
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
-		t.Fatalf("receive a socket: %d of them, %v", len(fds), err)
+		t.Fatalf("receive a socket: %d sockets, %v", len(fds), err)
 	}
 	t.Cleanup(func() { _ = unix.Close(fds[0]) })
 	return socket{fds[0]}

@@ -14,19 +14,19 @@ import (
 	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-// The neighbours own other commands of the same kind, and have programs of
-// their own: iptables-legacy talks to ip_tables by socket options alone, and
-// ipvsadm to ip_vs mostly by netlink.
+// The neighbours are modules that own other socket options, and have programs of
+// their own: iptables-legacy uses only socket options of ip_tables, and ipvsadm
+// mostly uses netlink to configure ip_vs.
 var (
 	neighbours        = []string{"iptable_filter", "xt_tcpudp", "ip_vs_rr"}
 	neighbourPrograms = []string{
 		"iptables-legacy", "ipvsadm",
-		"/usr/lib/*/xtables/libxt_standard.so", "/usr/lib/*/xtables/libxt_udp.so", // what iptables loads for the rules below
+		"/usr/lib/*/xtables/libxt_standard.so", "/usr/lib/*/xtables/libxt_udp.so", // loaded by iptables for the rules below
 	}
 )
 
 // client runs a neighbour's program in the network namespace of the calling
-// goroutine, and returns what it says.
+// goroutine, and returns its output.
 func client(t *testing.T, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
@@ -36,16 +36,16 @@ func client(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// dropped is the UDP port to which ip_tables is told to let nothing through, and
-// served the TCP port that ip_vs is told to serve.
+// dropped is the UDP port for which ip_tables drops all packets, and served the
+// TCP port that ip_vs serves.
 const (
 	dropped = 9
 	served  = 80
 )
 
-// What ip_tables and ip_vs are told before the module comes holds while it is
-// there and when it is gone; their programs work at each time, and so does the
-// module.
+// Rules of ip_tables and services of ip_vs, configured before the module is loaded,
+// stay effective while it is loaded and after it is unloaded. Their programs work
+// at all three times, and the module works while it is loaded.
 func TestNeighboursWorkBeforeDuringAndAfter(t *testing.T) {
 	for _, name := range neighbours {
 		guest.LoadModule(t, name)
@@ -61,21 +61,21 @@ func TestNeighboursWorkBeforeDuringAndAfter(t *testing.T) {
 	client(t, "ipvsadm", "-A", "-t", fmt.Sprintf("127.0.0.1:%d", served), "-s", "rr")
 	client(t, "ipvsadm", "-a", "-t", fmt.Sprintf("127.0.0.1:%d", served), "-r", fmt.Sprintf("127.0.0.1:%d", port), "-m")
 
-	wantIPTablesWorks(t, "before the module")
-	wantIPVSWorks(t, s, server, "before the module")
+	wantIPTablesWorks(t, "before the module is loaded")
+	wantIPVSWorks(t, s, server, "before the module is loaded")
 	guest.LoadModule(t, module)
-	wantIPTablesWorks(t, "beside the module")
-	wantIPVSWorks(t, s, server, "beside the module")
-	s.store(t, "beside neighbours")
-	s.wantLast(t, "beside neighbours", "while ip_tables and ip_vs are loaded")
+	wantIPTablesWorks(t, "while the module is loaded")
+	wantIPVSWorks(t, s, server, "while the module is loaded")
+	s.store(t, "next to neighbours")
+	s.wantLast(t, "next to neighbours", "while ip_tables and ip_vs are loaded")
 	guest.UnloadModule(t, module)
-	wantIPTablesWorks(t, "after the module")
-	wantIPVSWorks(t, s, server, "after the module")
+	wantIPTablesWorks(t, "after the module is unloaded")
+	wantIPVSWorks(t, s, server, "after the module is unloaded")
 	wantAbsent(t, s, "while ip_tables and ip_vs are loaded")
 }
 
-// putBackUses waits at cleanup until modules have no more users than now: what a
-// network namespace has of them ends along with it, in the background.
+// putBackUses waits at cleanup until the reference counts of modules are what they
+// are now: a network namespace that ends releases its references later.
 func putBackUses(t *testing.T, modules ...string) {
 	t.Helper()
 	uses := func() string {
@@ -83,7 +83,7 @@ func putBackUses(t *testing.T, modules ...string) {
 		for _, name := range modules {
 			count, err := os.ReadFile(filepath.Join("/sys/module", name, "refcnt"))
 			if err != nil {
-				t.Fatalf("ask who uses module %s: %v", name, err)
+				t.Fatalf("get the reference count of module %s: %v", name, err)
 			}
 			out = append(out, name+": "+strings.TrimSpace(string(count)))
 		}
@@ -91,40 +91,40 @@ func putBackUses(t *testing.T, modules ...string) {
 	}
 	before := uses()
 	t.Cleanup(func() {
-		for deadline := time.Now().Add(patience); uses() != before; time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(timeout); uses() != before; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("users of modules: got %s, want %s as before the network namespace", uses(), before)
+				t.Fatalf("reference counts of modules: got %s, want %s as before the network namespace", uses(), before)
 			}
 		}
 	})
 }
 
-// wantIPTablesWorks checks that the rule is listed and holds, and that a rule
-// can be made and taken back.
+// wantIPTablesWorks checks that the rule is listed and effective, and that a rule
+// can be added and deleted.
 func wantIPTablesWorks(t *testing.T, when string) {
 	t.Helper()
 	const rule, other = "-A OUTPUT -p udp -m udp --dport 9 -j DROP\n", "-A INPUT -p udp -m udp --dport 10 -j ACCEPT\n"
-	wantSaid := func(want string) {
+	wantRules := func(want string) {
 		t.Helper()
 		if got := client(t, "iptables-legacy", "-S"); !strings.HasSuffix(got, want) {
 			t.Fatalf("rules of ip_tables %s: got %q, want %q at the end", when, got, want)
 		}
 	}
-	wantSaid(rule)
+	wantRules(rule)
 	udp := udpSocket.open(t)
 	send := func(port int) error {
 		return unix.Sendto(udp.fd, []byte("a message"), 0, loopback(unix.AF_INET, unix.AF_INET, port))
 	}
 	wantErrno(t, send(dropped), unix.EPERM, "send to the port that ip_tables drops %s", when)
-	wantErrno(t, send(dropped+1), nil, "send to another port than that ip_tables drops %s", when)
+	wantErrno(t, send(dropped+1), nil, "send to a port that ip_tables does not drop %s", when)
 	client(t, "iptables-legacy", "-A", "INPUT", "-p", "udp", "--dport", "10", "-j", "ACCEPT")
-	wantSaid(other + rule)
+	wantRules(other + rule)
 	client(t, "iptables-legacy", "-D", "INPUT", "-p", "udp", "--dport", "10", "-j", "ACCEPT")
-	wantSaid(rule)
+	wantRules(rule)
 }
 
-// wantIPVSWorks checks that the service is listed and served, and that ip_vs
-// answers a socket option, as its program would ask where there is no netlink.
+// wantIPVSWorks checks that the service is listed and works, and that ip_vs answers
+// a socket option, which its program uses if netlink is not available.
 func wantIPVSWorks(t *testing.T, s, server socket, when string) {
 	t.Helper()
 	const version = 64 + 1024 + 64 // IP_VS_SO_GET_VERSION
@@ -142,7 +142,7 @@ func wantIPVSWorks(t *testing.T, s, server socket, when string) {
 	}
 	fd, _, err := unix.Accept4(server.fd, unix.SOCK_CLOEXEC)
 	if err != nil {
-		t.Fatalf("accept by way of ip_vs %s: %v", when, err)
+		t.Fatalf("accept a connection through ip_vs %s: %v", when, err)
 	}
 	_ = unix.Close(fd)
 }

@@ -10,19 +10,19 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// An operation is a step of a random sequence: a call, or a change of what is
-// around it. As text it is its fields, in this order.
+// An operation is a step of a random sequence: a call, or a change of its
+// environment. Its text is the list of its fields, in this order.
 type operation struct {
 	kind       string // set, get, renew (the namespace), load, unload
 	namespace  int    // which of the namespaces
 	socket     int    // which of the sockets in it
 	privileged bool   // whether the caller has capabilities
-	command    int32  // as the call has it; the base, for a load
-	length     int32  // what the call says of its memory
-	room       int    // what there is of it before a page that nobody may touch; -1 for NULL
+	command    int32  // of the call; the base, for a load
+	length     int32  // argument of the call: optlen of a set, *optlen of a get
+	room       int    // bytes of memory before an inaccessible page; -1 for NULL
 	access     string // to the memory: rw, ro
-	first      byte   // of the bytes in it, which go on from there
-	optlen     string // where a get finds its length: rw, ro, short, null
+	first      byte   // first byte of the memory; each further byte is one more
+	optlen     string // memory of optlen for a get: rw, ro, short, null
 }
 
 const operationFormat = "%s %d %d %t %d %d %d %s %d %s"
@@ -32,7 +32,7 @@ func (op operation) String() string {
 		op.command, op.length, op.room, op.access, op.first, op.optlen)
 }
 
-// operationsText is a line of text that stands for a sequence of operations.
+// operationsText returns a sequence of operations as one line of text.
 func operationsText(ops []operation) string {
 	var out []string
 	for _, op := range ops {
@@ -41,7 +41,7 @@ func operationsText(ops []operation) string {
 	return strings.Join(out, "; ")
 }
 
-// parseOperations is the opposite of operationsText.
+// parseOperations parses the result of operationsText.
 func parseOperations(line string) ([]operation, error) {
 	var out []operation
 	for text := range strings.SplitSeq(line, "; ") {
@@ -49,17 +49,17 @@ func parseOperations(line string) ([]operation, error) {
 		_, err := fmt.Sscanf(text, operationFormat, &op.kind, &op.namespace, &op.socket, &op.privileged,
 			&op.command, &op.length, &op.room, &op.access, &op.first, &op.optlen)
 		if err != nil {
-			return nil, fmt.Errorf("read operation %q: %w", text, err)
+			return nil, fmt.Errorf("parse operation %q: %w", text, err)
 		}
 		if op.namespace < 0 || op.namespace >= modelNamespaces || op.socket < 0 || op.socket >= len(modelSockets) || op.room > maxRoom {
-			return nil, fmt.Errorf("read operation %q: there is no such namespace, socket or room", text)
+			return nil, fmt.Errorf("parse operation %q: namespace, socket or room out of range", text)
 		}
 		out = append(out, op)
 	}
 	return out, nil
 }
 
-// content is what lies in the operation's memory.
+// content returns the initial contents of the operation's memory.
 func (op operation) content() string {
 	out := make([]byte, max(op.room, 0))
 	for i := range out {
@@ -68,13 +68,14 @@ func (op operation) content() string {
 	return string(out)
 }
 
-// maxRoom is the most memory that an operation has.
+// maxRoom is the maximum of operation.room.
 const maxRoom = 80
 
-// modelBases are those where the module is loaded, the default one most often.
+// modelBases are the bases of the commands of calls; the default is the most
+// frequent.
 var modelBases = chain(often(10, int32(uapi.SocketOpsBase)), []int32{20000, math.MaxInt32 - 3})
 
-// often repeats a value, so that it is drawn as many times more often.
+// often returns n copies of a value, so that it is drawn n times as often.
 func often[T any](n int, value T) []T {
 	out := make([]T, n)
 	for i := range out {
@@ -92,12 +93,11 @@ func chain[T any](parts ...[]T) []T {
 	return out
 }
 
-// Of what is drawn, the first of each list is what a failing sequence is shrunk
-// to.
+// Generators of the fields. A failing sequence is shrunk towards the first value
+// of each list.
 var (
 	kinds = rapid.SampledFrom(chain(often(40, "get"), often(40, "set"), often(3, "load"), often(2, "renew"), []string{"unload"}))
-	// Distances are those of commands from the base: below, in and behind the
-	// ranges.
+	// Distances of commands from the base: below, in and above the ranges.
 	setDistances = rapid.SampledFrom(chain(often(9, int32(0)), []int32{1, 2, -1}))
 	getDistances = rapid.SampledFrom([]int32{0, 0, 0, 1, 1, 1, 2, 2, 2, 3, -1})
 	lengths32    = rapid.OneOf(

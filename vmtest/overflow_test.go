@@ -11,17 +11,17 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// preset is a module of the suite's own that gives counters other values: no
-// test lives long enough to count that far.
+// preset is a module of the suite that sets the counters, because no test runs
+// long enough to overflow them by counting.
 const preset = "preset"
 
-// presetCounters gives all counters of the network namespace that the calling
-// goroutine and s are in the same value. The module's function at finder finds
-// them.
+// presetCounters sets all counters of a network namespace to value. The calling
+// goroutine and s must be in that namespace. finder is the address of the function
+// with which the module under test finds its state.
 func presetCounters(t *testing.T, s socket, finder, value uint64) {
 	t.Helper()
 	now := s.stats(t)
-	now.Gets, now.GetBytes = now.Gets+1, now.GetBytes+40 // as that get counted itself
+	now.Gets, now.GetBytes = now.Gets+1, now.GetBytes+40 // that get counts itself
 	guest.UnloadModule(t, preset)
 	guest.LoadModule(t, preset, fmt.Sprintf("finder=%#x", finder),
 		fmt.Sprintf("from=%d,%d,%d,%d,%d", now.Sets, now.Gets, now.SetBytes, now.GetBytes, now.Rejected),
@@ -31,7 +31,7 @@ func presetCounters(t *testing.T, s socket, finder, value uint64) {
 	}
 }
 
-// Counters have 64 bits, and then begin again at 0, none at the cost of another.
+// Counters have 64 bits, wrap around to 0, and do not affect each other.
 func TestCountersWrapAround(t *testing.T) {
 	finder := kernelSymbol(t, "socketopt_netns_state")
 	for _, last := range []uint64{math.MaxUint32, math.MaxUint64} {
@@ -42,7 +42,7 @@ func TestCountersWrapAround(t *testing.T) {
 			wantErrno(t, s.set(uapi.SocketOpsSet, 0, 1), unix.EFAULT, "set of unreadable memory")
 			want := uapi.Stats{Sets: last + 1, SetBytes: last + 3, Gets: last + 1, GetBytes: last + 40, Rejected: last + 1}
 			if got := s.stats(t); got != want {
-				t.Fatalf("counters from %d on: got %+v, want %+v", last, got, want)
+				t.Fatalf("counters that were at %d: got %+v, want %+v", last, got, want)
 			}
 		})
 	}

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nobody is the number of a user without any rights.
+// nobody is the ID of a user without capabilities.
 const nobody = 65534
 
-// runProgram runs the user-space program in the network namespace of the
-// calling goroutine, and returns its exit code.
+// runProgram runs the user-space program in the network namespace of the calling
+// goroutine, and returns its output and exit code.
 func runProgram(t *testing.T, attr *syscall.SysProcAttr) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -62,7 +62,7 @@ func TestProgramSaysWhichCallFailed(t *testing.T) {
 	}
 	for _, want := range []string{"setsockopt", "errno = 1", "operation not permitted"} {
 		if !strings.Contains(stderr, want) {
-			t.Errorf("user without CAP_NET_ADMIN: got %q on stderr, want %q in it", stderr, want)
+			t.Errorf("user without CAP_NET_ADMIN: got %q on stderr, want it to contain %q", stderr, want)
 		}
 	}
 	s.wantLast(t, "", "after a program without CAP_NET_ADMIN")

@@ -12,7 +12,7 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// A protocol is what socket(2) is called with.
+// A protocol is the arguments of socket(2).
 type protocol struct {
 	name                   string
 	domain, kind, protocol int
@@ -37,8 +37,8 @@ func (p protocol) open(tb testing.TB) socket {
 	return openSocket(tb, p.domain, p.kind, p.protocol)
 }
 
-// openIfKnown is open for a protocol that not every kernel has, under a name
-// that /proc/net/protocols then lists.
+// openIfKnown is open for a protocol that not every kernel supports. listed is
+// its name in /proc/net/protocols. It reports whether the kernel supports it.
 func (p protocol) openIfKnown(t *testing.T, listed string) (socket, bool) {
 	t.Helper()
 	list, err := os.ReadFile("/proc/net/protocols")
@@ -56,24 +56,25 @@ func (p protocol) openIfKnown(t *testing.T, listed string) (socket, bool) {
 	if p.kind == unix.SOCK_SEQPACKET {
 		want = unix.ESOCKTNOSUPPORT // no other protocol has this type
 	}
-	wantErrno(t, err, want, "open %s socket where the kernel lists no %s", p.name, listed)
-	t.Logf("this kernel has no %s", p.name)
+	wantErrno(t, err, want, "open %s socket while the kernel lists no %s", p.name, listed)
+	t.Logf("this kernel does not support %s", p.name)
 	return socket{}, false
 }
 
-// An answer is what sets and gets of the module's commands return on a socket,
-// from a version of the kernel on, and why.
+// An answer is the error of sets and gets of the module's commands on a socket,
+// since a version of the kernel, and its reason.
 type answer struct {
 	since    version
 	set, get error
 	why      string
 }
 
-// reached is that of a socket whose calls reach the module.
-var reached = []answer{{why: "ip_setsockopt and ip_getsockopt ask nf_setsockopt and nf_getsockopt about what they do not know"}}
+// reached is the answer of a socket whose calls reach the module.
+var reached = []answer{{why: "ip_setsockopt and ip_getsockopt pass unknown options to nf_setsockopt and nf_getsockopt"}}
 
-// wantAnswer checks what a socket of the calling goroutine's network namespace
-// answers, and that what does not reach the module leaves no trace there.
+// wantAnswer checks the answer of a socket in the network namespace of the calling
+// goroutine, and that a call which does not reach the module does not change its
+// state.
 func wantAnswer(t *testing.T, s socket, answers []answer) {
 	t.Helper()
 	var want answer
@@ -92,10 +93,10 @@ func wantAnswer(t *testing.T, s socket, answers []answer) {
 		counts.Gets, counts.GetBytes = 3, uint64(len(greeting)+len(last)+40)
 	}
 	watcher.wantCounts(t, counts, "a set and three gets", func() {
-		wantErrno(t, s.trySet("a message"), want.set, "set, where %s", want.why)
+		wantErrno(t, s.trySet("a message"), want.set, "set (%s)", want.why)
 		for _, command := range []int32{uapi.SocketOpsGet, uapi.SocketOpsLast, uapi.SocketOpsStats} {
 			_, err := s.tryGet(command)
-			wantErrno(t, err, want.get, "get of command %d, where %s", command, want.why)
+			wantErrno(t, err, want.get, "get of command %d (%s)", command, want.why)
 		}
 	})
 	watcher.wantLast(t, last, "after a set")
@@ -105,7 +106,7 @@ func TestSocketsThatReachTheModule(t *testing.T) {
 	loadSCTP(t)
 	for _, c := range []struct {
 		protocol
-		listed string // in /proc/net/protocols, if not every kernel has it
+		listed string // name in /proc/net/protocols, if not every kernel supports it
 	}{
 		{protocol: rawSocket},
 		{protocol: protocol{"ICMP", unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP}},
@@ -118,7 +119,7 @@ func TestSocketsThatReachTheModule(t *testing.T) {
 		{protocol{"UDP-Lite", unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE}, "UDP-Lite"},
 		{protocol{"IPv6 UDP-Lite", unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE}, "UDPLITEv6"},
 		{protocol{"SCTP", unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_SCTP}, "SCTP"},
-		{protocol{"SCTP of many peers", unix.AF_INET, unix.SOCK_SEQPACKET, unix.IPPROTO_SCTP}, "SCTP"},
+		{protocol{"one-to-many SCTP", unix.AF_INET, unix.SOCK_SEQPACKET, unix.IPPROTO_SCTP}, "SCTP"},
 		{protocol{"IPv6 SCTP", unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_SCTP}, "SCTPv6"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -133,8 +134,8 @@ func TestSocketsThatReachTheModule(t *testing.T) {
 	}
 }
 
-// allowPing names a group that may open ping sockets in the network namespace:
-// without, not even root may.
+// allowPing allows the group of root to open ping sockets in the network
+// namespace. By default not even root may.
 func allowPing(t *testing.T) {
 	t.Helper()
 	if err := os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 0"), 0o644); err != nil {
@@ -142,34 +143,35 @@ func allowPing(t *testing.T) {
 	}
 }
 
-// A keeper lets a module stay that the kernel can not unload.
-type keeper struct{ testing.TB }
+// withoutCleanup is a testing.TB that ignores cleanup functions, for a module that
+// the kernel cannot unload.
+type withoutCleanup struct{ testing.TB }
 
-func (keeper) Cleanup(func()) {}
+func (withoutCleanup) Cleanup(func()) {}
 
-// loadSCTP loads SCTP for good where the kernel has it as a module: sockets of
-// its own keep it in every network namespace.
+// loadSCTP loads SCTP if the kernel has it as a module. SCTP cannot be unloaded,
+// because it opens a socket in every network namespace.
 func loadSCTP(t *testing.T) {
 	t.Helper()
 	var errno unix.Errno
-	err := guest.TryLoadModule(keeper{t}, "sctp")
+	err := guest.TryLoadModule(withoutCleanup{t}, "sctp")
 	if errors.As(err, &errno) && errno != unix.EEXIST {
 		t.Fatal(err)
 	}
 }
 
-// ofMPTCP is what an MPTCP socket answers, connected or not.
+// ofMPTCP is the answer of an MPTCP socket, connected or not.
 var ofMPTCP = []answer{
-	{version{}, unix.EOPNOTSUPP, unix.EOPNOTSUPP, "mptcp_setsockopt hands options down only to a subflow that fell back to TCP"},
+	{version{}, unix.EOPNOTSUPP, unix.EOPNOTSUPP, "mptcp_setsockopt passes options only to a subflow that fell back to TCP"},
 	{
 		version{5, 13},
 		unix.ENOPROTOOPT, unix.EOPNOTSUPP,
-		"mptcp_setsockopt refuses what mptcp_supported_sockopt does not list, and mptcp_getsockopt_v4 hands nothing down",
+		"mptcp_setsockopt rejects options that mptcp_supported_sockopt does not list, and mptcp_getsockopt_v4 passes none on",
 	},
 }
 
 func TestSocketsThatDoNotReachTheModule(t *testing.T) {
-	// All answers are of every kernel but those of MPTCP.
+	// Every kernel gives the same answers, except for MPTCP.
 	of := func(err error, why string) []answer { return []answer{{set: err, get: err, why: why}} }
 	for _, c := range []struct {
 		protocol
@@ -178,12 +180,12 @@ func TestSocketsThatDoNotReachTheModule(t *testing.T) {
 	}{
 		{mptcpSocket, "MPTCP", ofMPTCP},
 		{mptcp6Socket, "MPTCPv6", ofMPTCP},
-		{protocol{"IPv6 raw", unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_RAW}, "RAWv6", of(unix.ENOPROTOOPT, "ipv6_setsockopt takes level SOL_IP for IPv4's unless the socket is raw")},
-		{protocol{"ICMPv6", unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_ICMPV6}, "RAWv6", of(unix.ENOPROTOOPT, "ipv6_setsockopt takes level SOL_IP for IPv4's unless the socket is raw")},
-		{protocol{"Unix stream", unix.AF_UNIX, unix.SOCK_STREAM, 0}, "UNIX(-STREAM)?", of(unix.EOPNOTSUPP, "sockets of the family have no options of their own")},
-		{protocol{"Unix datagram", unix.AF_UNIX, unix.SOCK_DGRAM, 0}, "UNIX", of(unix.EOPNOTSUPP, "sockets of the family have no options of their own")},
-		{protocol{"packet", unix.AF_PACKET, unix.SOCK_RAW, 0}, "PACKET", of(unix.ENOPROTOOPT, "packet_setsockopt knows level SOL_PACKET alone")},
-		{protocol{"netlink", unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE}, "NETLINK", of(unix.ENOPROTOOPT, "netlink_setsockopt knows level SOL_NETLINK alone")},
+		{protocol{"IPv6 raw", unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_RAW}, "RAWv6", of(unix.ENOPROTOOPT, "ipv6_setsockopt passes level SOL_IP to IPv4 unless the socket is raw")},
+		{protocol{"ICMPv6", unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_ICMPV6}, "RAWv6", of(unix.ENOPROTOOPT, "ipv6_setsockopt passes level SOL_IP to IPv4 unless the socket is raw")},
+		{protocol{"Unix stream", unix.AF_UNIX, unix.SOCK_STREAM, 0}, "UNIX(-STREAM)?", of(unix.EOPNOTSUPP, "the socket family has no options of its own")},
+		{protocol{"Unix datagram", unix.AF_UNIX, unix.SOCK_DGRAM, 0}, "UNIX", of(unix.EOPNOTSUPP, "the socket family has no options of its own")},
+		{protocol{"packet", unix.AF_PACKET, unix.SOCK_RAW, 0}, "PACKET", of(unix.ENOPROTOOPT, "packet_setsockopt supports only level SOL_PACKET")},
+		{protocol{"netlink", unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_ROUTE}, "NETLINK", of(unix.ENOPROTOOPT, "netlink_setsockopt supports only level SOL_NETLINK")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			guest.NewNetworkNamespace(t)

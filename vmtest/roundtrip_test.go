@@ -6,7 +6,7 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// greeting is what the kernel says, with the NUL at its end.
+// greeting is the kernel's greeting, including its NUL.
 const greeting = "--------kernel---------\x00"
 
 func TestGetAnswersWithGreeting(t *testing.T) {
@@ -49,11 +49,11 @@ func TestSetReplacesWholeMessage(t *testing.T) {
 	s := newSocket(t)
 	s.store(t, "a long message")
 	s.store(t, "short")
-	s.wantLast(t, "short", "after a shorter one")
+	s.wantLast(t, "short", "after a set of a shorter message")
 	s.store(t, "")
-	s.wantLast(t, "", "after an empty one")
+	s.wantLast(t, "", "after a set of an empty message")
 	s.store(t, "a long message")
-	s.wantLast(t, "a long message", "after a longer one")
+	s.wantLast(t, "a long message", "after a set of a longer message")
 }
 
 func TestSocketsOfNamespaceShareMessage(t *testing.T) {

@@ -22,7 +22,7 @@ func TestSetTakesEveryLength(t *testing.T) {
 	}
 }
 
-// distinct is a message of bytes of which no two are the same.
+// distinct returns a message of size different bytes.
 func distinct(size int) string {
 	text := make([]byte, size)
 	for i := range text {
@@ -31,7 +31,7 @@ func distinct(size int) string {
 	return string(text)
 }
 
-// The page before the message may not be read.
+// The page before the message is inaccessible.
 func TestSetReadsFromFirstByteOn(t *testing.T) {
 	s := newSocket(t)
 	for _, size := range []int{1, uapi.SocketOpsMsgMax - 1, uapi.SocketOpsMsgMax} {
@@ -43,14 +43,14 @@ func TestSetReadsFromFirstByteOn(t *testing.T) {
 	}
 }
 
-// A length that is too long is refused before the message is read, so these can
-// not harm a kernel that does not check it.
+// Too large a length is rejected before the message is read. The memory is
+// inaccessible, so the calls cannot harm a kernel that does not check the length.
 func TestSetRejectsLongLengthUnread(t *testing.T) {
 	s := newSocket(t)
 	s.store(t, "kept")
 	nowhere := beforeGuard(t, 0).address
 	for _, size := range []int32{uapi.SocketOpsMsgMax + 1, 4096, math.MaxInt32} {
-		wantErrno(t, s.set(uapi.SocketOpsSet, nowhere, size), unix.EINVAL, "set of %d bytes that can not be read", size)
+		wantErrno(t, s.set(uapi.SocketOpsSet, nowhere, size), unix.EINVAL, "set of %d bytes that cannot be read", size)
 	}
 	s.wantLast(t, "kept", "after sets of too many bytes")
 }
@@ -84,7 +84,7 @@ func TestEmptySetTouchesNoMemory(t *testing.T) {
 	}
 }
 
-// Lengths whose lower bits would be fine.
+// Lengths that are invalid because of their higher bits only.
 func TestSetLooksAtAllBitsOfLength(t *testing.T) {
 	s := newSocket(t)
 	s.store(t, "kept")

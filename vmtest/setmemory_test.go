@@ -19,7 +19,7 @@ func TestSetRejectsUnreadableMemory(t *testing.T) {
 			wantErrno(t, err, unix.EFAULT, "set of %d bytes at %s (%#x)", size, bad.name, bad.at)
 		}
 	}
-	s.wantLast(t, "kept", "after sets of memory that can not be read")
+	s.wantLast(t, "kept", "after sets of memory that cannot be read")
 }
 
 func TestSetRejectsMessageUnreadableAtItsEnd(t *testing.T) {
@@ -29,7 +29,7 @@ func TestSetRejectsMessageUnreadableAtItsEnd(t *testing.T) {
 		m := message(t, strings.Repeat("m", size-1))
 		err := s.set(uapi.SocketOpsSet, m.address, int32(size))
 		wantErrno(t, err, unix.EFAULT, "set of %d bytes, the last of them unreadable", size)
-		s.wantLast(t, "kept", "after a set of memory that can not be read at its end")
+		s.wantLast(t, "kept", "after a set of memory that cannot be read at its end")
 	}
 }
 
@@ -39,7 +39,7 @@ func TestSetRejectsMessageUnreadableAtItsBeginning(t *testing.T) {
 	m := afterGuard(t, uapi.SocketOpsMsgMax)
 	err := s.set(uapi.SocketOpsSet, m.address-1, uapi.SocketOpsMsgMax)
 	wantErrno(t, err, unix.EFAULT, "set of %d bytes, the first of them unreadable", uapi.SocketOpsMsgMax)
-	s.wantLast(t, "kept", "after a set of memory that can not be read at its beginning")
+	s.wantLast(t, "kept", "after a set of memory that cannot be read at its beginning")
 }
 
 func TestSetReadsReadOnlyMemory(t *testing.T) {
@@ -50,8 +50,7 @@ func TestSetReadsReadOnlyMemory(t *testing.T) {
 	s.wantLast(t, "read only", "after a set from read-only memory")
 }
 
-// An x86 page that may be written may be read as well, whatever mmap was asked
-// for.
+// On x86 a writable page is also readable, whatever the protection passed to mmap.
 func TestSetReadsWriteOnlyMemory(t *testing.T) {
 	s := newSocket(t)
 	m := message(t, "write only")
@@ -60,24 +59,24 @@ func TestSetReadsWriteOnlyMemory(t *testing.T) {
 	s.wantLast(t, "write only", "after a set from write-only memory")
 }
 
-// A set waits in the middle of its memory, of which the beginning goes away
-// meanwhile. Whoever reads it again comes to memory that is not there.
+// The first page of the message is removed while a set waits for the second. A set
+// that reads the first page again blocks.
 func TestSetReadsItsMemoryOnce(t *testing.T) {
-	reload(t) // a set that is logged has more reasons to read its message
+	reload(t) // resets the rate limit: a set that is logged could read its message again for the log
 	s := newSocket(t)
 	slow := newSlowMemory(t)
 	pageSize := unix.Getpagesize()
 	first := uffdRegisterArg{start: uint64(slow.second()) - uint64(pageSize), length: uint64(pageSize), mode: uffdModeMissing}
 	slow.ioctl("UFFDIO_REGISTER", uffdioRegister, unsafe.Pointer(&first))
 	done := make(chan error, 1)
-	const half = uapi.SocketOpsMsgMax / 2 // even in words, so that no word is read from both pages
+	const half = uapi.SocketOpsMsgMax / 2 // a multiple of the word size, so that no word spans both pages
 	go func() { done <- s.set(uapi.SocketOpsSet, slow.halfway(half), 2*half) }()
 	slow.wait()
 	if err := unix.Madvise(slow.pages[:pageSize], unix.MADV_DONTNEED); err != nil {
-		t.Fatalf("take the first page away: %v", err)
+		t.Fatalf("remove the first page: %v", err)
 	}
 	rest := strings.Repeat("r", half)
 	slow.fill(rest)
-	wantEnd(t, done, "set whose beginning, already read, went away")
+	wantEnd(t, done, "set whose first page was removed after it was read")
 	s.wantLast(t, slow.before(half)+rest, "after the set")
 }

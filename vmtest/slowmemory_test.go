@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What linux/userfaultfd.h defines, as far as it is used here.
+// Definitions of linux/userfaultfd.h.
 const (
 	uffdAPI          = 0xaa
 	uffdEventFault   = 0x12
@@ -33,16 +33,16 @@ type (
 	}
 )
 
-// slowMemory is two pages, of which the second is not there until the test says
-// so. A system call that comes to it waits inside the kernel, in the middle of
-// its copying.
+// slowMemory is two pages, the second of which is missing until the test fills it.
+// A system call that accesses the second page waits inside the kernel, in the
+// middle of its copy.
 type slowMemory struct {
 	t     *testing.T
 	fd    int // the userfaultfd
 	pages []byte
 }
 
-// newSlowMemory makes slow memory whose first page is filled.
+// newSlowMemory returns slow memory whose first page is filled with the letter b.
 func newSlowMemory(t *testing.T) slowMemory {
 	t.Helper()
 	pageSize := unix.Getpagesize()
@@ -56,7 +56,7 @@ func newSlowMemory(t *testing.T) slowMemory {
 	}
 	m := slowMemory{t, int(fd), pages}
 	t.Cleanup(func() {
-		_ = unix.Close(m.fd) // lets every call go that still waits
+		_ = unix.Close(m.fd) // wakes up every call that still waits
 		if err := unix.Munmap(pages); err != nil {
 			t.Errorf("unmap two pages: %v", err)
 		}
@@ -69,7 +69,7 @@ func newSlowMemory(t *testing.T) slowMemory {
 	return m
 }
 
-// ioctl calls one of the userfaultfd's ioctls.
+// ioctl makes an ioctl on the userfaultfd.
 func (m slowMemory) ioctl(name string, request uintptr, arg unsafe.Pointer) {
 	m.t.Helper()
 	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(m.fd), request, uintptr(arg)); errno != 0 {
@@ -77,47 +77,48 @@ func (m slowMemory) ioctl(name string, request uintptr, arg unsafe.Pointer) {
 	}
 }
 
-// second is the address of the second page.
+// second returns the address of the second page.
 func (m slowMemory) second() uintptr {
 	return uintptr(unsafe.Pointer(&m.pages[unix.Getpagesize()]))
 }
 
-// halfway is an address from which on size bytes are there.
+// halfway returns the address size bytes before the second page.
 func (m slowMemory) halfway(size int) uintptr {
 	return m.second() - uintptr(size)
 }
 
-// halves are size bytes: those that are there, and those that are not.
+// halves returns size bytes around the middle: those in the first page, and those
+// in the second.
 func (m slowMemory) halves(size int) (first, second []byte) {
 	middle := len(m.pages) / 2
 	return m.pages[middle-size/2 : middle], m.pages[middle : middle+size/2]
 }
 
-// before is what lies in the bytes that are there.
+// before returns the contents of the last size bytes of the first page.
 func (m slowMemory) before(size int) string {
 	return strings.Repeat("b", size)
 }
 
-// wait waits until a system call has come to the second page.
+// wait waits until a system call accesses the second page.
 func (m slowMemory) wait() {
 	m.t.Helper()
 	var event [uffdMessageBytes]byte
-	for deadline := time.Now().Add(patience); ; {
-		poll(m.t, m.fd, deadline, "a system call that comes to the memory")
-		// A signal to the thread, be it one of the Go runtime's, takes the
-		// fault back for a moment.
+	for deadline := time.Now().Add(timeout); ; {
+		poll(m.t, m.fd, deadline, "a system call that accesses the memory")
+		// A signal to the thread, such as one of the Go runtime, withdraws the
+		// page fault for a moment.
 		if _, err := unix.Read(m.fd, event[:]); err == nil {
 			break
 		} else if !errors.Is(err, unix.EAGAIN) {
-			m.t.Fatalf("read a fault: %v", err)
+			m.t.Fatalf("read a page fault: %v", err)
 		}
 	}
 	if event[0] != uffdEventFault {
-		m.t.Fatalf("read a fault: got event %#x, want %#x", event[0], uffdEventFault)
+		m.t.Fatalf("read a page fault: got event %#x, want %#x", event[0], uffdEventFault)
 	}
 }
 
-// poll waits until there is something to read, and returns the events.
+// poll waits until fd is readable, and returns the events.
 func poll(t *testing.T, fd int, deadline time.Time, what string) int16 {
 	t.Helper()
 	for {
@@ -129,13 +130,13 @@ func poll(t *testing.T, fd int, deadline time.Time, what string) int16 {
 		case err != nil && !errors.Is(err, unix.EINTR):
 			t.Fatalf("wait for %s: %v", what, err)
 		case time.Now().After(deadline):
-			t.Fatalf("waited %v for %s in vain", patience, what)
+			t.Fatalf("%[2]s: did not happen within %[1]v", timeout, what)
 		}
 	}
 }
 
-// fill lets the second page be there, with text at its beginning and zeros
-// behind it, and whoever waited goes on.
+// fill provides the second page, with text followed by zeros, and wakes up the
+// waiting system calls.
 func (m slowMemory) fill(text string) {
 	m.t.Helper()
 	page := make([]byte, unix.Getpagesize())
@@ -149,15 +150,15 @@ func (m slowMemory) fill(text string) {
 	runtime.KeepAlive(page)
 }
 
-// remove lets the second page never be there, and whoever waited finds that
-// out.
+// remove makes the second page inaccessible, and wakes up the waiting system
+// calls, which then fail.
 func (m slowMemory) remove() {
 	m.t.Helper()
 	pageSize := unix.Getpagesize()
 	second := m.pages[pageSize:]
-	// The mapping stays the test's own, so that no other takes its place.
+	// The mapping stays, so that no other mapping takes its place.
 	if err := unix.Mprotect(second, unix.PROT_NONE); err != nil {
-		m.t.Fatalf("take the second page away: %v", err)
+		m.t.Fatalf("protect the second page: %v", err)
 	}
 	arg := uffdRangeArg{start: uint64(m.second()), length: uint64(pageSize)}
 	m.ioctl("UFFDIO_WAKE", uffdioWake, unsafe.Pointer(&arg))

@@ -1,6 +1,6 @@
 //go:build soak
 
-// Tests that take minutes: they are part of make soak, not of the suite.
+// Tests that take minutes. They are part of make soak, not of the suite.
 
 package vmtest
 
@@ -15,25 +15,25 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// A witness stands in for a test that is to fail.
-type witness struct {
+// A recorder is a testing.TB for a test that is expected to fail.
+type recorder struct {
 	testing.TB
 	failed bool
 	lines  []string
 }
 
-func (w *witness) Helper()      {}
-func (w *witness) Failed() bool { return w.failed }
-func (w *witness) Fail()        { w.failed = true }
-func (w *witness) FailNow()     { w.failed = true }
-func (w *witness) Logf(format string, args ...any) {
+func (w *recorder) Helper()      {}
+func (w *recorder) Failed() bool { return w.failed }
+func (w *recorder) Fail()        { w.failed = true }
+func (w *recorder) FailNow()     { w.failed = true }
+func (w *recorder) Logf(format string, args ...any) {
 	w.lines = append(w.lines, fmt.Sprintf(format, args...))
 }
 
-func (w *witness) Log(args ...any)                   { w.lines = append(w.lines, fmt.Sprint(args...)) }
-func (w *witness) Errorf(format string, args ...any) { w.failed = true; w.Logf(format, args...) }
+func (w *recorder) Log(args ...any)                   { w.lines = append(w.lines, fmt.Sprint(args...)) }
+func (w *recorder) Errorf(format string, args ...any) { w.failed = true; w.Logf(format, args...) }
 
-// Each line of the model that is wrong on purpose is found by random sequences.
+// Random sequences find every deliberate error in the model.
 func TestMistakesInModelAreFound(t *testing.T) {
 	const limit = time.Minute
 	setRapid(t, "rapid.nofailfile", "true")
@@ -41,48 +41,48 @@ func TestMistakesInModelAreFound(t *testing.T) {
 	setRapid(t, "rapid.shrinktime", "0s")
 	w := newWorld(t)
 	for _, m := range mistakes {
-		start, witness := time.Now(), &witness{TB: t}
-		steps := checkRandomly(witness, w, m)
-		if !witness.failed {
-			t.Errorf("%q: not found by %d operations", m, steps)
+		start, recorder := time.Now(), &recorder{TB: t}
+		steps := checkRandomly(recorder, w, m)
+		if !recorder.failed {
+			t.Errorf("mistake %q: not found by %d operations", m, steps)
 		}
 		if took := time.Since(start); took > limit {
-			t.Errorf("%q: found only after %v", m, took)
+			t.Errorf("mistake %q: found only after %v", m, took)
 		}
 		t.Logf("%q: %d operations, %v", m, steps, time.Since(start).Round(time.Millisecond))
 	}
 }
 
-// A sequence that fails is shrunk to what is needed of it, and the line that is
-// printed shows the same fault again.
+// A failing sequence is shrunk to its necessary steps, and the printed line
+// reproduces the failure.
 func TestFailingSequenceIsShrunkToReplay(t *testing.T) {
 	setRapid(t, "rapid.nofailfile", "true")
 	setRapid(t, "rapid.checks", "1000")
 	setRapid(t, "rapid.shrinktime", "20s")
-	w, witness := newWorld(t), &witness{TB: t}
-	checkRandomly(witness, w, setTakesOneMore)
-	output := strings.Join(witness.lines, "\n")
+	w, recorder := newWorld(t), &recorder{TB: t}
+	checkRandomly(recorder, w, setTakesOneMore)
+	output := strings.Join(recorder.lines, "\n")
 	found := regexp.MustCompile(`-replay '([^']*)'`).FindStringSubmatch(output)
 	if found == nil {
-		t.Fatalf("no sequence printed by a check that had to fail:\n%s", output)
+		t.Fatalf("a check that had to fail printed no sequence:\n%s", output)
 	}
 	ops, err := parseOperations(found[1])
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(ops) != 1 || ops[0].kind != "set" || ops[0].length != uapi.SocketOpsMsgMax+1 {
-		t.Errorf("sequence that shows that a model takes 65 bytes: got %q, want one set of 65 bytes", found[1])
+		t.Errorf("sequence for a model that accepts 65 bytes: got %q, want one set of 65 bytes", found[1])
 	}
 	if err := run(w, setTakesOneMore, ops); err == nil {
-		t.Errorf("%q: shows no fault when it is made again", found[1])
+		t.Errorf("%q: does not fail when it is repeated", found[1])
 	}
 	if err := run(w, none, ops); err != nil {
-		t.Errorf("%q: shows a fault in a model without one: %v", found[1], err)
+		t.Errorf("%q: fails with a model without a mistake: %v", found[1], err)
 	}
 }
 
-// When a limit lets a call through again, it does not tell how many it had not:
-// that would be a warning, which anybody could cause.
+// When a rate limit admits a call again, it does not log the number of suppressed
+// calls, which would be a warning that anyone could cause.
 func TestLimitsSayNothing(t *testing.T) {
 	reload(t)
 	s, log := newSocket(t), guest.WatchKernelLog(t)
@@ -93,10 +93,10 @@ func TestLimitsSayNothing(t *testing.T) {
 	for range 5 * limitBurst {
 		greet()
 	}
-	limited := len(said(t, log))
-	for deadline := time.Now().Add(patience); len(said(t, log)) == limited; time.Sleep(limitPeriod / 10) {
+	limited := len(moduleLines(t, log))
+	for deadline := time.Now().Add(timeout); len(moduleLines(t, log)) == limited; time.Sleep(limitPeriod / 10) {
 		if time.Now().After(deadline) {
-			t.Fatalf("after %d greetings, none was logged for %v", 5*limitBurst, patience)
+			t.Fatalf("no greeting was logged for %[2]v after %[1]d greetings", 5*limitBurst, timeout)
 		}
 		greet()
 	}

@@ -12,13 +12,12 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// A socket makes the system calls under test, with nothing between the test and
-// the kernel. Lengths and commands are int32, as the kernel sees them; memory
-// is given by its address, so that it can be any.
+// A socket makes the raw system calls under test. Lengths and commands are int32,
+// as in the kernel. Memory is passed by address, so that any address is possible.
 type socket struct{ fd int }
 
-// newSocket opens a raw socket in a new network namespace, which the calling
-// goroutine stays in until the test ends.
+// newSocket opens a raw socket in a new network namespace, in which the calling
+// goroutine stays until the test ends.
 func newSocket(tb testing.TB) socket {
 	tb.Helper()
 	guest.NewNetworkNamespace(tb)
@@ -36,7 +35,7 @@ func openSocket(tb testing.TB, domain, kind, protocol int) socket {
 	return socket{fd}
 }
 
-// set is setsockopt(2) at level SOL_IP.
+// set calls setsockopt(2) at level SOL_IP.
 func (s socket) set(command int32, from uintptr, size int32) error {
 	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT,
 		uintptr(s.fd), unix.SOL_IP, uintptr(command), from, uintptr(size), 0)
@@ -46,8 +45,8 @@ func (s socket) set(command int32, from uintptr, size int32) error {
 	return nil
 }
 
-// get is getsockopt(2) at level SOL_IP, with *optlen as given. It returns
-// *optlen as the kernel left it.
+// get calls getsockopt(2) at level SOL_IP with size in *optlen. It returns the
+// value of *optlen afterwards.
 func (s socket) get(command int32, to uintptr, size int32) (int32, error) {
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT,
 		uintptr(s.fd), unix.SOL_IP, uintptr(command), to, uintptr(unsafe.Pointer(&size)), 0)
@@ -57,7 +56,7 @@ func (s socket) get(command int32, to uintptr, size int32) (int32, error) {
 	return size, nil
 }
 
-// getAt is get for an optlen that is anywhere.
+// getAt is like get, with optlen at any address.
 func (s socket) getAt(command int32, to, optlen uintptr) error {
 	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(s.fd), unix.SOL_IP, uintptr(command), to, optlen, 0)
 	if errno != 0 {
@@ -66,7 +65,7 @@ func (s socket) getAt(command int32, to, optlen uintptr) error {
 	return nil
 }
 
-// trySet sets a message that lies in ordinary memory.
+// trySet sets a message in ordinary memory.
 func (s socket) trySet(message string) error {
 	data := append([]byte(message), 0) // never empty, so that it has an address
 	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(s.fd), unix.SOL_IP, uapi.SocketOpsSet,
@@ -77,7 +76,7 @@ func (s socket) trySet(message string) error {
 	return nil
 }
 
-// tryGet gets what a command answers, at most 64 bytes, into ordinary memory.
+// tryGet returns the answer of a command, at most 64 bytes.
 func (s socket) tryGet(command int32) (string, error) {
 	var data [uapi.SocketOpsMsgMax]byte
 	size := int32(len(data))
@@ -92,13 +91,13 @@ func (s socket) tryGet(command int32) (string, error) {
 	return string(data[:size]), nil
 }
 
-// store sets a message, which must work.
+// store sets a message, and fails the test if that fails.
 func (s socket) store(tb testing.TB, message string) {
 	tb.Helper()
 	wantErrno(tb, s.trySet(message), nil, "set of %q", message)
 }
 
-// wantLast checks which message is stored.
+// wantLast checks the stored message.
 func (s socket) wantLast(tb testing.TB, want, when string) {
 	tb.Helper()
 	got, err := s.tryGet(uapi.SocketOpsLast)
@@ -120,7 +119,7 @@ func (s socket) stats(tb testing.TB) uapi.Stats {
 	return stats
 }
 
-// wantCounts checks how much do adds to the counters.
+// wantCounts checks the amounts that do adds to the counters.
 func (s socket) wantCounts(tb testing.TB, want uapi.Stats, what string, do func()) {
 	tb.Helper()
 	before := s.stats(tb)
@@ -138,9 +137,9 @@ func (s socket) wantCounts(tb testing.TB, want uapi.Stats, what string, do func(
 	}
 }
 
-// wantErrno checks the error of a system call, which the rest describes. It
-// ends the test where it is another one: what follows would only repeat the
-// fault, or do harm in a kernel that does not check what it should.
+// wantErrno checks the error of a system call, which call and args describe. It
+// ends the test on a mismatch: further calls would only repeat the failure, or
+// harm a kernel that lacks a check.
 func wantErrno(tb testing.TB, got, want error, call string, args ...any) {
 	tb.Helper()
 	if !errors.Is(got, want) {
@@ -148,7 +147,7 @@ func wantErrno(tb testing.TB, got, want error, call string, args ...any) {
 	}
 }
 
-// errnoName is the name that the manual uses for an errno.
+// errnoName returns the symbolic name of an errno.
 func errnoName(err error) string {
 	var errno unix.Errno
 	if err == nil {

@@ -82,7 +82,7 @@ func TestStatsLeaveOutWhatTheCoreRefuses(t *testing.T) {
 	})
 }
 
-// The bytes are copied before the kernel finds that it can not say how many.
+// The bytes are copied before the kernel finds that it cannot write *optlen.
 func TestStatsCountGetWithReadOnlyOptlen(t *testing.T) {
 	s := newSocket(t)
 	m := beforeGuard(t, uapi.SocketOpsMsgMax)
@@ -94,9 +94,8 @@ func TestStatsCountGetWithReadOnlyOptlen(t *testing.T) {
 	})
 }
 
-// Without a lock, two threads that count at the same moment count once: with a
-// CPU for each, and calls as short as these, that happens some times in a
-// hundred thousand.
+// Without a lock, two calls that are counted at the same moment count once. With
+// two CPUs and calls as short as these, that happens a few times in 100,000.
 func TestStatsMissNoCallOfTwoThreads(t *testing.T) {
 	const calls = 100_000
 	s, m := newSocket(t), beforeGuard(t, 1)
@@ -133,10 +132,10 @@ func TestStatsMissNoCallOfTwoThreads(t *testing.T) {
 	}
 }
 
-// Counters that are read together are of one moment: there are so many times as
-// many bytes as sets. Each thread has a CPU of its own, and nothing but system
-// calls in its loop: even so, counters that are read one after the other are
-// torn only some times in a hundred thousand sets.
+// A get returns a consistent snapshot of the counters: the number of bytes is a
+// fixed multiple of the number of sets. Each thread has its own CPU and makes only
+// system calls in its loop. Even so, counters that are read one after the other
+// are inconsistent only a few times in 100,000 sets.
 func TestStatsAreOfOneMoment(t *testing.T) {
 	const sets, gets, size = 300_000, 1000, 3 // at least
 	s, m := newSocket(t), message(t, strings.Repeat("m", size))
@@ -163,13 +162,12 @@ func TestStatsAreOfOneMoment(t *testing.T) {
 	wantErrno(t, <-written, nil, "set while another thread reads the counters")
 }
 
-// stayOnCPU keeps the calling goroutine on one CPU, by a thread that ends with
-// it.
+// stayOnCPU binds the calling goroutine to one CPU, on a thread that ends with it.
 func stayOnCPU(t *testing.T, cpu int) {
 	runtime.LockOSThread()
 	var set unix.CPUSet
 	set.Set(cpu)
 	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		t.Errorf("stay on CPU %d: %v", cpu, err)
+		t.Errorf("set affinity to CPU %d: %v", cpu, err)
 	}
 }

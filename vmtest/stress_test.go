@@ -18,23 +18,22 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// stressTime is how long each stress test goes on.
-var stressTime = flag.Duration("stress", time.Second, "how long each stress `test` goes on")
+// stressTime is the duration of each stress test.
+var stressTime = flag.Duration("stress", time.Second, "`duration` of each stress test")
 
 // stressThreads is the number of threads that call the module.
 const stressThreads = 6
 
-// A tally is what threads have done in one network namespace, and so what its
-// counters must say.
+// A tally counts the calls of all threads in one network namespace. The counters
+// of the namespace must equal it.
 type tally struct {
 	socket
-	emptyToo                                 bool // its message may be empty: the module is loaded afresh now and then
+	emptyToo                                 bool // the message may be empty, because the module is reloaded during the test
 	sets, gets, setBytes, getBytes, rejected atomic.Uint64
 }
 
-// call makes the i-th call of a thread, and checks and counts its answer.
-// Between unload and load of the module there is none, which is told as
-// ENOPROTOOPT.
+// call makes the i-th call of a thread, and checks and counts its answer. It
+// returns ENOPROTOOPT if the module is not loaded.
 func (n *tally) call(i int) error {
 	switch i % 6 {
 	case 0, 1:
@@ -55,7 +54,7 @@ func (n *tally) call(i int) error {
 	return n.refused(i)
 }
 
-// get gets what a command answers, which must be as valid says.
+// get gets the answer of a command, and checks it with valid.
 func (n *tally) get(command int32, valid func(string) bool) error {
 	answer, err := n.tryGet(command)
 	if err != nil {
@@ -69,7 +68,8 @@ func (n *tally) get(command int32, valid func(string) bool) error {
 	return nil
 }
 
-// refused makes a call that the module, or the core, refuses.
+// refused makes a call that the module rejects, or a get that fails only if the
+// module is not loaded.
 func (n *tally) refused(i int) error {
 	var got, want error
 	switch i / 6 % 3 {
@@ -86,7 +86,7 @@ func (n *tally) refused(i int) error {
 	}
 	switch {
 	case got == nil:
-		return fmt.Errorf("call that is to be refused: got no error, want %w", want)
+		return fmt.Errorf("call that must fail: got nil, want %w", want)
 	case !errors.Is(got, want):
 		return got
 	}
@@ -94,18 +94,18 @@ func (n *tally) refused(i int) error {
 	return nil
 }
 
-// Many threads make all calls on sockets of several namespaces: no message is
-// torn, no answer is another one's, and in the end the counters add up.
+// Many threads make all calls on sockets of several namespaces. No message is
+// torn, no call gets the answer of another one, and the counters add up.
 func TestCountersAddUpUnderStress(t *testing.T) {
 	namespaces := []*tally{{socket: newSocket(t)}, {socket: newSocket(t)}, {socket: newSocket(t)}}
 	for _, n := range namespaces {
 		wantErrno(t, n.call(0), nil, "a first set")
 	}
-	crew := newCrew(t)
+	workers := newWorkers(t)
 	for thread := range stressThreads {
 		i := thread
-		crew.start(func() error {
-			i += 7 // all calls, in all namespaces: 7 divides neither 6, 26 nor 3
+		workers.start(func() error {
+			i += 7 // all calls in all namespaces: 7 is coprime to 6, 26 and 3
 			if err := namespaces[i%len(namespaces)].call(i / len(namespaces)); err != nil {
 				return fmt.Errorf("call %d: %w", i, err)
 			}
@@ -113,11 +113,11 @@ func TestCountersAddUpUnderStress(t *testing.T) {
 		})
 	}
 	begun := time.Now()
-	for !crew.isEnded() && (time.Since(begun) < *stressTime || slices.ContainsFunc(namespaces, (*tally).lacks)) {
+	for !workers.isEnded() && (time.Since(begun) < *stressTime || slices.ContainsFunc(namespaces, (*tally).lacks)) {
 		time.Sleep(time.Millisecond)
 	}
-	crew.end()
-	crew.group.Wait()
+	workers.end()
+	workers.group.Wait()
 	for i, n := range namespaces {
 		got := n.stats(t)
 		want := uapi.Stats{
@@ -130,15 +130,15 @@ func TestCountersAddUpUnderStress(t *testing.T) {
 	}
 }
 
-// lacks says whether no get, or no refusal, has been seen yet.
+// lacks reports whether no get, or no rejected call, has been counted yet.
 func (n *tally) lacks() bool { return n.gets.Load() == 0 || n.rejected.Load() == 0 }
 
-// Many threads make all calls while the module is loaded and unloaded, and while
-// namespaces come and go: each call works or finds no module, and nothing is
-// left behind.
+// Many threads make all calls while the module is loaded and unloaded, and
+// namespaces are created and destroyed. Each call works or finds no module, and
+// nothing is left behind.
 func TestLoadAndUnloadUnderStress(t *testing.T) {
 	file, before := findModuleFile(t), openFiles(t)
-	reload(t) // and cleanup loads it, whatever state this ends in
+	reload(t) // also makes cleanup load the module, in whatever state the test ends
 	var loads, calls, namespaces atomic.Int64
 	guest.NewNetworkNamespace(t)
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -146,17 +146,17 @@ func TestLoadAndUnloadUnderStress(t *testing.T) {
 		t.Fatalf("open socket: %v", err)
 	}
 	s := socket{fd}
-	crew := newCrew(t)
+	workers := newWorkers(t)
 	for thread := range stressThreads {
 		i := thread
-		crew.start(func() error {
+		workers.start(func() error {
 			i += 7
 			return unlessAbsent((&tally{socket: s, emptyToo: true}).call(i), &calls)
 		})
 	}
-	crew.start(func() error { return inShortNamespace(&calls, &namespaces) })
+	workers.start(func() error { return inShortNamespace(&calls, &namespaces) })
 	loaded := time.Now()
-	for !crew.isEnded() && (time.Since(loaded) < *stressTime || loads.Load() == 0 || calls.Load() == 0 || namespaces.Load() == 0) {
+	for !workers.isEnded() && (time.Since(loaded) < *stressTime || loads.Load() == 0 || calls.Load() == 0 || namespaces.Load() == 0) {
 		if err := file.unload(); errors.Is(err, unix.EWOULDBLOCK) {
 			continue
 		} else if err != nil {
@@ -167,20 +167,20 @@ func TestLoadAndUnloadUnderStress(t *testing.T) {
 		}
 		loads.Add(1)
 	}
-	crew.end()
-	crew.group.Wait()
+	workers.end()
+	workers.group.Wait()
 	guest.UnloadModule(t, module)
 	t.Logf("%d loads, %d calls that reached the module, %d namespaces", loads.Load(), calls.Load(), namespaces.Load())
 	if err := unix.Close(s.fd); err != nil {
 		t.Fatalf("close socket: %v", err)
 	}
-	if after := openFiles(t); after != before+1 { // the namespace that the test goes back to
+	if after := openFiles(t); after != before+1 { // the namespace to which the test returns
 		t.Errorf("open files after stress: %d, before it %d", after, before)
 	}
 }
 
-// unlessAbsent counts a call that has reached the module, and forgives one that
-// has found none.
+// unlessAbsent counts a call that has reached the module and returns its error. It
+// returns nil if the module was not loaded.
 func unlessAbsent(err error, calls *atomic.Int64) error {
 	if errors.Is(err, unix.ENOPROTOOPT) {
 		return nil
@@ -189,14 +189,14 @@ func unlessAbsent(err error, calls *atomic.Int64) error {
 	return err
 }
 
-// inShortNamespace makes some calls in a network namespace that ends with them.
+// inShortNamespace makes some calls in a network namespace that ends afterwards.
 func inShortNamespace(calls, namespaces *atomic.Int64) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // for good, so the thread ends with its goroutine
+		runtime.LockOSThread() // never unlocked, so the thread ends with its goroutine
 		done <- func() error {
 			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-				return fmt.Errorf("make network namespace: %w", err)
+				return fmt.Errorf("create network namespace: %w", err)
 			}
 			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 			if err != nil {
@@ -215,7 +215,7 @@ func inShortNamespace(calls, namespaces *atomic.Int64) error {
 	return <-done
 }
 
-// openFiles is the number of files that the process has open.
+// openFiles returns the number of open files of the process.
 func openFiles(t *testing.T) int {
 	t.Helper()
 	files, err := os.ReadDir("/proc/self/fd")

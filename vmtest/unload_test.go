@@ -46,14 +46,14 @@ func TestLoadStartsEveryNamespaceEmpty(t *testing.T) {
 
 func TestLoadAndUnloadHundredTimes(t *testing.T) {
 	s, file := newSocket(t), findModuleFile(t)
-	reload(t) // and cleanup loads it, whatever state this ends in
+	reload(t) // also makes cleanup load the module, in whatever state the test ends
 	for range 100 {
 		wantErrno(t, file.unload(), nil, "unload")
 		wantErrno(t, s.trySet("a message"), unix.ENOPROTOOPT, "set after unloading")
 		wantErrno(t, file.load(uapi.SocketOpsBase), nil, "load again")
 		s.store(t, "after loading again")
 	}
-	s.wantLast(t, "after loading again", "after a hundred loads")
+	s.wantLast(t, "after loading again", "after 100 loads")
 }
 
 func TestUnloadDuringSetIsRefused(t *testing.T) {
@@ -64,8 +64,8 @@ func TestUnloadDuringSetIsRefused(t *testing.T) {
 	slow.wait()
 	wantErrno(t, guest.TryUnloadModule(t, module), unix.EWOULDBLOCK, "unload during a set")
 	slow.fill("12345678")
-	wantEnd(t, done, "set during which the module was to be unloaded")
-	s.wantLast(t, slow.before(4)+"1234", "after a set during which the module was to be unloaded")
+	wantEnd(t, done, "set during an attempt to unload the module")
+	s.wantLast(t, slow.before(4)+"1234", "after a set during an attempt to unload the module")
 	guest.UnloadModule(t, module)
 }
 
@@ -80,6 +80,6 @@ func TestUnloadDuringGetIsRefused(t *testing.T) {
 	slow.wait()
 	wantErrno(t, guest.TryUnloadModule(t, module), unix.EWOULDBLOCK, "unload during a get")
 	slow.fill("")
-	wantEnd(t, done, "get during which the module was to be unloaded")
+	wantEnd(t, done, "get during an attempt to unload the module")
 	guest.UnloadModule(t, module)
 }

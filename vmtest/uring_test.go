@@ -12,12 +12,12 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// What linux/io_uring.h defines, as far as it is used here.
+// Definitions of linux/io_uring.h.
 const (
 	uringOpCommand       = 46     // IORING_OP_URING_CMD, since 5.19
 	uringGetsockopt      = 2      // SOCKET_URING_OP_GETSOCKOPT, since 6.7
 	uringSetsockopt      = 3      // SOCKET_URING_OP_SETSOCKOPT, since 6.7
-	uringAsync           = 1 << 4 // IOSQE_ASYNC: by a thread of the kernel's
+	uringAsync           = 1 << 4 // IOSQE_ASYNC: in a kernel thread
 	uringEnterGetevents  = 1
 	uringOffCompletions  = 0x8000000  // IORING_OFF_CQ_RING
 	uringOffSubmissions  = 0          // IORING_OFF_SQ_RING
@@ -26,7 +26,8 @@ const (
 	uringCompletionBytes = 16
 )
 
-// uringParams is struct io_uring_params; in sq and cq are the places of the rings' fields.
+// uringParams is struct io_uring_params. sq and cq hold the offsets of the rings'
+// fields.
 type uringParams struct {
 	entries, completions, flags, threadCPU, threadIdle, features, workers uint32
 	_                                                                     [3]uint32
@@ -36,7 +37,7 @@ type uringParams struct {
 	_                                                                     uint64
 }
 
-// A uring is an io_uring that has one call at a time.
+// A uring is an io_uring that makes one call at a time.
 type uring struct {
 	t                             *testing.T
 	fd                            int
@@ -70,13 +71,13 @@ func (u *uring) mmap(offset int64, size uint32) []byte {
 	return memory
 }
 
-// word is a number that the kernel reads or writes at the same time.
+// word returns a pointer to a number that the kernel accesses concurrently.
 func word(memory []byte, offset uint32) *uint32 {
 	return (*uint32)(unsafe.Pointer(&memory[offset]))
 }
 
-// call makes a call of a socket's by the io_uring, and returns its result: of a
-// call that fails, an errno below 0.
+// call makes a socket call with the io_uring, and returns its result, which is a
+// negative errno if the call fails.
 func (u *uring) call(flags uint8, s socket, op, level uint32, command int32, at uintptr, size int32) int32 {
 	u.t.Helper()
 	clear(u.sqe)
@@ -91,7 +92,7 @@ func (u *uring) call(flags uint8, s socket, op, level uint32, command int32, at 
 	*word(u.submissions, u.params.sq.array) = 0
 	atomic.AddUint32(word(u.submissions, u.params.sq.tail), 1)
 	head, tail := word(u.completions, u.params.cq.head), word(u.completions, u.params.cq.tail)
-	for left := uintptr(1); left > 0 || atomic.LoadUint32(tail) == *head; { // a signal ends the waiting
+	for left := uintptr(1); left > 0 || atomic.LoadUint32(tail) == *head; { // a signal interrupts the wait
 		taken, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(u.fd), left, 1, uringEnterGetevents, 0, 0)
 		switch {
 		case errno == 0 && taken <= left:
@@ -101,7 +102,7 @@ func (u *uring) call(flags uint8, s socket, op, level uint32, command int32, at 
 		}
 	}
 	if done := atomic.LoadUint32(tail) - *head; done != 1 {
-		u.t.Fatalf("io_uring_enter: returned with %d calls done, want 1", done)
+		u.t.Fatalf("io_uring_enter: returned with %d completed calls, want 1", done)
 	}
 	cqe := u.params.cq.cqes + uringCompletionBytes*(*head&(u.params.completions-1))
 	result := int32(*word(u.completions, cqe+8))
@@ -109,7 +110,7 @@ func (u *uring) call(flags uint8, s socket, op, level uint32, command int32, at 
 	return result
 }
 
-// set is setsockopt by the io_uring, and get is getsockopt.
+// set calls setsockopt at level SOL_IP with the io_uring.
 func (u *uring) set(flags uint8, s socket, command int32, from uintptr, size int32) error {
 	u.t.Helper()
 	if result := u.call(flags, s, uringSetsockopt, unix.SOL_IP, command, from, size); result != 0 {
@@ -118,22 +119,22 @@ func (u *uring) set(flags uint8, s socket, command int32, from uintptr, size int
 	return nil
 }
 
-// Since Linux 6.7 an io_uring makes sets, in the caller's thread or in one of
-// the kernel's that has the caller's memory and rights. Older kernels say that
-// they do not know the operation.
+// Since Linux 6.7 an io_uring supports setsockopt, in the caller's thread or in a
+// kernel thread with the caller's memory and credentials. Older kernels reject the
+// operation as unknown.
 func TestSetByIOUring(t *testing.T) {
 	v := kernelVersion(t)
-	for name, flags := range map[string]uint8{"by the caller": 0, "by the kernel's thread": uringAsync} {
+	for name, flags := range map[string]uint8{"in the caller": 0, "in a kernel thread": uringAsync} {
 		t.Run(name, func(t *testing.T) {
 			u, s, m := newUring(t), newSocket(t), message(t, "from io_uring")
 			size := int32(len(m.data))
 			s.store(t, "old")
 			switch {
-			case v.before(5, 19): // has no operation of this number
+			case v.before(5, 19): // no operation has this number
 				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, size), unix.EINVAL, "set by io_uring")
 				s.wantLast(t, "old", "after a set by io_uring")
 				return
-			case v.before(6, 7): // has the operation, but not for calls of sockets
+			case v.before(6, 7): // the operation exists, but does not support socket calls
 				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, size), unix.EOPNOTSUPP, "set by io_uring")
 				s.wantLast(t, "old", "after a set by io_uring")
 				return
@@ -143,7 +144,7 @@ func TestSetByIOUring(t *testing.T) {
 				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, 65), unix.EINVAL, "set of 65 bytes by io_uring")
 				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, size+1), unix.EFAULT, "set of unreadable memory by io_uring")
 				wantErrno(t, u.set(flags, s, uapi.SocketOpsSet, m.address, -1), unix.EINVAL, "set of -1 bytes by io_uring")
-				wantErrno(t, u.set(flags, s, uapi.SocketOpsLast, m.address, size), unix.ENOPROTOOPT, "set of a command to get by io_uring")
+				wantErrno(t, u.set(flags, s, uapi.SocketOpsLast, m.address, size), unix.ENOPROTOOPT, "set of a get-only command by io_uring")
 				t.Run("without CAP_NET_ADMIN", func(t *testing.T) {
 					guest.DropCapabilities(t, unix.CAP_NET_ADMIN)
 					u := newUring(t)
@@ -155,14 +156,14 @@ func TestSetByIOUring(t *testing.T) {
 	}
 }
 
-// io_uring's getsockopt, which Linux has since 6.7, knows options of level
-// SOL_SOCKET alone.
+// getsockopt by io_uring, which Linux has since 6.7, supports only options of
+// level SOL_SOCKET.
 func TestGetByIOUringDoesNotReachTheModule(t *testing.T) {
 	u, s, m, v := newUring(t), newSocket(t), beforeGuard(t, uapi.SocketOpsMsgMax), kernelVersion(t)
 	want := unix.EOPNOTSUPP
 	switch {
 	case v.before(5, 19):
-		want = unix.EINVAL // has no operation of this number
+		want = unix.EINVAL // no operation has this number
 	case !v.before(6, 7):
 		kind := beforeGuard(t, 4)
 		if length := u.call(0, s, uringGetsockopt, unix.SOL_SOCKET, unix.SO_TYPE, kind.address, 4); length != 4 {

@@ -15,8 +15,8 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// modelSockets are the sockets that each namespace of the world has. The first
-// one is also that by which its state is looked at.
+// modelSockets are the sockets in each namespace of the world. The first is also
+// used to read the state of the namespace.
 var modelSockets = []protocol{
 	rawSocket,
 	udpSocket,
@@ -27,9 +27,9 @@ var modelSockets = []protocol{
 	tcp6Socket,
 }
 
-// A world is what the model describes: the module, network namespaces with
-// sockets, a thread without capabilities, memory. It is the calling goroutine's,
-// which it locks to its thread.
+// A world is the system that the model describes: the module, network namespaces
+// with sockets, a thread without capabilities, and memory. It belongs to the
+// goroutine that creates it, and locks that goroutine to its thread.
 type world struct {
 	file       moduleFile
 	loaded     bool
@@ -37,19 +37,19 @@ type world struct {
 	namespaces [modelNamespaces][]socket
 	buffer     memory
 	optlen     memory
-	weak       chan func() // run by a thread without capabilities
+	weak       chan func() // functions for a thread without capabilities to run
 }
 
-// newWorld makes a world that is put back at the test's end.
+// newWorld returns a world that cleanup restores when the test ends.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	reload(t) // cleanup loads the module if it is not
+	reload(t) // also makes cleanup load the module
 	guest.NewNetworkNamespace(t)
 	w := &world{file: findModuleFile(t), loaded: true, base: uapi.SocketOpsBase, weak: make(chan func())}
 	w.buffer, w.optlen = guarded(t, 0, unix.Getpagesize()), guarded(t, 0, unix.Getpagesize())
 	ready := make(chan error)
 	go func() {
-		runtime.LockOSThread() // for good, so the thread ends with its goroutine
+		runtime.LockOSThread() // never unlocked, so the thread ends with its goroutine
 		var none [2]unix.CapUserData
 		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 		ready <- unix.Capset(&header, &none[0])
@@ -74,7 +74,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// begin makes the world what a new model describes.
+// begin resets the world to the state of a new model.
 func (w *world) begin() error {
 	for i := range w.namespaces {
 		if err := w.renew(i); err != nil {
@@ -102,11 +102,11 @@ func (w *world) close(namespace int) {
 	w.namespaces[namespace] = nil
 }
 
-// renew puts a new network namespace in the place of one, which ends.
+// renew replaces a network namespace by a new one.
 func (w *world) renew(namespace int) error {
 	w.close(namespace)
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("make network namespace: %w", err)
+		return fmt.Errorf("create network namespace: %w", err)
 	}
 	if err := os.WriteFile("/proc/sys/net/ipv4/ping_group_range", []byte("0 0"), 0o644); err != nil {
 		return fmt.Errorf("allow ping sockets: %w", err)
@@ -137,8 +137,8 @@ func (w *world) unload() unix.Errno {
 	return errno
 }
 
-// errnoOf is the errno in an error; ENODATA for one that has none, which none of
-// the calls here returns.
+// errnoOf returns the errno in an error, 0 for nil, and ENODATA, which none of the
+// calls here returns, for an error without an errno.
 func errnoOf(err error) unix.Errno {
 	var errno unix.Errno
 	switch {
@@ -150,7 +150,7 @@ func errnoOf(err error) unix.Errno {
 	return unix.ENODATA
 }
 
-// do makes an operation, and says what it answered.
+// do runs an operation and returns its outcome.
 func (w *world) do(op operation) (outcome, error) {
 	switch op.kind {
 	case "load":
@@ -199,7 +199,7 @@ func (w *world) call(op operation) outcome {
 	return outcome{err: errno, optlen: optlen, buffer: string(room)}
 }
 
-// get makes a get, with its optlen where the operation has it.
+// get makes a get, with optlen in the memory that the operation names.
 func (w *world) get(s socket, op operation, to uintptr) (unix.Errno, int32) {
 	const size = 4
 	page := w.optlen.page

@@ -23,9 +23,9 @@ var fixedWidth = map[string]string{
 	"__s8": "int8", "__s16": "int16", "__s32": "int32", "__s64": "int64",
 }
 
-// translate rewrites the header as Go source that should declare what uapi.go
-// declares. Anything in the header that it does not know is an error, so that
-// nothing there goes unchecked.
+// translate translates the header to Go source that should have the same
+// declarations as uapi.go. It fails on any other construct, so that no part of
+// the header remains unchecked.
 func translate(header string) (string, error) {
 	rest := comment.ReplaceAllString(header, "")
 	m := guard.FindStringSubmatch(rest)
@@ -63,7 +63,7 @@ func translateFields(body string) (string, error) {
 	for _, m := range structField.FindAllStringSubmatch(body, -1) {
 		typ, ok := fixedWidth[m[1]]
 		if !ok {
-			return "", fmt.Errorf("field %s: type %s is not of fixed width", m[2], m[1])
+			return "", fmt.Errorf("field %s: type %s has no fixed width", m[2], m[1])
 		}
 		fmt.Fprintf(&out, "%s %s\n", camel(m[2]), typ)
 	}
@@ -79,7 +79,7 @@ func camelAll(expression string) string {
 	return identifier.ReplaceAllStringFunc(expression, camel)
 }
 
-// camel turns SOCKET_OPS_SET and set_bytes into SocketOpsSet and SetBytes.
+// camel converts SOCKET_OPS_SET to SocketOpsSet and set_bytes to SetBytes.
 func camel(name string) string {
 	var out strings.Builder
 	for word := range strings.SplitSeq(strings.ToLower(name), "_") {

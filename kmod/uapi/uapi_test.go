@@ -18,15 +18,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// declared returns the exported constants and structures of a Go source, each
-// by its name, as text that is equal when they are alike.
+// declared returns the constants and structures of a Go source by name. Their
+// text is equal if and only if they are.
 func declared(src string) (map[string]string, error) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "", src, 0)
 	if err != nil {
 		return nil, fmt.Errorf("parse source: %w", err)
 	}
-	// Constants and structures stand alone; only functions need the imports.
+	// Only functions need the imports; constants and structures do not.
 	file.Decls = slices.DeleteFunc(file.Decls, func(d ast.Decl) bool {
 		gen, ok := d.(*ast.GenDecl)
 		return !ok || gen.Tok == token.IMPORT
@@ -47,7 +47,8 @@ func declared(src string) (map[string]string, error) {
 	return all, nil
 }
 
-// differences compares what a C header and a Go source declare, both ways.
+// differences returns the differences between the declarations of a C header and
+// a Go source.
 func differences(header, src string) (string, error) {
 	translated, err := translate(header)
 	if err != nil {
@@ -83,7 +84,7 @@ func TestGoMatchesHeader(t *testing.T) {
 	}
 }
 
-// What TestGoMatchesHeader would say of a header that had been changed alone.
+// TestGoMatchesHeader fails if only the header changes.
 func TestChangedHeaderIsNoticed(t *testing.T) {
 	header, src := readFile(t, "socketopt.h"), readFile(t, "uapi.go")
 	for name, change := range map[string][2]string{
@@ -103,33 +104,33 @@ func TestChangedHeaderIsNoticed(t *testing.T) {
 	} {
 		changed := strings.Replace(header, change[0], change[1], 1)
 		if changed == header {
-			t.Errorf("%s: the header does not hold %q", name, change[0])
+			t.Errorf("%s: the header does not contain %q", name, change[0])
 			continue
 		}
 		diff, err := differences(changed, src)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if diff == "" {
-			t.Errorf("%s: not noticed", name)
+			t.Errorf("%s: no difference found", name)
 		}
 	}
 }
 
-// A construct that cannot be compared must not pass for one that is alike.
+// A construct that cannot be compared is an error.
 func TestUnknownHeaderIsRefused(t *testing.T) {
 	header := readFile(t, "socketopt.h")
 	for name, change := range map[string][2]string{
-		"type of no fixed width": {"__u64 rejected;", "long rejected;"},
-		"array":                  {"__u64 rejected;", "__u64 rejected[2];"},
-		"pointer":                {"__u64 rejected;", "__u64 *rejected;"},
-		"enumeration":            {"struct socketopt_stats {", "enum { SOCKET_OPS_MORE };\nstruct socketopt_stats {"},
-		"attribute":              {"\n};", "\n} __attribute__((packed));"},
-		"other include":          {"<linux/types.h>", "<linux/socket.h>"},
-		"no include guard":       {"#ifndef _UAPI_SOCKETOPT_H\n", ""},
+		"type without fixed width": {"__u64 rejected;", "long rejected;"},
+		"array":                    {"__u64 rejected;", "__u64 rejected[2];"},
+		"pointer":                  {"__u64 rejected;", "__u64 *rejected;"},
+		"enumeration":              {"struct socketopt_stats {", "enum { SOCKET_OPS_MORE };\nstruct socketopt_stats {"},
+		"attribute":                {"\n};", "\n} __attribute__((packed));"},
+		"other include":            {"<linux/types.h>", "<linux/socket.h>"},
+		"no include guard":         {"#ifndef _UAPI_SOCKETOPT_H\n", ""},
 	} {
 		changed := strings.Replace(header, change[0], change[1], 1)
 		if changed == header {
-			t.Errorf("%s: the header does not hold %q", name, change[0])
+			t.Errorf("%s: the header does not contain %q", name, change[0])
 			continue
 		}
 		if got, err := translate(changed); err == nil {

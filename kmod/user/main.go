@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// User is what a first user of the socketopt module does: it sets a message and
-// gets the kernel's greeting.
+// User is an example program for the socketopt module: it sets a message and gets
+// the kernel's greeting.
 package main
 
 import (

@@ -10,8 +10,8 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// Raw system calls, as what package unix offers for byte options does not leave
-// both lengths to the caller.
+// Raw system calls: the functions of package unix for byte options do not let the
+// caller choose both lengths.
 
 func setMessage(fd int, msg []byte) error {
 	_, _, errno := unix.Syscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.IPPROTO_IP,

@@ -16,10 +16,11 @@ import (
 
 const message = "----------user------------"
 
+// errNoSocket has the wording that the contract requires.
 var errNoSocket = errors.New("can not create a socket")
 
-// talk opens a raw socket, sets the message with its NUL, gets the greeting,
-// and writes a line about each of the two calls.
+// talk opens a raw socket, sets the message with its NUL, gets the greeting, and
+// writes one line for each of the two calls.
 func talk(w io.Writer) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
 	switch {
@@ -48,7 +49,8 @@ func talk(w io.Writer) error {
 	return nil
 }
 
-// callError describes a failed system call by its errno, number and text.
+// callError returns an error for a failed system call, with the number and text of
+// its errno.
 func callError(call string, err error) error {
 	var errno unix.Errno
 	if !errors.As(err, &errno) {

@@ -13,7 +13,7 @@ var (
 	asked  = regexp.MustCompile(`(?m)^(CONFIG_\w+)=`)
 )
 
-// matches are what a pattern's first group matches in files.
+// matches returns the matches of pattern's first group in files, a glob pattern.
 func matches(t *testing.T, files string, pattern *regexp.Regexp) map[string]bool {
 	t.Helper()
 	paths, err := filepath.Glob(files)
@@ -33,22 +33,22 @@ func matches(t *testing.T, files string, pattern *regexp.Regexp) map[string]bool
 	return out
 }
 
-// A test that is skipped on some kernels runs on one of those that are built
-// here, whose options are all asked for.
+// Every option that a test requires is requested in the configuration of a kernel
+// of the matrix, so at least one kernel runs the test.
 func TestSomeKernelRunsEveryTest(t *testing.T) {
 	options := matches(t, "../../images/config/*.config", asked)
 	needs := matches(t, "../*_test.go", needed)
 	if len(needs) == 0 {
-		t.Error("no test of the suite was found that needs an option")
+		t.Error("found no test of the suite that requires an option")
 	}
 	for option := range needs {
 		if !options[option] {
-			t.Errorf("a test of the suite needs %s, which no kernel is built with", option)
+			t.Errorf("a test of the suite requires %s, but no kernel is built with it", option)
 		}
 	}
 }
 
-// No test of the suite is skipped but by needs.
+// Tests of the suite are skipped only by needs.
 func TestNothingElseIsSkipped(t *testing.T) {
 	paths, err := filepath.Glob("../*_test.go")
 	if err != nil || len(paths) == 0 {
@@ -60,7 +60,7 @@ func TestNothingElseIsSkipped(t *testing.T) {
 			t.Fatal(err)
 		}
 		if filepath.Base(path) != "kernel_test.go" && strings.Contains(string(text), ".Skip") {
-			t.Errorf("%s skips tests; that is what needs in kernel_test.go is for", filepath.Base(path))
+			t.Errorf("%s skips a test; use needs in kernel_test.go", filepath.Base(path))
 		}
 	}
 }

@@ -1,6 +1,6 @@
-// Package contract compares three things that are to be alike: the rows of the
-// module's contract in kmod/README.md, the tables of docs/suite.md, which say
-// by which tests each is held, and the tests of the suite. It needs no machine.
+// Package contract checks that three lists agree: the rows of the module's
+// contract in kmod/README.md, the tables of docs/suite.md, which name the tests of
+// each row, and the tests of the suite. It needs no machine.
 package contract
 
 import (
@@ -25,8 +25,8 @@ var (
 	separator = regexp.MustCompile(`^\|(-+\|)+$`)
 )
 
-// section returns the part of a Markdown document that stands below a heading
-// of the second level, up to the next one.
+// section returns the text of a Markdown document between a second-level heading
+// and the next one.
 func section(document, heading string) (string, error) {
 	_, after, found := strings.Cut("\n"+document, "\n## "+heading+"\n")
 	if !found {
@@ -36,8 +36,7 @@ func section(document, heading string) (string, error) {
 	return text, nil
 }
 
-// rows returns the rows of all tables in text. The line above a table's
-// separator is its head, and no row.
+// rows returns the rows of all tables in text, without the header rows.
 func rows(text string) []row {
 	var out []row
 	for line := range strings.Lines(text) {
@@ -60,7 +59,7 @@ func rows(text string) []row {
 }
 
 // declared returns the names of the tests, fuzz targets and benchmarks in the
-// test files of a directory, whatever their build constraints.
+// test files of a directory, regardless of build constraints.
 func declared(dir string) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 	if err != nil {
@@ -70,7 +69,7 @@ func declared(dir string) ([]string, error) {
 	for _, file := range files {
 		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 		if err != nil {
-			return nil, fmt.Errorf("read tests: %w", err)
+			return nil, fmt.Errorf("parse tests: %w", err)
 		}
 		for _, d := range tree.Decls {
 			f, ok := d.(*ast.FuncDecl)
@@ -82,9 +81,10 @@ func declared(dir string) ([]string, error) {
 	return out, nil
 }
 
-// differences says in one line each what is missing where: rows of the contract
-// without tests, rows of the suite that the contract does not have, tests that
-// do not exist, and tests that no row names. Rows of more belong to no contract.
+// differences returns one line for each row of the contract without tests, each
+// row of the suite that is not in the contract, each duplicate row, each test that
+// does not exist, and each test that no row names. The rows of more need not be in
+// the contract.
 func differences(contract, suite, more []row, tests []string) []string {
 	var out []string
 	byName := map[string]row{}
@@ -112,7 +112,7 @@ func differences(contract, suite, more []row, tests []string) []string {
 	return append(out, unmatched(slices.Concat(suite, more), tests)...)
 }
 
-// unmatched compares the tests that rows name with those there are.
+// unmatched compares the tests that rows name with the existing tests.
 func unmatched(rows []row, tests []string) []string {
 	var out []string
 	exists, named := map[string]bool{}, map[string]bool{}
@@ -129,7 +129,7 @@ func unmatched(rows []row, tests []string) []string {
 	}
 	for _, name := range tests {
 		if !named[name] {
-			out = append(out, fmt.Sprintf("%s is in no row of docs/suite.md", name))
+			out = append(out, fmt.Sprintf("no row of docs/suite.md names %s", name))
 		}
 	}
 	return out

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// inputs are what is compared, as it is in this repository.
+// inputs returns the arguments of differences for this repository.
 func inputs(t *testing.T) (contract, suite, more []row, tests []string) {
 	t.Helper()
 	read := func(file, heading string) []row {
@@ -36,7 +36,7 @@ func TestEveryRowHasTestsAndEveryTestARow(t *testing.T) {
 	}
 }
 
-// What the comparison says once something is missing on one side.
+// Each kind of difference is reported.
 func TestMissingPartsAreNoticed(t *testing.T) {
 	contract, suite, more, tests := inputs(t)
 	first := suite[0].tests[0]
@@ -49,12 +49,12 @@ func TestMissingPartsAreNoticed(t *testing.T) {
 		"row missing":           {differences(contract, suite[1:], more, tests), "has no test in docs/suite.md"},
 		"row twice":             {differences(contract, append(suite[:1:1], suite...), more, tests), "docs/suite.md has row"},
 		"promise twice":         {differences(append(contract[:1:1], contract...), suite, more, tests), "kmod/README.md has row"},
-		"test without a row":    {differences(contract, suite, more, append(tests, "TestNew")), "TestNew is in no row"},
-		"test that went away":   {differences(contract, suite, more, without(tests, first)), "names " + first + ", which"},
-		"other tests forgotten": {differences(contract, suite, nil, tests), "is in no row"},
+		"test without a row":    {differences(contract, suite, more, append(tests, "TestNew")), "no row of docs/suite.md names TestNew"},
+		"test that was removed": {differences(contract, suite, more, without(tests, first)), "names " + first + ", which"},
+		"other tests forgotten": {differences(contract, suite, nil, tests), "no row of docs/suite.md names"},
 	} {
 		if !strings.Contains(strings.Join(c.got, "\n"), c.want) {
-			t.Errorf("%s: got %q, want %q among it", name, c.got, c.want)
+			t.Errorf("%s: got %q, want it to contain %q", name, c.got, c.want)
 		}
 	}
 }
@@ -80,6 +80,6 @@ func TestRowsOfTables(t *testing.T) {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 	if _, err := section("## other\n", "this"); err == nil {
-		t.Error("a section that is not there was found")
+		t.Error("section of a missing heading: got no error")
 	}
 }

@@ -1,27 +1,28 @@
-// Package i386 makes the system calls of 32-bit programs, from 32-bit programs
-// and from 64-bit ones: to the kernel both are alike.
+// Package i386 makes the system calls of 32-bit programs, both in 32-bit and in
+// 64-bit programs. The kernel handles both alike.
 package i386
 
 import "golang.org/x/sys/unix"
 
-// The numbers of system calls, as i386 has them.
+// Numbers of i386 system calls.
 const (
 	Socketcall = 102
 	Getsockopt = 365
 	Setsockopt = 366
 )
 
-// The first arguments of socketcall, which say which call is meant.
+// Values of the first argument of socketcall, which selects the call.
 const (
 	SocketcallSetsockopt = 14
 	SocketcallGetsockopt = 15
 )
 
-// Call makes a system call. A thread that hangs in it holds up the others when
-// garbage is collected. Pointers are numbers here: what they point to must not be
-// moved by Go, and lie below 4 GiB.
+// Call makes a system call and returns its errno, or 0. Arguments that are
+// addresses must be below 4 GiB, in memory that the Go runtime does not move or
+// free. The runtime is not informed of the call, so a call that blocks also blocks
+// garbage collection.
 func Call(number, a, b, c, d, e uint32) unix.Errno {
-	const highest = 4095 // of the numbers of errors
+	const highest = 4095 // errno
 	if result := call(number, a, b, c, d, e); result < 0 && result >= -highest {
 		return unix.Errno(-result)
 	}

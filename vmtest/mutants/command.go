@@ -16,17 +16,17 @@ import (
 	"syscall"
 )
 
-// command runs the command with the given arguments, without the program's
-// name, and returns its exit status.
+// command runs the command with args, which do not include the program's name,
+// and returns its exit status.
 func command(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	all := flags.Bool("all", false, "run the whole suite on each mutant, and show every test that notices it")
-	list := flags.Bool("list", false, "list the mutants and what each breaks, without running anything")
+	all := flags.Bool("all", false, "run the whole suite on each mutant, and print every test that kills it")
+	list := flags.Bool("list", false, "list the mutants and the behaviour that each breaks, without running anything")
 	flags.Usage = func() {
-		say(stderr, "usage: mutants [-all] [-list] [NAME...], where a NAME may be a pattern such as 'get-*'")
+		printLine(stderr, "usage: mutants [-all] [-list] [NAME...]; a NAME may be a pattern such as 'get-*'")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -39,13 +39,13 @@ func command(args []string, stdout, stderr io.Writer) int {
 		err = errors.New("interrupted")
 	}
 	if err != nil {
-		say(stderr, "mutants: %v", err)
+		printLine(stderr, "mutants: %v", err)
 		return 1
 	}
 	return 0
 }
 
-// do lists or runs the mutants that names ask for.
+// do lists or runs the mutants that match names.
 func do(ctx context.Context, names []string, all, list bool, stdout, stderr io.Writer) error {
 	root, err := moduleRoot(ctx)
 	if err != nil {
@@ -68,7 +68,7 @@ func do(ctx context.Context, names []string, all, list bool, stdout, stderr io.W
 	}
 	defer os.RemoveAll(tmp)
 
-	say(stderr, "mutants: copying the repository and building its suite")
+	printLine(stderr, "mutants: copying the repository and building its suite")
 	if t.tree, err = copyTree(ctx, root, filepath.Join(tmp, "tree")); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func do(ctx context.Context, names []string, all, list bool, stdout, stderr io.W
 	return t.run(ctx, mutants)
 }
 
-// moduleRoot is the directory of the Go module that the command was started in.
+// moduleRoot returns the directory of the Go module in which the command was started.
 func moduleRoot(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
@@ -87,7 +87,7 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// withStderr adds what a program had to say to the error that it ended with.
+// withStderr adds a program's standard error to the error that it ended with.
 func withStderr(err error) error {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
@@ -96,7 +96,7 @@ func withStderr(err error) error {
 	return err
 }
 
-// say prints a line about what is going on.
-func say(w io.Writer, format string, args ...any) {
-	_, _ = fmt.Fprintf(w, format+"\n", args...) // nobody is left to tell if that fails
+// printLine writes a formatted line.
+func printLine(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format+"\n", args...) // nowhere is left to report an error
 }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Mutants shows what the suite notices. Each patch in its directory breaks the
-// module in a way that a tired author might. The command runs the suite on a
-// copy of the repository with one patch at a time, and says which test has
-// killed the mutant, or that it survived.
+// Mutants measures the suite. Each patch in this directory breaks the module in
+// a way that a tired author might. The command applies one patch at a time to a
+// copy of the repository, runs the suite, and prints which test killed the
+// mutant, or that it survived.
 //
-//	go run ./vmtest/mutants                    # all of them
-//	go run ./vmtest/mutants 'get-*' no-owner   # those that are named
-//	go run ./vmtest/mutants -all get-all-of-it # every test that notices it
+//	go run ./vmtest/mutants                    # all mutants
+//	go run ./vmtest/mutants 'get-*' no-owner   # some of them
+//	go run ./vmtest/mutants -all get-all-of-it # every test that kills it
 //
-// KMODTEST_KERNEL chooses the kernel, as it does for the suite. Results go to
-// standard output, a line for each mutant; the exit status is 0 only if all of
-// them were killed, but for those that wait for a kernel that is not built, and
-// those that are equivalent, which must survive. A mutant that does not apply or
-// does not compile is an error, not killed.
+// KMODTEST_KERNEL selects the kernel, as it does for the suite. The command
+// prints one line per mutant on standard output. The exit status is 0 only if
+// every mutant was killed, except mutants that wait for a kernel that has not
+// been built, and equivalent ones, which must survive. A mutant that does not
+// apply or does not compile is an error, not killed.
 package main
 
 import "os"

@@ -12,19 +12,19 @@ import (
 	"strings"
 )
 
-// An outcome is what a run of the suite came to.
+// An outcome is the result of one run of the suite.
 type outcome struct {
 	passed  bool
 	killers []killer
-	// verdict is why the harness failed the run, if not for a test: a kernel's
-	// fault, a module that does not load.
+	// verdict is the harness's reason for failing the run, other than a failed
+	// test: a kernel fault, or a module that does not load.
 	verdict string
-	// running is the test that was running when the output ended, if one was.
+	// running is the test that was running when the output ended, or "".
 	running string
 	output  string
 }
 
-// A killer is a test that failed, and the first line that it said about it.
+// A killer is a test that failed, and the first line of its failure message.
 type killer struct{ test, message string }
 
 // event is a line of go test -json.
@@ -39,11 +39,11 @@ var (
 	verdictLine = regexp.MustCompile(`^kmodtest: FAIL: (.*)`)
 )
 
-// readOutcome reads what go test -json prints about one package.
+// readOutcome reads the events that go test -json prints for one package.
 func readOutcome(r io.Reader) (outcome, error) {
 	var o outcome
 	var output strings.Builder
-	said := messages{text: map[string]string{}, quoted: map[string]bool{}}
+	reasons := messages{text: map[string]string{}, quoted: map[string]bool{}}
 	var failed, running []string
 	for decoder := json.NewDecoder(r); ; {
 		var e event
@@ -58,7 +58,7 @@ func readOutcome(r io.Reader) (outcome, error) {
 			if m := verdictLine.FindStringSubmatch(e.Output); m != nil && o.verdict == "" {
 				o.verdict = m[1]
 			}
-			said.hear(e.Test, e.Output)
+			reasons.add(e.Test, e.Output)
 		case "run":
 			running = append(running, e.Test)
 		case "pass", "fail", "skip":
@@ -73,20 +73,20 @@ func readOutcome(r io.Reader) (outcome, error) {
 		o.running = running[len(running)-1]
 	}
 	o.output = output.String()
-	o.killers = said.of(append(failed, running...))
+	o.killers = reasons.of(append(failed, running...))
 	return o, nil
 }
 
-// messages are what tests say of why they fail.
+// messages are the failure messages of tests.
 type messages struct {
-	tests  []string          // in the order in which they spoke first
+	tests  []string          // in the order of their first messages
 	text   map[string]string // by test: the first line of its first message
-	quoted map[string]bool   // by test: the text has a message of a child process, too
+	quoted map[string]bool   // by test: the text includes a message of a child process
 }
 
-// hear takes a line that a test has printed. Where the first message quotes a
-// child process, the child's first message says more than it does.
-func (m *messages) hear(test, line string) {
+// add adds a line that a test has printed. If the first message quotes a child
+// process, the child's first message is appended, because it is more specific.
+func (m *messages) add(test, line string) {
 	if m.text[test] == "" {
 		for _, form := range []*regexp.Regexp{messageLine, panicLine} {
 			if found := form.FindStringSubmatch(line); found != nil {
@@ -102,9 +102,9 @@ func (m *messages) hear(test, line string) {
 	}
 }
 
-// of returns those of tests that said why they failed, in the order in which
-// they did. A test that only failed along with its subtests has said nothing,
-// and neither has one that was cut off.
+// of returns those of tests that printed a failure message, in the order of the
+// messages. A test that failed only because a subtest failed has none, and
+// neither has one that was interrupted.
 func (m *messages) of(tests []string) []killer {
 	var found []killer
 	for _, test := range m.tests {

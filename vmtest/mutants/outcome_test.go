@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// Each file in testdata is the events of one run of the suite.
+// Each file in testdata holds the events of one run of the suite.
 func TestJudgeOfRealRuns(t *testing.T) {
 	for _, c := range []struct {
 		file   string
-		fate   fate
-		reason []string // what the first reason has in it
+		status status
+		reason []string // parts of the first reason
 	}{
 		{"passed", survived, nil},
 		{"failed", killed, []string{"TestSetRejectsLongMessage: set of 65 bytes: got nil, want EINVAL"}},
@@ -22,7 +22,7 @@ func TestJudgeOfRealRuns(t *testing.T) {
 		{"compile", broken, []string{"module ", " does not build against "}},
 		{"load", killed, []string{"module socketopt does not load: "}},
 		{"child", killed, []string{"TestUserNamespaceHasItsOwnNetAdmin: in the user namespace: exit status 1: ", "got EPERM, want nil"}},
-		{"fault", killed, []string{"TestLoggedMessageCannotForgeLine", " was cut short by the kernel: Kernel panic - not syncing: stack-protector"}},
+		{"fault", killed, []string{"TestLoggedMessageCannotForgeLine", " was interrupted by the kernel: Kernel panic - not syncing: stack-protector"}},
 		{"fault-later", killed, []string{"TestBaseInRangeOfIPTablesIsRefused: load with base=62 while ip_tables is loaded: got nil, want EBUSY (and then kernel fault: "}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
@@ -36,8 +36,8 @@ func TestJudgeOfRealRuns(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, reasons := judge(o)
-			if got != c.fate || (len(reasons) > 0) != (c.fate != survived) {
-				t.Fatalf("got %v because of %q, want %v", got, reasons, c.fate)
+			if got != c.status || (len(reasons) > 0) != (c.status != survived) {
+				t.Fatalf("got %v because of %q, want %v", got, reasons, c.status)
 			}
 			for _, want := range c.reason {
 				if !strings.Contains(reasons[0], want) {
@@ -48,8 +48,8 @@ func TestJudgeOfRealRuns(t *testing.T) {
 	}
 }
 
-// events makes the events of a run out of pairs: a test and either its action
-// or a line of its output.
+// events returns the events of a run, built from pairs: a test and either its
+// action or a line of its output.
 func events(pairs ...string) string {
 	var b strings.Builder
 	for i := 0; i < len(pairs); i += 2 {
@@ -65,30 +65,30 @@ func events(pairs ...string) string {
 func TestJudge(t *testing.T) {
 	for _, c := range []struct {
 		name, events string
-		fate         fate
+		status       status
 		reason       string
 	}{
-		{"nothing", "", broken, "the suite failed, but no test said why"},
-		{"a test failed in silence", events("TestA", "run", "TestA", "fail", "", "fail"), broken, "the suite failed, but no test said why"},
-		{"what a passing test said", events(
+		{"nothing", "", broken, "the suite failed, but no test printed a reason"},
+		{"a test that fails without a message", events("TestA", "run", "TestA", "fail", "", "fail"), broken, "the suite failed, but no test printed a reason"},
+		{"a message of a passing test", events(
 			"TestA", "run", "TestA", "    a_test.go:1: said", "TestA", "pass",
 			"TestB", "run", "TestB", "    b_test.go:2: it broke", "TestB", "        in two lines", "TestB", "fail", "", "fail",
 		), killed, "TestB: it broke"},
-		{"the first of several", events(
+		{"several messages", events(
 			"TestA", "run", "TestA/x", "run", "TestA/x", "    a_test.go:1: first", "TestA", "    a_test.go:2: second",
 			"TestA", "fail", "TestA/x", "fail", "", "fail",
 		), killed, "TestA/x: first"},
 		{"a panic", events("TestA", "run", "TestA", "panic: oh no", "TestA", "goroutine 1 [running]:", "", "fail"), killed, "TestA: panic: oh no"},
 		{
 			"a lost machine", events("TestA", "run", "", "kmodtest: FAIL: guest down: silence", "", "fail"),
-			killed, "TestA was cut short by guest down: silence",
+			killed, "TestA was interrupted by guest down: silence",
 		},
 		{
 			"a leak", events("TestA", "run", "TestA", "pass", "", "kmodtest: FAIL: module m does not unload: EAGAIN", "", "fail"),
 			killed, "module m does not unload: EAGAIN",
 		},
 		{
-			"our side", events("TestA", "run", "TestA", "    a_test.go:1: first", "", "kmodtest: FAIL: host side broke: no QEMU", "", "fail"),
+			"the host side", events("TestA", "run", "TestA", "    a_test.go:1: first", "", "kmodtest: FAIL: host side broke: no QEMU", "", "fail"),
 			broken, "host side broke: no QEMU",
 		},
 	} {
@@ -97,32 +97,32 @@ func TestJudge(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, reasons := judge(o)
-		if got != c.fate || reasons[0] != c.reason {
-			t.Errorf("%s: got %v, %q; want %v, %q", c.name, got, reasons, c.fate, c.reason)
+		if got != c.status || reasons[0] != c.reason {
+			t.Errorf("%s: got %v, %q; want %v, %q", c.name, got, reasons, c.status, c.reason)
 		}
 	}
 }
 
 func TestEquivalentMutantsMustSurvive(t *testing.T) {
-	m := mutant{equivalent: "nobody can tell"}
+	m := mutant{equivalent: "it behaves the same"}
 	noticed := outcome{killers: []killer{{"TestA", "it broke"}}}
 	for _, c := range []struct {
 		outcome outcome
-		fate    fate
+		status  status
 		reason  string
 	}{
-		{outcome{passed: true}, equivalent, "nobody can tell"},
+		{outcome{passed: true}, equivalent, "it behaves the same"},
 		{noticed, broken, "it is not equivalent: TestA: it broke"},
-		{outcome{}, broken, "the suite failed, but no test said why"},
+		{outcome{}, broken, "the suite failed, but no test printed a reason"},
 	} {
-		if got, reasons := judgeOf(m, c.outcome); got != c.fate || reasons[0] != c.reason {
-			t.Errorf("got %v, %q; want %v, %q", got, reasons, c.fate, c.reason)
+		if got, reasons := judgeOf(m, c.outcome); got != c.status || reasons[0] != c.reason {
+			t.Errorf("got %v, %q; want %v, %q", got, reasons, c.status, c.reason)
 		}
 	}
 }
 
-func TestReadOutcomeRefusesWhatIsNoEvent(t *testing.T) {
+func TestReadOutcomeRejectsInvalidEvents(t *testing.T) {
 	if _, err := readOutcome(strings.NewReader(events("TestA", "run") + "panic: no event")); err == nil {
-		t.Error("got no error")
+		t.Error("events followed by other text: got no error")
 	}
 }

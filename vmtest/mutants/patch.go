@@ -13,22 +13,22 @@ import (
 	"strings"
 )
 
-// A mutant is a patch that breaks the module. Above its diff, the patch says in
-// a paragraph what the author did; in another, which begins with "Breaks:", what
-// the module then does not do as it promises; and in a third, which begins with
-// "Noticed by:", which tests of the suite are there to notice. Where an ordinary
-// kernel shows nothing, that one also says on which kernel it is noticed.
+// A mutant is a patch that breaks the module. Three paragraphs precede the diff:
+// the mistake that the author made; the promise of the module that this breaks,
+// after "Breaks:"; and the tests of the suite that must notice it, after "Noticed
+// by:". If only a certain kernel can show it, "Noticed by:" also names that
+// kernel.
 //
-// Of a patch that breaks nothing after all, one that begins with "Equivalent:"
-// says why, in the place of the latter two.
+// If the patch breaks nothing after all, a paragraph that begins with
+// "Equivalent:" gives the reason and replaces the latter two.
 type mutant struct {
 	name       string
 	path       string // of the patch
 	why        string
 	breaks     string
-	equivalent string // "" if it is not
+	equivalent string // the reason why it breaks nothing; "" if it breaks something
 	tests      []string
-	kernel     string // "" if any
+	kernel     string // the only kernel that shows it; "" means any
 }
 
 const (
@@ -69,8 +69,8 @@ func readMutants(dir string) ([]mutant, error) {
 	return mutants, nil
 }
 
-// parsePatch reads what a patch says above its diff, and checks that the diff
-// changes nothing but the module.
+// parsePatch parses the paragraphs above a patch's diff, and checks that the diff
+// changes only the module.
 func parsePatch(text string) (mutant, error) {
 	var m mutant
 	head, diff, found := strings.Cut("\n"+text, "\n"+diffStart)
@@ -94,25 +94,25 @@ func parsePatch(text string) (mutant, error) {
 	}
 	switch {
 	case m.why == "":
-		return m, errors.New("it does not say what the author did")
+		return m, errors.New("no paragraph describes the author's mistake")
 	case m.equivalent != "" && (m.breaks != "" || len(m.tests) > 0):
-		return m, fmt.Errorf("it has a paragraph that begins with %q, so it cannot break anything that a test would notice", equivalentLabel)
+		return m, fmt.Errorf("a paragraph begins with %q, so no other may begin with %q or %q", equivalentLabel, breaksLabel, noticedLabel)
 	case m.equivalent != "":
 	case m.breaks == "":
-		return m, fmt.Errorf("it has no paragraph that begins with %q", breaksLabel)
+		return m, fmt.Errorf("no paragraph begins with %q", breaksLabel)
 	case len(m.tests) == 0:
-		return m, fmt.Errorf("it names no test in a paragraph that begins with %q", noticedLabel)
+		return m, fmt.Errorf("no paragraph begins with %q and names a test", noticedLabel)
 	}
 	for line := range strings.Lines(diff) {
 		if target, ok := strings.CutPrefix(line, diffTarget); ok && !strings.HasPrefix(target, moduleDir) {
-			return m, fmt.Errorf("it changes %s, which is not in %s", strings.TrimSpace(target), moduleDir)
+			return m, fmt.Errorf("the diff changes %s, which is not in %s", strings.TrimSpace(target), moduleDir)
 		}
 	}
 	return m, nil
 }
 
-// choose returns the mutants that are asked for by name, pattern or file: all
-// of them if none is. A request that no mutant answers is an error.
+// choose returns the mutants that match names, each of which is a name, a pattern
+// or a file; without names, it returns all. A name without a match is an error.
 func choose(mutants []mutant, names []string) ([]mutant, error) {
 	if len(names) == 0 {
 		if len(mutants) == 0 {
@@ -120,7 +120,7 @@ func choose(mutants []mutant, names []string) ([]mutant, error) {
 		}
 		return mutants, nil
 	}
-	asked := make([]bool, len(mutants))
+	chosen := make([]bool, len(mutants))
 	for _, name := range names {
 		pattern := strings.TrimSuffix(filepath.Base(name), patchSuffix)
 		found := false
@@ -129,23 +129,23 @@ func choose(mutants []mutant, names []string) ([]mutant, error) {
 			if err != nil {
 				return nil, fmt.Errorf("choose mutants %q: %w", name, err)
 			}
-			asked[i] = asked[i] || matches
+			chosen[i] = chosen[i] || matches
 			found = found || matches
 		}
 		if !found {
-			return nil, fmt.Errorf("choose mutants: there is none called %q", name)
+			return nil, fmt.Errorf("choose mutants: no mutant matches %q", name)
 		}
 	}
-	var chosen []mutant
+	var out []mutant
 	for i, m := range mutants {
-		if asked[i] {
-			chosen = append(chosen, m)
+		if chosen[i] {
+			out = append(out, m)
 		}
 	}
-	return chosen, nil
+	return out, nil
 }
 
-// width is how long the longest name is.
+// width returns the length of the longest name.
 func width(mutants []mutant) int {
 	longest := slices.MaxFunc(mutants, func(a, b mutant) int { return len(a.name) - len(b.name) })
 	return len(longest.name)

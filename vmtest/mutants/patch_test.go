@@ -47,8 +47,8 @@ func TestParsePatchRefuses(t *testing.T) {
 	_, diff, _ := strings.Cut(examplePatch, "on kernel debug.\n\n")
 	for name, c := range map[string]struct{ text, want string }{
 		"no diff":       {"The author.\n\nBreaks: all.\n\n" + noticed, "--- a/"},
-		"no author":     {"Breaks: all.\n\n" + noticed + diff, "what the author did"},
-		"no header":     {diff, "what the author did"},
+		"no author":     {"Breaks: all.\n\n" + noticed + diff, "the author's mistake"},
+		"no header":     {diff, "the author's mistake"},
 		"no breaks":     {"The author.\n\n" + noticed + diff, "Breaks:"},
 		"no test":       {"The author.\n\nBreaks: all.\n\nNoticed by: nobody.\n\n" + diff, "Noticed by:"},
 		"both":          {"The author.\n\nEquivalent: to it.\n\n" + noticed + diff, "Equivalent:"},
@@ -105,7 +105,7 @@ func TestPatchesNameTestsOfTheSuite(t *testing.T) {
 	for _, m := range mutants {
 		for _, test := range m.tests {
 			if !strings.Contains(suite.String(), "\nfunc "+test+"(") {
-				t.Errorf("%s: noticed by %s, which the suite does not have", m.path, test)
+				t.Errorf("%s: names %s, which the suite does not have", m.path, test)
 			}
 		}
 	}

@@ -18,18 +18,18 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// A suite is the suite's test binary. It takes the module from the tree that it
-// was built from, as that is when it runs, so one binary does for all mutants.
+// A suite is the suite's test binary. It builds the module when it runs, from the
+// tree that the binary was built in, so one binary serves all mutants.
 type suite struct {
 	dir       string // of the package
-	cache     string // of what the harness builds
+	cache     string // of the harness
 	binary    string
 	converter string // test2json
 	env       []string
-	kept      map[string]bool // modules that were built from no mutant
+	kept      map[string]bool // relative paths of cache entries that do not depend on a mutant
 }
 
-// endPatience is how long a run has to end when it is interrupted.
+// endPatience is the time that an interrupted run has to end.
 const endPatience = 30 * time.Second
 
 // buildSuite builds the suite of the tree at root into directory tmp.
@@ -52,18 +52,18 @@ func buildSuite(ctx context.Context, root, tmp string) (suite, error) {
 	return s, nil
 }
 
-// kernels and programs are what the cache holds that serves every mutant; of
-// modules, those that the suite brings itself do.
+// Directories of the cache. Every entry of kernels and programs serves all
+// mutants; of modules, only the suite's own modules do.
 const (
 	kernels  = "kernels"
 	programs = "programs"
 	modules  = "modules"
 )
 
-// environment is that of the go commands and of the suite. What is built from
-// mutants is of no use to anyone later, so it goes to a cache that ends with the
-// command, and no machine leaves a snapshot. Kernels stay in the user's cache,
-// and so does what the go command caches.
+// environment returns the environment for the go commands and the suite. Files
+// built from mutants are useless later, so they go to a cache, own, that the
+// command removes, and snapshots are off. Kernels stay in the user's cache, and
+// so do the files that the go command caches.
 func environment(ctx context.Context, own string) ([]string, error) {
 	goCache, err := goOutput(ctx, os.Environ(), "", "env", "GOCACHE")
 	if err != nil {
@@ -84,7 +84,7 @@ func environment(ctx context.Context, own string) ([]string, error) {
 	return append(os.Environ(), "XDG_CACHE_HOME="+filepath.Dir(own), "GOCACHE="+goCache, "KMODTEST_SNAPSHOT=off"), nil
 }
 
-// keep makes the modules that are there now stay.
+// keep protects the modules that are in the cache now from forget.
 func (s *suite) keep() error {
 	entries, err := os.ReadDir(filepath.Join(s.cache, modules))
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *suite) keep() error {
 	return nil
 }
 
-// forget removes what was built from one mutant.
+// forget removes the cache entries that were built from one mutant.
 func (s *suite) forget() error {
 	for _, dir := range []string{"", modules} {
 		entries, err := os.ReadDir(filepath.Join(s.cache, dir))
@@ -128,19 +128,19 @@ func goOutput(ctx context.Context, env []string, dir string, args ...string) (st
 	return strings.TrimSpace(string(out)), nil
 }
 
-// A part is what of the suite is run, and how.
+// A part selects the tests of a run, and its options.
 type part struct {
-	tests   []string // their names; none means all
-	kernel  string   // "" is that of the environment
-	goOn    bool     // after a test that fails
-	timeout time.Duration
+	tests     []string // their names; empty means all
+	kernel    string   // "" means the one that the environment selects
+	keepGoing bool     // after a failed test
+	timeout   time.Duration
 }
 
-// arguments are those of the test binary.
+// arguments returns the arguments of the test binary.
 func (p part) arguments() []string {
 	args := []string{
 		"-test.v=test2json", "-test.paniconexit0",
-		fmt.Sprintf("-test.failfast=%t", !p.goOn), fmt.Sprintf("-test.timeout=%v", p.timeout),
+		fmt.Sprintf("-test.failfast=%t", !p.keepGoing), fmt.Sprintf("-test.timeout=%v", p.timeout),
 	}
 	if len(p.tests) > 0 {
 		args = append(args, "-test.run=^("+strings.Join(p.tests, "|")+")$")
@@ -148,18 +148,17 @@ func (p part) arguments() []string {
 	return args
 }
 
-// run runs a part of the suite on the tree as it is now.
+// run runs a part of the suite on the current state of the tree.
 func (s suite) run(ctx context.Context, p part) (outcome, error) {
-	// With paniconexit0, which the go command always sets, the harness ends
-	// its machine when the process that started it ends.
+	// With paniconexit0, which the go command always sets, the harness stops
+	// its machine when its parent process ends.
 	cmd := exec.CommandContext(ctx, s.converter, append([]string{s.binary}, p.arguments()...)...)
 	cmd.Dir, cmd.Env, cmd.Stderr = s.dir, s.env, os.Stderr
 	if p.kernel != "" {
 		cmd.Env = append(slices.Clone(s.env), "KMODTEST_KERNEL="+p.kernel)
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	// The converter ignores an interrupt, and ends with the suite, which does
-	// not.
+	// The converter ignores SIGINT and ends with the suite, which handles it.
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = endPatience
 	events, err := cmd.StdoutPipe()
@@ -169,7 +168,7 @@ func (s suite) run(ctx context.Context, p part) (outcome, error) {
 	if err := cmd.Start(); err != nil {
 		return outcome{}, fmt.Errorf("run the suite: %w", err)
 	}
-	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }() // no process is left, usually
+	defer func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }() // usually, no process is left
 	o, readErr := readOutcome(events)
 	err = cmd.Wait()
 	var exit *exec.ExitError

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// What the cache has before a mutant stays, but for machines and archives; what
-// was built from the mutant goes.
-func TestForgetKeepsWhatIsOfNoMutant(t *testing.T) {
+// The kernels, programs and modules that were in the cache before a mutant stay.
+// Everything else, such as archives and files built from the mutant, is removed.
+func TestForgetKeepsEntriesOfNoMutant(t *testing.T) {
 	s := suite{cache: t.TempDir()}
 	for _, file := range []string{"kernels/6.1", "programs/init", "modules/preset", "initramfs/first"} {
 		write(t, filepath.Join(s.cache, file), "built")
@@ -35,12 +35,12 @@ func TestForgetKeepsWhatIsOfNoMutant(t *testing.T) {
 		}
 	}
 	if want := []string{"kernels/6.1", "modules/preset", "programs/init"}; !slices.Equal(left, want) {
-		t.Errorf("left in the cache: got %q, want %q", left, want)
+		t.Errorf("entries left in the cache: got %q, want %q", left, want)
 	}
 	if err := os.RemoveAll(filepath.Join(s.cache, modules)); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.forget(); err != nil {
-		t.Errorf("nothing was built: got error %v", err)
+		t.Errorf("forget when nothing was built: got error %v", err)
 	}
 }

@@ -15,11 +15,11 @@ import (
 	"strings"
 )
 
-// A tree is a copy of the repository, to be patched.
+// A tree is a copy of the repository that patches are applied to.
 type tree struct{ dir string }
 
-// copyTree copies what belongs to the repository at root: the files that git
-// tracks or would, or all of them where it is not git's.
+// copyTree copies the repository at root to dir: the files that git tracks or does
+// not ignore, or all files if root is not in a git repository.
 func copyTree(ctx context.Context, root, dir string) (tree, error) {
 	files, err := repositoryFiles(ctx, root)
 	if err != nil {
@@ -82,7 +82,7 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, content, info.Mode().Perm())
 }
 
-// apply applies a mutant's patch, wholly or not at all.
+// apply applies a mutant's patch, completely or not at all.
 func (t tree) apply(ctx context.Context, m mutant) error {
 	if err := t.git(ctx, "apply", m.path); err != nil {
 		return fmt.Errorf("apply %s: %w", filepath.Base(m.path), err)
@@ -90,10 +90,10 @@ func (t tree) apply(ctx context.Context, m mutant) error {
 	return nil
 }
 
-// revert takes back what apply did.
+// revert reverts apply.
 func (t tree) revert(ctx context.Context, m mutant) error {
 	if err := t.git(ctx, "apply", "--reverse", m.path); err != nil {
-		return fmt.Errorf("take back %s: %w", filepath.Base(m.path), err)
+		return fmt.Errorf("revert %s: %w", filepath.Base(m.path), err)
 	}
 	return nil
 }
@@ -101,8 +101,8 @@ func (t tree) revert(ctx context.Context, m mutant) error {
 func (t tree) git(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = t.dir
-	// The copy is no repository, and git is to take it for no part of one, in
-	// which it would patch other files or none.
+	// The copy is not a repository. If git found one in a parent directory, it
+	// would patch other files or none.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
 	cmd.Env = append(cmd.Env, "GIT_CEILING_DIRECTORIES="+filepath.Dir(t.dir))
 	out, err := cmd.CombinedOutput()

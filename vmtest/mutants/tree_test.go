@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// newTree copies a directory that is no repository, with one file to patch.
+// newTree copies a directory that is not a repository and has a file to patch.
 func newTree(t *testing.T) tree {
 	t.Helper()
 	root := t.TempDir()
@@ -45,16 +45,16 @@ func (t tree) wantFile(tb testing.TB, name, want, when string) {
 	}
 }
 
-func TestCopyTreeLeavesGitBehind(t *testing.T) {
+func TestCopyTreeOmitsGitDirectory(t *testing.T) {
 	copied := newTree(t)
 	copied.wantFile(t, "kmod/handlers.c", "one\n", "in the copy")
 	copied.wantFile(t, "Makefile", "all:\n", "in the copy")
 	if _, err := os.Stat(filepath.Join(copied.dir, ".git")); !os.IsNotExist(err) {
-		t.Fatalf(".git in the copy: got error %v, want that it is not there", err)
+		t.Fatalf(".git in the copy: got error %v, want that it does not exist", err)
 	}
 }
 
-func TestRevertTakesBackWhatApplyDid(t *testing.T) {
+func TestRevertRevertsApply(t *testing.T) {
 	copied := newTree(t)
 	m := mutant{name: "two", path: filepath.Join(t.TempDir(), "two.patch")}
 	write(t, m.path, examplePatch)
@@ -65,7 +65,7 @@ func TestRevertTakesBackWhatApplyDid(t *testing.T) {
 	if err := copied.revert(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	copied.wantFile(t, "kmod/handlers.c", "one\n", "after the patch was taken back")
+	copied.wantFile(t, "kmod/handlers.c", "one\n", "after the patch was reverted")
 }
 
 func TestPatchThatDoesNotApplyIsNamed(t *testing.T) {

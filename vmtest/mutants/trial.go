@@ -13,69 +13,68 @@ import (
 	"github.com/kmodtest/kmodtest/images"
 )
 
-// A trial runs the suite on one mutant after the other.
+// A trial runs the suite on one mutant after another.
 type trial struct {
 	tree   tree
 	suite  suite
-	all    bool // show every killer, not the first alone
-	width  int  // of the names
+	all    bool // print every killer, not only the first
+	width  int  // of the longest name
 	stdout io.Writer
 	stderr io.Writer
-	// timeout is how long a run of the suite may take.
+	// timeout limits each run of the suite on a mutant.
 	timeout time.Duration
 }
 
-// A mutant that hangs would take the suite's timeout, which is made for any
-// machine. How long it takes without a mutant tells how long it may take with
-// one.
+// A mutant that hangs would run until the suite's timeout, which suits any host.
+// The duration of the run on the unchanged module determines a shorter timeout.
 const (
 	unchangedTimeout = 10 * time.Minute
-	mutantTimeout    = 30 * time.Second // beside twice that of the unchanged module
+	mutantTimeout    = 30 * time.Second // plus twice the time of the unchanged module
 )
 
-// run tries the unchanged module, which must pass, and then the mutants. It
-// fails if one survives that breaks something.
+// run runs the suite on the unchanged module, which must pass, and then on each
+// mutant. It fails if a mutant survives that is not equivalent, or could not be
+// tried.
 func (t *trial) run(ctx context.Context, mutants []mutant) error {
 	if err := t.runUnchanged(ctx); err != nil {
 		return err
 	}
-	counts := map[fate]int{}
+	counts := map[status]int{}
 	for i, m := range mutants {
-		say(t.stderr, "mutants: %d of %d: %s", i+1, len(mutants), m.name)
+		printLine(t.stderr, "mutants: %d of %d: %s", i+1, len(mutants), m.name)
 		start := time.Now()
-		f, err := t.try(ctx, m)
+		s, err := t.try(ctx, m)
 		if err != nil {
 			return err
 		}
-		counts[f]++
-		say(t.stderr, "mutants: %s took %.0f s", m.name, time.Since(start).Seconds())
+		counts[s]++
+		printLine(t.stderr, "mutants: %s took %.0f s", m.name, time.Since(start).Seconds())
 	}
 	if counts[survived]+counts[broken] > 0 {
-		return fmt.Errorf("%d of %d were killed, %d survived, %d could not be tried, %d are equivalent, %d wait for a kernel",
+		return fmt.Errorf("%d of %d killed, %d survived, %d could not be tried, %d equivalent, %d waiting for a kernel",
 			counts[killed], len(mutants), counts[survived], counts[broken], counts[equivalent], counts[waiting])
 	}
-	say(t.stderr, "mutants: %d were killed, %d are equivalent, %d wait for a kernel, and none survived",
+	printLine(t.stderr, "mutants: %d killed, %d equivalent, %d waiting for a kernel, none survived",
 		counts[killed], counts[equivalent], counts[waiting])
 	return nil
 }
 
 func (t *trial) runUnchanged(ctx context.Context) error {
-	say(t.stderr, "mutants: running the suite on the unchanged module")
+	printLine(t.stderr, "mutants: running the suite on the unchanged module")
 	start := time.Now()
 	o, err := t.suite.run(ctx, part{timeout: unchangedTimeout})
 	if err != nil {
 		return err
 	}
 	if !o.passed {
-		return fmt.Errorf("the suite fails on the unchanged module, so it can tell nothing of mutants:\n%s", tail(o.output))
+		return fmt.Errorf("the suite fails on the unchanged module; make it pass before trying mutants:\n%s", tail(o.output))
 	}
 	t.timeout = 2*time.Since(start) + mutantTimeout
 	return t.suite.keep()
 }
 
-// try runs the suite on one mutant and prints what became of it. An error is
-// one that ends the trial.
-func (t *trial) try(ctx context.Context, m mutant) (fate, error) {
+// try runs the suite on one mutant and prints its status. An error ends the trial.
+func (t *trial) try(ctx context.Context, m mutant) (status, error) {
 	if m.kernel != "" {
 		if why, err := t.refusal(ctx, m); err != nil || why != "" {
 			return waiting, errors.Join(err, t.print(waiting, m, why))
@@ -91,20 +90,21 @@ func (t *trial) try(ctx context.Context, m mutant) (fate, error) {
 	if err != nil {
 		return broken, err
 	}
-	f, reasons := judgeOf(m, o)
-	if f == broken {
-		say(t.stderr, "%s", tail(o.output))
+	s, reasons := judgeOf(m, o)
+	if s == broken {
+		printLine(t.stderr, "%s", tail(o.output))
 	}
 	if !t.all {
 		reasons = reasons[:1]
 	}
-	return f, errors.Join(t.print(f, m, reasons...), t.tree.revert(ctx, m), t.suite.forget())
+	return s, errors.Join(t.print(s, m, reasons...), t.tree.revert(ctx, m), t.suite.forget())
 }
 
-// runOn runs the tests that are to notice a mutant, and only if they do not, all
-// of them. On a kernel of its own there are only the former: it is slow.
+// runOn runs the tests that the patch names and, if they all pass, the whole
+// suite. On a kernel that the patch names it runs only the named tests, because
+// such a kernel is slow.
 func (t *trial) runOn(ctx context.Context, m mutant) (outcome, error) {
-	p := part{tests: m.tests, kernel: m.kernel, goOn: t.all, timeout: t.timeout}
+	p := part{tests: m.tests, kernel: m.kernel, keepGoing: t.all, timeout: t.timeout}
 	if m.kernel != "" {
 		p.timeout = unchangedTimeout
 	}
@@ -113,18 +113,19 @@ func (t *trial) runOn(ctx context.Context, m mutant) (outcome, error) {
 		if err != nil || !o.passed || m.kernel != "" {
 			return o, err
 		}
-		say(t.stderr, "mutants: %s was not noticed by %s", m.name, strings.Join(m.tests, ", "))
+		printLine(t.stderr, "mutants: %s was not killed by %s; running the whole suite", m.name, strings.Join(m.tests, ", "))
 	}
 	p.tests = nil
 	return t.suite.run(ctx, p)
 }
 
-// refusal is why a mutant can not be tried on the kernel that it needs: that is
-// not there, or fails the tests without the mutant.
+// refusal returns the reason why a mutant cannot be tried on the kernel that it
+// requires, or "": the kernel has not been built. An error means that the tests
+// fail on that kernel without the mutant, or could not be run.
 func (t *trial) refusal(ctx context.Context, m mutant) (string, error) {
 	list, err := images.List(ctx, images.Options{Dir: t.tree.dir})
 	if err != nil {
-		return "", fmt.Errorf("look for kernel %s: %w", m.kernel, err)
+		return "", fmt.Errorf("find kernel %s: %w", m.kernel, err)
 	}
 	for _, kernel := range list {
 		if kernel.Row.Name != m.kernel || kernel.State != images.Ready {
@@ -132,7 +133,7 @@ func (t *trial) refusal(ctx context.Context, m mutant) (string, error) {
 		}
 		o, err := t.suite.run(ctx, part{tests: m.tests, kernel: m.kernel, timeout: unchangedTimeout})
 		if err == nil && !o.passed {
-			err = fmt.Errorf("the tests of %s fail on kernel %s without it:\n%s", m.name, m.kernel, tail(o.output))
+			err = fmt.Errorf("the tests of mutant %s fail on kernel %s without the mutant:\n%s", m.name, m.kernel, tail(o.output))
 		}
 		if err == nil {
 			err = t.suite.keep()
@@ -142,9 +143,9 @@ func (t *trial) refusal(ctx context.Context, m mutant) (string, error) {
 	return fmt.Sprintf("for kernel %s: kmodtest kernel build %s", m.kernel, m.kernel), nil
 }
 
-// print writes the line of a mutant; further reasons stand below the first.
-func (t *trial) print(f fate, m mutant, reasons ...string) error {
-	head := fmt.Sprintf("%-10s %-*s ", f, t.width, m.name)
+// print prints the result line of a mutant, and further reasons below it.
+func (t *trial) print(s status, m mutant, reasons ...string) error {
+	head := fmt.Sprintf("%-10s %-*s ", s, t.width, m.name)
 	for _, reason := range reasons {
 		if _, err := fmt.Fprintf(t.stdout, "%s %s\n", head, reason); err != nil {
 			return fmt.Errorf("print result: %w", err)
@@ -154,7 +155,7 @@ func (t *trial) print(f fate, m mutant, reasons ...string) error {
 	return nil
 }
 
-// list prints what each mutant breaks.
+// list prints the behaviour that each mutant breaks.
 func (t *trial) list(mutants []mutant) error {
 	for _, m := range mutants {
 		text := m.breaks
@@ -168,7 +169,7 @@ func (t *trial) list(mutants []mutant) error {
 	return nil
 }
 
-// tailLines is how much of the suite's output is shown where it went wrong.
+// tailLines is the number of lines of the suite's output that an error shows.
 const tailLines = 60
 
 func tail(text string) string {

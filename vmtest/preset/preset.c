@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Gives the counters of socketopt other values, so that a test can see them
- * overflow: those of the network namespace of the process that loads it.
+ * Sets the counters of socketopt in the network namespace of the process that
+ * loads this module, so that a test can make them overflow.
  *
- * It is told where the function is that finds the state of a namespace, and
- * finds the counters in there by the values that they have.
+ * The parameter "finder" is the address of the function that returns the state
+ * of a namespace. The counters are found in that state by their current values.
  */
 
 #include <linux/errno.h>
@@ -27,7 +27,7 @@ MODULE_PARM_DESC(from, "values of the counters, in the order of struct socketopt
 
 static unsigned long long to[COUNTERS];
 module_param_array(to, ullong, NULL, 0);
-MODULE_PARM_DESC(to, "what they are to be");
+MODULE_PARM_DESC(to, "new values of the counters, in the same order");
 
 static int __init preset_init(void)
 {
