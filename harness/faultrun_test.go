@@ -84,7 +84,9 @@ func listener(t *testing.T) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "qemu")
-	script := fmt.Sprintf("#!/bin/bash\nexec %s \"$@\" > >(exec tee -a \"$%s\")\n", qemu, consoleVariable)
+	// QEMU has an environment of its own: the variable is that of who started it.
+	script := fmt.Sprintf("#!/bin/bash\nlog=$(tr '\\0' '\\n' </proc/$PPID/environ | sed -n 's/^%s=//p')\n"+
+		"exec %s \"$@\" > >(exec tee -a \"$log\")\n", consoleVariable, qemu)
 	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 
 // aging are the directories of the cache whose entries are kept until they have not been used for unusedFor: each new content of
 // its sources has one of its own, and who needs one again makes it in seconds.
-var aging = []string{"paths", "vmlinux", "modules", "programs", "initramfs"}
+var aging = []string{"paths", "vmlinux", "modules", "programs", "initramfs", "qemu"}
 
 const unusedFor = 14 * 24 * time.Hour
 

@@ -2,6 +2,7 @@
 package qemu
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,6 +29,12 @@ type Machine struct {
 // Binary is the name of QEMU's system emulator for this kind of machine.
 const Binary = "qemu-system-x86_64"
 
+// What a machine has whose fields are zero.
+const (
+	defaultCPUs   = 2
+	defaultMemory = 512 // MiB
+)
+
 // File descriptors in QEMU's process, behind standard input, output and error.
 const (
 	channelFile = 3 + iota
@@ -36,9 +43,11 @@ const (
 
 // Args returns the whole command line but for the program's name.
 func (m Machine) Args() []string {
+	confinement, _ := Confinement(m.Binary)
 	var args []string
 	for _, part := range [][]string{
 		bare(),
+		confinement,
 		m.processor(),
 		m.memory(),
 		m.boot(),
@@ -75,7 +84,7 @@ const emulatedCPU = "max,la57=off,cx16=off,erms=off,fsrm=off"
 func (m Machine) processor() []string {
 	// A socket for each: the firmware's table for kernels without ACPI leaves
 	// out all but the first core of one.
-	smp := fmt.Sprintf("%[1]d,sockets=%[1]d", orDefault(m.CPUs, 2))
+	smp := fmt.Sprintf("%[1]d,sockets=%[1]d", cmp.Or(m.CPUs, defaultCPUs))
 	accel, cpu := string(m.Accel), "host"
 	if m.Accel == TCG {
 		cpu = emulatedCPU
@@ -92,7 +101,7 @@ func (m Machine) processor() []string {
 }
 
 func (m Machine) memory() []string {
-	size := strconv.Itoa(orDefault(m.Memory, 512)) + "M"
+	size := strconv.Itoa(cmp.Or(m.Memory, defaultMemory)) + "M"
 	args := []string{"-m", size}
 	if m.RAM == nil {
 		return args
@@ -115,7 +124,7 @@ func (m Machine) Offset(address uint64) int64 {
 	// A machine of the kind pc has 3 GiB below the devices, and the rest from
 	// 4 GiB on, unless all of it is less than 3.5 GiB.
 	const gib, least = 1 << 30, 3584 // bytes, MiB
-	if orDefault(m.Memory, 512) >= least && address >= 4*gib {
+	if cmp.Or(m.Memory, defaultMemory) >= least && address >= 4*gib {
 		address -= gib
 	}
 	return int64(address)
@@ -171,11 +180,4 @@ func control() []string {
 		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", monitorFile),
 		"-mon", "chardev=monitor,mode=control",
 	}
-}
-
-func orDefault(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }

@@ -74,6 +74,7 @@ func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) 
 	defer typed.Close()
 	p := &Process{Channel: files.channel, monitor: newMonitor(files.monitor), keys: keys, ended: make(chan struct{})}
 	p.cmd = exec.CommandContext(ctx, path, m.Args()...)
+	p.cmd.Env = environment()
 	p.cmd.Stdin = typed
 	p.cmd.Stdout = console
 	p.cmd.Stderr = &p.stderr

@@ -1,0 +1,164 @@
+package qemu
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// script writes a program that stands for QEMU. It notes each of its starts in the file that is returned.
+func script(t *testing.T, body string) (path, starts string) {
+	t.Helper()
+	dir := t.TempDir()
+	path, starts = filepath.Join(dir, "qemu"), filepath.Join(dir, "starts")
+	text := "#!/bin/sh\necho \"$@\" >>" + starts + "\n" + body + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path, starts
+}
+
+// startsIn counts the starts that a script has noted.
+func startsIn(t *testing.T, path string) int {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(text), "\n")
+}
+
+func needSeccomp(t *testing.T) {
+	t.Helper()
+	if !hasSeccomp() {
+		t.Skip("needs a host kernel with seccomp filters")
+	}
+}
+
+func TestArgsHaveTheSandbox(t *testing.T) {
+	needSeccomp(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	qemu, _ := script(t, "exit 0")
+	args := Machine{Binary: qemu, Accel: TCG}.Args()
+	if i := slices.Index(args, "-sandbox"); i < 0 || args[i+1] != sandbox {
+		t.Errorf("got %q, want -sandbox %s in it", args, sandbox)
+	}
+	if _, why := Confinement(qemu); why != "" {
+		t.Errorf("QEMU that takes the sandbox: %q", why)
+	}
+}
+
+func TestQEMUWithoutSandboxIsStartedWithoutAndNamed(t *testing.T) {
+	needSeccomp(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	qemu, starts := script(t, "echo 'sandbox: Invalid parameter' >&2; exit 1")
+	for range 2 { // from QEMU, and from the cache
+		args := Machine{Binary: qemu, Accel: TCG}.Args()
+		if slices.Contains(args, "-sandbox") {
+			t.Errorf("got %q, want no -sandbox in it", args)
+		}
+		_, why := Confinement(qemu)
+		if want := qemu + " does not support -sandbox: sandbox: Invalid parameter"; why != want {
+			t.Errorf("got %q, want %q", why, want)
+		}
+	}
+	if n := startsIn(t, starts); n != 1 {
+		t.Errorf("QEMU was started %d times, want 1", n)
+	}
+}
+
+func TestQEMUIsAskedAgainAfterAChange(t *testing.T) {
+	needSeccomp(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	qemu, starts := script(t, "exit 0")
+	for want := range 2 {
+		if err := os.Chtimes(qemu, time.Time{}, time.Unix(int64(want), 0)); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			Confinement(qemu)
+		}
+		if n := startsIn(t, starts); n != want+1 {
+			t.Errorf("QEMU was started %d times, want %d", n, want+1)
+		}
+	}
+}
+
+func TestQEMUThatGivesNoAnswerIsAskedAgain(t *testing.T) {
+	needSeccomp(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	qemu, starts := script(t, "kill -9 $$")
+	for range 2 {
+		if args, why := Confinement(qemu); args != nil || !strings.Contains(why, "signal: killed") {
+			t.Errorf("got %q, %q", args, why)
+		}
+	}
+	if n := startsIn(t, starts); n != 2 {
+		t.Errorf("QEMU was started %d times, want 2", n)
+	}
+}
+
+func TestMissingQEMUHasNoConfinement(t *testing.T) {
+	needSeccomp(t)
+	if args, why := Confinement("qemu-system-none"); args != nil || !strings.Contains(why, "QEMU is missing") {
+		t.Errorf("got %q, %q", args, why)
+	}
+}
+
+// endlessKernel writes a boot image whose first instruction jumps to itself.
+func endlessKernel(t *testing.T) string {
+	t.Helper()
+	image := make([]byte, 4096)
+	image[0x1f1] = 1 // sectors of the part for real mode
+	copy(image[0x200:], "\xeb\xfe")
+	copy(image[0x202:], "HdrS")
+	binary.LittleEndian.PutUint16(image[0x206:], 0x20c)      // version of the protocol
+	image[0x211] = 1                                         // the rest is loaded at 1 MiB
+	binary.LittleEndian.PutUint32(image[0x22c:], 0x37ffffff) // highest address of the initramfs
+	path := filepath.Join(t.TempDir(), "kernel")
+	if err := os.WriteFile(path, image, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestStartedQEMUIsConfined(t *testing.T) {
+	needSeccomp(t)
+	if _, err := exec.LookPath(Binary); err != nil {
+		t.Skipf("needs QEMU: %v", err)
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("KMODTEST_SECRET", "a password")
+	initramfs := filepath.Join(t.TempDir(), "initramfs")
+	if err := os.WriteFile(initramfs, make([]byte, 512), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	p, err := Start(ctx, Machine{Binary: Binary, Accel: TCG, Kernel: endlessKernel(t), Initramfs: initramfs}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	// It answers once it is set up, the sandbox included.
+	if err := p.converse(ctx, func(m *monitor) error { return m.run("query-status", nil) }); err != nil {
+		t.Fatalf("%v; QEMU says %q", err, p.Said())
+	}
+	proc := filepath.Join("/proc", strconv.Itoa(p.PID()))
+	status, err := os.ReadFile(filepath.Join(proc, "status"))
+	if err != nil || !strings.Contains(string(status), "\nSeccomp:\t2\n") {
+		t.Errorf("no seccomp filter: %v\n%s", err, status)
+	}
+	env, err := os.ReadFile(filepath.Join(proc, "environ"))
+	if err != nil || !strings.Contains(string(env), "LANG=C\x00") || strings.Contains(string(env), "KMODTEST_SECRET") {
+		t.Errorf("the environment of QEMU: %v, %q", err, env)
+	}
+}
