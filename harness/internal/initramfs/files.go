@@ -3,7 +3,6 @@ package initramfs
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/u-root/u-root/pkg/cpio"
-	"github.com/u-root/u-root/pkg/ldd"
 )
 
 // File is a file, directory or symbolic link of the host that is to lie in the
@@ -160,16 +158,11 @@ func (c collection) addEntries(dir string) error {
 	return nil
 }
 
-// addLibraries adds the shared libraries that an ELF file needs. Only such a
-// file is shown to the dynamic loader, which is a program to be started.
+// addLibraries adds the shared libraries that an ELF file needs.
 func (c collection) addLibraries(path string) error {
-	isELF, err := beginsWith(path, "\x7fELF")
-	if err != nil || !isELF {
-		return err
-	}
-	libraries, err := ldd.FList(path)
+	libraries, err := sharedLibraries(path)
 	if err != nil {
-		return fmt.Errorf("find the shared libraries of %s: %w", path, err)
+		return err
 	}
 	// All are in this list: those that libraries need, and where links lead.
 	for _, library := range libraries {
@@ -188,20 +181,6 @@ func look(path string) (File, error) {
 	}
 	link, err := os.Readlink(path)
 	return File{Path: path, link: link, info: info}, err
-}
-
-func beginsWith(path, magic string) (bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	head := make([]byte, len(magic))
-	_, err = io.ReadFull(f, head)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, nil
-	}
-	return string(head) == magic, err
 }
 
 // String tells all that makes the file another one.
