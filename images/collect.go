@@ -93,7 +93,7 @@ func move(from, to string) error {
 	if _, err := os.Lstat(from); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
 	return os.Rename(from, to)

@@ -97,7 +97,7 @@ func debianMirror(ctx context.Context, opt Options) (string, error) {
 // the kernel first.
 func fetchPackages(ctx context.Context, row Row, mirror, entry string, show *progress) ([]apt.Package, error) {
 	scratch := filepath.Join(entry, "apt")
-	if err := os.Mkdir(scratch, 0o755); err != nil {
+	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return nil, fmt.Errorf("make directory for apt: %w", err)
 	}
 	archive := &apt.Archive{Mirror: mirror, Suite: row.Debian.Suite, Architecture: row.Arch, Dir: scratch}

@@ -139,7 +139,7 @@ func logPath(opt Options, key string) string { return filepath.Join(opt.Cache, "
 
 func (b *build) openLog() (*os.File, error) {
 	path := logPath(b.opt, b.key)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := cache.MakeDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make directory for build logs: %w", err)
 	}
 	file, err := os.Create(path)

@@ -74,7 +74,7 @@ func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, err
 	s := b.row.Source
 	b.show.line("fetching the sources of kernel %s (Debian %s%s)", b.row.Name, s.Suite, b.row.size())
 	scratch := filepath.Join(tmp, "apt")
-	if err := os.Mkdir(scratch, 0o755); err != nil {
+	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return origin{}, fmt.Errorf("make directory for apt: %w", err)
 	}
 	archive := &apt.Archive{Mirror: mirror, Suite: s.Suite, Architecture: b.row.Arch, Dir: scratch}

@@ -93,7 +93,7 @@ func neverRead() []string {
 }
 
 func (b *build) untar(ctx context.Context, archive string, args ...string) error {
-	if err := os.Mkdir(b.tree, 0o755); err != nil {
+	if err := os.Mkdir(b.tree, 0o700); err != nil {
 		return fmt.Errorf("make directory for sources: %w", err)
 	}
 	tar, err := command.Find("tar", "tar")
@@ -141,7 +141,7 @@ func copySource(ctx context.Context, from, to string) error {
 func copyEntry(from, to string, entry fs.DirEntry) error {
 	switch entry.Type() {
 	case fs.ModeDir:
-		return os.MkdirAll(to, 0o755)
+		return os.MkdirAll(to, 0o700)
 	case fs.ModeSymlink:
 		target, err := os.Readlink(from)
 		if err != nil {

@@ -117,7 +117,7 @@ var treeLists = []string{"modules.builtin", "modules.builtin.modinfo"}
 // installModules does what make modules_install does, which might write into the tree.
 func installModules(ctx context.Context, tree string, modules []string, entry, release string) error {
 	dir := filepath.Join(entry, "lib/modules", release)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("install modules: %w", err)
 	}
 	var order strings.Builder
@@ -149,7 +149,7 @@ func copyFile(from, to string) (err error) {
 		return err
 	}
 	defer func() { _ = source.Close() }()
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
 	target, err := os.Create(to)

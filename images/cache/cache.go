@@ -1,7 +1,9 @@
-// Package cache keeps directories that are dear to make: each is filled once, under a lock, and then only read.
+// Package cache keeps directories that are expensive to make: each is filled once, under a lock,
+// and then only read.
 //
-// An entry is there as a whole or not at all. It is filled in a temporary directory beside its place and renamed
-// when it is complete, so neither a crash nor an interrupt leaves half of one.
+// An entry is complete or absent. It is filled in a temporary directory next to its final path and
+// renamed when it is complete, so neither a crash nor an interrupt leaves an incomplete entry.
+// Directories of the cache are accessible to the user only.
 package cache
 
 import (
@@ -22,64 +24,71 @@ const (
 	tempInfix  = ".tmp-" // between an entry's name and a random number
 	lockSuffix = ".lock"
 
-	// retry is how long a caller sleeps between two looks at a lock that another holds: flock(2) itself cannot be
-	// given up when a context ends.
+	// retry is the interval between attempts to take a lock that another caller holds: a
+	// blocking flock(2) cannot be cancelled when a context ends.
 	retry = 20 * time.Millisecond
 )
 
-// Dir returns the project's directory in the user's cache, $XDG_CACHE_HOME/kmodtest or ~/.cache/kmodtest. It need not exist.
+// Dir returns the project's directory in the user's cache, $XDG_CACHE_HOME/kmodtest or
+// ~/.cache/kmodtest. It may not exist. If it exists, belongs to this user and is accessible to
+// others, Dir makes it private.
 func Dir() (string, error) {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("there is no directory for caches: set HOME, or XDG_CACHE_HOME to an absolute path: %w", err)
+		return "", fmt.Errorf("find the cache directory: %w; set HOME, or set XDG_CACHE_HOME to an absolute path", err)
 	}
-	return filepath.Join(dir, "kmodtest"), nil
+	dir = filepath.Join(dir, "kmodtest")
+	closeDir(dir)
+	return dir, nil
 }
 
-// Entry returns the path dir/key, and first fills it with fill if it is not there.
+// Entry returns the path dir/key. If the entry does not exist, Entry makes it with fill.
 //
-// fill gets an empty directory to fill, which becomes the entry when fill returns nil; until then its path is
-// another, so what is put there must not name its own place. Whoever asks for the same entry at the same
-// time, in this process or another, waits for the one that fills it, or until ctx ends. If fill fails, the next to
-// wait tries again. What a filler left behind that died is removed by the next. An entry that is there costs two system
-// calls and takes no lock; it is marked as used.
+// fill is called with an empty directory, which becomes the entry when fill returns nil. Its path
+// changes then, so its contents must not refer to it by an absolute path. Callers that ask for the
+// same entry at the same time, in this process or another, wait until it is filled or ctx ends. If
+// fill fails, the next waiting caller tries again. Whatever a filler that died left behind is
+// removed by the next one. For an existing entry, Entry makes three system calls, takes no lock and
+// marks the entry as used. It makes dir and the entry private, see MakeDir.
 //
-// key names one directory: no slash, no leading dot, and not what Entry's own names are made with: ".tmp-" and, at the
-// end, ".lock".
+// key must be usable as the name of a directory: no slash and no leading dot. It must not contain
+// ".tmp-" or end in ".lock", which Entry uses itself.
 func Entry(ctx context.Context, dir, key string, fill func(ctx context.Context, tmp string) error) (string, error) {
 	path := filepath.Join(dir, key)
 	if err := checkKey(key); err != nil {
 		return "", err
 	}
-	if there, err := isThere(path); err != nil {
+	if info, err := lookUp(path); err != nil {
 		return path, err
-	} else if there {
+	} else if info != nil {
+		closeDir(dir)
+		closeTo(path, info)
 		MarkUsed(path)
 		return path, nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", fmt.Errorf("make cache directory, which XDG_CACHE_HOME can move: %w", err)
+	if err := MakeDir(dir); err != nil {
+		return "", err
 	}
 	lock := flock.New(path + lockSuffix)
 	if _, err := lock.TryLockContext(ctx, retry); err != nil {
 		return "", fmt.Errorf("lock cache entry %s (XDG_CACHE_HOME moves the cache): %w", path, err)
 	}
-	defer func() { _ = lock.Close() }() // closing the file is what unlocks it; there is nothing to lose
-	if there, err := isThere(path); there || err != nil {
+	defer func() { _ = lock.Close() }() // closing the file unlocks it; no data can be lost
+	if info, err := lookUp(path); info != nil || err != nil {
 		return path, err
 	}
 	return path, fillLocked(ctx, path, fill)
 }
 
-// MarkUsed makes now the time of the last use of the entry at path, which is the modification time of its directory. That it
-// can not be set does no harm but an early end.
+// MarkUsed sets the time of last use of the entry at path, which is the modification time of its
+// directory, to now. Errors are ignored: they only let the entry expire early.
 func MarkUsed(path string) {
 	now := time.Now()
 	_ = os.Chtimes(path, now, now)
 }
 
-// fillLocked makes the entry at path. The caller holds its lock, so a temporary directory that is there belongs to
-// nobody who lives.
+// fillLocked makes the entry at path. The caller holds its lock, so an existing temporary directory
+// belongs to a process that has died.
 func fillLocked(ctx context.Context, path string, fill func(context.Context, string) error) (err error) {
 	dir, prefix := filepath.Dir(path), filepath.Base(path)+tempInfix
 	if err := removeLeft(ctx, dir, prefix); err != nil {
@@ -89,13 +98,10 @@ func fillLocked(ctx context.Context, path string, fill func(context.Context, str
 	if err != nil {
 		return fmt.Errorf("make cache entry: %w", err)
 	}
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return fmt.Errorf("make cache entry: %w", err)
-	}
 	defer func() {
-		// After a success the name is gone already. A fill that panics or ends its goroutine comes by here too.
+		// After a success, tmp has been renamed. This also runs if fill panics or ends its goroutine.
 		if rmErr := os.RemoveAll(tmp); err != nil && rmErr != nil {
-			err = errors.Join(err, fmt.Errorf("remove half a cache entry: %w", rmErr))
+			err = errors.Join(err, fmt.Errorf("remove incomplete cache entry: %w", rmErr))
 		}
 	}()
 	if err := fill(ctx, tmp); err != nil {
@@ -103,6 +109,9 @@ func fillLocked(ctx context.Context, path string, fill func(context.Context, str
 	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("fill cache entry: %w", err)
+	}
+	if err := os.Chmod(tmp, private); err != nil { // dpkg-deb, for one, changes it
+		return fmt.Errorf("make cache entry: %w", err)
 	}
 	if err := syncContent(tmp); err != nil {
 		return err
@@ -113,12 +122,12 @@ func fillLocked(ctx context.Context, path string, fill func(context.Context, str
 	return syncDir(dir)
 }
 
-// removeLeft removes the temporary directories in dir whose names begin with prefix. A program that a dead filler started
-// may still be at its last file there: that is waited for.
+// removeLeft removes the temporary directories in dir whose names begin with prefix. A program that
+// a dead filler started may still write its last file there, so removal is retried.
 func removeLeft(ctx context.Context, dir, prefix string) error {
 	list, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("look for what an interrupted run left: %w", err)
+		return fmt.Errorf("look for leftovers of an interrupted run: %w", err)
 	}
 	for _, entry := range list {
 		if !strings.HasPrefix(entry.Name(), prefix) {
@@ -129,17 +138,18 @@ func removeLeft(ctx context.Context, dir, prefix string) error {
 			time.Sleep(retry)
 		}
 		if err != nil {
-			return fmt.Errorf("remove what an interrupted run left: %w", err)
+			return fmt.Errorf("remove leftovers of an interrupted run: %w", err)
 		}
 	}
 	return nil
 }
 
-// fewFiles is how many files are brought to the disk one by one. An entry may be tens of thousands of small files, for
-// which one syncfs(2) is cheaper than an fsync(2) each; but that waits for whatever else the machine is writing.
+// fewFiles is the largest number of files that are synced one by one. For tens of thousands of small
+// files, one syncfs(2) is cheaper than an fsync(2) each, but it waits for all other writes of the
+// file system as well.
 const fewFiles = 32
 
-// syncContent brings everything below tmp to the disk, so that the rename cannot get there first.
+// syncContent writes everything below tmp to disk, so that the rename cannot reach the disk first.
 func syncContent(tmp string) error {
 	var paths []string
 	err := filepath.WalkDir(tmp, func(path string, d fs.DirEntry, err error) error {
@@ -165,7 +175,7 @@ func syncContent(tmp string) error {
 	return nil
 }
 
-// syncDir brings the names in dir to the disk.
+// syncDir writes the names in dir to disk.
 func syncDir(dir string) error {
 	return withFile(dir, (*os.File).Sync)
 }
@@ -173,7 +183,7 @@ func syncDir(dir string) error {
 func withFile(path string, do func(*os.File) error) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("open for writing to disk: %w", err)
+		return fmt.Errorf("open file to sync: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	if err := do(f); err != nil {
@@ -182,21 +192,22 @@ func withFile(path string, do func(*os.File) error) error {
 	return nil
 }
 
-func isThere(path string) (bool, error) {
-	switch _, err := os.Stat(path); {
-	case err == nil:
-		return true, nil
+// lookUp returns what stat(2) says of an entry, or nil if it does not exist.
+func lookUp(path string) (fs.FileInfo, error) {
+	info, err := os.Stat(path)
+	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	default:
-		return false, fmt.Errorf("look up cache entry, which XDG_CACHE_HOME can move: %w", err)
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look up cache entry (XDG_CACHE_HOME moves the cache): %w", err)
 	}
+	return info, nil
 }
 
 func checkKey(key string) error {
 	if key == "" || key != filepath.Base(key) || strings.HasPrefix(key, ".") ||
 		strings.Contains(key, tempInfix) || strings.HasSuffix(key, lockSuffix) {
-		return fmt.Errorf("cache key %q is not usable as a directory's name", key)
+		return fmt.Errorf("cache key %q cannot be the name of a directory", key)
 	}
 	return nil
 }

@@ -12,23 +12,23 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Remove removes the entry dir/key, and waits for one who fills it now. It is gone as a whole at once, and one that is not there
-// is no error. Whoever uses the entry must see to it themselves that it is not removed under them.
+// Remove removes the entry dir/key atomically. If the entry is being filled, Remove waits. A missing
+// entry is not an error. Callers must make sure themselves that nothing uses the entry.
 func Remove(ctx context.Context, dir, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
 	path := filepath.Join(dir, key)
-	if there, err := isThere(path); err != nil || !there {
+	if info, err := lookUp(path); err != nil || info == nil {
 		return err
 	}
 	lock := flock.New(path + lockSuffix)
 	if _, err := lock.TryLockContext(ctx, retry); err != nil {
 		return fmt.Errorf("lock cache entry %s: %w", path, err)
 	}
-	defer func() { _ = lock.Close() }() // closing the file is what unlocks it; there is nothing to lose
+	defer func() { _ = lock.Close() }() // closing the file unlocks it; no data can be lost
 	gone := path + tempInfix + "removed"
-	err := os.RemoveAll(gone) // somebody may have died while removing an earlier one
+	err := os.RemoveAll(gone) // an earlier removal may have been interrupted
 	if err == nil {
 		err = os.Rename(path, gone)
 	}
@@ -41,7 +41,7 @@ func Remove(ctx context.Context, dir, key string) error {
 	return nil
 }
 
-// Busy reports whether somebody fills the entry dir/key right now.
+// Busy reports whether the entry dir/key is being filled.
 func Busy(dir, key string) bool {
 	path := filepath.Join(dir, key) + lockSuffix
 	if _, err := os.Stat(path); err != nil {
@@ -49,21 +49,23 @@ func Busy(dir, key string) bool {
 	}
 	lock := flock.New(path)
 	free, err := lock.TryLock()
-	_ = lock.Close() // there is nothing to lose
+	_ = lock.Close() // no data can be lost
 	return err == nil && !free
 }
 
-// IsKey reports whether a name in a directory of entries is that of an entry, and not one of Entry's own.
+// IsKey reports whether name, found in a directory of entries, is the key of an entry and not a name
+// that Entry uses itself.
 func IsKey(name string) bool { return checkKey(name) == nil }
 
-// RemoveLeftovers removes what fillers that died left in dir, and returns the paths. What somebody fills right now stays.
+// RemoveLeftovers removes the temporary directories that dead fillers left in dir, and returns their
+// paths. Entries that are being filled stay.
 func RemoveLeftovers(dir string) ([]string, error) {
 	list, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look for what dead runs left: %w", err)
+		return nil, fmt.Errorf("look for leftovers of dead runs: %w", err)
 	}
 	var removed []string
 	for _, entry := range list {
@@ -74,7 +76,7 @@ func RemoveLeftovers(dir string) ([]string, error) {
 		path := filepath.Join(dir, entry.Name())
 		done, err := removeUnlocked(filepath.Join(dir, key)+lockSuffix, path)
 		if err != nil {
-			return removed, fmt.Errorf("remove what a dead run left: %w", err)
+			return removed, fmt.Errorf("remove leftovers of a dead run: %w", err)
 		}
 		if done {
 			removed = append(removed, path)
@@ -83,11 +85,11 @@ func RemoveLeftovers(dir string) ([]string, error) {
 	return removed, nil
 }
 
-// removeUnlocked removes a directory, unless somebody holds the lock.
+// removeUnlocked removes a directory unless its lock is held, and reports whether it did.
 func removeUnlocked(lockPath, path string) (bool, error) {
 	lock := flock.New(lockPath)
 	free, err := lock.TryLock()
-	defer func() { _ = lock.Close() }() // there is nothing to lose
+	defer func() { _ = lock.Close() }() // no data can be lost
 	if err != nil || !free {
 		return false, err
 	}

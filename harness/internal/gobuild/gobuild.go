@@ -111,8 +111,8 @@ func build(ctx context.Context, cacheDir, pkg, dir string, building func(), prep
 // lock waits until nobody else builds the program with that record, and keeps
 // others from it.
 func lock(ctx context.Context, record string) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(record), 0o755); err != nil {
-		return nil, fmt.Errorf("make cache directory for programs: %w", err)
+	if err := cache.MakeDir(filepath.Dir(record)); err != nil {
+		return nil, err
 	}
 	l := flock.New(record + ".lock")
 	if _, err := l.TryLockContext(ctx, 20*time.Millisecond); err != nil {

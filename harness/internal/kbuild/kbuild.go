@@ -125,7 +125,7 @@ func warnings(log string) (string, error) {
 // in out. symbols are such lists of others.
 func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools, symbols []string, out string) error {
 	dir := filepath.Join(out, "src")
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
 	if err := src.copyTo(dir); err != nil {
@@ -197,7 +197,7 @@ func findModules(dir string) ([]string, error) {
 // keepModules moves modules to directory out, and puts copies without debug
 // information beside them.
 func keepModules(ctx context.Context, made []string, out, strip string) error {
-	if err := os.Mkdir(filepath.Join(out, guestDir), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(out, guestDir), 0o700); err != nil {
 		return err
 	}
 	for _, ko := range made {

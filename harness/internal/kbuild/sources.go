@@ -97,7 +97,7 @@ func (s sources) copyTo(dst string) error {
 			return fmt.Errorf("copy module sources: %w", err)
 		}
 		to := filepath.Join(dst, name)
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 			return err
 		}
 		if err := os.WriteFile(to, b, 0o644); err != nil {

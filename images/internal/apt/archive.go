@@ -71,7 +71,7 @@ func (a *Archive) configure() error {
 		return err
 	}
 	for _, dir := range []string{"state/lists/partial", "cache/archives/partial"} {
-		if err := os.MkdirAll(filepath.Join(a.Dir, dir), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(a.Dir, dir), 0o700); err != nil {
 			return err
 		}
 	}
