@@ -15,24 +15,24 @@ type Accel string
 // The accelerators that a Machine can have.
 const (
 	KVM Accel = "kvm" // on the processor itself
-	TCG Accel = "tcg" // translated by QEMU: works everywhere, slower
+	TCG Accel = "tcg" // emulated by QEMU: works everywhere, slower
 )
 
-// host is what the choice of an accelerator looks at; tests bring their own.
+// host holds the inputs of the choice of an accelerator; tests use their own.
 type host struct {
 	device  string // /dev/kvm
 	cpuinfo string // /proc/cpuinfo
-	arch    string // runtime.GOARCH of the machine
+	arch    string // runtime.GOARCH of the host
 }
 
 var thisHost = host{device: "/dev/kvm", cpuinfo: "/proc/cpuinfo", arch: runtime.GOARCH}
 
-// Detect returns the fastest accelerator that works here. When that is not KVM,
-// why says in a few words what KVM lacks.
+// Detect returns the fastest accelerator that works on this host. If that is not
+// KVM, why is the reason in a few words.
 //
-// That the device opens is no proof: a machine may offer a nested KVM made of
-// software alone, under which no ordinary kernel boots. So on x86 the CPU's
-// flags must show vmx or svm as well.
+// It is not enough that the device opens: a host may have a nested KVM that is
+// implemented in software, under which ordinary kernels do not boot. So on x86
+// the CPU's flags must include vmx or svm as well.
 func Detect() (a Accel, why string) { return thisHost.detect() }
 
 func (h host) detect() (a Accel, why string) {
@@ -55,7 +55,7 @@ func openProblem(device string, err error) string {
 	case os.IsNotExist(err):
 		return "there is no " + device
 	case os.IsPermission(err):
-		return fmt.Sprintf("%s may not be opened by this user; the group kvm usually may", device)
+		return fmt.Sprintf("this user may not open %s; members of the group kvm usually may", device)
 	}
 	return err.Error()
 }
@@ -65,14 +65,14 @@ func hasVirtualization(cpuinfo string) bool {
 	return slices.Contains(flags, "vmx") || slices.Contains(flags, "svm")
 }
 
-// CPUModel tells one model of processor from another, as far as a machine under
-// KVM can: its name, and all that it says it can do.
+// CPUModel returns the host processor's name and flags, which distinguish models
+// as far as a machine under KVM can.
 func CPUModel() string {
 	return cpuField(thisHost.cpuinfo, "model name") + ": " + cpuField(thisHost.cpuinfo, "flags")
 }
 
 // cpuField returns a field of the first processor in a file like /proc/cpuinfo,
-// or "" where there is none.
+// or "" if it has no such field.
 func cpuField(cpuinfo, want string) string {
 	f, err := os.Open(cpuinfo)
 	if err != nil {

@@ -17,18 +17,20 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// sandbox denies QEMU the system calls that no machine needs: it cannot start programs, change its user or raise its
-// limits. It is the set that libvirt uses.
+// sandbox denies QEMU the system calls that a machine does not need: it cannot start programs,
+// change its user or set its scheduling. libvirt uses the same value.
 const sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
-// Confinement returns the arguments that confine QEMU with a seccomp filter; Args has them, too. If this QEMU or the
-// host's kernel does not support that, args is nil and why says so in a few words. binary is as in Machine.
+// Confinement returns the arguments that make QEMU confine itself with a seccomp filter; Args
+// includes them. If QEMU or the host's kernel does not support that, args is nil and why is the
+// reason in a few words. binary is as in Machine.
 //
-// QEMU is asked once: the answer is kept in the user's cache, by the program's path, size and modification time. It may be
-// called from several goroutines and processes at once.
+// QEMU is started once to find out. The answer is kept in the user's cache, keyed by the program's
+// path, size and modification time. Confinement may be called from several goroutines and processes
+// at once.
 func Confinement(binary string) (args []string, why string) {
 	if !hasSeccomp() {
-		return nil, "the host's kernel has no seccomp filters for all threads of a process"
+		return nil, "the host's kernel does not support seccomp filters for all threads of a process"
 	}
 	if why := whyNoSandbox(binary); why != "" {
 		return nil, why
@@ -36,31 +38,33 @@ func Confinement(binary string) (args []string, why string) {
 	return []string{"-sandbox", sandbox}, ""
 }
 
-// hasSeccomp reports whether the kernel has what QEMU's sandbox requires. The call has no filter to install, so it always
-// fails: with EFAULT if all else is right.
+// hasSeccomp reports whether the kernel supports the filters of QEMU's sandbox. The call passes no
+// filter, so it always fails: with EFAULT if the kernel supports them.
 func hasSeccomp() bool {
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, 0)
 	return errno == unix.EFAULT
 }
 
-// answerFile holds, in a cache entry for a QEMU, why it does not take the sandbox; it is empty if it does.
+// answerFile is a file in the cache entry of a QEMU. It holds the reason why that QEMU does not
+// support the sandbox, and is empty if it does.
 const answerFile = "no-sandbox"
 
-// whyNoSandbox returns why QEMU does not take the sandbox, or "" if it does, from the cache if it was asked before.
+// whyNoSandbox returns the reason why QEMU does not support the sandbox, or "" if it does. It uses
+// the cache.
 func whyNoSandbox(binary string) string {
 	path, err := Find(binary)
 	if err != nil {
 		return err.Error()
 	}
 	dir, key, err := answerPlace(path)
-	if err != nil { // without a cache, QEMU is asked each time
-		why, err := askForSandbox(path)
+	if err != nil { // no cache: QEMU is started each time
+		why, err := probeSandbox(path)
 		return reason(why, err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), mostPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
 	entry, err := cache.Entry(ctx, dir, key, func(_ context.Context, tmp string) error {
-		why, err := askForSandbox(path)
+		why, err := probeSandbox(path)
 		if err != nil {
 			return err
 		}
@@ -97,13 +101,13 @@ func reason(why string, err error) string {
 	return why
 }
 
-// mostPatience is how long QEMU may take to print its version.
-const mostPatience = 30 * time.Second
+// probeTimeout is how long QEMU may take to print its version.
+const probeTimeout = 30 * time.Second
 
-// askForSandbox returns what QEMU says against the sandbox, or "" if it takes it. It only parses the option, and ends
-// with its version. The error is for a QEMU that gave no answer.
-func askForSandbox(path string) (why string, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), mostPatience)
+// probeSandbox returns the reason why QEMU rejects the sandbox, or "" if it accepts it. QEMU only
+// parses the option, prints its version and exits. The error is for a QEMU that gave no answer.
+func probeSandbox(path string) (why string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "-sandbox", sandbox, "-version")
 	cmd.Env = environment()
@@ -112,7 +116,7 @@ func askForSandbox(path string) (why string, err error) {
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("%s -version: no answer in %v", path, mostPatience)
+		return "", fmt.Errorf("%s -version did not end within %v", path, probeTimeout)
 	case errors.As(err, &exit) && exit.Exited():
 		line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		return strings.TrimSuffix(fmt.Sprintf("%s does not support -sandbox: %s", path, line), ": "), nil
@@ -120,8 +124,9 @@ func askForSandbox(path string) (why string, err error) {
 	return "", err
 }
 
-// environment is QEMU's: what it takes to find its libraries and to put its temporary files, and the language of its
-// messages, which are compared with words. A guest that takes QEMU over learns no secret from it.
+// environment returns QEMU's environment: variables for its libraries and temporary files, and the
+// language of its messages, which Err searches. It has no secrets that a guest could obtain by
+// taking over QEMU.
 func environment() []string {
 	env := []string{"LANG=C"}
 	for _, name := range []string{"PATH", "TMPDIR", "LD_LIBRARY_PATH"} {

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// script writes a program that stands for QEMU. It notes each of its starts in the file that is returned.
+// script writes a program that takes QEMU's place. It adds a line to the file starts each time it
+// is started.
 func script(t *testing.T, body string) (path, starts string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -26,7 +27,7 @@ func script(t *testing.T, body string) (path, starts string) {
 	return path, starts
 }
 
-// startsIn counts the starts that a script has noted.
+// startsIn returns how often a script was started.
 func startsIn(t *testing.T, path string) int {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -43,27 +44,27 @@ func needSeccomp(t *testing.T) {
 	}
 }
 
-func TestArgsHaveTheSandbox(t *testing.T) {
+func TestArgsIncludeSandbox(t *testing.T) {
 	needSeccomp(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	qemu, _ := script(t, "exit 0")
 	args := Machine{Binary: qemu, Accel: TCG}.Args()
 	if i := slices.Index(args, "-sandbox"); i < 0 || args[i+1] != sandbox {
-		t.Errorf("got %q, want -sandbox %s in it", args, sandbox)
+		t.Errorf("got %q, want -sandbox %s included", args, sandbox)
 	}
 	if _, why := Confinement(qemu); why != "" {
-		t.Errorf("QEMU that takes the sandbox: %q", why)
+		t.Errorf("QEMU that supports the sandbox: got reason %q", why)
 	}
 }
 
-func TestQEMUWithoutSandboxIsStartedWithoutAndNamed(t *testing.T) {
+func TestQEMUWithoutSandboxHasReason(t *testing.T) {
 	needSeccomp(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	qemu, starts := script(t, "echo 'sandbox: Invalid parameter' >&2; exit 1")
-	for range 2 { // from QEMU, and from the cache
+	for range 2 { // first from QEMU, then from the cache
 		args := Machine{Binary: qemu, Accel: TCG}.Args()
 		if slices.Contains(args, "-sandbox") {
-			t.Errorf("got %q, want no -sandbox in it", args)
+			t.Errorf("got %q, want no -sandbox", args)
 		}
 		_, why := Confinement(qemu)
 		if want := qemu + " does not support -sandbox: sandbox: Invalid parameter"; why != want {
@@ -75,7 +76,7 @@ func TestQEMUWithoutSandboxIsStartedWithoutAndNamed(t *testing.T) {
 	}
 }
 
-func TestQEMUIsAskedAgainAfterAChange(t *testing.T) {
+func TestChangedQEMUIsProbedAgain(t *testing.T) {
 	needSeccomp(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	qemu, starts := script(t, "exit 0")
@@ -92,7 +93,7 @@ func TestQEMUIsAskedAgainAfterAChange(t *testing.T) {
 	}
 }
 
-func TestQEMUThatGivesNoAnswerIsAskedAgain(t *testing.T) {
+func TestKilledProbeIsRepeated(t *testing.T) {
 	needSeccomp(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	qemu, starts := script(t, "kill -9 $$")
@@ -106,7 +107,7 @@ func TestQEMUThatGivesNoAnswerIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestMissingQEMUHasNoConfinement(t *testing.T) {
+func TestConfinementOfMissingQEMU(t *testing.T) {
 	needSeccomp(t)
 	if args, why := Confinement("qemu-system-none"); args != nil || !strings.Contains(why, "QEMU is missing") {
 		t.Errorf("got %q, %q", args, why)
@@ -117,7 +118,7 @@ func TestMissingQEMUHasNoConfinement(t *testing.T) {
 func endlessKernel(t *testing.T) string {
 	t.Helper()
 	image := make([]byte, 4096)
-	image[0x1f1] = 1 // sectors of the part for real mode
+	image[0x1f1] = 1 // sectors of real-mode code
 	copy(image[0x200:], "\xeb\xfe")
 	copy(image[0x202:], "HdrS")
 	binary.LittleEndian.PutUint16(image[0x206:], 0x20c)      // version of the protocol
@@ -148,9 +149,9 @@ func TestStartedQEMUIsConfined(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Stop()
-	// It answers once it is set up, the sandbox included.
+	// QEMU replies once it is set up, including the sandbox.
 	if err := p.converse(ctx, func(m *monitor) error { return m.run("query-status", nil) }); err != nil {
-		t.Fatalf("%v; QEMU says %q", err, p.Said())
+		t.Fatalf("%v; QEMU printed %q", err, p.Said())
 	}
 	proc := filepath.Join("/proc", strconv.Itoa(p.PID()))
 	status, err := os.ReadFile(filepath.Join(proc, "status"))

@@ -5,25 +5,24 @@ import (
 	"fmt"
 )
 
-// Press has the kernel answer a key of its magic SysRq on the console, which it
-// does as long as one processor takes interrupts of the serial line: 'l' tells
-// what all processors do, 'w' what the tasks wait for that are blocked, 'd'
-// which locks are held, where lockdep knows. See
-// Documentation/admin-guide/sysrq.rst of the kernel.
+// Press sends a magic SysRq key on the console. The kernel answers if at least
+// one processor takes interrupts of the serial line: 'l' prints the backtraces of
+// all processors, 'w' the blocked tasks, and 'd' the locks that are held, if
+// lockdep is on. See Documentation/admin-guide/sysrq.rst of the kernel.
 func (p *Process) Press(ctx context.Context, key byte) error {
 	return p.converse(ctx, func(m *monitor) error {
 		if err := m.run("chardev-send-break", map[string]any{"id": consoleName}); err != nil {
 			return err
 		}
 		if _, err := p.keys.Write([]byte{key}); err != nil {
-			return fmt.Errorf("press a key on the console: %w", err)
+			return fmt.Errorf("send a key to the console: %w", err)
 		}
 		return nil
 	})
 }
 
-// Strike interrupts the first processor even where it takes no interrupts. The
-// kernel panics, which tells what that processor did.
+// Strike sends an NMI to the first processor, which takes it even with interrupts
+// off. The kernel panics and prints that processor's backtrace.
 func (p *Process) Strike(ctx context.Context) error {
 	return p.converse(ctx, func(m *monitor) error { return m.run("inject-nmi", nil) })
 }

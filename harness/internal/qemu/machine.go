@@ -1,4 +1,4 @@
-// Package qemu starts QEMU, and makes sure that it ends.
+// Package qemu starts QEMU, confines it, and makes sure that it ends.
 package qemu
 
 import (
@@ -10,38 +10,39 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// Machine describes a virtual machine. All of it but CPUs and Memory must be
-// given.
+// Machine describes a virtual machine. Binary, Accel, Kernel and Initramfs are
+// required.
 type Machine struct {
 	Binary    string // QEMU's system emulator: a path, or a name in PATH
 	Accel     Accel
 	Kernel    string // path of the boot image
-	Initramfs string // path of the initramfs, not compressed or as the kernel can
+	Initramfs string // path of the initramfs, uncompressed or in a format that the kernel supports
 	CPUs      int    // virtual CPUs; 0 means 2
 	Memory    int    // MiB; 0 means 512
 	RAM       *RAM   // nil for memory that is never saved
-	// InTurns has TCG run the virtual CPUs in turns on one thread, which costs
-	// less where there are as many machines as processors. What was saved
-	// with it can be restored without, and the other way round.
+	// InTurns makes TCG run the virtual CPUs in turns on one thread, which is
+	// cheaper if there are as many machines as processors. A machine saved
+	// with it can be restored without it, and vice versa.
 	InTurns bool
 }
 
 // Binary is the name of QEMU's system emulator for this kind of machine.
 const Binary = "qemu-system-x86_64"
 
-// What a machine has whose fields are zero.
+// Defaults for the fields of a Machine that are zero.
 const (
 	defaultCPUs   = 2
 	defaultMemory = 512 // MiB
 )
 
-// File descriptors in QEMU's process, behind standard input, output and error.
+// File descriptors in QEMU's process, after standard input, output and error.
 const (
 	channelFile = 3 + iota
 	monitorFile
 )
 
-// Args returns the whole command line but for the program's name.
+// Args returns QEMU's command line without the program's name. It includes the
+// arguments of Confinement.
 func (m Machine) Args() []string {
 	confinement, _ := Confinement(m.Binary)
 	var args []string
@@ -60,30 +61,29 @@ func (m Machine) Args() []string {
 	return args
 }
 
-// bare leaves out every device that is not asked for, and all configuration
-// that the user may have. A guest that wants to reboot, as a panicking kernel
-// does, ends QEMU.
+// bare leaves out all default devices and the user's configuration. When the
+// guest reboots, as a panicking kernel does, QEMU exits.
 func bare() []string {
 	return []string{"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}
 }
 
-// emulatedCPU is all that TCG can, but for what kernels are better off without:
-//   - la57: five-level page tables cost the emulated MMU a level of walks and gain
-//     nothing in a small guest.
-//   - cx16: QEMU 7.2 leaves stale flags behind cmpxchg16b, and an interrupt in that
-//     moment brings them, trap flag and all, into the kernel. Linux 6.12, which
-//     uses the instruction for each small allocation, then dies in every second
+// emulatedCPU has all features that TCG supports, except:
+//   - la57: five-level page tables cost the emulated MMU one more level of walks and
+//     are of no use in a small guest.
+//   - cx16: QEMU 7.2 leaves stale flags after cmpxchg16b, and an interrupt at that
+//     moment carries them, the trap flag included, into the kernel. Linux 6.12, which
+//     uses the instruction in each small allocation, then dies in every second
 //     boot.
-//   - erms: kernels that see it copy and clear memory byte by byte, of which TCG
-//     makes a loop.
+//   - erms: kernels that see it copy and clear memory byte by byte, which TCG
+//     translates to a loop.
 //   - fsrm: newer versions of QEMU claim it, and no processor has it without erms.
-//     The memmove of Linux 6.1 then overruns short copies, and the kernel hangs as
-//     it boots.
+//     The memmove of Linux 6.1 then overruns short copies, and the kernel hangs
+//     during boot.
 const emulatedCPU = "max,la57=off,cx16=off,erms=off,fsrm=off"
 
 func (m Machine) processor() []string {
-	// A socket for each: the firmware's table for kernels without ACPI leaves
-	// out all but the first core of one.
+	// One socket per CPU: the firmware's table for kernels without ACPI lists
+	// only the first core of each socket.
 	smp := fmt.Sprintf("%[1]d,sockets=%[1]d", cmp.Or(m.CPUs, defaultCPUs))
 	accel, cpu := string(m.Accel), "host"
 	if m.Accel == TCG {
@@ -118,11 +118,10 @@ func (m Machine) memory() []string {
 		"-machine", "memory-backend=ram")
 }
 
-// Offset is where in the memory's file an address of the guest's physical memory
-// lies.
+// Offset returns the offset in the memory's file of a guest physical address.
 func (m Machine) Offset(address uint64) int64 {
-	// A machine of the kind pc has 3 GiB below the devices, and the rest from
-	// 4 GiB on, unless all of it is less than 3.5 GiB.
+	// QEMU's machine type pc puts 3 GiB below the devices and the rest at
+	// 4 GiB, if there are at least 3.5 GiB of memory.
 	const gib, least = 1 << 30, 3584 // bytes, MiB
 	if cmp.Or(m.Memory, defaultMemory) >= least && address >= 4*gib {
 		address -= gib
@@ -130,34 +129,34 @@ func (m Machine) Offset(address uint64) int64 {
 	return int64(address)
 }
 
-// escape makes a value of an option that QEMU splits at commas.
+// escape doubles the commas in the value of an option, which QEMU splits at commas.
 func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
 func (m Machine) boot() []string {
 	args := []string{
 		"console=ttyS0",
-		"loglevel=5",        // the log comes over the channel; the console is for reports of faults, of which it may be the only witness
+		"loglevel=5",        // the kernel log is sent over the channel; the console is for fault reports, which may appear only there
 		"panic=-1",          // a panic ends the machine at once
-		"oops=panic",        // and so does an oops: the thread that died in the kernel would leave others waiting
-		"printk.devkmsg=on", // do not limit what user space writes to the log
-		// A kernel without paravirtual clocks counts ticks as it boots, and
-		// panics where a busy host was slow to deliver them.
+		"oops=panic",        // as does an oops: others could wait forever for the thread that died in the kernel
+		"printk.devkmsg=on", // do not limit what user space writes to the kernel log
+		// A kernel without paravirtual clocks counts ticks during boot, and
+		// panics if a busy host delivers them late.
 		"no_timer_check",
 		// For a machine that hangs (Press, Strike): answer any key on the
-		// console, and die of an NMI. The first processor gets both: if it
-		// takes no keys, it is the one whose backtrace is wanted.
+		// console, and panic on an NMI. The first processor gets both: if it
+		// takes no keys, its backtrace is the one of interest.
 		"sysrq_always_enabled",
 		"unknown_nmi_panic",
 		"irqaffinity=0",
-		// Unloading a module and ending a network namespace wait for RCU
-		// grace periods, which take long where CPUs are emulated.
+		// Unloading a module and destroying a network namespace wait for RCU
+		// grace periods, which take long on emulated CPUs.
 		"rcupdate.rcu_expedited=1",
 		"rdinit=/init",
 	}
 	return []string{"-kernel", m.Kernel, "-initrd", m.Initramfs, "-append", strings.Join(args, " ")}
 }
 
-// consoleName is QEMU's name for where the serial line leads.
+// consoleName is QEMU's identifier for the other end of the serial line.
 const consoleName = "console"
 
 // console is the kernel's serial line, on QEMU's standard output and input.
@@ -174,7 +173,7 @@ func channel() []string {
 	}
 }
 
-// control is the monitor through which QEMU takes commands.
+// control is the monitor that takes commands for QEMU.
 func control() []string {
 	return []string{
 		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", monitorFile),

@@ -17,7 +17,7 @@ func TestOffsetLeavesOutTheGapBelow4GiB(t *testing.T) {
 		{8192, 8*gib + 7, 7*gib + 7},
 	} {
 		if got := (Machine{Memory: c.memory}).Offset(c.address); got != c.want {
-			t.Errorf("with %d MiB, %#x is at %#x in the file; want %#x", c.memory, c.address, got, c.want)
+			t.Errorf("with %d MiB, address %#x has offset %#x, want %#x", c.memory, c.address, got, c.want)
 		}
 	}
 }

@@ -10,17 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// monitor speaks QMP, QEMU's machine protocol: a JSON object a line each way,
-// answers in the order of the commands, and events in between.
+// monitor is a client of QMP, QEMU's machine protocol: one JSON object per line in
+// each direction, replies in the order of the commands, and events in between.
 // See docs/interop/qmp-spec of QEMU.
 type monitor struct {
 	conn   *net.UnixConn
 	in     *json.Decoder
-	events []event // arrived, and not yet waited for
+	events []event // received, and not yet waited for
 	qemu   *version
 }
 
-// version is that of QEMU, as its greeting tells.
+// version is QEMU's version, from its greeting.
 type version struct {
 	Major, Minor int
 }
@@ -29,7 +29,7 @@ func (v version) atLeast(major, minor int) bool {
 	return v.Major > major || v.Major == major && v.Minor >= minor
 }
 
-// message is whatever QEMU sends.
+// message is anything that QEMU sends.
 type message struct {
 	Greeting *struct {
 		Version struct {
@@ -53,26 +53,26 @@ type event struct {
 
 func newMonitor(conn *net.UnixConn) *monitor { return &monitor{conn: conn, in: json.NewDecoder(conn)} }
 
-// run runs one command and waits for its answer.
+// run runs one command and waits for its reply.
 func (m *monitor) run(command string, arguments any) error {
 	return m.runWith(nil, command, arguments)
 }
 
-// migrate starts a migration, with the command migrate or migrate-incoming, to or
-// from an open file, and waits until it has come to its end. The file is open for
-// that direction alone.
+// migrate starts a migration to or from an open file, with the command migrate or
+// migrate-incoming, and waits until it ends. The file must be open for that
+// direction only.
 func (m *monitor) migrate(command string, state *os.File) error {
 	if err := m.greet(); err != nil {
 		return err
 	}
 	err := m.run("migrate-set-capabilities", map[string]any{"capabilities": []capability{
-		{"events", true}, {"x-ignore-shared", true}, // leave out memory that lies in a file
+		{"events", true}, {"x-ignore-shared", true}, // leave out memory that is in a file
 	}})
 	if err != nil {
 		return err
 	}
-	// An open file with a name is for all versions, but the newer ones want
-	// that for sockets and pipes alone, and say so.
+	// All versions take a named open file, but newer ones warn unless it is a
+	// socket or a pipe.
 	hand, arguments, uri := "getfd", map[string]any{"fdname": "state"}, "fd:state"
 	if m.qemu.atLeast(9, 1) {
 		hand, arguments, uri = "add-fd", map[string]any{"fdset-id": 0}, "file:/dev/fdset/0"
@@ -86,7 +86,7 @@ func (m *monitor) migrate(command string, state *os.File) error {
 	return m.migrated()
 }
 
-// greet exchanges greetings, which come before all else.
+// greet exchanges greetings, if that has not been done.
 func (m *monitor) greet() error {
 	if m.qemu != nil {
 		return nil
@@ -96,13 +96,13 @@ func (m *monitor) greet() error {
 		return fmt.Errorf("read QEMU's greeting: %w", err)
 	}
 	if greeting.Greeting == nil || greeting.Greeting.Version.QEMU.Major == 0 {
-		return errors.New("QEMU's greeting tells no version")
+		return errors.New("QEMU's greeting has no version")
 	}
 	m.qemu = &greeting.Greeting.Version.QEMU
 	return m.run("qmp_capabilities", nil)
 }
 
-// runWith is run for a command that an open file goes with.
+// runWith is run for a command that is sent with an open file.
 func (m *monitor) runWith(rights []byte, command string, arguments any) error {
 	if err := m.greet(); err != nil {
 		return err
@@ -122,18 +122,18 @@ func (m *monitor) runWith(rights []byte, command string, arguments any) error {
 		var msg message
 		switch err := m.in.Decode(&msg); {
 		case err != nil:
-			return fmt.Errorf("wait for QEMU's answer to %s: %w", command, err)
+			return fmt.Errorf("wait for QEMU's reply to %s: %w", command, err)
 		case msg.Name != "":
 			m.events = append(m.events, msg.event)
 		case msg.Error != nil:
-			return fmt.Errorf("QEMU refuses %s: %s", command, msg.Error.Desc)
+			return fmt.Errorf("QEMU rejected %s: %s", command, msg.Error.Desc)
 		default:
 			return nil
 		}
 	}
 }
 
-// migrated waits until a migration has come to its end.
+// migrated waits until a migration ends.
 func (m *monitor) migrated() error {
 	for {
 		for _, e := range m.events {
@@ -145,7 +145,7 @@ func (m *monitor) migrated() error {
 				m.events = nil
 				return nil
 			case "failed", "cancelled":
-				return errors.New("QEMU says that the migration has " + e.Data.Status)
+				return errors.New("QEMU reports the migration as " + e.Data.Status)
 			}
 		}
 		m.events = nil
@@ -159,7 +159,7 @@ func (m *monitor) migrated() error {
 	}
 }
 
-// capability is one of QEMU's names for what a migration can do.
+// capability is a migration capability of QEMU.
 type capability struct {
 	Capability string `json:"capability"`
 	State      bool   `json:"state"`

@@ -16,8 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NotFoundError tells that QEMU is not installed, or not where it was said to
-// be.
+// NotFoundError reports that QEMU was not found.
 type NotFoundError struct {
 	Binary string
 	Err    error
@@ -31,7 +30,7 @@ func (e *NotFoundError) Error() string {
 func (e *NotFoundError) Unwrap() error { return e.Err }
 
 // Find returns the path of QEMU's program; binary is a path, or a name in PATH.
-// The error is a NotFoundError.
+// The error is a *NotFoundError.
 func Find(binary string) (string, error) {
 	path, err := exec.LookPath(binary)
 	if err != nil {
@@ -46,16 +45,17 @@ type Process struct {
 	Channel net.Conn
 
 	monitor *monitor
-	keys    *os.File // what is written here is typed on the console
+	keys    *os.File // the console's input
 	cmd     *exec.Cmd
 	stderr  bytes.Buffer
 	ended   chan struct{}
 	err     error // valid once ended is closed
 }
 
-// Start starts the machine. What its console prints goes to console, from one
-// goroutine. QEMU is killed when ctx is done, and by the kernel when this
-// process ends in whatever way, so it is never left behind.
+// Start starts the machine. The console's output is written to console, from one
+// goroutine. QEMU is killed when ctx is done; the kernel kills it when this
+// process ends in any way, so it is never left behind. Its environment is not
+// that of this process.
 func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) {
 	path, err := Find(m.Binary)
 	if err != nil {
@@ -81,7 +81,7 @@ func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) 
 	p.cmd.ExtraFiles = files.theirs
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig: syscall.SIGKILL,
-		Setpgid:   true, // an interrupt from the terminal is ours to handle
+		Setpgid:   true, // an interrupt from the terminal is for this process only
 	}
 	started := make(chan error)
 	go p.run(started)
@@ -92,8 +92,8 @@ func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) 
 	return p, nil
 }
 
-// run starts QEMU and waits for its end, on one thread: the kernel sends the
-// death signal when the thread that started a process ends.
+// run starts QEMU and waits until it ends, on one thread: the kernel sends the
+// parent death signal when the thread that started a process ends.
 func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -106,7 +106,7 @@ func (p *Process) run(started chan<- error) {
 	close(p.ended)
 }
 
-// files are the ends of what connects us with QEMU.
+// files are both ends of the connections with QEMU.
 type files struct {
 	channel, monitor *net.UnixConn // ours
 	theirs           []*os.File    // in the order of their descriptors
@@ -129,7 +129,7 @@ func openFiles() (f files, err error) {
 	return f, nil
 }
 
-// close closes QEMU's ends, which are of no use on our side.
+// close closes QEMU's ends, which this process does not use.
 func (f files) close() {
 	for _, file := range f.theirs {
 		file.Close()
@@ -152,15 +152,16 @@ func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	return conn.(*net.UnixConn), theirs, nil
 }
 
-// PID returns the number of QEMU's process.
+// PID returns QEMU's process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Ended is closed when QEMU has ended and all of its console has been written.
+// Ended returns a channel that is closed when QEMU has ended and all of the
+// console's output has been written.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Err tells how QEMU ended, once Ended is closed: nil for exit code 0, even if it
-// has given warnings; else the error holds what it has said. A signal that QEMU
-// obeyed is an error, too.
+// Err returns how QEMU ended. It is valid once Ended is closed: nil for exit
+// status 0, even if QEMU printed warnings; otherwise the error includes Said. It
+// is not nil if a signal made QEMU exit with status 0.
 func (p *Process) Err() error {
 	said := p.Said()
 	switch {
@@ -172,20 +173,20 @@ func (p *Process) Err() error {
 	return p.err
 }
 
-// Said is what QEMU has printed to standard error, once Ended is closed: warnings,
-// or why it could not go on.
+// Said returns QEMU's standard error: warnings and errors. It is valid once Ended
+// is closed.
 func (p *Process) Said() string { return strings.TrimSpace(p.stderr.String()) }
 
-// Kill kills QEMU and waits until it has ended. What it had sent can still be
-// read from Channel. It may be called at any time, from any goroutine, and more
-// than once.
+// Kill kills QEMU and waits until it has ended. Data that QEMU sent before can
+// still be read from Channel. Kill may be called at any time, from any goroutine,
+// and more than once.
 func (p *Process) Kill() {
-	// The only error is that it has ended already.
+	// The only possible error is that QEMU has ended already.
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 }
 
-// Stop is Kill, and closes what connected us with QEMU.
+// Stop is Kill, and closes the connections with QEMU.
 func (p *Process) Stop() {
 	p.Kill()
 	p.closeEnds()
@@ -197,7 +198,7 @@ func (p *Process) closeEnds() {
 	p.keys.Close()
 }
 
-// CommandLine is what was started, quoted for a shell.
+// CommandLine returns QEMU's command line, quoted for a shell.
 func (p *Process) CommandLine() string {
 	words := make([]string, len(p.cmd.Args))
 	for i, word := range p.cmd.Args {

@@ -5,22 +5,21 @@ import (
 	"os"
 )
 
-// RAM says where a machine's memory lies, for machines that are saved or
-// restored.
+// RAM describes the memory of a machine that is saved or restored.
 type RAM struct {
-	// File holds the memory, and is as long as that.
+	// File is the path of the file that holds the memory. It has the same size.
 	File string
-	// Incoming tells that the file has the memory of an earlier Save, and
-	// that Restore will load the rest.
+	// Incoming means that the file holds the memory of an earlier Save, and
+	// that Restore loads the rest of the machine.
 	Incoming bool
-	// Private maps the file copy on write: many machines share its pages, and
-	// none changes it. Such a machine can not be saved.
+	// Private maps the file copy-on-write: many machines share its pages, and
+	// none changes it. Such a machine cannot be saved.
 	Private bool
 }
 
-// Save stops the machine and writes the rest of it, processors and devices, to
-// state, which is open for writing alone. Afterwards the process is of no use but
-// to be stopped: if it went on, it would change the memory's file.
+// Save stops the machine and writes the state of its processors and devices to
+// state, which must be open for writing only. Afterwards the process can only be
+// stopped: a running machine would change the memory's file.
 func (p *Process) Save(ctx context.Context, state *os.File) error {
 	return p.converse(ctx, func(m *monitor) error {
 		if err := m.run("stop", nil); err != nil {
@@ -30,8 +29,8 @@ func (p *Process) Save(ctx context.Context, state *os.File) error {
 	})
 }
 
-// Restore loads what Save has written, from a file that is open for reading
-// alone, and lets the machine go on from there.
+// Restore loads the state that Save has written, from a file that must be open
+// for reading only, and starts the machine.
 func (p *Process) Restore(ctx context.Context, state *os.File) error {
 	return p.converse(ctx, func(m *monitor) error {
 		if err := m.migrate("migrate-incoming", state); err != nil {
@@ -41,7 +40,7 @@ func (p *Process) Restore(ctx context.Context, state *os.File) error {
 	})
 }
 
-// converse runs f, and ends its wait when ctx is done.
+// converse runs f with the monitor, and aborts it when ctx is done.
 func (p *Process) converse(ctx context.Context, f func(*monitor) error) error {
 	defer context.AfterFunc(ctx, func() { p.monitor.conn.Close() })()
 	if err := f(p.monitor); err != nil {
