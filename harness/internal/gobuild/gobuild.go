@@ -1,7 +1,6 @@
-// Package gobuild builds the Go programs of a run, and builds none whose
-// sources have not changed since: the check is a look at each file's size and
-// time, a matter of milliseconds, where asking the go command takes tenths of a
-// second.
+// Package gobuild builds the Go programs of a run. It builds a program only if its
+// sources have changed: it compares the size and modification time of each file,
+// which takes milliseconds; the go command would take tenths of a second.
 package gobuild
 
 import (
@@ -33,10 +32,10 @@ type Program struct {
 	Hash string // of its content, in hex
 }
 
-// BuildError holds what the compiler said.
+// BuildError reports that the go command failed.
 type BuildError struct {
-	Package string // as it was asked for
-	Output  string
+	Package string // as named by the caller
+	Output  string // the go command's standard error
 	Err     error
 }
 
@@ -46,30 +45,31 @@ func (e *BuildError) Error() string {
 
 func (e *BuildError) Unwrap() error { return e.Err }
 
-// manifest is what the cache remembers of a build.
+// manifest is the cache's record of a build.
 type manifest struct {
 	Program Program
 	Inputs  []input
 }
 
 // input is a file or directory that the program was built from. A directory's
-// time tells of files that came or went.
+// time changes when files are added or removed.
 type input struct {
 	Path string
 	Size int64 // 0 for a directory
 	Time time.Time
 }
 
-// Build builds the main package pkg, named as on the go command's line and as
-// seen from directory dir, into the cache at cacheDir. The program is static,
-// and for the machine's architecture whatever GOARCH says. It may be called from
-// several goroutines and processes at once.
+// Build builds the main package pkg into the cache at cacheDir. pkg is as on the
+// go command's command line in directory dir. The program is static, and built
+// for the host's architecture regardless of GOARCH. If it does not build, the
+// error is a *BuildError. Build may be called from several goroutines and
+// processes at once.
 func Build(ctx context.Context, cacheDir, dir, pkg string) (Program, error) {
 	return build(ctx, cacheDir, pkg, dir, nil, func(*builder, context.Context) error { return nil })
 }
 
-// build builds what a builder that starts in dir finds under pkg, once prepare
-// has made it ready, unless that has been done.
+// build is Build. If there is a program to build, it calls building, if that is
+// not nil, and then prepare, which may change the builder.
 func build(ctx context.Context, cacheDir, pkg, dir string, building func(), prepare func(*builder, context.Context) error) (Program, error) {
 	goarch, err := machineArch()
 	if err != nil {
@@ -82,7 +82,7 @@ func build(ctx context.Context, cacheDir, pkg, dir string, building func(), prep
 		cache.MarkUsed(filepath.Dir(m.Program.Path))
 		return m.Program, nil
 	}
-	// Of many that want the same program at once, one builds it.
+	// If several callers want the same program at once, one builds it.
 	unlock, err := lock(ctx, record)
 	if err != nil {
 		return Program{}, err
@@ -108,15 +108,14 @@ func build(ctx context.Context, cacheDir, pkg, dir string, building func(), prep
 	return m.Program, writeManifest(record, m)
 }
 
-// lock waits until nobody else builds the program with that record, and keeps
-// others from it.
+// lock waits for the lock on building the program with that record, and takes it.
 func lock(ctx context.Context, record string) (unlock func(), err error) {
 	if err := cache.MakeDir(filepath.Dir(record)); err != nil {
 		return nil, err
 	}
 	l := flock.New(record + ".lock")
 	if _, err := l.TryLockContext(ctx, 20*time.Millisecond); err != nil {
-		return nil, fmt.Errorf("keep others from the cache (XDG_CACHE_HOME moves it): %w", err)
+		return nil, fmt.Errorf("lock %s (XDG_CACHE_HOME moves the cache): %w", record, err)
 	}
 	return func() { _ = l.Close() }, nil // closing the file unlocks it
 }
@@ -182,15 +181,15 @@ const listFormat = `{{if not .Standard}}{{$d := .Dir}}{{$d}}
 {{end}}{{range .EmbedFiles}}{{$d}}/{{.}}
 {{end}}{{with .Module}}{{.GoMod}}{{end}}{{end}}`
 
-// inputs returns what the program is made of. It is read before the build, so
-// that a change during the build makes the next check fail.
+// inputs returns the program's inputs. They are listed before the build, so that
+// a change during the build makes the next check fail.
 func (b builder) inputs(ctx context.Context) ([]input, error) {
 	out, err := b.run(ctx, plain("list", "-deps", "-f", listFormat, b.pkg)...)
 	if err != nil {
 		return nil, err
 	}
-	// What chooses the versions of all modules is the main one's go.mod, or a
-	// workspace; neither need be that of a package above.
+	// The versions of all modules are chosen by the go.mod of the main module
+	// or by a workspace. Neither need belong to a package listed above.
 	choice, err := b.run(ctx, "env", "GOMOD", "GOWORK")
 	if err != nil {
 		return nil, err
@@ -236,9 +235,9 @@ func (b builder) build(ctx context.Context, dir string) (Program, error) {
 	return Program{Path: filepath.Join(path, "program"), Hash: hash}, nil
 }
 
-// plain has a command of the go command mean a plain static program, whatever
-// GOFLAGS asks for: the race detector and its like need cgo, and coverage a
-// place to write to.
+// plain returns the arguments of the go command for a plain static program,
+// regardless of GOFLAGS: the race detector and other sanitizers need cgo, and
+// coverage needs a directory to write to.
 func plain(command string, args ...string) []string {
 	return append([]string{command, "-race=false", "-msan=false", "-asan=false", "-cover=false", "-buildmode=exe"}, args...)
 }
@@ -247,7 +246,7 @@ func plain(command string, args ...string) []string {
 func (b builder) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = b.dir, b.env
-	// On an interrupt, and on no other signal, the go command ends its
+	// Only on an interrupt, not on other signals, the go command stops its
 	// compilers and removes its temporary directory.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGINT}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
@@ -256,7 +255,7 @@ func (b builder) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if errors.Is(err, exec.ErrNotFound) {
-		err = fmt.Errorf("%w; the programs of a run are built from source, which needs the go command in PATH", err)
+		err = fmt.Errorf("%w; the programs of a run are built from source, which requires the go command in PATH", err)
 	}
 	if err != nil {
 		return nil, &BuildError{Package: b.pkg, Output: stderr.String(), Err: err}
@@ -277,8 +276,8 @@ func hashFile(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// machineArch returns GOARCH of the machine, which a 32-bit test binary on a
-// 64-bit kernel does not share.
+// machineArch returns the host's architecture as a GOARCH. That of this program
+// may differ: it may be a 32-bit program on a 64-bit kernel.
 func machineArch() (string, error) {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -290,6 +289,6 @@ func machineArch() (string, error) {
 	case "aarch64":
 		return "arm64", nil
 	default:
-		return "", fmt.Errorf("machines of type %s are not supported yet", machine)
+		return "", fmt.Errorf("hosts of type %s are not supported", machine)
 	}
 }

@@ -23,7 +23,7 @@ func writeProgram(t *testing.T) string {
 	return dir
 }
 
-// What GOFLAGS asks for is meant for the user's own programs and tests.
+// GOFLAGS is meant for the user's own programs and tests.
 func TestBuildIsPlain(t *testing.T) {
 	for _, flags := range []string{"-race", "-cover", "-buildmode=pie"} {
 		t.Setenv("GOFLAGS", flags)
@@ -40,9 +40,9 @@ func TestBuildIsPlain(t *testing.T) {
 			t.Errorf("GOFLAGS=%s: the program is of type %v, want %v", flags, file.Type, elf.ET_EXEC)
 		}
 		_ = file.Close()
-		// One that is built for coverage complains that it has nowhere to write.
+		// A program built for coverage complains that GOCOVERDIR is not set.
 		if out, err := exec.Command(program.Path).CombinedOutput(); err != nil || len(out) > 0 {
-			t.Errorf("GOFLAGS=%s: the program ends with %v and says %q", flags, err, out)
+			t.Errorf("GOFLAGS=%s: the program ends with %v and prints %q", flags, err, out)
 		}
 	}
 }

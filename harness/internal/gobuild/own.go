@@ -11,17 +11,17 @@ import (
 // project is this module.
 const project = "github.com/kmodtest/kmodtest"
 
-// BuildOwn is Build for a program of this project, named by its directory in it,
-// for a package in dir that imports the project. It is built with the versions
-// of the project's own go.mod, so that it needs nothing of the user's. When there
-// is something to build, building is called first.
+// BuildOwn is Build for a program of this project, named by its directory in the
+// project, on behalf of a package in dir that imports the project. It uses the
+// versions in the project's own go.mod, so that it does not depend on the user's.
+// If there is a program to build, building is called first, if it is not nil.
 func BuildOwn(ctx context.Context, cacheDir, dir, program string, building func()) (Program, error) {
 	return build(ctx, cacheDir, project+"/"+program, dir, building, (*builder).moveHome)
 }
 
-// moveHome makes the project the main module of the build, wherever it is that
-// a user's module has it from: a checkout or the cache of modules. Where it is
-// neither, as in a vendor directory, the user's module stays that.
+// moveHome makes the project the main module of the build, whether the user's
+// module has it from a checkout or from the module cache. Otherwise, as in a
+// vendor directory, the user's module stays the main module.
 func (b *builder) moveHome(ctx context.Context) error {
 	out, err := b.run(ctx, plain("list", "-f", "{{.Dir}}", project+"/harness")...)
 	if err != nil {
@@ -29,15 +29,15 @@ func (b *builder) moveHome(ctx context.Context) error {
 	}
 	root := filepath.Dir(strings.TrimSpace(string(out)))
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
-		return nil //nolint:nilerr // that it is not there is the answer
+		return nil //nolint:nilerr // a missing go.mod is not an error
 	}
 	b.dir = root
 	b.env = append(b.env, "GOWORK=off", "GOFLAGS="+withoutModules(os.Getenv("GOFLAGS")))
 	return nil
 }
 
-// withoutModules returns GOFLAGS without what chooses modules, which is meant
-// for another main module.
+// withoutModules returns GOFLAGS without the flags that choose modules, which are
+// meant for another main module.
 func withoutModules(flags string) string {
 	return strings.Join(slices.DeleteFunc(strings.Fields(flags), func(flag string) bool {
 		name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")

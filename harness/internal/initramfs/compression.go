@@ -13,8 +13,8 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// readModule reads one of the kernel's modules as the guest loads it: not
-// compressed, whatever the distribution did.
+// readModule reads one of the kernel's modules and decompresses it, if the
+// distribution compresses modules: the guest loads uncompressed ones.
 func readModule(path string) ([]byte, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -50,7 +50,8 @@ func decompress(ext string, b []byte) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// uncompressed is a module's path as it is in the guest.
+// uncompressed returns a module's path in the guest: without the suffix of a
+// compressed file.
 func uncompressed(path string) string {
 	if i := strings.LastIndex(path, ".ko."); i >= 0 {
 		return path[:i+len(".ko")]

@@ -11,15 +11,13 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
 )
 
-// depmod is what a kernel's own loadable modules are called, and what each
-// needs, as depmod(8) wrote it down.
+// depmod holds the lists of a kernel's own modules that depmod(8) writes.
 type depmod struct {
-	dir     string            // the kernel's /lib/modules/RELEASE, or ""
-	byName  map[string]string // module's name to its path below dir
-	depends map[string][]string
-	builtin map[string]bool
-	// list is the file modules.builtin, which the guest needs, too.
-	list []byte
+	dir     string              // the kernel's /lib/modules/RELEASE, or ""
+	byName  map[string]string   // name of a loadable module to its path below dir
+	depends map[string][]string // path of a module to the paths of its dependencies
+	builtin map[string]bool     // by name
+	list    []byte              // the file modules.builtin, which the guest needs as well
 }
 
 func readDepmod(dir string) (*depmod, error) {
@@ -48,8 +46,7 @@ func readDepmod(dir string) (*depmod, error) {
 	return d, nil
 }
 
-// known returns those of the names that the kernel has a module for, loadable or
-// built in.
+// known returns the names that the kernel has a module for, loadable or built in.
 func (d *depmod) known(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		name = kbuild.ModuleName(name)
@@ -57,8 +54,8 @@ func (d *depmod) known(names []string) []string {
 	})
 }
 
-// closure returns the paths of the named modules and of all that they need.
-// Built-in ones need no file.
+// closure returns the paths of the named modules and of their dependencies.
+// Built-in modules have no file.
 func (d *depmod) closure(names []string) ([]string, error) {
 	var paths []string
 	seen := map[string]bool{}
@@ -84,7 +81,7 @@ func (d *depmod) closure(names []string) ([]string, error) {
 	return paths, nil
 }
 
-// MissingModuleError tells that a kernel has no module of a name, neither
+// MissingModuleError reports that a kernel has no module of that name, neither
 // loadable nor built in.
 type MissingModuleError struct{ Name string }
 

@@ -11,9 +11,9 @@ import (
 )
 
 // sharedLibraries returns the paths of the shared libraries that a file needs,
-// the dynamic loader and links to them included. It returns none for a file that
-// is not ELF, and for one that this machine cannot run: the dynamic loader, which
-// lists them, is a program of the file's own machine.
+// including the dynamic loader and links to them. It returns nil for a file that
+// is not ELF, and for an ELF file that the host cannot run: the libraries are
+// listed by running the file's own dynamic loader.
 func sharedLibraries(path string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -21,8 +21,8 @@ func sharedLibraries(path string) ([]string, error) {
 	}
 	defer f.Close()
 	file, err := elf.NewFile(f)
-	if err != nil { // not ELF, or cut off
-		return nil, nil //nolint:nilerr // then it is data
+	if err != nil { // not ELF, or truncated
+		return nil, nil //nolint:nilerr // such a file is data
 	}
 	if !runsHere(file.FileHeader) || !hasLoader(file) {
 		return nil, nil
@@ -34,7 +34,7 @@ func sharedLibraries(path string) ([]string, error) {
 	return libraries, nil
 }
 
-// runsHere reports whether a file is for this machine, by type and class.
+// runsHere reports whether an ELF file is for the host's machine type and class.
 func runsHere(h elf.FileHeader) bool {
 	type kind struct {
 		machine elf.Machine
@@ -49,8 +49,8 @@ func runsHere(h elf.FileHeader) bool {
 	return false
 }
 
-// hasLoader reports whether this system has the dynamic loader that a file names,
-// or one for its class if it is a shared library, which names none.
+// hasLoader reports whether the host has the dynamic loader that an ELF file
+// names. A shared library names none: then any loader for its class will do.
 func hasLoader(file *elf.File) bool {
 	section := file.Section(".interp")
 	if section == nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// program returns the least of an ELF file of 64 bits that names a dynamic
-// loader; "" names none.
+// program returns a minimal 64-bit ELF file that names a dynamic loader, or none
+// if loader is "".
 func program(t *testing.T, machine elf.Machine, loader string) []byte {
 	t.Helper()
 	const names = "\x00.interp\x00.shstrtab\x00"
@@ -42,7 +42,8 @@ func program(t *testing.T, machine elf.Machine, loader string) []byte {
 	return b.Bytes()
 }
 
-// own returns the machine and the dynamic loader of a program that runs here.
+// own returns the machine type and the dynamic loader of a program that runs on
+// the host.
 func own(t *testing.T) (machine elf.Machine, loader string) {
 	t.Helper()
 	f, err := elf.Open("/bin/sh")
@@ -61,21 +62,21 @@ func own(t *testing.T) (machine elf.Machine, loader string) {
 	return f.Machine, string(bytes.TrimRight(name, "\x00"))
 }
 
-func TestELFFileThatCannotRunHereComesAlone(t *testing.T) {
+func TestForeignELFFileHasNoLibraries(t *testing.T) {
 	machine, loader := own(t)
 	whole := program(t, machine, loader)
 	otherClass := bytes.Clone(whole)
 	otherClass[elf.EI_CLASS] = byte(elf.ELFCLASS32)
 	for name, content := range map[string][]byte{
 		"another machine":                     program(t, elf.EM_S390, "/lib/ld64.so.1"),
-		"another machine, loader of this one": program(t, elf.EM_S390, loader),
+		"another machine, loader of the host": program(t, elf.EM_S390, loader),
 		"another class":                       otherClass,
-		"loader that is not there":            program(t, machine, "/nonexistent/ld.so.1"),
+		"missing loader":                      program(t, machine, "/nonexistent/ld.so.1"),
 		"loader that is a directory":          program(t, machine, "/"),
 		"no loader":                           program(t, machine, ""),
-		"cut off in its identification":       whole[:5],
-		"cut off in its header":               whole[:40],
-		"cut off before its sections":         whole[:64],
+		"truncated in the identification":     whole[:5],
+		"truncated in the header":             whole[:40],
+		"truncated before the sections":       whole[:64],
 		"empty":                               nil,
 	} {
 		dir := tree(t, map[string]string{"file": string(content)})
@@ -85,15 +86,15 @@ func TestELFFileThatCannotRunHereComesAlone(t *testing.T) {
 	}
 }
 
-// The files of the test above differ from this one, which the loader is asked
-// about, and refuses: it is nothing but headers.
-func TestELFFileThatRunsHereIsShownToItsLoader(t *testing.T) {
+// The file that the cases above are derived from is passed to the loader, which
+// rejects it because it consists of headers only.
+func TestNativeELFFileIsPassedToItsLoader(t *testing.T) {
 	machine, loader := own(t)
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, program(t, machine, loader), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := FindFiles([]string{path}); err == nil {
-		t.Error("no error of the dynamic loader")
+		t.Error("no error from the dynamic loader")
 	}
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/u-root/u-root/pkg/cpio"
 )
 
-// File is a file, directory or symbolic link of the host that is to lie in the
-// guest at the same path.
+// File is a file, directory or symbolic link of the host that the guest gets at
+// the same path.
 type File struct {
 	Path string
-	link string      // where it leads, if it is a symbolic link
-	info fs.FileInfo // of itself, not of where it leads; nil for a link that the host does not have
+	link string      // the target, if it is a symbolic link
+	info fs.FileInfo // of a link itself, not of its target; nil for a link that the host does not have
 }
 
-// MissingFileError tells that a file is not there which the guest is to have.
+// MissingFileError reports that the host has no file that Config.Files names.
 type MissingFileError struct{ Name string }
 
 func (e *MissingFileError) Error() string {
@@ -31,10 +31,11 @@ func (e *MissingFileError) Error() string {
 	return fmt.Sprintf("Config.Files: there is no program %s in PATH, /usr/sbin or /sbin: install it, or name a path with a slash", e.Name)
 }
 
-// FindFiles finds what Config.Files asks for: absolute paths, patterns of them
-// as path/filepath has it, and names of programs. Directories come with what is
-// in them, symbolic links with where they lead, and ELF files with the shared
-// libraries that they need.
+// FindFiles returns the files that Config.Files names: absolute paths, patterns
+// as in path/filepath.Match, and names of programs. It includes the contents of
+// directories, the targets of symbolic links, and the shared libraries of ELF
+// files that the host can run. If there is no such file, the error is a
+// *MissingFileError.
 func FindFiles(names []string) ([]File, error) {
 	c := collection{files: map[string]File{}, libraries: true}
 	for _, name := range names {
@@ -51,8 +52,8 @@ func FindFiles(names []string) ([]File, error) {
 	return c.sorted(), nil
 }
 
-// FollowLinks finds what is at paths: directories come with what is in them, and
-// symbolic links with where they lead.
+// FollowLinks returns the files at paths, including the contents of directories
+// and the targets of symbolic links.
 func FollowLinks(paths []string) ([]File, error) {
 	c := collection{files: map[string]File{}}
 	for _, path := range paths {
@@ -63,13 +64,13 @@ func FollowLinks(paths []string) ([]File, error) {
 	return c.sorted(), nil
 }
 
-// collection is what was found.
+// collection holds the files found so far.
 type collection struct {
 	files     map[string]File // by path
-	libraries bool            // ELF files come with what they need
+	libraries bool            // include the shared libraries of ELF files
 }
 
-// sorted returns the files; a directory comes before what is in it.
+// sorted returns the files by path, so a directory precedes its contents.
 func (c collection) sorted() []File {
 	var out []File
 	for _, path := range slices.Sorted(maps.Keys(c.files)) {
@@ -78,8 +79,8 @@ func (c collection) sorted() []File {
 	return out
 }
 
-// expand returns the paths that a name stands for. A program is to be found in
-// the guest's PATH, too, so it has a link there.
+// expand returns the paths for a name. For a program, it adds a link in a
+// directory of the guest's PATH.
 func (c collection) expand(name string) ([]string, error) {
 	if strings.Contains(name, "/") {
 		paths, err := filepath.Glob(name)
@@ -102,7 +103,7 @@ func (c collection) expand(name string) ([]string, error) {
 	return nil, &MissingFileError{name}
 }
 
-// add adds a file and all that comes with it.
+// add adds a file and everything that is included with it.
 func (c collection) add(path string) error {
 	if have, ok := c.files[path]; ok && have.info != nil {
 		return nil
@@ -126,8 +127,8 @@ func (c collection) add(path string) error {
 	return fmt.Errorf("%s is neither a file nor a directory nor a symbolic link", path)
 }
 
-// addTarget adds where a symbolic link leads, which may be nowhere, or to what the
-// guest has of its own.
+// addTarget adds the target of a symbolic link, unless it does not exist or the
+// guest has a file system of its own there.
 func (c collection) addTarget(f File) error {
 	target := f.link
 	if !filepath.IsAbs(target) {
@@ -164,7 +165,7 @@ func (c collection) addLibraries(path string) error {
 	if err != nil {
 		return err
 	}
-	// All are in this list: those that libraries need, and where links lead.
+	// The list is complete: it includes libraries of libraries and the targets of links.
 	for _, library := range libraries {
 		if c.files[library], err = look(library); err != nil {
 			return err
@@ -173,7 +174,7 @@ func (c collection) addLibraries(path string) error {
 	return nil
 }
 
-// look finds out what there is at a path.
+// look returns the file at a path.
 func look(path string) (File, error) {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode().Type() != fs.ModeSymlink {
@@ -183,7 +184,8 @@ func look(path string) (File, error) {
 	return File{Path: path, link: link, info: info}, err
 }
 
-// String tells all that makes the file another one.
+// String returns the file's path, mode, size, modification time and link target,
+// which change if the file does.
 func (f File) String() string {
 	if f.info == nil {
 		return fmt.Sprintf("%q -> %q", f.Path, f.link)
@@ -191,7 +193,7 @@ func (f File) String() string {
 	return fmt.Sprintf("%q %v %d %d -> %q", f.Path, f.info.Mode(), f.info.Size(), f.info.ModTime().UnixNano(), f.link)
 }
 
-// record is the file as the archive holds it.
+// record returns the file's record in the archive.
 func (f File) record() (cpio.Record, error) {
 	name := strings.TrimPrefix(f.Path, "/")
 	if f.link != "" {

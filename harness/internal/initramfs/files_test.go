@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// tree makes files in a directory; one whose content begins with -> is a
+// tree makes files in a new directory. Content that begins with -> makes a
 // symbolic link.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
@@ -31,7 +31,8 @@ func tree(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// found are the paths that FindFiles finds, without dir if they are in it.
+// found returns the paths that FindFiles returns, relative to dir if they are in
+// it.
 func found(t *testing.T, dir string, names ...string) []string {
 	t.Helper()
 	files, err := FindFiles(names)
@@ -72,7 +73,7 @@ func TestFilesAreFound(t *testing.T) {
 	}
 }
 
-func TestProgramComesWithItsLibrariesAndIsInPath(t *testing.T) {
+func TestProgramHasLibrariesAndIsInPath(t *testing.T) {
 	dir := tree(t, map[string]string{"script": "#!/bin/sh\n", "data": "not a program"})
 	if err := os.Chmod(filepath.Join(dir, "data"), 0o644); err != nil {
 		t.Fatal(err)
@@ -84,15 +85,15 @@ func TestProgramComesWithItsLibrariesAndIsInPath(t *testing.T) {
 	}
 	var missing *MissingFileError
 	if _, err := FindFiles([]string{"data"}); !errors.As(err, &missing) || missing.Name != "data" {
-		t.Errorf("file that can not be executed: got error %v", err)
+		t.Errorf("file that is not executable: got error %v", err)
 	}
-	all := found(t, "-", "depmod") // in /sbin, which this PATH does not have
+	all := found(t, "-", "depmod") // in /sbin, which is not in this PATH
 	for _, want := range []string{"/bin/depmod -> /usr/sbin/depmod", "/libc.so.6", "/ld-linux-x86-64.so.2"} {
 		if !slices.ContainsFunc(all, func(path string) bool {
 			name, _, _ := strings.Cut(path, " -> ")
 			return path == want || strings.HasSuffix(name, want)
 		}) {
-			t.Errorf("depmod: %s is not among %q", want, all)
+			t.Errorf("depmod: got %q, want %s included", all, want)
 		}
 	}
 }
@@ -110,8 +111,8 @@ func TestMissingFilesAreNamed(t *testing.T) {
 	}
 }
 
-// An archive is made anew when a file that is in it has changed.
-func TestChangedFileChangesArchive(t *testing.T) {
+// The string is part of the archive's cache key.
+func TestChangedFileHasAnotherString(t *testing.T) {
 	dir := tree(t, map[string]string{"file": "one"})
 	path := filepath.Join(dir, "file")
 	before, err := FindFiles([]string{path})
@@ -126,11 +127,11 @@ func TestChangedFileChangesArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	if before[0].String() == after[0].String() {
-		t.Errorf("file of another size: still %v", after[0])
+		t.Errorf("file of another size: got %v both times", after[0])
 	}
 }
 
-func TestOptionalModulesAreThoseThereAre(t *testing.T) {
+func TestUnknownOptionalModulesAreLeftOut(t *testing.T) {
 	d := depmod{byName: map[string]string{"loadable": "kernel/loadable.ko"}, builtin: map[string]bool{"built_in": true}}
 	names := []string{"loadable", "built-in", "absent"}
 	if diff := cmp.Diff(names[:2], d.known(names)); diff != "" {

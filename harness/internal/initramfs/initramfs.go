@@ -1,5 +1,5 @@
-// Package initramfs makes the archive that a guest starts from: its first
-// process, its kernel modules and programs.
+// Package initramfs makes the archive that a guest boots from: PID 1, kernel
+// modules, programs and files.
 package initramfs
 
 import (
@@ -24,13 +24,13 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// Spec says what goes in.
+// Spec describes the contents of an archive. Kernel and Init are required.
 type Spec struct {
 	Kernel        *images.Kernel
 	Init          gobuild.Program            // PID 1
 	Built         []*kbuild.Result           // the modules under test, in loading order
-	KernelModules []string                   // names of the kernel's own that tests may load
-	Optional      []string                   // more of them, where the kernel has them
+	KernelModules []string                   // names of the kernel's own modules that tests may load
+	Optional      []string                   // more names, left out if the kernel has no such module
 	Programs      map[string]gobuild.Program // by their names in /bin
 	Files         []File                     // of the host
 }
@@ -38,16 +38,17 @@ type Spec struct {
 // transport holds the drivers of the channel, in loading order.
 var transport = []string{"virtio_pci", "virtio_console"}
 
-// layout is the number of the way in which an archive is put together. It
-// changes with records, so that no older archive is taken for a new one.
+// layout is the version of the archive's format. It must change with records, so
+// that older archives in the cache are not used.
 const layout = 1
 
 // fileName is the archive's name in its cache entry.
 const fileName = "initramfs.cpio"
 
-// Build returns the path of the archive in the cache at cacheDir, made if it is
-// not there. It is not compressed: under emulation, unpacking costs more than
-// reading.
+// Build returns the path of the archive in the cache at cacheDir, and makes the
+// archive if it does not exist. It is not compressed: under emulation, unpacking
+// costs more than reading. If a module in KernelModules does not exist, the error
+// is a *MissingModuleError.
 func Build(ctx context.Context, cacheDir string, spec Spec) (string, error) {
 	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "initramfs"), spec.key(), func(_ context.Context, tmp string) error {
 		records, err := spec.records()
@@ -80,8 +81,8 @@ func (s Spec) records() ([]cpio.Record, error) {
 		return nil, err
 	}
 	records := []cpio.Record{
-		// The kernel opens the one for PID 1 before any file system is
-		// mounted; Go's runtime asks for the other when that failed.
+		// The kernel opens /dev/console for PID 1 before any file system is
+		// mounted; Go's runtime opens /dev/null if that failed.
 		cpio.CharDev("dev/console", 0o600, 5, 1),
 		cpio.CharDev("dev/null", 0o666, 1, 3),
 		cpio.StaticFile("init", string(init), 0o755),
@@ -115,14 +116,14 @@ func (s Spec) records() ([]cpio.Record, error) {
 	return append(records, modules...), err
 }
 
-// modules makes the guest's /lib/modules/RELEASE: the built modules, those of
-// the kernel's own that were asked for or are needed, and the index of both.
+// modules returns the guest's /lib/modules/RELEASE: the built modules, the
+// kernel's own modules that were asked for or are needed, and the index of both.
 func (s Spec) modules() ([]cpio.Record, error) {
 	own, err := readDepmod(s.Kernel.Modules)
 	if err != nil {
 		return nil, err
 	}
-	if s.Kernel.Modules == "" { // all that the kernel has is built in
+	if s.Kernel.Modules == "" { // everything is built in
 		for _, name := range transport {
 			own.builtin[name] = true
 			own.list = fmt.Appendf(own.list, "kernel/%s.ko\n", name)
@@ -162,7 +163,7 @@ func (s Spec) modules() ([]cpio.Record, error) {
 		cpio.StaticFile(dir+"modules.builtin", string(own.list), 0o644)), nil
 }
 
-// extra is where a built module lies below /lib/modules/RELEASE.
+// extra returns the path of a built module below /lib/modules/RELEASE.
 func extra(m kbuild.Module) string { return "extra/" + filepath.Base(m.Path) }
 
 func writeIndex(index *strings.Builder, path string, deps []string) {

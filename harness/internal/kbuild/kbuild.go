@@ -1,5 +1,5 @@
-// Package kbuild builds out-of-tree kernel modules against a kernel, in a copy,
-// so that the user's own tree stays as it is.
+// Package kbuild builds out-of-tree kernel modules against a kernel. It builds in
+// a copy and does not change the user's tree.
 package kbuild
 
 import (
@@ -20,12 +20,12 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// CompileError tells that the sources do not build against a kernel.
+// CompileError reports that a module's sources do not build against a kernel.
 type CompileError struct {
 	Dir     string // the user's sources
 	Release string // of the kernel
-	Command string
-	Output  string // of make and the compiler, with paths of the user's own
+	Command string // make's command line
+	Output  string // of make and the compiler, with paths in the user's tree
 }
 
 func (e *CompileError) Error() string {
@@ -33,30 +33,32 @@ func (e *CompileError) Error() string {
 		e.Dir, e.Release, strings.TrimRight(e.Output, "\n"), e.Command)
 }
 
-// Result is a built directory of modules.
+// Result is the result of building a directory of modules.
 type Result struct {
 	Modules []Module // in loading order
-	Key     string   // changes with anything that the modules were built from
-	Built   bool     // now, not found in the cache
-	Output  string   // of the build when it gave warnings
-	symbols string   // path of a list of what the modules export; "" if they export nothing
+	Key     string   // changes with any input of the build
+	Built   bool     // by this call, not found in the cache
+	Output  string   // of the build if it printed warnings and Built is true; else ""
+	symbols string   // path of the list of exported symbols; "" if there are none
 }
 
 const (
 	logName     = "build.log"
-	symbolsName = "Module.symvers" // as the kernel's build system has it
-	// guestDir, in an entry of the cache, holds the modules without debug
-	// information, which makes up most of their size and is of no use to the
-	// guest.
+	symbolsName = "Module.symvers" // the name that the kernel's build system uses
+	// guestDir, in a cache entry, holds the modules without debug information,
+	// which is most of their size and of no use to the guest.
 	guestDir = "guest"
-	// debugFlag is for kernels whose configuration asks for no debug
-	// information: places in the modules under test are to be found all the same.
+	// debugFlag is for kernels that are configured without debug information:
+	// addresses in the modules under test must resolve to source lines anyway.
 	debugFlag = "-g"
 )
 
 // Build builds the modules in directory dir against a kernel, or finds them in
-// the cache at cacheDir, keyed by sources, kernel and compiler. dir is absolute.
-// The modules may use what those of others export, which were built before.
+// the cache at cacheDir, keyed by sources, kernel and compiler. dir must be
+// absolute. The modules may use symbols that the modules of others export, which
+// must have been built before. If the sources do not build, the error is a
+// *CompileError. Build may be called from several goroutines and processes at
+// once.
 func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir string, others []*Result) (*Result, error) {
 	src, err := findSources(dir)
 	if err != nil {
@@ -121,8 +123,8 @@ func warnings(log string) (string, error) {
 	return string(b), nil
 }
 
-// build leaves the modules, the build's log and a list of what the modules export
-// in out. symbols are such lists of others.
+// build puts the modules, the build log and the list of exported symbols into
+// out. symbols are the paths of the lists of other modules.
 func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools, symbols []string, out string) error {
 	dir := filepath.Join(out, "src")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -137,10 +139,10 @@ func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools,
 	}
 	cmd := exec.CommandContext(ctx, "make", append(args, "modules")...)
 	cmd.Dir = dir
-	// The names of source files, in warnings of the running kernel and in
-	// debug information, are those of the user's tree.
+	// Names of source files, in warnings of the running kernel and in debug
+	// information, are paths in the user's tree.
 	flags := "KCFLAGS=" + debugFlag + " " + os.Getenv("KCFLAGS")
-	if !strings.ContainsAny(src.dir, " \t'\"$#=") { // which no flag could hold
+	if !strings.ContainsAny(src.dir, " \t'\"$#=") { // a flag cannot contain these
 		flags += " -ffile-prefix-map=" + dir + "=" + src.dir
 	}
 	cmd.Env = append(environment(), flags)
@@ -165,7 +167,7 @@ func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools,
 		return err
 	}
 	if len(made) == 0 {
-		return compileError(kernel, src, cmd, append(log, "the build made no .ko file: does its Kbuild or Makefile set obj-m?\n"...))
+		return compileError(kernel, src, cmd, append(log, "the build produced no .ko file: does its Kbuild or Makefile set obj-m?\n"...))
 	}
 	if err := keepModules(ctx, made, out, tools.strip); err != nil {
 		return fmt.Errorf("module %s: %w", src.dir, err)
@@ -183,8 +185,8 @@ func compileError(kernel *images.Kernel, src sources, cmd *exec.Cmd, log []byte)
 	return &CompileError{Dir: src.dir, Release: kernel.Release, Command: command, Output: string(log)}
 }
 
-// findModules finds what a build has made, in its directory and in those right
-// below.
+// findModules returns the modules that a build has made, in its directory and in
+// the directories directly below it.
 func findModules(dir string) ([]string, error) {
 	found, err := filepath.Glob(filepath.Join(dir, "*.ko"))
 	if err != nil {
@@ -195,7 +197,7 @@ func findModules(dir string) ([]string, error) {
 }
 
 // keepModules moves modules to directory out, and puts copies without debug
-// information beside them.
+// information into guestDir there.
 func keepModules(ctx context.Context, made []string, out, strip string) error {
 	if err := os.Mkdir(filepath.Join(out, guestDir), 0o700); err != nil {
 		return err
@@ -207,7 +209,7 @@ func keepModules(ctx context.Context, made []string, out, strip string) error {
 		}
 		cmd := exec.CommandContext(ctx, strip, "--strip-debug", "-o", filepath.Join(out, guestDir, filepath.Base(ko)), kept)
 		if said, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("take the debug information out of %s: %w\n%s", filepath.Base(ko), err, said)
+			return fmt.Errorf("strip debug information from %s: %w\n%s", filepath.Base(ko), err, said)
 		}
 	}
 	return nil

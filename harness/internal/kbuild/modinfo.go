@@ -11,13 +11,13 @@ import (
 // Module is a built kernel module.
 type Module struct {
 	Name    string   // as lsmod shows it
-	Path    string   // of the .ko file for the guest
-	Debug   string   // of the same with debug information
-	Depends []string // names of the modules that it needs
+	Path    string   // of the .ko file for the guest, without debug information
+	Debug   string   // of the same module with debug information
+	Depends []string // names of the modules that it depends on
 }
 
-// readModule reads what a module says of itself in its .modinfo section: a list
-// of name=value strings, each ended by a NUL.
+// readModule reads a module's name and dependencies from its .modinfo section, a
+// list of NUL-terminated name=value strings.
 func readModule(path string) (Module, error) {
 	f, err := elf.Open(path)
 	if err != nil {
@@ -26,7 +26,7 @@ func readModule(path string) (Module, error) {
 	defer f.Close()
 	section := f.Section(".modinfo")
 	if section == nil {
-		return Module{}, fmt.Errorf("read module %s: it has no .modinfo section, so it is no kernel module", path)
+		return Module{}, fmt.Errorf("read module %s: not a kernel module: it has no .modinfo section", path)
 	}
 	data, err := section.Data()
 	if err != nil {
@@ -44,15 +44,15 @@ func readModule(path string) (Module, error) {
 	return m, nil
 }
 
-// ModuleName returns the name of the module in a file: lsmod shows it with
-// underscores where the file's name may have hyphens.
+// ModuleName returns the name of the module in the file at path, as lsmod shows
+// it: without the directory and suffix, and with underscores instead of hyphens.
 func ModuleName(path string) string {
 	base, _, _ := strings.Cut(filepath.Base(path), ".ko")
 	return strings.ReplaceAll(base, "-", "_")
 }
 
-// inLoadingOrder sorts modules so that each comes after those it depends on,
-// and otherwise by name.
+// inLoadingOrder sorts modules by name, but each after the modules that it depends
+// on.
 func inLoadingOrder(modules []Module) []Module {
 	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Name, b.Name) })
 	byName := map[string]Module{}
@@ -66,7 +66,7 @@ func inLoadingOrder(modules []Module) []Module {
 		if !ours {
 			return
 		}
-		delete(byName, name) // before its dependencies: a circle ends here
+		delete(byName, name) // before its dependencies, to end cycles
 		for _, dep := range m.Depends {
 			add(dep)
 		}

@@ -16,22 +16,22 @@ type sources struct {
 	files []string
 }
 
-// findSources lists what a build needs. Left out are hidden files, what an
-// earlier build in the user's tree left there, and what is not for a compiler of
-// C: Go code, prose, patches. Links are followed.
+// findSources lists the files that a build needs. It leaves out hidden files,
+// files made by an earlier build in the user's tree, and files that do not take
+// part in a build: Go code, Markdown, patches. It follows links.
 func findSources(dir string) (sources, error) {
 	s := sources{dir: dir}
 	if err := s.add("", nil); err != nil {
 		return s, fmt.Errorf("read module sources: %w", err)
 	}
 	if !slices.Contains(s.files, "Kbuild") && !slices.Contains(s.files, "Makefile") {
-		return s, fmt.Errorf("%s holds no kernel module: it has neither a Kbuild nor a Makefile", dir)
+		return s, fmt.Errorf("%s is not the source of a kernel module: it has neither a Kbuild nor a Makefile", dir)
 	}
 	return s, nil
 }
 
 // add adds the files of a directory, which is relative to s.dir. above are the
-// real paths of the directories that it is in.
+// real paths of its parent directories.
 func (s *sources) add(rel string, above []string) error {
 	dir := filepath.Join(s.dir, rel)
 	where, err := filepath.EvalSymlinks(dir)
@@ -39,7 +39,7 @@ func (s *sources) add(rel string, above []string) error {
 		return err
 	}
 	if slices.Contains(above, where) {
-		return fmt.Errorf("%s leads back to %s, which it is in", dir, where)
+		return fmt.Errorf("%s is a link to its own parent directory %s", dir, where)
 	}
 	above = append(slices.Clip(above), where)
 	entries, err := os.ReadDir(dir)
@@ -51,7 +51,7 @@ func (s *sources) add(rel string, above []string) error {
 		if strings.HasPrefix(entry.Name(), ".") || !entry.IsDir() && isNoSource(entry.Name()) {
 			continue
 		}
-		info, err := os.Stat(filepath.Join(s.dir, name)) // of what a link leads to
+		info, err := os.Stat(filepath.Join(s.dir, name)) // follows links
 		if err != nil {
 			return err
 		}

@@ -12,16 +12,16 @@ import (
 	"strings"
 )
 
-// tools is the compiler for a kernel's modules.
+// tools describes the toolchain for a kernel's modules.
 type tools struct {
 	variables []string // for make's command line
-	strip     string   // the program that takes debug information out
+	strip     string   // the program that strips debug information
 	identity  string   // changes with the compiler
 }
 
-// toolsFor chooses the compiler: LLVM where the kernel was built with it, else
-// the gcc in PATH, whichever version the kernel names. LLVM and CC in the
-// environment come before both.
+// toolsFor chooses the toolchain: LLVM if the kernel was built with it, else the
+// gcc in PATH, regardless of the version that the kernel names. LLVM and CC in
+// the environment take precedence.
 func toolsFor(build string) (tools, error) {
 	cc, llvm := os.Getenv("CC"), os.Getenv("LLVM")
 	if cc == "" && llvm == "" && builtWithClang(build) {
@@ -40,13 +40,13 @@ func toolsFor(build string) (tools, error) {
 	default:
 		cc, variables = "gcc", append(variables, "CC=gcc")
 	}
-	if w := os.Getenv("W"); w != "" { // kernels heed it only there
+	if w := os.Getenv("W"); w != "" { // kernels accept it only on the command line
 		variables = append(variables, "W="+w)
 	}
 	if _, err := exec.LookPath("pahole"); err != nil {
-		// Where the headers come with a vmlinux, the build would want to
-		// make BTF of the module and fail without this tool; a module loads
-		// without BTF as well.
+		// If the headers include a vmlinux, the build would generate BTF for
+		// the module, which fails without this tool. A module loads without
+		// BTF as well.
 		variables = append(variables, "CONFIG_DEBUG_INFO_BTF_MODULES=")
 	}
 	identity, err := identify(cc)
@@ -54,13 +54,13 @@ func toolsFor(build string) (tools, error) {
 		return tools{}, fmt.Errorf("find the compiler for kernel modules: %w; "+
 			"install it (Debian and Ubuntu: apt-get install build-essential) or name another in CC", err)
 	}
-	for _, name := range heeded {
+	for _, name := range buildVariables {
 		identity += fmt.Sprintf(" %s=%q", name, os.Getenv(name))
 	}
 	return tools{variables: variables, strip: strip, identity: fmt.Sprintf("%s %q", identity, variables)}, nil
 }
 
-// llvmTool is the program that the kernel's build system takes for a value of
+// llvmTool returns the program that the kernel's build system uses for a value of
 // LLVM: a prefix such as /opt/llvm/bin/, a suffix such as -14, or 1.
 func llvmTool(name, llvm string) string {
 	switch {
@@ -72,13 +72,13 @@ func llvmTool(name, llvm string) string {
 	return name
 }
 
-// heeded are variables of the environment that the kernel's build system takes
-// up, and that change what it makes.
-var heeded = []string{"KCFLAGS", "KCPPFLAGS", "KBUILD_MODPOST_WARN"}
+// buildVariables are environment variables that affect the output of the kernel's
+// build system.
+var buildVariables = []string{"KCFLAGS", "KCPPFLAGS", "KBUILD_MODPOST_WARN"}
 
-// environment is what make and the compiler get of ours: what they need to run,
-// and what is heeded. Whatever else a Makefile might ask for would change the
-// modules and not the key under which they are kept.
+// environment returns the environment of make and the compiler: the variables
+// that they need to run, and buildVariables. Other variables are not passed on:
+// they are not part of the cache key.
 func environment() []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
@@ -86,8 +86,8 @@ func environment() []string {
 		case "PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH":
 			return false
 		}
-		wrapped := strings.HasPrefix(name, "CCACHE_") || strings.HasPrefix(name, "NIX_") // they configure compilers that are scripts
-		return !wrapped && !slices.Contains(heeded, name)
+		wrapper := strings.HasPrefix(name, "CCACHE_") || strings.HasPrefix(name, "NIX_") // they configure compiler wrappers
+		return !wrapper && !slices.Contains(buildVariables, name)
 	})
 }
 
@@ -96,8 +96,8 @@ func builtWithClang(build string) bool {
 	return err == nil && bytes.Contains(config, []byte("\nCONFIG_CC_IS_CLANG=y\n"))
 }
 
-// identify tells one compiler from another without running it: by where its
-// name leads, and that file's size and time.
+// identify returns a string that changes with the compiler, without running it:
+// the path after following links, and that file's size and modification time.
 func identify(cc string) (string, error) {
 	path, err := exec.LookPath(cc)
 	if err != nil {
