@@ -9,25 +9,26 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// tool is a program that building a kernel takes, and the package of Debian's that has it.
+// tool is a program required to build a kernel, and the Debian package that has it.
 type tool struct{ program, pkg string }
 
 var buildTools = []tool{
 	{"make", "make"}, {"gcc", "gcc"}, {"ld", "binutils"}, {"flex", "flex"}, {"bison", "bison"}, {"bc", "bc"}, {"tar", "tar"}, {"depmod", "kmod"},
 }
 
-// MissingToolsError tells what is not installed that building a kernel takes.
+// MissingToolsError lists what is required to build a kernel and not installed.
 type MissingToolsError struct {
 	Names    []string // of programs and header files
-	Packages []string // of Debian's, in the same order
+	Packages []string // the Debian packages that have them, in the same order
 }
 
 func (e *MissingToolsError) Error() string {
-	return fmt.Sprintf("building a kernel takes %s, which this system lacks: apt-get install %s",
+	return fmt.Sprintf("building a kernel requires %s, not installed here: apt-get install %s",
 		strings.Join(e.Names, ", "), strings.Join(e.Packages, " "))
 }
 
-// checkBuildTools finds out before a long build whether all is there that it takes.
+// checkBuildTools checks before a long build whether everything that it requires is installed. The
+// error is a *MissingToolsError.
 func checkBuildTools(ctx context.Context, s *Source) error {
 	tools := buildTools
 	switch {
@@ -47,7 +48,7 @@ func checkBuildTools(ctx context.Context, s *Source) error {
 			gcc = path
 		}
 	}
-	// Only the compiler knows where it looks for header files.
+	// Only the compiler knows its directories of header files.
 	if gcc != "" {
 		include := command.Command{Path: gcc, Args: []string{"-E", "-x", "c", "-o", "/dev/null", "-"}, Stdin: strings.NewReader("#include <gelf.h>\n")}
 		if _, err := include.Run(ctx); err != nil {
@@ -63,7 +64,7 @@ func checkBuildTools(ctx context.Context, s *Source) error {
 	return nil
 }
 
-// compilerVersion returns the first line of what gcc says of itself.
+// compilerVersion returns the first line of gcc --version.
 func compilerVersion(ctx context.Context) (string, error) {
 	gcc, err := command.Find("gcc", "gcc")
 	if err != nil {

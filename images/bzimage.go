@@ -13,7 +13,8 @@ import (
 // errNotBzImage is the error for a file without the header of an x86 boot image.
 var errNotBzImage = errors.New("not an x86 boot image (bzImage)")
 
-// imageRelease reads the kernel's release from a bzImage. Where it is says Documentation/arch/x86/boot.rst.
+// imageRelease returns the kernel release in a bzImage. See Documentation/arch/x86/boot.rst. The
+// error is errNotBzImage for a file of another kind.
 func imageRelease(path string) (string, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrPermission) {
@@ -26,7 +27,7 @@ func imageRelease(path string) (string, error) {
 	const (
 		magicAt   = 0x202
 		versionAt = 0x20e
-		base      = 0x200 // what the version's offset counts from
+		base      = 0x200 // the version's offset is relative to this
 	)
 	head := make([]byte, versionAt+2)
 	if _, err := io.ReadFull(file, head); err != nil || string(head[magicAt:magicAt+4]) != "HdrS" {
@@ -40,7 +41,7 @@ func imageRelease(path string) (string, error) {
 	version, _, _ := strings.Cut(string(text[:n]), "\x00")
 	release, _, _ := strings.Cut(version, " ")
 	if release == "" {
-		return "", fmt.Errorf("read version in kernel image %s: it has none", path)
+		return "", fmt.Errorf("read version in kernel image %s: the version is empty", path)
 	}
 	return release, nil
 }

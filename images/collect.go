@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// kept is what a build of modules reads in a kernel's tree, and what says how the kernel was configured.
+// kept are the parts of a kernel's tree that a build of modules reads, and the configuration.
 var kept = []string{
 	"Makefile", "Kbuild", ".config", "Module.symvers", "include", "scripts", "tools/objtool/objtool",
 	"arch/x86/Makefile", "arch/x86/Makefile.cpu", "arch/x86/Makefile_32.cpu", "arch/x86/Makefile.um", "arch/x86/Makefile.postlink",
 	"arch/x86/Kbuild", "arch/x86/include", "arch/x86/kernel/macros.s", "COPYING",
 }
 
-// collect moves what is needed out of a tree that was built, into its place in the entry, and removes the rest.
+// collect moves the required parts of a built tree to their places in the entry, and removes the rest.
 func (b *build) collect(ctx context.Context, runner *makeRun) (*record, error) {
 	text, err := os.ReadFile(filepath.Join(b.tree, "include/config/kernel.release"))
 	if err != nil {
@@ -37,7 +37,7 @@ func (b *build) collect(ctx context.Context, runner *makeRun) (*record, error) {
 	}
 	to := filepath.Join(b.entry, r.Build)
 	if err := moveKept(b.tree, to); err != nil {
-		return nil, fmt.Errorf("keep what modules are built with: %w", err)
+		return nil, fmt.Errorf("keep files for building modules: %w", err)
 	}
 	if err := os.Symlink("../../../build", filepath.Join(b.entry, r.Modules, "build")); err != nil {
 		return nil, fmt.Errorf("link modules to their build directory: %w", err)
@@ -48,7 +48,8 @@ func (b *build) collect(ctx context.Context, runner *makeRun) (*record, error) {
 	return r, nil
 }
 
-// collectImage moves the kernel out of the tree: vmlinux where it has an entry for PVH, else an image that is made now.
+// collectImage moves the kernel out of the tree: vmlinux if it has a PVH entry point, else a bzImage,
+// which it makes first.
 func (b *build) collectImage(ctx context.Context, runner *makeRun, r *record) error {
 	image, name := "vmlinux", "vmlinux-"+r.Release
 	if !hasPVHEntry(filepath.Join(b.tree, image)) {
@@ -68,7 +69,7 @@ func (b *build) collectImage(ctx context.Context, runner *makeRun, r *record) er
 func moveKept(tree, to string) error {
 	for _, name := range kept {
 		err := move(filepath.Join(tree, name), filepath.Join(to, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not every kernel has all
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not every kernel has all of them
 			return err
 		}
 	}
@@ -88,7 +89,7 @@ func moveKept(tree, to string) error {
 	})
 }
 
-// move renames a file or a directory, and makes the directories above its new place.
+// move renames a file or directory, and makes the parent directories of its new path.
 func move(from, to string) error {
 	if _, err := os.Lstat(from); err != nil {
 		return err

@@ -11,14 +11,15 @@ import (
 	"strings"
 )
 
-// someObjects is how many objects a kernel has of which nobody has said it.
+// someObjects is the expected number of objects of a kernel that was not built before and whose row
+// has no number.
 const someObjects = 1000
 
-// compile builds the kernel and its modules, and returns how many object files there are then.
+// compile builds the kernel and its modules, and returns the number of object files in the tree.
 func (b *build) compile(ctx context.Context, runner *makeRun) (int, error) {
 	expected := b.expectedObjects()
 	move := b.show.part(6, 99)
-	watch := &objectCounter{tell: func(n int) {
+	watch := &objectCounter{report: func(n int) {
 		move(100 * float64(n) / float64(expected))
 		b.show.count(n, expected, "objects")
 	}}
@@ -32,7 +33,8 @@ func (b *build) compile(ctx context.Context, runner *makeRun) (int, error) {
 	return objects, os.WriteFile(b.objectsPath(), []byte(strconv.Itoa(watch.count)+"\n"), 0o644)
 }
 
-// objectsPath is where it is written how many objects the last build of this row told of.
+// objectsPath is the path of a file with the number of objects that make listed in the last build of
+// this row.
 func (b *build) objectsPath() string {
 	return strings.TrimSuffix(logPath(b.opt, b.row.Name), ".log") + ".objects"
 }
@@ -49,11 +51,11 @@ func (b *build) expectedObjects() int {
 	return someObjects
 }
 
-// objectCounter counts the objects that make says it makes: "  CC      kernel/fork.o".
+// objectCounter counts the objects in make's output: "  CC      kernel/fork.o".
 type objectCounter struct {
-	tell  func(count int)
-	count int
-	rest  []byte // of a line that is not at its end
+	report func(count int)
+	count  int
+	rest   []byte // an incomplete line
 }
 
 func (c *objectCounter) Write(p []byte) (int, error) {
@@ -65,13 +67,13 @@ func (c *objectCounter) Write(p []byte) (int, error) {
 		}
 		if bytes.HasPrefix(line, []byte("  ")) && bytes.HasSuffix(line, []byte(".o")) {
 			c.count++
-			c.tell(c.count)
+			c.report(c.count)
 		}
 		c.rest = rest
 	}
 }
 
-// countObjects returns what find TREE -name '*.o' | wc -l says.
+// countObjects returns the number of files that find TREE -name '*.o' lists.
 func countObjects(tree string) (int, error) {
 	n := 0
 	err := filepath.WalkDir(tree, func(_ string, entry fs.DirEntry, err error) error {
@@ -86,16 +88,14 @@ func countObjects(tree string) (int, error) {
 	return n, nil
 }
 
-// counter calls itself with the number of bytes written so far.
-func counter(tell func(int64)) byteCounter { return byteCounter{tell: tell} }
-
+// byteCounter reports the number of bytes written so far.
 type byteCounter struct {
-	tell func(int64)
-	n    int64
+	report func(int64)
+	n      int64
 }
 
 func (c *byteCounter) Write(p []byte) (int, error) {
 	c.n += int64(len(p))
-	c.tell(c.n)
+	c.report(c.n)
 	return len(p), nil
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// layout is part of every entry's key: a new number makes entries of older versions of this package unseen. It goes up
-// with every change of what fetching or unpacking leaves in an entry.
+// layout is part of every entry's key: with a new number, entries of older versions of this package
+// are not used. It must change with the contents that fetching or unpacking leaves in an entry.
 const layout = "2"
 
-// resolveDebian returns a row's kernel from the cache, and first fetches it from Debian's archive if it is not there.
-// From then on it stays as it is, whatever the archive has that is newer.
+// resolveDebian returns a row's kernel from the cache. If it is not there, it is fetched from Debian's
+// archive first. A cached kernel stays the same when the archive gets a newer one.
 func resolveDebian(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 	key, err := row.key(ctx)
 	if err != nil {
@@ -35,7 +35,7 @@ func resolveDebian(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 	return readKernel(row.Name, entry)
 }
 
-// fetchDebian fills entry with the packages of a row's kernel.
+// fetchDebian fills an entry with the packages of a row's kernel.
 func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error {
 	if err := checkCachePath(entry); err != nil {
 		return err
@@ -88,13 +88,13 @@ func debianMirror(ctx context.Context, opt Options) (string, error) {
 	}
 	mirror, err := apt.Mirror(ctx)
 	if errors.Is(err, apt.ErrNoMirror) {
-		return "", fmt.Errorf("%w: set KMODTEST_MIRROR to the address of one, which ends in /debian", err)
+		return "", fmt.Errorf("%w: set KMODTEST_MIRROR to the address of a mirror; it ends in /debian", err)
 	}
 	return mirror, err
 }
 
-// fetchPackages unpacks a row's kernel and what modules are built with into entry, and returns the packages, that of
-// the kernel first.
+// fetchPackages unpacks the packages of a row's kernel and of its headers into entry, and returns
+// them, the kernel's first.
 func fetchPackages(ctx context.Context, row Row, mirror, entry string, show *progress) ([]apt.Package, error) {
 	scratch := filepath.Join(entry, "apt")
 	if err := os.Mkdir(scratch, 0o700); err != nil {
@@ -121,8 +121,9 @@ func fetchPackages(ctx context.Context, row Row, mirror, entry string, show *pro
 	return packages, nil
 }
 
-// choose returns the newest image that matches the pattern, its headers, and of what these depend on more headers and
-// the host's tools. Compilers they also depend on are the user's business.
+// choose returns the newest image that matches the pattern and its headers, and, of the dependencies
+// of these, further headers and the host tools. The headers also depend on a compiler, which the user
+// has to install.
 func choose(ctx context.Context, archive *apt.Archive, pattern string) ([]apt.Package, error) {
 	image, err := archive.Find(ctx, pattern)
 	if err != nil {
@@ -133,7 +134,7 @@ func choose(ctx context.Context, archive *apt.Archive, pattern string) ([]apt.Pa
 		return nil, err
 	}
 	if image.Version != headers.Version {
-		return nil, fmt.Errorf("the archive has %s in version %s but %s in version %s: it is being updated, try again later",
+		return nil, fmt.Errorf("the archive has %s %s but %s %s: it is being updated, try again later",
 			image.Name, image.Version, headers.Name, headers.Version)
 	}
 	packages := []apt.Package{image, headers}
@@ -164,7 +165,7 @@ func unpack(ctx context.Context, files []string, entry string, progress func(flo
 	return nil
 }
 
-// newRecord describes an entry with the given packages. Its key knows them by their content.
+// newRecord returns the record of an entry with these packages. Its key covers their contents.
 func newRecord(release string, packages []apt.Package) record {
 	parts := []string{layout, strconv.Itoa(len(packages))}
 	for _, p := range packages {

@@ -7,7 +7,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// depmod writes modules.dep and its companions into root/lib/modules/release.
+// depmod writes modules.dep and related files into root/lib/modules/release.
 func depmod(ctx context.Context, root, release string) error {
 	path, err := command.Find("depmod", "kmod")
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 	"syscall"
 )
 
-// fingerprint tells whether files have changed, by what lstat(2) says of each and not by their content. The time of the
-// last change of status is part of it: unlike that of the content, nobody can set it.
+// fingerprint is a hash that changes when files change. It uses the result of stat(2) for each file,
+// not the contents. That includes the time of the last status change, which, unlike the
+// modification time, cannot be set.
 type fingerprint struct {
 	sum hash.Hash
 	err error // the first one
@@ -21,24 +22,24 @@ type fingerprint struct {
 
 func newFingerprint() *fingerprint { return &fingerprint{sum: sha256.New()} }
 
-// hex returns the fingerprint of all that was added, or what went wrong.
+// hex returns the fingerprint of all that was added, or the first error.
 func (f *fingerprint) hex() (string, error) {
 	if f.err != nil {
-		return "", fmt.Errorf("see whether files have changed: %w", f.err)
+		return "", fmt.Errorf("check whether files have changed: %w", f.err)
 	}
 	return hex.EncodeToString(f.sum.Sum(nil)), nil
 }
 
-// text adds something that is no file.
+// text adds a string.
 func (f *fingerprint) text(s string) { _, _ = fmt.Fprintf(f.sum, "%q\n", s) }
 
-// file adds a file. One that is not there is part of the fingerprint too.
+// file adds a file. A missing file changes the fingerprint as well.
 func (f *fingerprint) file(path string) {
 	info, err := os.Stat(path)
 	f.add(path, info, err)
 }
 
-// tree adds all files below a directory but what git keeps there, without following links. A directory that is not there
+// tree adds all files below a directory except .git, without following links. A missing directory
 // counts as empty.
 func (f *fingerprint) tree(dir string) {
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -74,10 +75,10 @@ func (f *fingerprint) add(path string, info fs.FileInfo, err error) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		line = fmt.Appendf(line, " %d %d %d", st.Ino, st.Ctim.Sec, st.Ctim.Nsec)
 	}
-	_, _ = f.sum.Write(append(line, '\n')) // a hash takes everything
+	_, _ = f.sum.Write(append(line, '\n')) // a hash returns no error
 }
 
-// buildDirectory adds what a build of modules reads in its directory: make -C dir M=…
+// buildDirectory adds the files that a build of modules reads in its directory: make -C dir M=…
 func (f *fingerprint) buildDirectory(dir string) {
 	f.makeTree(dir)
 	// A tree built with O= has its sources elsewhere.

@@ -22,7 +22,8 @@ type fragment struct {
 	text []byte
 }
 
-// fragments reads the fragments that a row names: files relative to its table, or else kmodtest's own.
+// fragments returns the fragments that a row names: files relative to its table, or else kmodtest's
+// own.
 func (row Row) fragments() ([]fragment, error) {
 	var all []fragment
 	for _, name := range row.Source.Fragments {
@@ -52,7 +53,7 @@ func (row Row) fragment(name string) (fragment, error) {
 		if row.Table != "" {
 			where = "in " + filepath.Dir(row.Table) + ", nor "
 		}
-		return fragment{}, fmt.Errorf("there is no %s %samong those of kmodtest: %s", name, where, strings.Join(ownFragments(), ", "))
+		return fragment{}, fmt.Errorf("there is no %s %samong kmodtest's own: %s", name, where, strings.Join(ownFragments(), ", "))
 	}
 	return fragment{name, text}, nil
 }
@@ -61,7 +62,7 @@ func (row Row) fragment(name string) (fragment, error) {
 func ownFragments() []string {
 	entries, err := configFS.ReadDir("config")
 	if err != nil {
-		panic(err) // the directory is part of the program
+		panic(err) // the directory is embedded in the program
 	}
 	var names []string
 	for _, entry := range entries {
@@ -70,7 +71,8 @@ func ownFragments() []string {
 	return names
 }
 
-// configuration returns the lines that a row asks for: of all fragments, without comments, the last word on each option.
+// configuration returns the lines of all fragments of a row, without comments: the last line for
+// each option.
 func (row Row) configuration() ([]kconfig.Line, error) {
 	fragments, err := row.fragments()
 	if err != nil {
@@ -87,7 +89,7 @@ func (row Row) configuration() ([]kconfig.Line, error) {
 	return kconfig.Merge(parsed...), nil
 }
 
-// configText returns lines as a file that make takes.
+// configText returns the text of a configuration file with these lines.
 func configText(lines []kconfig.Line) string {
 	var text strings.Builder
 	for _, line := range lines {
@@ -96,7 +98,8 @@ func configText(lines []kconfig.Line) string {
 	return text.String()
 }
 
-// configure writes the configuration: make allnoconfig with the lines of all fragments, of which each must hold.
+// configure writes the configuration: make allnoconfig with the lines of all fragments. If a line
+// does not take effect, the error is a *kconfig.LostError.
 func (b *build) configure(ctx context.Context, runner *makeRun) error {
 	asked, err := b.row.configuration()
 	if err != nil {
@@ -108,7 +111,7 @@ func (b *build) configure(ctx context.Context, runner *makeRun) error {
 	}
 	targets := []string{"allnoconfig"}
 	if b.row.Source.Path != "" {
-		targets = []string{"mrproper", "allnoconfig"} // somebody may have built there
+		targets = []string{"mrproper", "allnoconfig"} // the user may have built there
 	}
 	for _, target := range targets {
 		if err := runner.run(ctx, nil, target, "KCONFIG_ALLCONFIG="+path); err != nil {

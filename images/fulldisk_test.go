@@ -13,17 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diskBuilds is what another process tells of builds on a disk that may be too small, and where there is room.
+// diskBuilds is the result of builds in another process: first on a disk that may be too small, then on a
+// larger one.
 type diskBuilds struct {
-	First  string // the error of the first build; "" is none
-	Full   bool   // that error is ENOSPC
-	Left   []string
-	Second string
-	Whole  []string
+	First  string   // the error of the first build, or ""
+	Full   bool     // whether that error is ENOSPC
+	Left   []string // content of the cache after the first build
+	Second string   // the error of the second build, or ""
+	Whole  []string // content of the cache after the second build
 }
 
-// buildOnDisk makes a disk of that many KiB for the cache, which only this process sees, builds on it, makes it larger, and builds
-// again. What came of it goes to stdout.
+// buildOnDisk mounts a disk of size KiB on the cache, which only this process sees, builds on it, enlarges
+// the disk, and builds again. It prints a diskBuilds to stdout.
 func (b builder) buildOnDisk(ctx context.Context, size string) error {
 	const flags = unix.MS_NOSUID | unix.MS_NODEV
 	err := errors.Join(unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""), unix.Mount("disk", b.opt.Cache, "tmpfs", flags, "size="+size+"k"))
@@ -49,8 +50,8 @@ func (b builder) buildOnDisk(ctx context.Context, size string) error {
 	return json.NewEncoder(os.Stdout).Encode(told)
 }
 
-// TestDiskThatIsFullAnywhereIsTold builds on disks that are too small by more or less, up to the first that is not.
-func TestDiskThatIsFullAnywhereIsTold(t *testing.T) {
+// TestFullDiskIsReportedAtAnyStep builds on disks of growing size, up to the first that is large enough.
+func TestFullDiskIsReportedAtAnyStep(t *testing.T) {
 	t.Parallel()
 	dir, whole := projectAtAddress(t, "")
 	const most = 4096
@@ -67,24 +68,24 @@ func TestDiskThatIsFullAnywhereIsTold(t *testing.T) {
 		}
 		out, err := cmd.Output()
 		if errors.Is(err, unix.EPERM) {
-			t.Skipf("this user may not have a file system of their own: %v", err)
+			t.Skipf("this user may not mount a file system: %v", err)
 		}
 		var told diskBuilds
 		if err = errors.Join(err, json.Unmarshal(out, &told)); err != nil {
 			t.Fatalf("%d KiB: %v\n%s", size, err, stderr)
 		}
 		if told.Second != "" {
-			t.Errorf("%d KiB, then with room: %s", size, told.Second)
+			t.Errorf("%d KiB, then enlarged: %s", size, told.Second)
 		}
 		wantWhole(t, told.Whole, whole)
 		if told.First == "" {
 			if size == 16 {
-				t.Error("there is room enough in 16 KiB")
+				t.Error("a disk of 16 KiB is large enough")
 			}
 			return
 		}
-		if !told.Full || !strings.Contains(told.First, "the disk is full: make room") {
-			t.Errorf("%d KiB: %q, which does not say that the disk is full", size, told.First)
+		if !told.Full || !strings.Contains(told.First, "the disk is full: free space") {
+			t.Errorf("%d KiB: got %q, want that the disk is full", size, told.First)
 		}
 		for _, left := range told.Left {
 			if strings.Contains(left, ".tmp-") {

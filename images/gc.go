@@ -13,8 +13,8 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// aging are the directories of the cache whose entries are kept until they have not been used for unusedFor: each new content of
-// its sources has one of its own, and who needs one again makes it in seconds.
+// aging are the directories of the cache whose entries are removed when they have not been used for
+// unusedFor. There is an entry for each version of its inputs, and it can be made again in seconds.
 var aging = []string{"paths", "vmlinux", "modules", "programs", "initramfs", "qemu"}
 
 const unusedFor = 14 * 24 * time.Hour
@@ -26,10 +26,11 @@ type Garbage struct {
 	Size int64 // in bytes
 }
 
-// CollectGarbage removes from the cache what nobody needs any more: what dead runs left half done, kernels whose row has changed
-// or is gone, archives with sources that no row names, and what was made for runs (modules, programs, archives for the guest's
-// memory, tables for kernels at paths) and has not been used for two weeks. A kernel of a user's table is judged by that table,
-// wherever it is.
+// CollectGarbage removes entries from the cache that are no longer needed, and returns them:
+// incomplete entries of dead runs; kernels whose row has changed or been removed; archives with
+// sources that no row names; and modules, programs, initramfs archives, and files made for kernels at
+// paths, if they have not been used for two weeks. A kernel of a user's table is kept as long as that
+// table has its row.
 func CollectGarbage(ctx context.Context, opt Options) ([]Garbage, error) {
 	opt, err := opt.withDefaults()
 	if err != nil {
@@ -38,7 +39,7 @@ func CollectGarbage(ctx context.Context, opt Options) ([]Garbage, error) {
 	c := &collection{opt: opt, kernels: map[string]bool{}, sources: map[string]bool{}}
 	for _, step := range []func(context.Context) error{c.leftovers, c.oldKernels, c.oldSources, c.unused} {
 		if err := step(ctx); err != nil {
-			return c.found, fmt.Errorf("remove what is not needed: %w", err)
+			return c.found, fmt.Errorf("collect garbage: %w", err)
 		}
 	}
 	return c.found, nil
@@ -48,9 +49,9 @@ func CollectGarbage(ctx context.Context, opt Options) ([]Garbage, error) {
 type collection struct {
 	opt     Options
 	found   []Garbage
-	kernels map[string]bool // keys that rows have
-	sources map[string]bool
-	tables  []string // read already
+	kernels map[string]bool // keys of rows
+	sources map[string]bool // source keys of rows
+	tables  []string        // read already
 }
 
 func (c *collection) dir(name string) string { return filepath.Join(c.opt.Cache, name) }
@@ -82,7 +83,7 @@ func (c *collection) leftovers(context.Context) error {
 	for _, dir := range append([]string{"kernels", "sources", "snapshots"}, aging...) {
 		removed, err := cache.RemoveLeftovers(c.dir(dir))
 		for _, path := range removed {
-			c.found = append(c.found, Garbage{Path: path, Why: "a run that is dead left it half done"})
+			c.found = append(c.found, Garbage{Path: path, Why: "a dead run left it incomplete"})
 		}
 		if err != nil {
 			return err
@@ -91,7 +92,7 @@ func (c *collection) leftovers(context.Context) error {
 	return nil
 }
 
-// useTable notes what the rows of a table have; "" is that of opt.Dir.
+// useTable adds the keys of a table's rows; "" is the table for opt.Dir.
 func (c *collection) useTable(ctx context.Context, table string) error {
 	if slices.Contains(c.tables, table) {
 		return nil
@@ -105,7 +106,7 @@ func (c *collection) useTable(ctx context.Context, table string) error {
 	if err != nil {
 		return err
 	}
-	for _, row := range slices.Concat(rows, Rows()) { // theirs may hide some of ours
+	for _, row := range slices.Concat(rows, Rows()) { // a user's row may hide one of kmodtest's
 		key, err := row.key(ctx)
 		if err != nil {
 			return fmt.Errorf("kernel %s: %w", row.Name, err)
@@ -127,7 +128,7 @@ func (c *collection) oldKernels(ctx context.Context) error {
 		return err
 	}
 	for _, key := range keys {
-		// An entry that cannot be read belongs to nobody.
+		// An entry that cannot be read belongs to no table.
 		if r, err := readRecord(filepath.Join(c.dir("kernels"), key)); err == nil && r.Table != "" && isFile(r.Table) {
 			if err := c.useTable(ctx, r.Table); err != nil {
 				return err
@@ -138,7 +139,7 @@ func (c *collection) oldKernels(ctx context.Context) error {
 		if c.kernels[key] {
 			continue
 		}
-		if err := c.remove(ctx, "kernels", key, "no row of a table is kernel "+nameOfKey(key)+" as this one was made"); err != nil {
+		if err := c.remove(ctx, "kernels", key, "no kernels.toml row matches this build of "+nameOfKey(key)); err != nil {
 			return err
 		}
 		if err := removeIfThere(logPath(c.opt, key)); err != nil {
@@ -167,7 +168,7 @@ func (c *collection) unused(ctx context.Context) error {
 		for _, key := range keys {
 			info, err := os.Stat(filepath.Join(c.dir(dir), key))
 			if err != nil || time.Since(info.ModTime()) < unusedFor {
-				continue // somebody else may have removed it
+				continue // another process may have removed it
 			}
 			if err := c.remove(ctx, dir, key, "it has not been used for two weeks"); err != nil {
 				return err

@@ -1,5 +1,6 @@
-// Package images turns the name of a kernel into files: something to boot, a directory to build modules against, and
-// the modules that come with it. What has to be fetched or made for that is made once and kept in the user's cache.
+// Package images turns the name of a kernel into files: a file to boot, a directory to build modules
+// against, and the kernel's own modules. Kernels are fetched or built once and kept in the user's
+// cache.
 package images
 
 import (
@@ -18,45 +19,51 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// Kernel is a kernel that a machine can boot and that modules can be built against. Its files are to be read only.
+// Kernel is a kernel that a machine can boot and that modules can be built against. Its files must
+// not be changed.
 type Kernel struct {
 	Name    string // as asked for: a row's name, or a path
-	Release string // what uname -r says
+	Release string // the output of uname -r
 	Version string // the package's version, a commit, the start of an archive's SHA-256, or "" for a path
 	Image   string // path of the kernel as it was shipped or built (bzImage or vmlinux)
-	Boot    string // path of what a machine boots: the kernel inside Image, unpacked, where that can be started; else Image
+	Boot    string // path of the file to boot: the kernel inside Image, unpacked, if it can be started directly; else Image
 	Build   string // directory for make -C when building modules
 	Modules string // directory with modules.dep, as /lib/modules/RELEASE; "" when the kernel has no loadable modules
-	Key     string // hex hash that changes whenever any of the above content changes; other caches use it in their keys
+	Key     string // hex hash that changes when any of these files changes; part of the keys of other cache entries
 }
 
-// Options says how Resolve does its work. The zero value is what a user wants.
+// Options configures this package's functions. The zero value has useful defaults.
 type Options struct {
-	Dir      string    // directory of the package whose kernels.toml counts, too (see RowsFor); "" is the current one
-	Cache    string    // directory to keep kernels in; "" is cache.Dir
-	Mirror   string    // address of a Debian mirror; "" is $KMODTEST_MIRROR, or else the one this machine's apt uses
-	Progress io.Writer // where to say what is being done, if that takes time; nil is nowhere. A terminal gets a bar
+	Dir      string    // directory of the package whose kernels.toml is used as well (see RowsFor); "" is the current directory
+	Cache    string    // directory for kernels; "" is cache.Dir
+	Mirror   string    // address of a Debian mirror; "" is $KMODTEST_MIRROR, or else the mirror that apt on this host uses
+	Progress io.Writer // gets lines on work that takes time, and a bar if it is a terminal; nil discards them
 }
 
-// Resolve returns the kernel of that name: that of a row, "" for the default row, or a path, which is anything with a slash in
-// it or a dot at its start. A path is a kernel build tree, a directory with boot/vmlinuz-RELEASE and lib/modules/RELEASE/build,
-// or the image in one of these. What lies at a path is never written to.
+// Resolve returns the kernel with that name: a row's name, "" for the default row, or a path. A name
+// with a slash, or with a dot at its start, is a path: of a kernel build tree, of a directory with
+// boot/vmlinuz-RELEASE and lib/modules/RELEASE/build, or of the image in one of these. Resolve never
+// writes to files at a path.
 //
-// The first time it may fetch and unpack packages, or build a kernel, which takes minutes; for many callers at once only one of
-// them does. After that it runs no program (but git, for a row with a ref) and reads no network; a kernel of a row takes it
-// well under a millisecond, a build tree some tens of them to see whether any of its files changed. When ctx ends, so do all programs it started, and nothing half done is left.
+// The first call for a kernel may fetch and unpack packages, or build the kernel, which takes
+// minutes. If there are several callers at once, only one does so. Later calls run no program, except
+// git for a row with a ref, and do not use the network. They take well under a millisecond for a
+// kernel of a row, and some tens of milliseconds for a build tree, to check whether any of its files
+// changed. When ctx ends, all programs that Resolve started end, and nothing incomplete is left.
 //
-// A relative path starts from the process's working directory, whatever opt.Dir is. Errors are, among others, *UnknownKernelError,
-// *MissingToolsError and *BuildError, as errors.As finds them; a full disk is ENOSPC. It may be called by many goroutines at once.
+// A relative path is relative to the process's working directory, regardless of opt.Dir. Errors
+// include *UnknownKernelError, *MissingToolsError and *BuildError, for errors.As, and ENOSPC for a
+// full disk, for errors.Is. Resolve may be called from several goroutines and processes at once.
 func Resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 	kernel, err := resolve(ctx, name, opt)
 	if errors.Is(err, unix.ENOSPC) {
-		return nil, fmt.Errorf("%w\nthe disk is full: make room where the cache is, or set XDG_CACHE_HOME to a directory on another disk", err)
+		return nil, fmt.Errorf("%w\nthe disk is full: free space on the disk of the cache, or set XDG_CACHE_HOME to a directory on another disk", err)
 	}
 	return kernel, err
 }
 
-// blameDisk adds to an error that the disk is full, if it is: not every program that cannot write says why.
+// blameDisk adds ENOSPC to an error if the disk is full: not every program that cannot write reports
+// the reason.
 func blameDisk(dir string, err error) error {
 	const little = 1 << 20 // bytes
 	var disk unix.Statfs_t
@@ -88,7 +95,7 @@ func resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 	return resolveDebian(ctx, row, opt)
 }
 
-// withDefaults is the one place that reads the environment.
+// withDefaults fills in defaults. It is the only function that reads KMODTEST_MIRROR.
 func (opt Options) withDefaults() (Options, error) {
 	if opt.Mirror == "" {
 		opt.Mirror = strings.TrimSuffix(os.Getenv("KMODTEST_MIRROR"), "/")
@@ -110,19 +117,20 @@ func isPath(name string) bool {
 	return strings.Contains(name, "/") || strings.HasPrefix(name, ".")
 }
 
-// checkCachePath refuses a cache where nothing can be built: make has no way to write such a path.
+// checkCachePath returns an error for a path in which make cannot build anything.
 func checkCachePath(dir string) error {
 	if strings.ContainsAny(dir, " \t:\"") {
-		return fmt.Errorf("modules cannot be built in %q: kernel makefiles take no path with a space, a colon or a quote; set XDG_CACHE_HOME to one without", dir)
+		return fmt.Errorf("modules cannot be built in %q: kernel makefiles do not support a path with a space, a colon or a quote; "+
+			"set XDG_CACHE_HOME to a path without", dir)
 	}
 	return nil
 }
 
-// digest returns a hex hash of all parts and the borders between them.
+// digest returns a hex hash of all parts and of the boundaries between them.
 func digest(parts ...string) string {
 	h := sha256.New()
 	for _, part := range parts {
-		_, _ = fmt.Fprintf(h, "%d:%s,", len(part), part) // a hash takes everything
+		_, _ = fmt.Fprintf(h, "%d:%s,", len(part), part) // a hash returns no error
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

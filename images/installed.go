@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// findImages returns the kernel images in root/boot, each once: links to others are left out.
+// findImages returns the kernel images in root/boot, each once: links to other images are left out.
 func findImages(root string) ([]string, error) {
 	found, err := glob(root, "boot/vmlinuz*")
 	if err != nil {
@@ -29,7 +29,7 @@ func findImages(root string) ([]string, error) {
 	return images, nil
 }
 
-// findInstalled returns the kernel of an image in root/boot, with what is installed for it below root.
+// findInstalled returns the kernel of an image in root/boot, with its modules and headers below root.
 func findInstalled(root, image string) (*place, error) {
 	release, err := imageRelease(image)
 	if errors.Is(err, errNotBzImage) {
@@ -77,11 +77,11 @@ func modulesDir(root, release string) (string, error) {
 			return dir, nil
 		}
 	}
-	return "", fmt.Errorf("the kernel is of release %s, but there is no directory %s", release, filepath.Join(root, "lib/modules", release))
+	return "", fmt.Errorf("the kernel's release is %s, but there is no directory %s", release, filepath.Join(root, "lib/modules", release))
 }
 
-// buildDir returns the directory to build modules in, without links in its path. An absolute link in a package means a
-// place below root.
+// buildDir returns the directory to build modules in, without links in its path. An absolute link in
+// a package is relative to root.
 func buildDir(root, modules, release string) (string, error) {
 	link := filepath.Join(modules, "build")
 	candidates := []string{link, filepath.Join(root, "usr/src/linux-headers-"+release)}
@@ -98,17 +98,18 @@ func buildDir(root, modules, release string) (string, error) {
 		}
 		return dir, nil
 	}
-	return "", fmt.Errorf("modules cannot be built, there is nothing at %s: install the headers of this kernel (on Debian linux-headers-%s)", link, release)
+	return "", fmt.Errorf("modules cannot be built: there is no Makefile in %s; install the headers of this kernel (Debian: linux-headers-%s)", link, release)
 }
 
-// moved reports whether build, below root, includes makefiles by their path in a system where root is /.
+// moved reports whether build, below root, includes makefiles by their path in a system with root as
+// its root directory.
 func moved(root, build string) bool {
 	text, err := os.ReadFile(filepath.Join(build, "Makefile"))
 	below := strings.HasPrefix(build, filepath.Clean(root)+"/")
 	return err == nil && filepath.Clean(root) != "/" && below && includeOfHeaders.Match(text)
 }
 
-// copyModules copies a directory with modules that has no modules.dep, and makes it.
+// copyModules copies a directory with modules that has no modules.dep, and makes that file.
 func copyModules(ctx context.Context, modules, entry, release string) error {
 	to := filepath.Join(entry, "lib/modules", release)
 	err := filepath.WalkDir(modules, func(path string, file fs.DirEntry, err error) error {
@@ -130,7 +131,8 @@ func copyModules(ctx context.Context, modules, entry, release string) error {
 	return depmod(ctx, entry, release)
 }
 
-// copyHeaders copies the packages that a build directory belongs to, and makes the copy work where it lies.
+// copyHeaders copies the packages that a build directory belongs to, and makes the copy work at its
+// new path.
 func copyHeaders(root, build, entry string) error {
 	text, err := os.ReadFile(filepath.Join(root, build, "Makefile"))
 	if err != nil {

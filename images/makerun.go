@@ -16,19 +16,19 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// BuildError is a build of a kernel that failed.
+// BuildError reports that the build of a kernel failed.
 type BuildError struct {
 	Target string // of make
-	Log    string // path of all that make said; it stays until the next build
-	Output string // of that, what tells of errors
+	Log    string // path of make's complete output; it stays until the next build
+	Output string // the lines of that output that report errors
 	Err    error  // how make ended
 }
 
 func (e *BuildError) Error() string {
-	return fmt.Sprintf("make %s: %v\n%s\nall that was said is in %s", e.Target, e.Err, e.Output, e.Log)
+	return fmt.Sprintf("make %s: %v\n%s\nthe complete log is %s", e.Target, e.Err, e.Output, e.Log)
 }
 
-// Unwrap returns how make ended; when the disk was full, errors.Is finds ENOSPC.
+// Unwrap returns Err, and ENOSPC if the disk was full.
 func (e *BuildError) Unwrap() []error {
 	if strings.Contains(strings.ToLower(e.Output), unix.ENOSPC.Error()) {
 		return []error{e.Err, unix.ENOSPC}
@@ -39,11 +39,12 @@ func (e *BuildError) Unwrap() []error {
 // makeRun runs make in a tree of a kernel's sources.
 type makeRun struct {
 	dir       string
-	variables []string // NAME=VALUE, of the row's
+	variables []string // NAME=VALUE, from the row
 	log       *os.File
 }
 
-// run makes a target; watch gets what make prints, if it is not nil.
+// run makes a target; watch gets make's output, if it is not nil. If make fails, the error is a
+// *BuildError.
 func (m *makeRun) run(ctx context.Context, watch io.Writer, args ...string) error {
 	path, err := command.Find("make", "make")
 	if err != nil {
@@ -59,7 +60,7 @@ func (m *makeRun) run(ctx context.Context, watch io.Writer, args ...string) erro
 		Path: path,
 		Args: append(all, m.variables...),
 		Env:  []string{"KBUILD_BUILD_USER=kmodtest", "KBUILD_BUILD_HOST=kmodtest"},
-		// What a make above us has left there, and what would build another kernel than the row's.
+		// Variables of a make that started this process, and variables that would change the kernel.
 		Unset: []string{
 			"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARCH", "SRCARCH", "CROSS_COMPILE", "KBUILD_OUTPUT", "O", "M", "V", "W",
 			"LLVM", "KCFLAGS", "KCPPFLAGS", "KAFLAGS", "KCONFIG_CONFIG", "LOCALVERSION", "KBUILD_EXTMOD", "INSTALL_MOD_PATH",
@@ -70,18 +71,18 @@ func (m *makeRun) run(ctx context.Context, watch io.Writer, args ...string) erro
 	if !errors.As(err, &failed) {
 		return err
 	}
-	return &BuildError{Target: args[0], Log: m.log.Name(), Output: tellingLines(said.Bytes()), Err: failed.Err}
+	return &BuildError{Target: args[0], Log: m.log.Name(), Output: errorLines(said.Bytes()), Err: failed.Err}
 }
 
-var telling = regexp.MustCompile(`(?i)\berror\b|\*\*\*|undefined reference|no such file|not found|no space left`)
+var reportsError = regexp.MustCompile(`(?i)\berror\b|\*\*\*|undefined reference|no such file|not found|no space left`)
 
-// tellingLines returns the lines of a build's output that say what went wrong, or else the last ones.
-func tellingLines(output []byte) string {
+// errorLines returns the lines of a build's output that report errors, or else the last lines.
+func errorLines(output []byte) string {
 	const most = 20
 	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
 	var found []string
 	for _, line := range lines {
-		if telling.MatchString(line) && len(found) < most {
+		if reportsError.MatchString(line) && len(found) < most {
 			found = append(found, line)
 		}
 	}

@@ -13,17 +13,17 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// place is a kernel found at a path, and what has to be made in an entry of the cache before it can be used.
+// place is a kernel found at a path.
 type place struct {
 	release string
 	image   string // its path
 	build   string // directory to build modules in, relative to the entry if a step makes it
 	modules string // directory with modules.dep, or "", relative to the entry if a step makes it
 	key     string
-	steps   []step
+	steps   []step // make the missing parts in a cache entry
 }
 
-// step makes a part of an entry.
+// step makes a part of a cache entry.
 type step func(ctx context.Context, entry string) error
 
 // resolvePath returns the kernel at a path.
@@ -32,7 +32,7 @@ func resolvePath(ctx context.Context, name string, opt Options) (*Kernel, error)
 	if err != nil {
 		return nil, fmt.Errorf("find kernel at %s: %w", name, err)
 	}
-	found, err := recognise(path)
+	found, err := findPlace(path)
 	if err != nil {
 		return nil, fmt.Errorf("find kernel at %s: %w", name, err)
 	}
@@ -48,8 +48,8 @@ func resolvePath(ctx context.Context, name string, opt Options) (*Kernel, error)
 	}, nil
 }
 
-// recognise finds out what lies at a path.
-func recognise(path string) (*place, error) {
+// findPlace returns the kernel at a path.
+func findPlace(path string) (*place, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w; a name without a slash is one of %s", err, strings.Join(Names(), ", "))
@@ -58,7 +58,7 @@ func recognise(path string) (*place, error) {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return recogniseImage(path)
+		return findImagePlace(path)
 	}
 	if isBuildTree(path) {
 		return findInTree(path, "")
@@ -69,17 +69,17 @@ func recognise(path string) (*place, error) {
 	}
 	switch len(images) {
 	case 0:
-		return nil, errors.New("this is neither a kernel build tree (with Makefile and .config), nor a directory with " +
+		return nil, errors.New("it is neither a kernel build tree (with Makefile and .config), nor a directory with " +
 			"boot/vmlinuz-RELEASE and lib/modules/RELEASE, such as / or an unpacked kernel package")
 	case 1:
 		return findInstalled(path, images[0])
 	default:
-		return nil, fmt.Errorf("there are %d kernels: give the path of one of them: %s", len(images), strings.Join(images, ", "))
+		return nil, fmt.Errorf("there are %d kernels: name the path of one: %s", len(images), strings.Join(images, ", "))
 	}
 }
 
-// recogniseImage finds the directory that a kernel's image belongs to.
-func recogniseImage(image string) (*place, error) {
+// findImagePlace returns the kernel of an image, in the directory that the image belongs to.
+func findImagePlace(image string) (*place, error) {
 	dir, base := filepath.Split(image)
 	dir = filepath.Clean(dir)
 	if filepath.Base(dir) == "boot" && strings.HasPrefix(base, "vmlinuz") {
@@ -90,10 +90,11 @@ func recogniseImage(image string) (*place, error) {
 			return findInTree(tree, image)
 		}
 	}
-	return nil, fmt.Errorf("this file is neither boot/vmlinuz-RELEASE nor %s in a kernel build tree", strings.Join(treeImages, " or "))
+	return nil, fmt.Errorf("the file is neither boot/vmlinuz-RELEASE nor %s in a kernel build tree", strings.Join(treeImages, " or "))
 }
 
-// prepare makes in the cache what the place lacks; if it lacks nothing it leaves the cache alone.
+// prepare makes the missing parts of a place in the cache. If no part is missing, it does not use the
+// cache.
 func (p *place) prepare(ctx context.Context, opt Options) error {
 	if len(p.steps) == 0 {
 		return nil
@@ -123,8 +124,9 @@ func (p *place) prepare(ctx context.Context, opt Options) error {
 	return nil
 }
 
-// prune removes entries of the same kernel that have not been made lately: every build of a tree makes a new one, and
-// nobody asks for an old one again. A day is longer than any run that may still use one.
+// prune removes entries of the same kernel that have not been used for a day: every build of a tree
+// needs a new entry and makes the older ones useless. A day is longer than any run that may still use
+// one.
 func prune(dir, family string) error {
 	old, err := glob(dir, family+"*")
 	if err != nil {
@@ -133,7 +135,7 @@ func prune(dir, family string) error {
 	for _, path := range old {
 		info, err := os.Stat(path)
 		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < 24*time.Hour {
-			continue // another run may have removed it just now
+			continue // another run may have removed it
 		}
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("remove old entry: %w", err)

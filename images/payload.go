@@ -16,10 +16,11 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// format is a way in which the kernel inside a bzImage is compressed.
+// format is a compression format of the kernel inside a bzImage.
 type format struct {
 	magic string
-	// sized says that behind the stream come four bytes with the size of what was compressed. In gzip they belong to it.
+	// sized means that four bytes with the uncompressed size follow the stream. In gzip they are part
+	// of the stream.
 	sized bool
 	open  func(ctx context.Context, stream io.Reader) (io.Reader, func(), error)
 }
@@ -45,7 +46,7 @@ func findFormat(payload *io.SectionReader) *format {
 	return nil
 }
 
-// unpack writes what is in a payload to a file. Of the formats, lz4 has no sum to check; the size all have.
+// unpack decompresses a payload to a file. It checks the size, since lz4 has no checksum.
 func (f *format) unpack(ctx context.Context, payload *io.SectionReader, to string) (err error) {
 	var tail [4]byte
 	length := payload.Size()
@@ -68,7 +69,7 @@ func (f *format) unpack(ctx context.Context, payload *io.SectionReader, to strin
 	size := int64(binary.LittleEndian.Uint32(tail[:]))
 	n, err := io.Copy(file, io.LimitReader(stream, size+1))
 	if err == nil && n != size {
-		err = fmt.Errorf("it should unpack to %d bytes, but has %d or more", size, n)
+		err = fmt.Errorf("it should unpack to %d bytes, but unpacks to %d or more", size, n)
 	}
 	return err
 }
@@ -90,7 +91,8 @@ func openLZ4(_ context.Context, stream io.Reader) (io.Reader, func(), error) {
 	return lz4.NewReader(stream), func() {}, nil
 }
 
-// openXZ has the program do it: kernels are put through a filter for x86 code first, which libraries for Go lack.
+// openXZ runs the program xz: kernels are compressed with a filter for x86 code, which Go libraries
+// lack.
 func openXZ(ctx context.Context, stream io.Reader) (io.Reader, func(), error) {
 	xz, err := command.Find("xz", "xz-utils")
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 
 const recordFile = "kernel.json"
 
-// record is what an entry of the cache says about itself. Paths are relative to the entry, so a cache can be moved.
+// record describes the kernel in a cache entry, and is stored in it. Paths are relative to the entry,
+// so a cache can be moved.
 type record struct {
 	Release  string        `json:"release"`
 	Version  string        `json:"version"`
@@ -22,11 +23,11 @@ type record struct {
 	Key      string        `json:"key"`
 	Packages []apt.Package `json:"packages,omitempty"`
 
-	// Of kernels that were built here.
+	// Only for kernels that were built from source.
 	Source   string `json:"source,omitempty"`
-	Objects  int    `json:"objects,omitempty"`  // what find -name '*.o' | wc -l says in the tree after the build
-	Compiler string `json:"compiler,omitempty"` // what it says of itself
-	Table    string `json:"table,omitempty"`    // the user's kernels.toml that the row is from
+	Objects  int    `json:"objects,omitempty"`  // number of object files in the tree after the build
+	Compiler string `json:"compiler,omitempty"` // first line of gcc --version
+	Table    string `json:"table,omitempty"`    // path of the user's kernels.toml that has the row
 }
 
 func (r record) write(entry string) error {
@@ -40,19 +41,19 @@ func (r record) write(entry string) error {
 	return nil
 }
 
-// readRecord reads what an entry of the cache says about itself.
+// readRecord reads the record of a cache entry.
 func readRecord(entry string) (r record, err error) {
 	text, err := os.ReadFile(filepath.Join(entry, recordFile))
 	if err == nil {
 		err = json.Unmarshal(text, &r)
 	}
 	if err != nil {
-		return r, fmt.Errorf("read kernel in cache, remove %s to have it made again: %w", entry, err)
+		return r, fmt.Errorf("read kernel in cache: %w; remove %s to fetch or build it again", err, entry)
 	}
 	return r, nil
 }
 
-// readKernel returns the kernel that is in an entry of the cache.
+// readKernel returns the kernel in a cache entry.
 func readKernel(name, entry string) (*Kernel, error) {
 	r, err := readRecord(entry)
 	if err != nil {

@@ -9,41 +9,41 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Row is a kernel that can be asked for by its name: a row of kernels.toml, where the fields are explained.
+// Row is a kernel that has a name: a row of kernels.toml, where the fields are explained.
 type Row struct {
 	Name     string  `toml:"name"`
 	Default  bool    `toml:"default"`
 	Arch     string  `toml:"arch"`
 	About    string  `toml:"about"`
-	Download int     `toml:"download"` // in MB, about
-	Debian   *Debian `toml:"debian"`   // nil, or where a kernel comes from that is ready to boot
-	Source   *Source `toml:"source"`   // nil, or where its sources come from. One of the two is there
+	Download int     `toml:"download"` // approximate size in MB
+	Debian   *Debian `toml:"debian"`   // package of a kernel that is fetched; nil if Source is set
+	Source   *Source `toml:"source"`   // source of a kernel that is built; nil if Debian is set
 
-	// Table is the path of the kernels.toml that the row is from; "" for those of kmodtest itself.
+	// Table is the path of the kernels.toml that has the row; "" for kmodtest's own table.
 	Table string `toml:"-"`
 }
 
-// Debian says which package of Debian's archive a kernel is.
+// Debian names the package of a kernel in Debian's archive.
 type Debian struct {
 	Suite string `toml:"suite"`
-	Image string `toml:"image"` // a pattern as of path.Match
+	Image string `toml:"image"` // a pattern as in path.Match
 }
 
-// Source says where the sources of a kernel come from: a package of Debian's (Suite, Package), an archive (URL, SHA256), or a
-// directory (Path, perhaps with Ref); and how it is configured.
+// Source describes the sources and the configuration of a kernel. The sources are a Debian package
+// (Suite, Package), an archive (URL, SHA256), or a directory (Path, optionally with Ref).
 type Source struct {
 	Suite     string   `toml:"suite"`
-	Package   string   `toml:"package"` // a pattern as of path.Match
+	Package   string   `toml:"package"` // a pattern as in path.Match
 	URL       string   `toml:"url"`
 	SHA256    string   `toml:"sha256"` // in hex
 	Path      string   `toml:"path"`   // relative to the table
-	Ref       string   `toml:"ref"`    // what git rev-parse takes
+	Ref       string   `toml:"ref"`    // a revision as in git rev-parse
 	Fragments []string `toml:"fragments"`
 	Variables []string `toml:"variables"` // NAME=VALUE, for make
-	Objects   int      `toml:"objects"`   // how many files are compiled, about; for the first progress bar
+	Objects   int      `toml:"objects"`   // approximate number of compiled files, for the first progress bar
 }
 
-// size is what there is to fetch, as the end of a list; "" where the table does not say.
+// size returns the size of the download as the end of a list, or "" if the table does not have it.
 func (row Row) size() string {
 	if row.Download == 0 {
 		return ""
@@ -51,7 +51,7 @@ func (row Row) size() string {
 	return fmt.Sprintf(", %d MB", row.Download)
 }
 
-// origin says in a few words where a row's kernel comes from.
+// origin describes the origin of a row's kernel in a few words.
 func (row Row) origin() string {
 	switch {
 	case row.Debian != nil:
@@ -71,16 +71,16 @@ var rowName = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.+-]*$`)
 
 func (row Row) check() error {
 	if !rowName.MatchString(row.Name) || isPath(row.Name) {
-		return fmt.Errorf("%q cannot be a name: it takes letters, digits and any of _ . + -, and begins with none of the last three", row.Name)
+		return fmt.Errorf("%q cannot be a name: a name has only letters, digits and any of _ . + -, and does not begin with any of . + -", row.Name)
 	}
 	if row.Arch != "" && row.Arch != "amd64" {
-		return fmt.Errorf("kernel %s is for %s: there are machines for amd64 only", row.Name, row.Arch)
+		return fmt.Errorf("kernel %s is for %s: machines are for amd64 only", row.Name, row.Arch)
 	}
 	switch {
 	case row.Debian == nil && row.Source == nil, row.Debian != nil && row.Source != nil:
-		return fmt.Errorf("kernel %s does not say where it comes from: it takes either [kernel.debian] or [kernel.source]", row.Name)
+		return fmt.Errorf("kernel %s: it requires either [kernel.debian] or [kernel.source]", row.Name)
 	case row.Debian != nil && (row.Debian.Suite == "" || row.Debian.Image == ""):
-		return fmt.Errorf("kernel %s: [kernel.debian] takes suite and image", row.Name)
+		return fmt.Errorf("kernel %s: [kernel.debian] requires suite and image", row.Name)
 	case row.Source != nil:
 		if err := row.Source.check(); err != nil {
 			return fmt.Errorf("kernel %s: [kernel.source] %w", row.Name, err)
@@ -100,20 +100,20 @@ func (s *Source) check() error {
 	}
 	switch {
 	case places != 1:
-		return errors.New("takes one of: suite and package, url and sha256, path")
+		return errors.New("requires one of: suite and package, url and sha256, path")
 	case (s.Package != "") != (s.Suite != ""):
-		return errors.New("takes suite and package together")
+		return errors.New("requires suite and package together")
 	case s.URL != "" && !hexSHA256.MatchString(s.SHA256):
-		return errors.New("takes with url the sha256 of the archive, 64 hex digits")
+		return errors.New("requires the sha256 of the archive at url, 64 hex digits")
 	case s.Ref != "" && s.Path == "":
-		return errors.New("takes ref only with path")
+		return errors.New("allows ref only with path")
 	case len(s.Fragments) == 0:
-		return errors.New("names no fragments: the configuration starts from allnoconfig, which cannot boot; base.config is there")
+		return errors.New("names no fragments: the configuration starts from allnoconfig, which cannot boot; begin with base.config")
 	}
 	return nil
 }
 
-// parseRows reads a table of kernels.
+// parseRows parses a table of kernels and checks its rows.
 func parseRows(text []byte) ([]Row, error) {
 	var file struct {
 		Kernel []Row `toml:"kernel"`
@@ -121,7 +121,7 @@ func parseRows(text []byte) ([]Row, error) {
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&file); err != nil {
 		var strict *toml.StrictMissingError
 		if errors.As(err, &strict) {
-			return nil, fmt.Errorf("there are fields that no kernel has:\n%s", strict.String())
+			return nil, fmt.Errorf("unknown fields:\n%s", strict.String())
 		}
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func parseRows(text []byte) ([]Row, error) {
 			return nil, err
 		}
 		if seen[row.Name] {
-			return nil, fmt.Errorf("kernel %s is there twice", row.Name)
+			return nil, fmt.Errorf("there are two kernels with the name %s", row.Name)
 		}
 		seen[row.Name] = true
 		if row.Arch == "" {
@@ -142,7 +142,7 @@ func parseRows(text []byte) ([]Row, error) {
 		}
 	}
 	if defaults > 1 {
-		return nil, fmt.Errorf("%d kernels are the default, not 1", defaults)
+		return nil, fmt.Errorf("%d kernels are the default: only one can be", defaults)
 	}
 	return file.Kernel, nil
 }

@@ -12,11 +12,12 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// sourceLayout is what layout is, for kernels from source alone.
+// sourceLayout is like layout, but only for kernels that are built from source.
 const sourceLayout = "1"
 
-// resolveSource returns a row's kernel from the cache, and first builds it from source if it is not there. From then on it
-// stays as it is, unless its row changes, a fragment, or what lies at its path.
+// resolveSource returns a row's kernel from the cache. If it is not there, it is built from source
+// first. A cached kernel stays the same unless its row, its fragments or the sources at its path
+// change.
 func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 	key, err := row.key(ctx)
 	if err != nil {
@@ -55,7 +56,7 @@ func (row Row) key(ctx context.Context) (string, error) {
 	return row.Name + "-" + digest(parts...)[:16], nil
 }
 
-// build is a kernel that is being built in an entry of the cache.
+// build is the build of a kernel in a cache entry.
 type build struct {
 	row   Row
 	opt   Options
@@ -81,7 +82,7 @@ func (b *build) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // a log that was cut short is told by what it lacks
+	defer func() { _ = log.Close() }() // an error could only truncate the log
 	runner := &makeRun{dir: b.tree, variables: b.row.Source.Variables, log: log}
 	if err := b.configure(ctx, runner); err != nil {
 		return err
@@ -106,14 +107,15 @@ func (b *build) run(ctx context.Context) error {
 	return nil
 }
 
-// checkUnchanged sees that all has been read in the state that the entry's name stands for: fragments, and sources at a path.
+// checkUnchanged checks that fragments, and sources at a path, have not changed since the entry's key
+// was computed.
 func (b *build) checkUnchanged(ctx context.Context) error {
 	now, err := b.row.key(ctx)
 	if err != nil {
 		return err
 	}
 	if now != b.key {
-		return errors.New("its sources or config fragments changed while they were read: build it again")
+		return errors.New("its sources or config fragments changed during the build: build it again")
 	}
 	return nil
 }
@@ -134,7 +136,8 @@ func (b *build) describe(ctx context.Context, r *record, from origin, objects in
 	return r.write(b.entry)
 }
 
-// logPath is where the log of a row's last build is, beside the entries: it is there, too, when there is no entry.
+// logPath returns the path of the log of a row's last build. It is not in an entry, so it exists if
+// the build failed as well.
 func logPath(opt Options, key string) string { return filepath.Join(opt.Cache, "builds", key+".log") }
 
 func (b *build) openLog() (*os.File, error) {
@@ -149,14 +152,14 @@ func (b *build) openLog() (*os.File, error) {
 	return file, nil
 }
 
-// origin is what a kernel was built from.
+// origin identifies the sources that a kernel was built from.
 type origin struct {
 	Name    string `json:"name"`    // a package, an address or a path
 	Version string `json:"version"` // of the package, a commit, or ""
-	Sum     string `json:"sum"`     // of the content, or what tells one state of a directory from another
+	Sum     string `json:"sum"`     // of the contents, or the fingerprint of a directory
 }
 
 func (o origin) String() string { return strings.TrimSpace(o.Name + " " + o.Version) }
 
-// errNoModules is the error for a configuration that cannot be used here.
-var errNoModules = errors.New("the configuration has no loadable modules, and it is modules that are tested: ask for CONFIG_MODULES=y")
+// errNoModules is the error for a configuration without loadable modules.
+var errNoModules = errors.New("the configuration has no loadable modules, which tests require: add CONFIG_MODULES=y to a fragment")

@@ -18,8 +18,8 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/kconfig"
 )
 
-// madeUpKernel is a tree that make builds in a moment, and that leaves what a real one does. Its configuration knows one symbol
-// that depends on another.
+// madeUpKernel returns a tree that make builds in a moment, and that produces the files of a real kernel.
+// Its Kconfig has a symbol that depends on another.
 func madeUpKernel() map[string]string {
 	return map[string]string{
 		"Kconfig": "config MODULES\n\tbool\nconfig FIRST\n\tbool\nconfig SECOND\n\tbool\n\tdepends on FIRST\n",
@@ -44,7 +44,7 @@ func madeUpKernel() map[string]string {
 	}
 }
 
-// project writes a module with a table whose one kernel is built from what is in src.
+// project writes a module with a table. Its only kernel is built from the files in src.
 func project(t *testing.T, source string, kernel map[string]string) string {
 	t.Helper()
 	files := map[string]string{
@@ -58,7 +58,7 @@ func project(t *testing.T, source string, kernel map[string]string) string {
 	return makeTree(t, files)
 }
 
-// builder resolves the kernel of a project, in a cache of its own.
+// builder resolves the kernel of a project in its own cache.
 type builder struct{ opt Options }
 
 func newBuilder(t *testing.T, dir string) builder {
@@ -68,7 +68,7 @@ func newBuilder(t *testing.T, dir string) builder {
 
 func (b builder) build(ctx context.Context) (*Kernel, error) { return Resolve(ctx, "made-up", b.opt) }
 
-// wantNothingKept fails the test if the cache has something that could be taken for a kernel or its sources.
+// wantNothingKept fails the test if the cache has an entry for a kernel or its sources.
 func (b builder) wantNothingKept(t *testing.T) {
 	t.Helper()
 	for _, dir := range []string{"kernels", "sources"} {
@@ -88,7 +88,7 @@ func wantError(t *testing.T, err error, says ...string) {
 	t.Helper()
 	for _, s := range says {
 		if err == nil || !strings.Contains(err.Error(), s) {
-			t.Errorf("got %v, want an error that says %q", err, s)
+			t.Errorf("got %v, want an error that contains %q", err, s)
 		}
 	}
 }
@@ -111,7 +111,7 @@ func TestKernelIsBuiltFromADirectory(t *testing.T) {
 	assertContent(t, filepath.Join(kernel.Modules, "build/scripts/mod/modpost"), "tool\n")
 	for _, name := range []string{"scripts/mod/one.o", "kernel.elf", "vmlinux"} {
 		if isFile(filepath.Join(kernel.Build, name)) {
-			t.Errorf("%s is kept, which no build of modules reads", name)
+			t.Errorf("%s is kept, but no build of modules reads it", name)
 		}
 	}
 	if !isFile(filepath.Join(dir, "src/old.o")) || isFile(filepath.Join(dir, "src/vmlinux")) {
@@ -122,7 +122,7 @@ func TestKernelIsBuiltFromADirectory(t *testing.T) {
 		t.Errorf("the record is %+v, %v", r, err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
-	cancel() // no program can be run any more
+	cancel() // no program can run with this context
 	if again, err := b.build(ended); err != nil || *again != *kernel {
 		t.Errorf("the second time %+v, %v", again, err)
 	}
@@ -132,7 +132,7 @@ func TestKernelIsBuiltFromADirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	if changed.Key == kernel.Key || changed.Boot == kernel.Boot {
-		t.Error("a change in the sources was not seen")
+		t.Error("a changed source did not change the kernel")
 	}
 }
 
@@ -169,11 +169,11 @@ func TestKernelIsBuiltFromACommit(t *testing.T) {
 	}
 	assertContent(t, kernel.Boot, string(pvhKernel(pvhNote)))
 	if commit := git("rev-parse", "v1"); kernel.Version != commit[:12] {
-		t.Errorf("version %q of commit %s", kernel.Version, commit)
+		t.Errorf("got version %q for commit %s", kernel.Version, commit)
 	}
 }
 
-func TestLineThatCannotHoldIsNamed(t *testing.T) {
+func TestLineWithoutEffectIsNamed(t *testing.T) {
 	dir := project(t, "path = 'src'\n", madeUpKernel())
 	addFiles(t, dir, map[string]string{"own.config": "CONFIG_MODULES=y\n\nCONFIG_SECOND=y\n"})
 	b := newBuilder(t, dir)
@@ -191,14 +191,14 @@ func TestLineThatCannotHoldIsNamed(t *testing.T) {
 	}
 }
 
-func TestSourcesThatChangeWhileTheyAreReadAreRefused(t *testing.T) {
+func TestSourcesThatChangeDuringBuildAreRefused(t *testing.T) {
 	for _, changed := range []string{"own.config", "src/kernel.elf"} {
 		dir := project(t, "path = 'src'\nvariables = ['MEANWHILE=test ! -e "+"$(CHANGED) || { echo CONFIG_SECOND=y; } >> $(CHANGED)']\n", madeUpKernel())
 		path := filepath.Join(dir, changed)
 		t.Setenv("CHANGED", path)
 		b := newBuilder(t, dir)
 		_, err := b.build(t.Context())
-		wantError(t, err, "changed while they were read")
+		wantError(t, err, "changed during the build")
 		b.wantNothingKept(t)
 		t.Setenv("CHANGED", "/nonexistent")
 		if _, err := b.build(t.Context()); err != nil {
@@ -207,7 +207,7 @@ func TestSourcesThatChangeWhileTheyAreReadAreRefused(t *testing.T) {
 	}
 }
 
-func TestBuildThatFailsShowsTheCompilersWordsAndItsLog(t *testing.T) {
+func TestFailedBuildShowsErrorsAndLog(t *testing.T) {
 	files := madeUpKernel()
 	files["broken.c"] = "int f(void) { return undeclared; }\n"
 	b := newBuilder(t, project(t, "path = 'src'\nvariables = ['EXTRA=gcc -c broken.c']\n", files))
@@ -224,7 +224,7 @@ func TestBuildThatFailsShowsTheCompilersWordsAndItsLog(t *testing.T) {
 	b.wantNothingKept(t)
 }
 
-func TestFullDiskIsTold(t *testing.T) {
+func TestFullDiskIsReported(t *testing.T) {
 	b := newBuilder(t, project(t, "path = 'src'\nvariables = ['EXTRA=cat kernel.elf > /dev/full']\n", madeUpKernel()))
 	_, err := b.build(t.Context())
 	if !errors.Is(err, unix.ENOSPC) {
@@ -287,7 +287,7 @@ func TestInterruptedBuildIsRepeated(t *testing.T) {
 	left := func() bool { state := stateOf(pid); return state != "" && state != "Z" }
 	for deadline := time.Now().Add(10 * time.Second); left(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("a process that make started is left, in state %s", stateOf(pid))
+			t.Fatalf("a process that make started still exists, in state %s", stateOf(pid))
 		}
 	}
 	if err := os.WriteFile(gate, nil, 0o644); err != nil {
@@ -300,7 +300,7 @@ func TestInterruptedBuildIsRepeated(t *testing.T) {
 	assertContent(t, kernel.Boot, string(pvhKernel(pvhNote)))
 }
 
-// stateOf returns the letter for a process's state, or "" when there is none.
+// stateOf returns the letter of a process's state, or "" if the process does not exist.
 func stateOf(pid int) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, rest, ok := strings.Cut(string(text), ") ")

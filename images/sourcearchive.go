@@ -24,7 +24,8 @@ const (
 	originFile  = "origin.json"
 )
 
-// sourceKey returns the name under which the archive of a row's sources is kept: rows with the same sources share it.
+// sourceKey returns the cache key of the archive with a row's sources. Rows with the same sources
+// share it.
 func (s *Source) sourceKey() string {
 	if s.URL != "" {
 		return strings.ToLower(s.SHA256)[:32]
@@ -32,14 +33,14 @@ func (s *Source) sourceKey() string {
 	return digest(layout, s.Suite, s.Package)[:32]
 }
 
-// fetchSource returns the path of the archive with a row's sources, from the cache if it is there. Of packages that match a
-// pattern it is the newest there was when it was fetched.
+// fetchSource returns the path of the archive with a row's sources in the cache, and fetches it if it
+// is not there. If several packages match a pattern, it fetches the newest.
 func (b *build) fetchSource(ctx context.Context) (string, origin, error) {
 	var from origin
 	s := b.row.Source
 	entry, err := cache.Entry(ctx, filepath.Join(b.opt.Cache, "sources"), s.sourceKey(), func(ctx context.Context, tmp string) (err error) {
 		if s.URL != "" {
-			from, err = fetchURL(ctx, s, filepath.Join(tmp, archiveFile), b.show, mostSilence)
+			from, err = fetchURL(ctx, s, filepath.Join(tmp, archiveFile), b.show, stallTimeout)
 		} else {
 			from, err = b.fetchSourcePackage(ctx, tmp)
 		}
@@ -60,12 +61,12 @@ func (b *build) fetchSource(ctx context.Context) (string, origin, error) {
 		err = json.Unmarshal(text, &from)
 	}
 	if err != nil {
-		return "", from, fmt.Errorf("read sources in cache, remove %s to have them fetched again: %w", entry, err)
+		return "", from, fmt.Errorf("read sources in cache: %w; remove %s to fetch them again", err, entry)
 	}
 	return filepath.Join(entry, archiveFile), from, nil
 }
 
-// fetchSourcePackage takes the archive with the sources out of a package.
+// fetchSourcePackage fetches a package and extracts the archive with the sources.
 func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, error) {
 	mirror, err := debianMirror(ctx, b.opt)
 	if err != nil {
@@ -95,23 +96,24 @@ func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, err
 	}
 	inside, err := glob(unpacked, "usr/src/linux-source-*.tar.*")
 	if err != nil || len(inside) != 1 {
-		return origin{}, fmt.Errorf("find the sources in package %s: there are %d archives, not 1", found.Name, len(inside))
+		return origin{}, fmt.Errorf("find sources in package %s: it has %d archives, want 1", found.Name, len(inside))
 	}
 	err = errors.Join(os.Rename(inside[0], filepath.Join(tmp, archiveFile)), os.RemoveAll(unpacked), os.RemoveAll(scratch))
 	return origin{Name: found.Name, Version: found.Version, Sum: found.SHA256}, err
 }
 
-// mostSilence is how long a server may send nothing.
-const mostSilence = time.Minute
+// stallTimeout is how long a server may send nothing.
+const stallTimeout = time.Minute
 
-// fetchURL fetches an archive, which must have the sum that the row names, from a server that is never silent for longer.
-func fetchURL(ctx context.Context, s *Source, to string, show *progress, longest time.Duration) (_ origin, err error) {
+// fetchURL fetches an archive and checks its sum. It gives up if the server sends nothing for the
+// time stall.
+func fetchURL(ctx context.Context, s *Source, to string, show *progress, stall time.Duration) (_ origin, err error) {
 	show.line("fetching %s", s.URL)
 	caller := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	silence := time.AfterFunc(longest, func() { cancel(fmt.Errorf("%s: the server has sent nothing for %v, try again", s.URL, longest)) })
-	defer silence.Stop()
+	stalled := time.AfterFunc(stall, func() { cancel(fmt.Errorf("%s: the server sent nothing for %v; try again", s.URL, stall)) })
+	defer stalled.Stop()
 	defer func() {
 		switch {
 		case err == nil:
@@ -131,7 +133,7 @@ func fetchURL(ctx context.Context, s *Source, to string, show *progress, longest
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
-		return origin{}, fmt.Errorf("%s: the server says %s", s.URL, response.Status)
+		return origin{}, fmt.Errorf("%s: the server replied %s", s.URL, response.Status)
 	}
 	file, err := os.Create(to)
 	if err != nil {
@@ -140,19 +142,19 @@ func fetchURL(ctx context.Context, s *Source, to string, show *progress, longest
 	defer func() { err = errors.Join(err, file.Close()) }()
 	hash := sha256.New()
 	move := show.part(0, 5)
-	count := counter(func(n int64) {
-		silence.Reset(longest)
+	count := byteCounter{report: func(n int64) {
+		stalled.Reset(stall)
 		if response.ContentLength > 0 {
 			move(100 * float64(n) / float64(response.ContentLength))
 		}
-	})
+	}}
 	n, err := io.Copy(io.MultiWriter(file, hash, &count), response.Body)
 	if err != nil {
-		return origin{}, fmt.Errorf("%s broke off after %d of %d bytes, try again: %w", s.URL, n, response.ContentLength, err)
+		return origin{}, fmt.Errorf("%s ended after %d of %d bytes: %w; try again", s.URL, n, response.ContentLength, err)
 	}
 	sum := hex.EncodeToString(hash.Sum(nil))
 	if !strings.EqualFold(sum, s.SHA256) {
-		return origin{}, fmt.Errorf("%s has the SHA-256 %s, but the row asks for %s: one of the two is wrong", s.URL, sum, strings.ToLower(s.SHA256))
+		return origin{}, fmt.Errorf("%s has the SHA-256 %s, but the row has %s: one of the two is wrong", s.URL, sum, strings.ToLower(s.SHA256))
 	}
 	return origin{Name: s.URL, Version: sum[:12], Sum: sum}, nil
 }

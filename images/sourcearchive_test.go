@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// archiveOf packs files below a directory, as kernels are packed.
+// archiveOf packs files in a top directory, like an archive of kernel sources.
 func archiveOf(t *testing.T, files map[string]string) (archive []byte, sum string) {
 	t.Helper()
 	var b bytes.Buffer
@@ -42,7 +42,7 @@ func archiveOf(t *testing.T, files map[string]string) (archive []byte, sum strin
 	return b.Bytes(), hex.EncodeToString(hash[:])
 }
 
-// serve has a server that has the archive, and returns its address.
+// serve starts a server for the archive and returns its address.
 func serve(t *testing.T, archive []byte) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(archive) }))
@@ -67,7 +67,7 @@ func TestKernelIsBuiltFromAnAddress(t *testing.T) {
 	dir := project(t, fmt.Sprintf("url = '%s/linux.tar.gz'\nsha256 = '%s'\n", server.URL, sum), nil)
 	b := newBuilder(t, dir)
 	_, err := b.build(t.Context())
-	wantError(t, err, "broke off after", server.URL)
+	wantError(t, err, "ended after", server.URL)
 	b.wantNothingKept(t)
 
 	broken = false
@@ -76,19 +76,19 @@ func TestKernelIsBuiltFromAnAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	if kernel.Version != sum[:12] {
-		t.Errorf("version %q of an archive with the sum %s", kernel.Version, sum)
+		t.Errorf("got version %q for an archive with the sum %s", kernel.Version, sum)
 	}
 	if _, err := Remove(t.Context(), "made-up", false, b.opt); err != nil {
 		t.Fatal(err)
 	}
 	before := asked
 	if _, err := b.build(t.Context()); err != nil || asked != before {
-		t.Errorf("a repeated build: %v, and asked the server %d times more", err, asked-before)
+		t.Errorf("the repeated build: %v, with %d more requests to the server", err, asked-before)
 	}
 }
 
-// silentServer is a server that has sent a beginning, and then nothing until it is left; asked and gone are closed then. It
-// may be given up before it was asked.
+// silentServer starts a server that sends the start of a file and then nothing. asked is closed at the
+// request, gone when the client has disconnected. The client may give up before the request arrives.
 func silentServer(t *testing.T) (s *Source, asked, gone <-chan struct{}) {
 	t.Helper()
 	begun, left := make(chan struct{}), make(chan struct{})
@@ -103,10 +103,10 @@ func silentServer(t *testing.T) (s *Source, asked, gone <-chan struct{}) {
 	return &Source{URL: server.URL + "/linux.tar", SHA256: strings.Repeat("0", 64)}, begun, left
 }
 
-func TestServerThatFallsSilentIsGivenUp(t *testing.T) {
+func TestServerThatStallsIsGivenUp(t *testing.T) {
 	s, asked, gone := silentServer(t)
 	_, err := fetchURL(t.Context(), s, filepath.Join(t.TempDir(), "archive"), newProgress(io.Discard), 100*time.Millisecond)
-	wantError(t, err, s.URL+": the server has sent nothing for 100ms")
+	wantError(t, err, s.URL+": the server sent nothing for 100ms")
 	select {
 	case <-asked:
 		<-gone
@@ -114,7 +114,7 @@ func TestServerThatFallsSilentIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestInterruptedFetchIsCanceled has a caller cancel with a cause of its own, as signal.NotifyContext does.
+// TestInterruptedFetchIsCanceled cancels with a cause, like signal.NotifyContext.
 func TestInterruptedFetchIsCanceled(t *testing.T) {
 	s, asked, gone := silentServer(t)
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -12,7 +12,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// sourcePath is the directory that a row names for its sources.
+// sourcePath returns the path of a row's source directory.
 func (row Row) sourcePath() string {
 	if filepath.IsAbs(row.Source.Path) {
 		return row.Source.Path
@@ -20,12 +20,13 @@ func (row Row) sourcePath() string {
 	return filepath.Join(filepath.Dir(row.Table), row.Source.Path)
 }
 
-// treeState tells one state of the sources at a path from another: the commit, or what lstat(2) says of all files.
+// treeState returns a string that changes with the sources at a path: the commit, or a fingerprint of
+// all files.
 func (row Row) treeState(ctx context.Context) (string, error) {
 	dir := row.sourcePath()
 	if row.Source.Ref == "" {
 		if !isFile(filepath.Join(dir, "Kconfig")) || !isFile(filepath.Join(dir, "Makefile")) {
-			return "", fmt.Errorf("%s holds no kernel's sources: it has no Kconfig and Makefile", dir)
+			return "", fmt.Errorf("%s is not a kernel source directory: it requires Kconfig and Makefile", dir)
 		}
 		state := newFingerprint()
 		state.tree(dir)
@@ -46,7 +47,7 @@ func gitIn(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	return command.Command{Path: git, Args: append([]string{"-C", dir}, args...)}.Run(ctx)
 }
 
-// unpackSource makes the tree to build in.
+// unpackSource makes the tree to build in, and returns the origin of its sources.
 func (b *build) unpackSource(ctx context.Context) (origin, error) {
 	if b.row.Source.Path == "" {
 		archive, from, err := b.fetchSource(ctx)
@@ -67,7 +68,7 @@ func (b *build) unpackSource(ctx context.Context) (origin, error) {
 	from.Version = state[:12]
 	archive := filepath.Join(b.entry, "src.tar")
 	if _, err := gitIn(ctx, dir, "archive", "--format=tar", "-o", archive, state); err != nil {
-		return from, fmt.Errorf("take %s out of %s: %w", b.row.Source.Ref, dir, err)
+		return from, fmt.Errorf("extract %s from %s: %w", b.row.Source.Ref, dir, err)
 	}
 	if err := b.untar(ctx, archive); err != nil {
 		return from, err
@@ -75,13 +76,13 @@ func (b *build) unpackSource(ctx context.Context) (origin, error) {
 	return from, os.Remove(archive)
 }
 
-// otherMachines are the directories below arch that no build for x86 reads anything of but Kconfig files.
+// otherMachines are the directories below arch of which a build for x86 reads only Kconfig files.
 var otherMachines = []string{
 	"alpha", "arc", "arm", "arm64", "csky", "hexagon", "ia64", "loongarch", "m68k", "microblaze", "mips", "nds32", "nios2",
 	"openrisc", "parisc", "powerpc", "riscv", "s390", "sh", "sparc", "xtensa",
 }
 
-// neverRead returns the parts of a kernel's sources that are not worth unpacking, a third of all files, as patterns of tar's.
+// neverRead returns patterns for tar of files that a build does not read, a third of all sources.
 func neverRead() []string {
 	patterns := []string{"*/Documentation/*.rst", "*/Documentation/*.txt", "*/Documentation/*.yaml", "*/Documentation/*.svg", "*/tools/testing"}
 	for _, machine := range otherMachines {
@@ -108,13 +109,14 @@ func (b *build) untar(ctx context.Context, archive string, args ...string) error
 		return fmt.Errorf("unpack sources: %w", err)
 	}
 	if !isFile(filepath.Join(b.tree, "Kconfig")) {
-		return errors.New("what was unpacked are no sources of a kernel: there is no file Kconfig in the archive's top directory")
+		return errors.New("the archive does not hold kernel sources: there is no file Kconfig in its top directory")
 	}
 	b.show.part(5, 6)(100)
 	return nil
 }
 
-// copySource copies a directory with sources, without what git keeps there. What else was built there is left out later.
+// copySource copies a source directory without .git. Files of an earlier build are removed later, by
+// make mrproper.
 func copySource(ctx context.Context, from, to string) error {
 	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -158,6 +160,6 @@ func copyEntry(from, to string, entry fs.DirEntry) error {
 		}
 		return os.Chmod(to, info.Mode().Perm()|0o200)
 	default:
-		return nil // a socket or the like is no source
+		return nil // such as a socket
 	}
 }

@@ -13,29 +13,30 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// State says how far a row's kernel is.
+// State is the state of a row's kernel in the cache.
 type State string
 
 // The states of a kernel.
 const (
-	Absent State = "absent" // has to be fetched or built
-	Busy   State = "busy"   // is being fetched or built right now
+	Absent State = "absent" // must be fetched or built
+	Busy   State = "busy"   // is being fetched or built
 	Ready  State = "ready"  // is in the cache
 )
 
-// Status is what is known of a row's kernel.
+// Status describes a row's kernel in the cache.
 type Status struct {
 	Row     Row
 	State   State
-	Release string // what uname -r says; "" unless it is ready
-	Version string // as in Kernel; "" unless it is ready
-	Source  string // where it comes from: an archive's suite, a package, an address, a path
-	Size    int64  // in the cache, in bytes, as du(1) counts
-	Objects int    // how many object files its build left, host tools included; 0 for one that was not built here
-	Key     string // of the entry in the cache: changes when the row does, not with what an archive has
+	Release string // the output of uname -r; "" unless the kernel is ready
+	Version string // as in Kernel; "" unless the kernel is ready
+	Source  string // the origin: an archive's suite, a package, an address or a path
+	Size    int64  // disk usage of the cache entry in bytes, as with du(1); 0 unless the kernel is ready
+	Objects int    // number of object files after the build, including host tools; 0 if the kernel was not built
+	Key     string // name of the cache entry: changes with the row, not with the contents of an archive
 }
 
-// List returns the status of every kernel that has a name for a package in opt.Dir, in the order of RowsFor. It makes nothing.
+// List returns the status of every kernel that has a name for a package in opt.Dir, in the order of
+// RowsFor. It does not fetch or build anything.
 func List(ctx context.Context, opt Options) ([]Status, error) {
 	opt, err := opt.withDefaults()
 	if err != nil {
@@ -82,12 +83,12 @@ func (row Row) status(ctx context.Context, opt Options) (Status, error) {
 	return s, err
 }
 
-// diskUsage returns how many bytes of the disk a directory takes.
+// diskUsage returns the disk usage of a directory in bytes.
 func diskUsage(dir string) (int64, error) {
 	var bytes int64
 	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // another process removes it
+			return nil // another process is removing it
 		}
 		if err != nil {
 			return err
@@ -104,15 +105,16 @@ func diskUsage(dir string) (int64, error) {
 	return bytes, err
 }
 
-// Remove removes the kernel of a row from the cache, and with sources the archive it was built from, which other rows may share. It
-// returns how many bytes that freed; one that is not there is no error. A build that is under way is waited for.
+// Remove removes a row's kernel from the cache. If sources is true, it also removes the archive that
+// the kernel was built from, which other rows may share. It returns the number of bytes freed. A
+// missing kernel is not an error. If the kernel is being fetched or built, Remove waits.
 func Remove(ctx context.Context, name string, sources bool, opt Options) (freed int64, err error) {
 	opt, err = opt.withDefaults()
 	if err != nil {
 		return 0, err
 	}
 	if isPath(name) || name == "" {
-		return 0, fmt.Errorf("remove kernel %q: only kernels that have a name are in the cache", name)
+		return 0, fmt.Errorf("remove kernel %q: only kernels with a name are in the cache", name)
 	}
 	rows, err := RowsFor(opt.Dir)
 	if err != nil {

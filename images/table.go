@@ -20,18 +20,19 @@ var kernelsTOML []byte
 
 var ownRows = sync.OnceValues(func() ([]Row, error) { return parseRows(kernelsTOML) })
 
-// Rows returns the kernels of kmodtest itself that have a name, in the order of the table.
+// Rows returns the kernels of kmodtest's own table, in the order of the table.
 func Rows() []Row {
 	rows, err := ownRows()
 	if err != nil {
-		panic(err) // the table is part of the program, and its tests read it
+		panic(err) // the table is embedded in the program and covered by tests
 	}
 	return slices.Clone(rows)
 }
 
-// RowsFor returns the kernels that have a name for a package in dir: those of kmodtest itself, and those of a file kernels.toml
-// beside the go.mod of that package, the first one upwards from dir. A row of that file replaces the one of the same name,
-// all of it, and its default replaces the default.
+// RowsFor returns the kernels that have a name for a package in dir: the rows of kmodtest's own table,
+// and of a file kernels.toml in the directory of the package's go.mod, the first one upwards from dir.
+// A row of that file replaces kmodtest's row of the same name completely, and its default replaces
+// kmodtest's default.
 func RowsFor(dir string) ([]Row, error) {
 	rows := Rows()
 	path, err := findTable(dir)
@@ -64,7 +65,8 @@ func RowsFor(dir string) ([]Row, error) {
 	return rows, nil
 }
 
-// findTable returns the path of the table beside the first go.mod from dir upwards, or "" when there is none.
+// findTable returns the path of the table in the directory of the first go.mod from dir upwards, or ""
+// if there is none.
 func findTable(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -99,18 +101,18 @@ func namesOf(rows []Row) []string {
 // Names returns the names of Rows.
 func Names() []string { return namesOf(Rows()) }
 
-// UnknownKernelError is the error for a name that no row has.
+// UnknownKernelError reports that no row has the name.
 type UnknownKernelError struct {
 	Name  string   // as asked for
-	Names []string // those there are
+	Names []string // of all rows
 }
 
 func (e *UnknownKernelError) Error() string {
-	return fmt.Sprintf("there is no kernel %q: name one of %s, or give a path (with a slash in it) of a kernel build tree or "+
+	return fmt.Sprintf("there is no kernel %q: name one of %s, or the path (with a slash) of a kernel build tree or "+
 		"of a directory with boot/vmlinuz-RELEASE and lib/modules/RELEASE", e.Name, strings.Join(e.Names, ", "))
 }
 
-// findRow returns the row of that name, or for "" the default.
+// findRow returns the row of that name, or the default row for "".
 func findRow(rows []Row, name string) (Row, error) {
 	for _, row := range rows {
 		if row.Name == name || name == "" && row.Default {

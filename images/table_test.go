@@ -15,7 +15,7 @@ const someRow = "[[kernel]]\nname='NAME'\n[kernel.source]\nurl='http://localhost
 
 func row(name string) string { return strings.Replace(someRow, "NAME", name, 1) }
 
-func TestTableBesideGoModAddsRows(t *testing.T) {
+func TestTableInModuleAddsRows(t *testing.T) {
 	project := makeTree(t, map[string]string{
 		"go.mod":            "module example.com/project\n",
 		"kernels.toml":      row("mine") + strings.Replace(row("6.1"), "[kernel.source]", "about='theirs'\n[kernel.source]", 1),
@@ -32,14 +32,14 @@ func TestTableBesideGoModAddsRows(t *testing.T) {
 	}
 	theirs, err := findRow(rows, "")
 	if err != nil || theirs.Name != "6.1" || theirs.About != "theirs" || theirs.Debian != nil || theirs.Table != filepath.Join(project, "kernels.toml") {
-		t.Errorf("the default is %+v, %v, want their row, which replaces ours", theirs, err)
+		t.Errorf("the default is %+v, %v, want the user's row, which replaces kmodtest's", theirs, err)
 	}
 	if rows, err := RowsFor(filepath.Join(project, "other/inside")); err != nil || !slices.Equal(namesOf(rows), Names()) {
 		t.Errorf("in a module without a table: %q, %v", namesOf(rows), err)
 	}
 }
 
-func TestTheirDefaultReplacesOurs(t *testing.T) {
+func TestUsersDefaultReplacesOwn(t *testing.T) {
 	table := strings.Replace(row("mine"), "[kernel.source]", "default=true\n[kernel.source]", 1)
 	rows, err := RowsFor(makeTree(t, map[string]string{"go.mod": "", "kernels.toml": table}))
 	if err != nil {
@@ -53,15 +53,15 @@ func TestTheirDefaultReplacesOurs(t *testing.T) {
 	}
 }
 
-func TestTableThatCannotBeReadIsNamed(t *testing.T) {
+func TestInvalidTableIsNamed(t *testing.T) {
 	for what, test := range map[string]struct{ table, says string }{
 		"field":      {strings.Replace(row("a"), "url", "uri", 1), "uri"},
 		"sum":        {strings.Replace(row("a"), "sha256='0", "sha256='x", 1), "64 hex digits"},
-		"two places": {row("a") + "path='..'\n", "takes one of"},
+		"two places": {row("a") + "path='..'\n", "requires one of"},
 		"fragments":  {strings.Replace(row("a"), "['base.config']", "[]", 1), "names no fragments"},
 		"a ref":      {row("a") + "ref='v6.6'\n", "ref only with path"},
-		"provider":   {"[[kernel]]\nname='a'\n", "does not say where it comes from"},
-		"both":       {row("a") + "[kernel.debian]\nsuite='s'\nimage='i'\n", "either"},
+		"provider":   {"[[kernel]]\nname='a'\n", "requires either"},
+		"both":       {row("a") + "[kernel.debian]\nsuite='s'\nimage='i'\n", "requires either"},
 		"machine":    {strings.Replace(row("a"), "name=", "arch='arm64'\nname=", 1), "amd64 only"},
 	} {
 		dir := makeTree(t, map[string]string{"go.mod": "", "kernels.toml": test.table})
@@ -72,7 +72,7 @@ func TestTableThatCannotBeReadIsNamed(t *testing.T) {
 	}
 }
 
-func TestFragmentsAreTheirsOrOurs(t *testing.T) {
+func TestFragmentsOfUserAndOwn(t *testing.T) {
 	dir := makeTree(t, map[string]string{"kernels.toml": "", "own/a.config": "CONFIG_A=y\n"})
 	r := Row{Table: filepath.Join(dir, "kernels.toml"), Source: &Source{Fragments: []string{"base.config", "own/a.config"}}}
 	before, err := r.key(t.Context())
@@ -85,19 +85,19 @@ func TestFragmentsAreTheirsOrOurs(t *testing.T) {
 	}
 	addFiles(t, dir, map[string]string{"own/a.config": "CONFIG_A=m\n"})
 	if after, err := r.key(t.Context()); err != nil || after == before {
-		t.Errorf("the key does not see a changed fragment: %v", err)
+		t.Errorf("a changed fragment does not change the key: %v", err)
 	}
 	addFiles(t, dir, map[string]string{"own/a.config": "# why\nCONFIG_A=y\n"})
 	if after, err := r.key(t.Context()); err != nil || after != before {
-		t.Errorf("the key is another for a comment: %v", err)
+		t.Errorf("a changed comment changes the key: %v", err)
 	}
 	r.Source.Fragments = []string{"not.config"}
 	if _, err := r.fragments(); err == nil || !strings.Contains(err.Error(), "base.config") || !strings.Contains(err.Error(), dir) {
-		t.Errorf("got %v, want where it was looked for", err)
+		t.Errorf("got %v, want the directory and the fragments", err)
 	}
 }
 
-func TestStateOfADirectoryFollowsItsFiles(t *testing.T) {
+func TestStateOfDirectoryChangesWithFiles(t *testing.T) {
 	files := map[string]string{"src/Kconfig": "", "src/Makefile": "", "src/kernel/fork.c": "a", "src/.git/index": "a"}
 	dir := makeTree(t, maps.Clone(files))
 	r := Row{Table: filepath.Join(dir, "kernels.toml"), Source: &Source{Path: "src"}}
@@ -111,21 +111,21 @@ func TestStateOfADirectoryFollowsItsFiles(t *testing.T) {
 	before := state()
 	addFiles(t, dir, map[string]string{"src/.git/index": "changed"})
 	if state() != before {
-		t.Error("what git notes down is no change of the sources")
+		t.Error("a change in .git changed the state")
 	}
 	addFiles(t, dir, map[string]string{"src/kernel/fork.c": "changed"})
 	if state() == before {
-		t.Error("a change was not seen")
+		t.Error("a changed file did not change the state")
 	}
 	if err := os.Remove(filepath.Join(dir, "src/Kconfig")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.treeState(t.Context()); err == nil || !strings.Contains(err.Error(), "no kernel's sources") {
+	if _, err := r.treeState(t.Context()); err == nil || !strings.Contains(err.Error(), "not a kernel source directory") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestUnknownNameNamesTheirKernels(t *testing.T) {
+func TestUnknownNameListsUsersKernels(t *testing.T) {
 	dir := makeTree(t, map[string]string{"go.mod": "", "kernels.toml": row("mine")})
 	_, err := Resolve(t.Context(), "4.9", Options{Dir: dir, Cache: t.TempDir()})
 	var unknown *UnknownKernelError

@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// treeImages are the images a build tree may have, the preferred one first.
+// treeImages are the images that a build tree may have, the preferred one first.
 var treeImages = []string{"arch/x86/boot/bzImage", "vmlinux"}
 
-// isBuildTree reports whether dir is a kernel's source or output directory that has been configured. A package with headers
-// looks like one too; that it has no image is found out later.
+// isBuildTree reports whether dir is a kernel's source or output directory that has been configured.
+// It also returns true for a package of headers; findInTree rejects that, as it has no image.
 func isBuildTree(dir string) bool {
 	return isFile(filepath.Join(dir, "Makefile")) && isFile(filepath.Join(dir, ".config"))
 }
@@ -31,8 +31,8 @@ func findInTree(tree, image string) (*place, error) {
 		}
 	}
 	if image == "" {
-		return nil, fmt.Errorf("this build tree has no kernel image: build it with make -C %s, "+
-			"or if it is only a package of headers, give the directory with boot/vmlinuz-RELEASE, such as /", tree)
+		return nil, fmt.Errorf("this build tree has no kernel image: build it with make -C %s; "+
+			"or if it is only a package of headers, name the directory with boot/vmlinuz-RELEASE, such as /", tree)
 	}
 	release, err := treeRelease(tree, image)
 	if err != nil {
@@ -40,7 +40,7 @@ func findInTree(tree, image string) (*place, error) {
 	}
 	for _, need := range []string{"Module.symvers", "scripts/mod/modpost"} {
 		if !isFile(filepath.Join(tree, need)) {
-			return nil, fmt.Errorf("modules cannot be built against this tree, it has no %s: set CONFIG_MODULES=y and run make -C %s", need, tree)
+			return nil, fmt.Errorf("modules cannot be built against this tree: it has no %s; set CONFIG_MODULES=y and run make -C %s", need, tree)
 		}
 	}
 	modules, err := treeModules(tree)
@@ -68,21 +68,21 @@ func findInTree(tree, image string) (*place, error) {
 	return p, err
 }
 
-// treeRelease returns the release of the tree, after a look that the image is of the same.
+// treeRelease returns the release of the tree, and checks that the image has the same release.
 func treeRelease(tree, image string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(tree, "include/config/kernel.release"))
 	if err != nil {
-		return "", fmt.Errorf("this build tree does not know its release, run make -C %s: %w", tree, err)
+		return "", fmt.Errorf("read release of build tree: %w; run make -C %s", err, tree)
 	}
 	release := strings.TrimSpace(string(text))
 	inImage, err := imageRelease(image)
 	switch {
 	case errors.Is(err, errNotBzImage):
-		return release, nil // a vmlinux is taken at the tree's word
+		return release, nil // the release of a vmlinux is not checked
 	case err != nil:
 		return "", err
 	case inImage != release:
-		return "", fmt.Errorf("the image %s is of release %s, but the tree is at %s: run make -C %s", image, inImage, release, tree)
+		return "", fmt.Errorf("the image %s has release %s, but the tree has release %s: run make -C %s", image, inImage, release, tree)
 	}
 	return release, nil
 }
@@ -98,7 +98,7 @@ func treeModules(tree string) ([]string, error) {
 	}
 	var modules []string
 	for line := range strings.FieldsSeq(string(text)) {
-		// Some versions list objects, and some put in front where the module is going to be installed.
+		// Some versions list objects, and some prepend the directory for installed modules.
 		module := strings.TrimSuffix(strings.TrimSuffix(line, ".ko"), ".o") + ".ko"
 		if rest, ok := strings.CutPrefix(module, "kernel/"); ok && !isFile(filepath.Join(tree, module)) {
 			module = rest
@@ -111,10 +111,10 @@ func treeModules(tree string) ([]string, error) {
 	return modules, nil
 }
 
-// treeLists are the lists that go with the modules and come from the tree as they are.
+// treeLists are lists that are installed with the modules, copied from the tree.
 var treeLists = []string{"modules.builtin", "modules.builtin.modinfo"}
 
-// installModules does what make modules_install does, which might write into the tree.
+// installModules replaces make modules_install, which may write into the tree.
 func installModules(ctx context.Context, tree string, modules []string, entry, release string) error {
 	dir := filepath.Join(entry, "lib/modules", release)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -142,7 +142,7 @@ func installModules(ctx context.Context, tree string, modules []string, entry, r
 	return depmod(ctx, entry, release)
 }
 
-// copyFile copies the content of a file, and makes the directories above the copy.
+// copyFile copies the content of a file, and makes the parent directories of the copy.
 func copyFile(from, to string) (err error) {
 	source, err := os.Open(from)
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// strip removes from unpacked packages what neither a machine nor a build reads, and returns the kernel's release.
+// strip removes files from unpacked packages that neither a machine nor a build reads, and returns the
+// kernel's release.
 func strip(root string) (string, error) {
 	unneeded := []string{"usr/share", "etc", "boot/System.map-*", "boot/config-*", "usr/src/linux-headers-*/vmlinux"}
 	for _, pattern := range unneeded {
@@ -30,7 +31,7 @@ func strip(root string) (string, error) {
 	}
 	images, err := glob(root, "boot/vmlinuz-*")
 	if err != nil || len(images) != 1 {
-		return "", fmt.Errorf("find kernel in its package: there are %d images, not 1", len(images))
+		return "", fmt.Errorf("find kernel in its package: it has %d images, want 1", len(images))
 	}
 	if err := mergeUsr(root); err != nil {
 		return "", err
@@ -38,7 +39,7 @@ func strip(root string) (string, error) {
 	return strings.TrimPrefix(filepath.Base(images[0]), "vmlinuz-"), nil
 }
 
-// glob returns the paths below root that match a pattern; root itself may hold any character.
+// glob returns the paths below root that match a pattern; root may contain any character.
 func glob(root, pattern string) ([]string, error) {
 	found, err := fs.Glob(os.DirFS(root), pattern)
 	for i, name := range found {
@@ -47,7 +48,8 @@ func glob(root, pattern string) ([]string, error) {
 	return found, err
 }
 
-// mergeUsr gives modules the place that depmod looks at: newer packages have them in usr/lib.
+// mergeUsr makes lib a link to usr/lib if a package has its modules there, as newer packages do:
+// depmod reads lib/modules.
 func mergeUsr(root string) error {
 	if _, err := os.Stat(filepath.Join(root, "lib")); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -58,8 +60,8 @@ func mergeUsr(root string) error {
 	return nil
 }
 
-// relocate makes packages with kernel headers, unpacked below root, work where they lie: they name absolute paths, in
-// links and in makefiles. The new ones are relative, so root can be moved.
+// relocate makes packages with kernel headers, unpacked below root, work there: it replaces absolute
+// paths in links and makefiles by relative ones, so root can be moved.
 func relocate(root string) error {
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Type() != fs.ModeSymlink {
@@ -94,7 +96,7 @@ func relocateLink(root, path string) error {
 	}
 	switch _, err := os.Lstat(filepath.Join(root, target)); {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil // names something of the system's
+		return nil // a file of the host, not of a package
 	case err != nil:
 		return err
 	}
@@ -110,22 +112,22 @@ func relocateLink(root, path string) error {
 
 var includeOfHeaders = regexp.MustCompile(`(?m)^include /usr/src/`)
 
-// relocateMakefile has the makefile of a build directory include that of the common headers from beside it, from
-// wherever make was started.
+// relocateMakefile makes the makefile of a build directory include the makefile of the common headers
+// by a path relative to itself, which works in any working directory.
 func relocateMakefile(text []byte) []byte {
 	return includeOfHeaders.ReplaceAllLiteral(text, []byte("include $(dir $(lastword $(MAKEFILE_LIST)))../"))
 }
 
 var btfOfModules = regexp.MustCompile(`(?m)^CONFIG_DEBUG_INFO_BTF_MODULES=y\n`)
 
-// withoutBTF has make leave out the BTF of modules. It would take a vmlinux, which most headers packages lack, and then
-// warn; or pahole, which most machines lack, and then fail. The C headers keep the option: the layout of struct module
-// depends on it.
+// withoutBTF makes the build generate no BTF for modules. That requires a vmlinux, which most headers
+// packages lack: then make warns; and pahole, which most hosts lack: then make fails. The C headers
+// keep the option: the layout of struct module depends on it.
 func withoutBTF(text []byte) []byte {
 	return btfOfModules.ReplaceAllLiteral(text, nil)
 }
 
-// rewrite replaces a file with what edit makes of it.
+// rewrite replaces the content of a file by the result of edit.
 func rewrite(path string, edit func([]byte) []byte) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -138,22 +140,22 @@ func rewrite(path string, edit func([]byte) []byte) error {
 	return os.WriteFile(path, edited, 0o644)
 }
 
-// checkHostTools sees that the programs that a build of modules runs can run here. Those of a newer suite need a newer
-// libc, and make would only report that some command failed.
+// checkHostTools checks that the programs that a build of modules runs can run on this host. Programs
+// of a newer suite need a newer libc, and make would only report that some command failed.
 func checkHostTools(ctx context.Context, build string) error {
 	for _, tool := range []string{"scripts/basic/fixdep", "scripts/mod/modpost", "tools/objtool/objtool"} {
 		path := filepath.Join(build, tool)
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			continue // not every kernel has them all
+			continue // not every kernel has all of them
 		}
 		_, err := command.Command{Path: path, Dir: os.TempDir()}.Run(ctx)
 		var failed *command.Error
 		if err != nil && !errors.As(err, &failed) {
-			return fmt.Errorf("try tools for building modules: %w", err)
+			return fmt.Errorf("check tools for building modules: %w", err)
 		}
 		if failed != nil && strings.Contains(failed.Stderr, path+": ") && strings.Contains(failed.Stderr, ".so") {
-			return fmt.Errorf("the tools for building this kernel's modules do not run on this system: "+
-				"install the library, or choose a kernel of a release no newer than this system: %s", failed.Stderr)
+			return fmt.Errorf("the tools for building this kernel's modules do not run on this system: %s; "+
+				"install the library, or choose a kernel of a release no newer than this system", failed.Stderr)
 		}
 	}
 	return nil

@@ -15,12 +15,13 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// Under emulation, a kernel that unpacks itself takes as long for that as for a fifth of its whole boot. So it is unpacked
-// here, once, where it has an entry for being started that way: the one of PVH, which its notes tell.
+// Under emulation, unpacking itself takes a kernel a fifth of its boot time. So the kernel is unpacked
+// here, once, if it has a PVH entry point in its ELF notes, with which QEMU starts it directly.
 
-// unpackVmlinux writes the kernel that is inside a bzImage to a file, and reports whether there was one that a machine can
-// boot. If not, nothing is left: the image may have no payload, one in a format not known here, or no entry for PVH. The error is for a
-// payload that is damaged, with which the image itself does not boot either.
+// unpackVmlinux writes the kernel inside a bzImage to a file, and reports whether a machine can boot
+// it. If not, the file does not exist: the image may have no payload, a payload in an unknown format,
+// or no PVH entry point. The error is for a damaged payload, with which the image itself does not boot
+// either.
 func unpackVmlinux(ctx context.Context, image, to string) (bool, error) {
 	file, err := os.Open(image)
 	if err != nil {
@@ -44,8 +45,8 @@ func unpackVmlinux(ctx context.Context, image, to string) (bool, error) {
 	return true, nil
 }
 
-// unpackProblem tells a damaged kernel from files that cannot be read or written, and from a program that is missing, which is
-// no problem: the image does it itself.
+// unpackProblem returns the error for a failure to unpack: a damaged kernel, or files that cannot be
+// read or written. It is nil if a program is missing: then the image unpacks itself.
 func unpackProblem(ctx context.Context, image string, err error) error {
 	var missing *command.MissingError
 	var file *fs.PathError
@@ -55,11 +56,11 @@ func unpackProblem(ctx context.Context, image string, err error) error {
 	case ctx.Err() != nil, errors.As(err, &file):
 		return fmt.Errorf("unpack kernel: %w", err)
 	default:
-		return fmt.Errorf("the kernel inside %s is damaged, get or build it again: %w", image, err)
+		return fmt.Errorf("the kernel inside %s is damaged: %w; fetch or build it again", image, err)
 	}
 }
 
-// findPayload returns the compressed kernel in a bzImage, or nil if its header does not tell of one. Where that is says
+// findPayload returns the compressed kernel in a bzImage, or nil if its header names none. See
 // Documentation/arch/x86/boot.rst.
 func findPayload(file *os.File) (*io.SectionReader, error) {
 	const (
@@ -87,20 +88,20 @@ func findPayload(file *os.File) (*io.SectionReader, error) {
 	}
 	setup := int64(head[setupSectorsAt])
 	if setup == 0 {
-		setup = 4 // as very old boot loaders had it
+		setup = 4 // for compatibility, 0 means 4
 	}
 	at, length := (setup+1)*sector+number(payloadOffsetAt), number(payloadLengthAt)
 	if length < 8 {
 		return nil, nil
 	}
 	if at+length > info.Size() {
-		return nil, fmt.Errorf("the kernel image %s is cut off: it has %d bytes, and its header tells of %d", file.Name(), info.Size(), at+length)
+		return nil, fmt.Errorf("the kernel image %s is truncated: it has %d bytes, but %d by its header", file.Name(), info.Size(), at+length)
 	}
 	return io.NewSectionReader(file, at, length), nil
 }
 
-// hasPVHEntry reports whether a file is a kernel that tells where to enter it by the convention of PVH
-// (XEN_ELFNOTE_PHYS32_ENTRY): QEMU starts such a file directly.
+// hasPVHEntry reports whether a file is a kernel with a PVH entry point (XEN_ELFNOTE_PHYS32_ENTRY),
+// which QEMU can start directly.
 func hasPVHEntry(path string) bool {
 	file, err := elf.Open(path)
 	if err != nil {
@@ -119,7 +120,8 @@ func hasPVHEntry(path string) bool {
 	return false
 }
 
-// hasNote looks through ELF notes: the lengths of name and content, a type, then both, each filled up to four bytes.
+// hasNote reports whether ELF notes include one with this name and type. A note has the sizes of its
+// name and content, its type, the name and the content, the last two padded to four bytes.
 func hasNote(notes []byte, order binary.ByteOrder, name string, kind uint32) bool {
 	const head = 12
 	round := func(n uint32) uint64 { return (uint64(n) + 3) &^ 3 }
@@ -137,11 +139,12 @@ func hasNote(notes []byte, order binary.ByteOrder, name string, kind uint32) boo
 	return false
 }
 
-// vmlinuxFile is the name of an unpacked kernel in an entry of the cache. An entry without has an image that boots only as it is.
+// vmlinuxFile is the name of an unpacked kernel in a cache entry. If an entry does not have it, only
+// the image itself can be booted.
 const vmlinuxFile = "vmlinux"
 
-// bootFile returns what a machine boots of an image at a path: the kernel inside it, unpacked in the cache, or else the
-// image.
+// bootFile returns the file to boot for an image at a path: the kernel inside it, unpacked in the
+// cache, or else the image.
 func bootFile(ctx context.Context, image string, opt Options) (string, error) {
 	if _, err := imageRelease(image); errors.Is(err, errNotBzImage) {
 		return image, nil

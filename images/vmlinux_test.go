@@ -16,14 +16,14 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// pvhKernel returns the least that QEMU would start directly: an ELF file with the note of PVH, behind another note, and
-// something behind it as relocations are.
+// pvhKernel returns a minimal kernel for QEMU to start directly: an ELF file with the PVH note after
+// another note, and more data at its end, like relocations.
 func pvhKernel(noteType uint32) []byte {
 	var b bytes.Buffer
 	put := func(v ...any) {
 		for _, v := range v {
 			if err := binary.Write(&b, binary.LittleEndian, v); err != nil {
-				panic(err) // the values are all of fixed size
+				panic(err) // all values have a fixed size
 			}
 		}
 	}
@@ -42,7 +42,7 @@ func pvhKernel(noteType uint32) []byte {
 // pvhNote is the type of XEN_ELFNOTE_PHYS32_ENTRY.
 const pvhNote = 18
 
-// compressors make payloads as the kernel's makefiles do.
+// compressors returns functions that make payloads like the kernel's makefiles, by format.
 func compressors() map[string]func(t *testing.T, kernel []byte) []byte {
 	through := func(open func(w io.Writer) io.WriteCloser) func(*testing.T, []byte) []byte {
 		return func(t *testing.T, kernel []byte) []byte {
@@ -69,14 +69,14 @@ func compressors() map[string]func(t *testing.T, kernel []byte) []byte {
 		"zstd": sized(through(func(w io.Writer) io.WriteCloser {
 			z, err := zstd.NewWriter(w)
 			if err != nil {
-				panic(err) // no option can be wrong
+				panic(err) // there are no invalid options
 			}
 			return z
 		})),
 		"lz4": sized(through(func(w io.Writer) io.WriteCloser {
 			z := lz4.NewWriter(w)
 			if err := z.Apply(lz4.LegacyOption(true)); err != nil {
-				panic(err) // a new writer takes every option
+				panic(err) // a new writer accepts all options
 			}
 			return z
 		})),
@@ -111,7 +111,7 @@ func unpackFrom(t *testing.T, image []byte) (string, bool, error) {
 	to := filepath.Join(dir, "vmlinux")
 	ok, err := unpackVmlinux(t.Context(), filepath.Join(dir, "bzImage"), to)
 	if isFile(to) != ok {
-		t.Errorf("unpacked is %t, but that the file is there is %t", ok, !ok)
+		t.Errorf("unpackVmlinux returned %t, but the file exists: %t", ok, !ok)
 	}
 	return to, ok, err
 }
@@ -128,7 +128,7 @@ func TestUnpackVmlinux(t *testing.T) {
 	}
 }
 
-func TestImageThatBootsOnlyAsItIs(t *testing.T) {
+func TestImageWithoutDirectKernel(t *testing.T) {
 	for what, payload := range map[string][]byte{
 		"an unknown format":    []byte("LZO is not known"),
 		"no entry for PVH":     compressors()["gzip"](t, pvhKernel(pvhNote+1)),
@@ -157,12 +157,12 @@ func TestDamagedKernelIsNamed(t *testing.T) {
 		}
 	}
 	image := bzImageWith(compressors()["gzip"](t, pvhKernel(pvhNote)))
-	if _, ok, err := unpackFrom(t, image[:len(image)/2]); ok || err == nil || !strings.Contains(err.Error(), "cut off") {
+	if _, ok, err := unpackFrom(t, image[:len(image)/2]); ok || err == nil || !strings.Contains(err.Error(), "truncated") {
 		t.Errorf("half an image: got %t, %v", ok, err)
 	}
 }
 
-func TestInterruptedUnpackIsNoDamage(t *testing.T) {
+func TestInterruptedUnpackIsNotDamage(t *testing.T) {
 	dir := makeTree(t, map[string]string{"bzImage": string(bzImageWith(compressors()["xz"](t, pvhKernel(pvhNote))))})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -172,7 +172,7 @@ func TestInterruptedUnpackIsNoDamage(t *testing.T) {
 	}
 }
 
-func TestKernelInsideAnImageAtAPathIsBooted(t *testing.T) {
+func TestKernelInsideImageAtPathIsBooted(t *testing.T) {
 	files := installed("6.1.9-test")
 	kernel := pvhKernel(pvhNote)
 	files["boot/vmlinuz-6.1.9-test"] = string(bzImageWith(compressors()["lz4"](t, kernel)))
@@ -184,7 +184,7 @@ func TestKernelInsideAnImageAtAPathIsBooted(t *testing.T) {
 	}
 	image := filepath.Join(root, "boot/vmlinuz-6.1.9-test")
 	if first.Image != image || first.Boot == image {
-		t.Fatalf("the image is %s and %s is booted", first.Image, first.Boot)
+		t.Fatalf("image %s, boot file %s: want the image at the path and another boot file", first.Image, first.Boot)
 	}
 	assertContent(t, first.Boot, string(kernel))
 	if again, err := Resolve(t.Context(), root, opt); err != nil || again.Boot != first.Boot {

@@ -33,7 +33,7 @@ func assertOnly(t *testing.T, dir string, want ...string) {
 	}
 	for _, name := range want {
 		if !got[name] {
-			t.Errorf("%s is missing in the cache", name)
+			t.Errorf("%s is missing from the cache", name)
 		}
 		delete(got, name)
 	}
@@ -55,7 +55,7 @@ func TestEntryFillsOnce(t *testing.T) {
 		}
 	}
 	if calls.Load() != 1 {
-		t.Fatalf("filled %d times", calls.Load())
+		t.Fatalf("filled %d times, want 1", calls.Load())
 	}
 	assertOnly(t, dir, "k", "k.lock")
 }
@@ -70,7 +70,7 @@ func TestEntryMarksItAsUsed(t *testing.T) {
 		}
 		info, err := os.Stat(path)
 		if err != nil || time.Since(info.ModTime()) > time.Hour {
-			t.Fatalf("time of the last use: got %v, error %v", info.ModTime(), err)
+			t.Fatalf("time of last use: got %v, error %v", info.ModTime(), err)
 		}
 		long := time.Now().Add(-48 * time.Hour)
 		if err := os.Chtimes(path, long, long); err != nil {
@@ -79,7 +79,7 @@ func TestEntryMarksItAsUsed(t *testing.T) {
 	}
 }
 
-func TestEntryThereTakesNoLock(t *testing.T) {
+func TestExistingEntryTakesNoLock(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "k"), 0o755); err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestEntryConcurrentCallersFillOnce(t *testing.T) {
 	var calls, inside atomic.Int32
 	fill := func(ctx context.Context, tmp string) error {
 		if inside.Add(1) != 1 {
-			t.Error("two fillers at once")
+			t.Error("two fills at once")
 		}
 		defer inside.Add(-1)
 		time.Sleep(30 * time.Millisecond)
@@ -116,7 +116,7 @@ func TestEntryConcurrentCallersFillOnce(t *testing.T) {
 	}
 	wg.Wait()
 	if calls.Load() != 1 {
-		t.Fatalf("filled %d times", calls.Load())
+		t.Fatalf("filled %d times, want 1", calls.Load())
 	}
 }
 
@@ -144,12 +144,12 @@ func TestEntryPanickingFillLeavesNothing(t *testing.T) {
 	func() {
 		defer func() { _ = recover() }()
 		_, _ = Entry(t.Context(), dir, "k", func(context.Context, string) error { panic("no") })
-		t.Error("the panic did not come through")
+		t.Error("the panic was not propagated")
 	}()
 	assertOnly(t, dir, "k.lock")
 	var calls atomic.Int32
 	if _, err := Entry(t.Context(), dir, "k", fillWith("x", &calls)); err != nil {
-		t.Fatalf("the lock is still held, or worse: %v", err)
+		t.Fatalf("after a panic: %v", err)
 	}
 }
 
@@ -158,7 +158,7 @@ func TestEntryInterruptedFillLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := Entry(ctx, dir, "k", func(context.Context, string) error {
 		cancel()
-		return nil // a fill that did not notice
+		return nil // like a fill that ignores its context
 	})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v, want context canceled", err)
@@ -182,7 +182,7 @@ func TestEntryWaitingHonoursContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := Entry(ctx, dir, "k", func(context.Context, string) error {
-		t.Error("filled what another is filling")
+		t.Error("filled an entry that another caller was filling")
 		return nil
 	})
 	if !errors.Is(err, context.DeadlineExceeded) {
@@ -190,19 +190,19 @@ func TestEntryWaitingHonoursContext(t *testing.T) {
 	}
 	close(release)
 	if err := <-first; err != nil {
-		t.Errorf("the one that filled: %v", err)
+		t.Errorf("the caller that filled: %v", err)
 	}
 }
 
 func TestEntryRefusesKeys(t *testing.T) {
 	for _, key := range []string{"", ".", "..", ".hidden", "a/b", "a/", "/a", "a.tmp-1", "a.lock"} {
 		if _, err := Entry(t.Context(), t.TempDir(), key, nil); err == nil {
-			t.Errorf("key %q was taken", key)
+			t.Errorf("key %q was accepted", key)
 		}
 	}
 }
 
-// TestEntryAfterFillerWasKilled has another process killed in the middle of filling, as nothing in this one can be.
+// TestEntryAfterFillerWasKilled kills another process while it fills an entry.
 func TestEntryAfterFillerWasKilled(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestFillerThatHangs$")
@@ -215,13 +215,13 @@ func TestEntryAfterFillerWasKilled(t *testing.T) {
 			break
 		}
 		if time.Since(start) > 20*time.Second {
-			t.Fatal("the other process did not begin to fill")
+			t.Fatal("the other process did not start to fill")
 		}
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // killed: its error says just that
+	_ = cmd.Wait() // the error reports the kill
 	var calls atomic.Int32
 	path, err := Entry(t.Context(), dir, "k", fillWith("whole", &calls))
 	if err != nil {
@@ -231,8 +231,8 @@ func TestEntryAfterFillerWasKilled(t *testing.T) {
 	assertOnly(t, path, "file")
 }
 
-// TestFillerThatHangs is the other process of TestEntryAfterFillerWasKilled; by itself it shows that a fill sees
-// the caller's context.
+// TestFillerThatHangs is the other process of TestEntryAfterFillerWasKilled. On its own it tests that a
+// fill gets the caller's context.
 func TestFillerThatHangs(t *testing.T) {
 	dir := os.Getenv("CACHE_TEST_HANG_IN")
 	ctx, cancel := context.WithCancel(t.Context())

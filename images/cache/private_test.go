@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// assertMode fails the test unless these directories have the mode, bits for permissions only.
+// assertMode fails the test unless these directories have these permissions.
 func assertMode(t *testing.T, want os.FileMode, dirs ...string) {
 	t.Helper()
 	for _, dir := range dirs {
@@ -21,7 +21,7 @@ func assertMode(t *testing.T, want os.FileMode, dirs ...string) {
 	}
 }
 
-// userCache sets the user's cache to an empty directory, and returns the project's directory in it.
+// userCache sets the user's cache to a new directory, and returns the project's directory in it.
 func userCache(t *testing.T) string {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", filepath.Join(t.TempDir(), "cache"))
@@ -36,7 +36,7 @@ func TestNewDirectoriesArePrivate(t *testing.T) {
 	root := userCache(t)
 	path, err := Entry(t.Context(), filepath.Join(root, "kernels"), "k", func(_ context.Context, tmp string) error {
 		assertMode(t, private, tmp)
-		return os.Chmod(tmp, 0o755) // as dpkg-deb does
+		return os.Chmod(tmp, 0o755) // like dpkg-deb
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestNewDirectoriesArePrivate(t *testing.T) {
 	assertMode(t, private, filepath.Dir(root), root, filepath.Dir(path), path, filepath.Join(root, "builds"))
 }
 
-func TestOpenDirectoriesAreClosed(t *testing.T) {
+func TestExistingDirectoriesBecomePrivate(t *testing.T) {
 	root := userCache(t)
 	kernels := filepath.Join(root, "kernels")
 	entry := filepath.Join(kernels, "k")
@@ -72,9 +72,9 @@ func TestOpenDirectoriesAreClosed(t *testing.T) {
 	assertMode(t, private, root, kernels, entry, builds)
 }
 
-func TestDirectoryOfAnotherUserStaysOpen(t *testing.T) {
+func TestDirectoryOfAnotherUserIsNotChanged(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give a directory away")
+		t.Skip("only root can change a directory's owner")
 	}
 	root := userCache(t)
 	if err := os.MkdirAll(root, 0o700); err != nil {

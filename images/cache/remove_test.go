@@ -8,26 +8,26 @@ import (
 	"testing"
 )
 
-func TestRemoveTakesAnEntryAway(t *testing.T) {
+func TestRemove(t *testing.T) {
 	dir := t.TempDir()
 	if err := Remove(t.Context(), dir, "k"); err != nil {
-		t.Errorf("an entry that is not there: %v", err)
+		t.Errorf("missing entry: %v", err)
 	}
 	if _, err := Entry(t.Context(), dir, "k", func(context.Context, string) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	if Busy(dir, "k") {
-		t.Error("an entry that is complete is said to be filled")
+		t.Error("a complete entry is busy")
 	}
 	if err := Remove(t.Context(), dir, "k"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "k")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("it is still there: %v", err)
+		t.Errorf("the entry still exists: %v", err)
 	}
 }
 
-func TestRemoveGoesOnWhereADeadOneStopped(t *testing.T) {
+func TestRemoveAfterInterruptedRemove(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"k", "k" + tempInfix + "removed"} {
 		if err := os.MkdirAll(filepath.Join(dir, name, "deep"), 0o755); err != nil {
@@ -40,7 +40,7 @@ func TestRemoveGoesOnWhereADeadOneStopped(t *testing.T) {
 	assertOnly(t, dir, "k.lock")
 }
 
-func TestLeftoversOfTheLivingStay(t *testing.T) {
+func TestRemoveLeftoversKeepsEntriesBeingFilled(t *testing.T) {
 	dir := t.TempDir()
 	dead := filepath.Join(dir, "dead"+tempInfix+"1")
 	if err := os.MkdirAll(filepath.Join(dead, "deep"), 0o755); err != nil {
@@ -48,14 +48,14 @@ func TestLeftoversOfTheLivingStay(t *testing.T) {
 	}
 	_, err := Entry(t.Context(), dir, "k", func(_ context.Context, tmp string) error {
 		if !Busy(dir, "k") {
-			t.Error("an entry that is being filled is not said to be")
+			t.Error("an entry that is being filled is not busy")
 		}
 		removed, err := RemoveLeftovers(dir)
 		if len(removed) != 1 || removed[0] != dead {
 			t.Errorf("removed %q, want %q", removed, dead)
 		}
 		if _, err := os.Stat(tmp); err != nil {
-			t.Errorf("what is being filled is gone: %v", err)
+			t.Errorf("the entry that is being filled was removed: %v", err)
 		}
 		return err
 	})
@@ -63,6 +63,6 @@ func TestLeftoversOfTheLivingStay(t *testing.T) {
 		t.Fatal(err)
 	}
 	if removed, err := RemoveLeftovers(filepath.Join(dir, "not")); len(removed) != 0 || err != nil {
-		t.Errorf("a directory that is not there: %q, %v", removed, err)
+		t.Errorf("missing directory: %q, %v", removed, err)
 	}
 }

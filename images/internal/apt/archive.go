@@ -1,6 +1,6 @@
-// Package apt fetches packages from any suite of Debian's archive with apt-get, but apart from the system's own apt: all
-// state is in a directory of the caller's, so it needs no root and leaves the system as it is. Proxies, passwords and
-// timeouts of the system's configuration hold here too.
+// Package apt fetches packages from any suite of Debian's archive with apt-get, separately from the
+// system's own packages: all state is in a directory of the caller, so it requires no root and does
+// not change the system. Proxies, passwords and timeouts in the system's configuration apply.
 package apt
 
 import (
@@ -17,12 +17,12 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// Archive is the main component of one suite. It verifies the archive's signature with Debian's keys.
+// Archive is the main component of one suite. The archive's signature is verified with Debian's keys.
 type Archive struct {
 	Mirror       string // address of the mirror, as in sources.list(5)
 	Suite        string // "bookworm"
 	Architecture string // "amd64"
-	Dir          string // an empty directory of the caller's for apt's state
+	Dir          string // an empty directory for apt's state
 
 	aptGet, aptCache string
 }
@@ -33,18 +33,18 @@ type Package struct {
 	Version string `json:"version"`
 	SHA256  string `json:"sha256"` // of the .deb file
 	Size    int64  `json:"-"`      // of the .deb file, in bytes
-	Depends string `json:"-"`      // as the archive has it
+	Depends string `json:"-"`      // the field Depends of the archive
 }
 
-// ErrNoKeyring is returned when the keys of Debian's archive are not on this machine.
-var ErrNoKeyring = errors.New("the keys of Debian's archive are not on this machine: install the package debian-archive-keyring")
+// ErrNoKeyring is returned if the keys of Debian's archive are not installed.
+var ErrNoKeyring = errors.New("the keys of Debian's archive are not installed: install the package debian-archive-keyring")
 
-// keyrings returns the places where the package debian-archive-keyring puts the keys: it depends on its version.
+// keyrings returns the paths where versions of the package debian-archive-keyring install the keys.
 func keyrings() []string {
 	return []string{"/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"}
 }
 
-// Update fetches the list of packages. progress is told how much of it is here, in percent.
+// Update fetches the list of packages. It calls progress with the fetched part in percent.
 func (a *Archive) Update(ctx context.Context, progress func(percent float64)) error {
 	var err error
 	if a.aptGet, err = command.Find("apt-get", "apt"); err != nil {
@@ -64,7 +64,7 @@ func (a *Archive) Update(ctx context.Context, progress func(percent float64)) er
 
 func (a *Archive) configFile() string { return filepath.Join(a.Dir, "apt.conf") }
 
-// configure writes what apt needs to work in our directory.
+// configure writes the files that apt needs to work in a.Dir.
 func (a *Archive) configure() error {
 	keyring, err := findKeyring(keyrings())
 	if err != nil {
@@ -84,7 +84,7 @@ func (a *Archive) configure() error {
 	return nil
 }
 
-// config is given to apt by -c, so it is read after the system's configuration and has the last word.
+// config returns apt's configuration for the option -c, which overrides the system's configuration.
 func (a *Archive) config() string {
 	in := func(name string) string { return strconv.Quote(filepath.Join(a.Dir, name)) }
 	return strings.Join([]string{
@@ -93,13 +93,13 @@ func (a *Archive) config() string {
 		"Dir::State::status " + in("status") + ";",
 		"Dir::Cache " + in("cache") + ";",
 		"Dir::Cache::archives " + in("cache/archives") + ";",
-		`Dir::Cache::pkgcache "pkgcache.bin";`, // some containers switch it off, and every question then reads the list anew
+		`Dir::Cache::pkgcache "pkgcache.bin";`, // without it, as in some containers, every query parses the list again
 		`Dir::Cache::srcpkgcache "";`,
 		"Dir::Etc::sourcelist " + in("sources.list") + ";",
 		`Dir::Etc::sourceparts "/dev/null";`,
 		`Dir::Etc::preferences "/dev/null";`,
 		`Dir::Etc::preferencesparts "/dev/null";`,
-		`Dir::Etc::trusted "/dev/null";`, // only the keyring that sources.list names
+		`Dir::Etc::trusted "/dev/null";`, // trust only the keyring in sources.list
 		`Dir::Etc::trustedparts "/dev/null";`,
 		`Acquire::AllowInsecureRepositories "false";`,
 		`Acquire::Languages "none";`,
@@ -108,9 +108,9 @@ func (a *Archive) config() string {
 		fmt.Sprintf("APT::Architecture %q;", a.Architecture),
 		"#clear APT::Architectures;",
 		fmt.Sprintf("APT::Architectures { %q; };", a.Architecture),
-		`APT::Sandbox::User "root";`,     // root's caches are closed to apt's own user; an ordinary user has no sandbox anyway
-		"#clear APT::Update;",            // what the system does after an update is for the system's lists
-		`APT::Update::Error-Mode "any";`, // else a mirror that does not answer is a mere warning
+		`APT::Sandbox::User "root";`,     // apt's own user cannot access the cache of root; an ordinary user has no sandbox anyway
+		"#clear APT::Update;",            // the system's hooks after an update are for its own lists
+		`APT::Update::Error-Mode "any";`, // otherwise a mirror that does not answer only causes a warning
 		"",
 	}, "\n")
 }
@@ -127,8 +127,8 @@ func findKeyring(paths []string) (string, error) {
 	return "", ErrNoKeyring
 }
 
-// Find returns the newest version of the packages whose names match pattern, as path.Match has it. The error says so
-// when none does.
+// Find returns the newest version of the packages whose names match pattern, as in path.Match. It is
+// an error if no name matches.
 func (a *Archive) Find(ctx context.Context, pattern string) (Package, error) {
 	prefix, _, _ := strings.Cut(pattern, "*")
 	names, err := a.ask(ctx, "pkgnames", prefix)
@@ -167,7 +167,7 @@ func matchNames(names []string, pattern string) ([]string, error) {
 	return matching, nil
 }
 
-// newest returns the package with the highest version.
+// newest returns the package with the highest version that has a file.
 func newest(stanzas []stanza) (Package, error) {
 	var best stanza
 	for _, s := range stanzas {
@@ -176,7 +176,7 @@ func newest(stanzas []stanza) (Package, error) {
 		}
 	}
 	if best == nil {
-		return Package{}, errors.New("apt lists the package but has no file for it")
+		return Package{}, errors.New("apt lists the package but no file for it")
 	}
 	size, err := strconv.ParseInt(best["Size"], 10, 64)
 	if err != nil {
@@ -187,7 +187,7 @@ func newest(stanzas []stanza) (Package, error) {
 	}, nil
 }
 
-// DependsOn returns the names of the packages that p depends on; where it has a choice, the first.
+// DependsOn returns the names of the packages that p depends on: the first one of alternatives.
 func (p Package) DependsOn() []string {
 	var names []string
 	for clause := range strings.SplitSeq(p.Depends, ",") {

@@ -16,7 +16,7 @@ const stanzas = `Package: linux-image-6.12.9-cloud-amd64
 Version: 6.12.9-1
 Depends: kmod, linux-base (>= 4.3~), initramfs-tools (>= 0.120) | linux-initramfs-tool
 Description: an older one
- with a line more: that is no field
+ with another line: that is not a field
 Size: 10
 SHA256: aa
 
@@ -41,7 +41,7 @@ func TestNewestTakesTheHighestVersionThatHasAFile(t *testing.T) {
 		t.Errorf("got %+v, want %+v", p, want)
 	}
 	if _, err := newest(nil); err == nil {
-		t.Error("nothing has a newest")
+		t.Error("no error without packages")
 	}
 }
 
@@ -51,7 +51,7 @@ func TestDependsOnTakesTheFirstChoice(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := (Package{}).DependsOn(); len(got) != 0 {
-		t.Errorf("no dependencies are %q", got)
+		t.Errorf("a package without dependencies depends on %q", got)
 	}
 }
 
@@ -65,7 +65,7 @@ func TestMatchNames(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	if _, err := matchNames(names, "["); err == nil {
-		t.Error("a broken pattern was accepted")
+		t.Error("an invalid pattern was accepted")
 	}
 }
 
@@ -82,8 +82,8 @@ func TestFindKeyring(t *testing.T) {
 	}
 }
 
-// TestUpdateRefusesAnUnsignedArchive makes an archive that is right in everything but that nobody signed it.
-func TestUpdateRefusesAnUnsignedArchive(t *testing.T) {
+// TestUpdateRejectsUnsignedArchive makes an archive that is valid except that it is not signed.
+func TestUpdateRejectsUnsignedArchive(t *testing.T) {
 	mirror := t.TempDir()
 	dir := filepath.Join(mirror, "dists/stable/main/binary-amd64")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -113,11 +113,11 @@ func TestUpdateRefusesAnUnsignedArchive(t *testing.T) {
 	archive := &Archive{Mirror: "file:" + mirror, Suite: "stable", Architecture: "amd64", Dir: t.TempDir()}
 	err = archive.Update(t.Context(), func(float64) {})
 	if err == nil || !strings.Contains(err.Error(), "is not signed") {
-		t.Fatalf("got %v, want that it is not signed", err)
+		t.Fatalf("got %v, want an error for the missing signature", err)
 	}
 }
 
-func TestUpdateNamesAMirrorThatIsNotThere(t *testing.T) {
+func TestUpdateNamesMissingMirror(t *testing.T) {
 	mirror := "file:" + filepath.Join(t.TempDir(), "nowhere")
 	archive := &Archive{Mirror: mirror, Suite: "stable", Architecture: "amd64", Dir: t.TempDir()}
 	err := archive.Update(t.Context(), func(float64) {})
@@ -126,7 +126,7 @@ func TestUpdateNamesAMirrorThatIsNotThere(t *testing.T) {
 	}
 }
 
-func TestReadStatusTellsPercents(t *testing.T) {
+func TestReadStatusReportsPercents(t *testing.T) {
 	var got []float64
 	text := "dlstatus:1:0.0000:Retrieving file 1 of 4\npmstatus:x:1.0:other\nnonsense\ndlstatus:4:99.5:Retrieving: with colons\n"
 	readStatus(strings.NewReader(text), func(percent float64) { got = append(got, percent) })

@@ -15,8 +15,9 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// Download fetches these packages into dir, and returns their .deb files in the order given. apt compares them with the hashes in the
-// signed list. progress is told how much of them is here, in percent.
+// Download fetches packages into dir, and returns the paths of their .deb files in the same order. apt
+// compares the files with the hashes in the signed list. Download calls progress with the fetched part
+// in percent.
 func (a *Archive) Download(ctx context.Context, dir string, packages []Package, progress func(percent float64)) ([]string, error) {
 	args := []string{"download"}
 	for _, p := range packages {
@@ -29,14 +30,14 @@ func (a *Archive) Download(ctx context.Context, dir string, packages []Package, 
 	for _, p := range packages {
 		found, err := fs.Glob(os.DirFS(dir), p.Name+"_*.deb")
 		if err != nil || len(found) != 1 {
-			return nil, fmt.Errorf("find the file of package %s: there are %d, not 1", p.Name, len(found))
+			return nil, fmt.Errorf("find the file of package %s: there are %d, want 1", p.Name, len(found))
 		}
 		files = append(files, filepath.Join(dir, found[0]))
 	}
 	return files, nil
 }
 
-// get runs apt-get and passes on what it says of its progress.
+// get runs apt-get and reports its progress.
 func (a *Archive) get(ctx context.Context, progress func(percent float64), dir string, args ...string) error {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -54,14 +55,14 @@ func (a *Archive) get(ctx context.Context, progress func(percent float64), dir s
 		Env:   []string{"DEBIAN_FRONTEND=noninteractive"},
 		Files: []*os.File{w},
 	}.Run(ctx)
-	_ = w.Close()                                      // nothing was written by us that could get lost
-	_ = r.SetReadDeadline(time.Now().Add(time.Second)) // should a process of apt's still hold the other end
+	_ = w.Close()                                      // this process wrote nothing to it
+	_ = r.SetReadDeadline(time.Now().Add(time.Second)) // in case a process of apt still holds the other end
 	<-done
 	_ = r.Close()
 	return err
 }
 
-// readStatus reads apt's lines "dlstatus:ITEM:PERCENT:TEXT" until the end.
+// readStatus reads apt's lines "dlstatus:ITEM:PERCENT:TEXT" until EOF.
 func readStatus(r io.Reader, progress func(percent float64)) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
@@ -73,5 +74,5 @@ func readStatus(r io.Reader, progress func(percent float64)) {
 			progress(percent)
 		}
 	}
-	_, _ = io.Copy(io.Discard, r) // a line we cannot read must not make apt wait for us
+	_, _ = io.Copy(io.Discard, r) // after a line that is too long, apt must not block
 }

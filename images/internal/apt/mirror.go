@@ -12,10 +12,10 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// ErrNoMirror is returned when apt is configured with no mirror of Debian.
-var ErrNoMirror = errors.New("apt's configuration names no mirror of Debian")
+// ErrNoMirror is returned if apt's configuration has no Debian mirror.
+var ErrNoMirror = errors.New("apt's configuration has no Debian mirror")
 
-// Mirror returns the address of the Debian mirror that this machine's apt uses, or ErrNoMirror.
+// Mirror returns the address of the Debian mirror that apt on this host uses, or ErrNoMirror.
 func Mirror(ctx context.Context) (string, error) {
 	aptGet, err := command.Find("apt-get", "apt")
 	if err != nil {
@@ -25,7 +25,7 @@ func Mirror(ctx context.Context) (string, error) {
 		args := append([]string{"indextargets", "Created-By: Packages"}, option...)
 		out, err := command.Command{Path: aptGet, Args: args}.Run(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("ask apt for its mirrors: %w", err)
+			return nil, fmt.Errorf("list apt's mirrors: %w", err)
 		}
 		return out, nil
 	}
@@ -39,14 +39,14 @@ func Mirror(ctx context.Context) (string, error) {
 	}
 	release, err := os.ReadFile("/etc/os-release")
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("find out which system this is: %w", err)
+		return "", fmt.Errorf("identify the operating system: %w", err)
 	}
 	return chooseMirror(fetched, configured, isDebian(release))
 }
 
-// chooseMirror picks the first mirror that says it is Debian's own archive. Only mirrors whose lists apt has fetched say
-// what they are, and in a fresh container that is none; so next, on Debian, comes the first one that apt has not asked yet
-// and that is not for security updates. Whether that was right is told by the archive's signature.
+// chooseMirror returns the first mirror whose list identifies it as Debian's own archive. In a fresh
+// container apt has fetched no lists. Then, on Debian, it returns the first mirror without a fetched
+// list that is not for security updates. The archive's signature shows whether that was right.
 func chooseMirror(fetched, configured []byte, onDebian bool) (string, error) {
 	asked := map[string]bool{}
 	for _, target := range parseStanzas(fetched) {
@@ -64,13 +64,13 @@ func chooseMirror(fetched, configured []byte, onDebian bool) (string, error) {
 	return "", ErrNoMirror
 }
 
-// mirrorOf returns the address of a target's mirror, if it is one that holds whole suites.
+// mirrorOf returns the address of a target's mirror, and whether the mirror holds complete suites.
 func mirrorOf(target stanza) (string, bool) {
 	uri := strings.TrimSuffix(target["Repo-URI"], "/")
 	return uri, uri != "" && target["Component"] == "main" && !strings.HasPrefix(uri, "cdrom:")
 }
 
-// isDebian reports whether an os-release(5) file is that of Debian itself, not of a system made from it.
+// isDebian reports whether an os-release(5) file is of Debian itself, not of a derivative.
 func isDebian(osRelease []byte) bool {
 	lines := bufio.NewScanner(bytes.NewReader(osRelease))
 	for lines.Scan() {

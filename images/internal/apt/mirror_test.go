@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// targets reads what apt-get indextargets once printed: NAME.fetched, and NAME.configured with --no-release-info.
+// targets returns recorded output of apt-get indextargets: NAME.fetched, or NAME.configured with
+// --no-release-info.
 func targets(t *testing.T, name string) []byte {
 	t.Helper()
 	if name == "" {
@@ -27,12 +28,12 @@ func TestChooseMirror(t *testing.T) {
 		onDebian            bool
 		want                string
 	}{
-		{"Debian's archive and not that for security", "debian.fetched", "debian.configured", true, "http://mirror.example/debian"},
-		{"a system made from Debian that uses its archive", "debian.fetched", "debian.configured", false, "http://mirror.example/debian"},
+		{"Debian's archive, not the one for security updates", "debian.fetched", "debian.configured", true, "http://mirror.example/debian"},
+		{"a derivative of Debian that uses Debian's archive", "debian.fetched", "debian.configured", false, "http://mirror.example/debian"},
 		{"a fresh container, nothing fetched", "", "debian.configured", true, "http://mirror.example/debian"},
 		{"nothing fetched and not Debian", "", "ubuntu.configured", false, ""},
 		{"another system's archive", "ubuntu.fetched", "ubuntu.configured", false, ""},
-		{"on Debian, but only with an archive that is known to be another's", "ubuntu.fetched", "ubuntu.configured", true, ""},
+		{"on Debian, but only with the archive of another system", "ubuntu.fetched", "ubuntu.configured", true, ""},
 		{"nothing configured", "", "", true, ""},
 	} {
 		got, err := chooseMirror(targets(t, test.fetched), targets(t, test.configured), test.onDebian)

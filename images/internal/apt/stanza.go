@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// stanza is one paragraph of "Field: value" lines, as apt's tools print them. Lines that continue a field are left out:
-// no field that is needed here has any.
+// stanza is a paragraph of "Field: value" lines in the output of apt's tools. Continuation lines are
+// left out: no field that this package uses has any.
 type stanza map[string]string
 
-// parseStanzas splits what an apt tool printed at its empty lines.
+// parseStanzas parses the output of an apt tool, which separates paragraphs by empty lines.
 func parseStanzas(text []byte) []stanza {
 	var all []stanza
 	current := stanza{}

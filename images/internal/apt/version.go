@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// CompareVersions compares two version numbers of Debian packages as dpkg does (deb-version(7)): negative when a is
-// older than b, 0 when they are equal, positive when a is newer.
+// CompareVersions compares two versions of Debian packages like dpkg (deb-version(7)). The result is
+// negative if a is older than b, 0 if they are equal, and positive if a is newer.
 func CompareVersions(a, b string) int {
 	epochA, restA := cutEpoch(a)
 	epochB, restB := cutEpoch(b)
@@ -35,7 +35,7 @@ func cutRevision(v string) (upstream, revision string) {
 	return v, ""
 }
 
-// comparePart compares in turn the longest prefixes without digits and those of digits alone.
+// comparePart compares in turn the longest prefixes without digits and the longest prefixes of digits.
 func comparePart(a, b string) int {
 	for a != "" || b != "" {
 		wordA, wordB := a[:span(a, false)], b[:span(b, false)]
@@ -52,7 +52,7 @@ func comparePart(a, b string) int {
 	return 0
 }
 
-// span returns how many bytes at the start of s are digits, or are not.
+// span returns the number of bytes at the start of s that are digits, or that are not.
 func span(s string, digits bool) int {
 	for i := range len(s) {
 		if (s[i] >= '0' && s[i] <= '9') != digits {
@@ -85,7 +85,7 @@ func weight(s string, i int) int {
 	}
 }
 
-// compareNumbers compares numbers of any length, in which leading zeros do not count and nothing is 0.
+// compareNumbers compares numbers of any length. It ignores leading zeros; "" is 0.
 func compareNumbers(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	if c := cmp.Compare(len(a), len(b)); c != 0 {

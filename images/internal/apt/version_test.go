@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestCompareVersionsAgreesWithDpkg asks dpkg about every pair, in both orders.
+// TestCompareVersionsAgreesWithDpkg compares all pairs with dpkg, in both orders.
 func TestCompareVersionsAgreesWithDpkg(t *testing.T) {
 	versions := []string{
 		"0", "1.0", "1.0~rc1", "1.0~~", "1.0+b1", "1.00", "1.0a", "1.0.1", "1:0.9", "2-1", "2-1~bpo12+1", "2-1.1", "2-10", "2-9",
@@ -20,7 +20,7 @@ func TestCompareVersionsAgreesWithDpkg(t *testing.T) {
 				got /= max(got, -got)
 			}
 			if want := dpkgCompare(t, a, b); got != want {
-				t.Errorf("%s and %s: got %d, dpkg says %d", a, b, got, want)
+				t.Errorf("%s and %s: got %d, want %d as with dpkg", a, b, got, want)
 			}
 		}
 	}

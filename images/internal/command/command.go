@@ -1,4 +1,5 @@
-// Package command runs the programs that images needs, so that none outlives its caller and each failure says what to do.
+// Package command runs programs for package images. No program outlives its caller, and errors say
+// what to do.
 package command
 
 import (
@@ -22,25 +23,25 @@ import (
 
 // Command is one program to run.
 type Command struct {
-	Path  string     // the program, as Find gave it
-	Args  []string   // its arguments, without the program itself
-	Dir   string     // where to run it; "" is here
-	Env   []string   // what to add to the environment
-	Unset []string   // variables to leave out of it
-	Stdin io.Reader  // what it reads; nil is nothing
-	Tee   io.Writer  // gets all it prints, while it runs, from one goroutine at a time; nil is nobody
-	Files []*os.File // more open files for it, from descriptor 3 on
+	Path  string     // the program's path, see Find
+	Args  []string   // arguments, without the program's name
+	Dir   string     // working directory; "" is the current directory
+	Env   []string   // variables to add to the environment
+	Unset []string   // names of variables to remove from the environment
+	Stdin io.Reader  // standard input; nil is empty
+	Tee   io.Writer  // gets all output while the program runs, from one goroutine at a time; may be nil
+	Files []*os.File // more open files, from descriptor 3 on
 }
 
-// Error is a command that ran and did not do its work.
+// Error reports that a command failed.
 type Error struct {
 	Command string // the program's name and first argument
-	Stderr  string // what it said on stderr, without surrounding space
+	Stderr  string // its standard error, without surrounding space
 	Err     error  // how it ended
 }
 
 func (e *Error) Error() string {
-	const most = 10 // lines: some programs say the same of every file
+	const most = 10 // lines: some programs print a line for every file
 	text := fmt.Sprintf("run %s: %v", e.Command, e.Err)
 	lines := strings.Split(e.Stderr, "\n")
 	if len(lines) > most {
@@ -49,7 +50,7 @@ func (e *Error) Error() string {
 	return strings.TrimSpace(text + "\n" + strings.Join(lines, "\n"))
 }
 
-// Unwrap returns how the command ended; when the disk was full, that is what it says and errors.Is finds ENOSPC.
+// Unwrap returns Err, and ENOSPC if the command reported a full disk.
 func (e *Error) Unwrap() []error {
 	if strings.Contains(strings.ToLower(e.Stderr), unix.ENOSPC.Error()) {
 		return []error{e.Err, unix.ENOSPC}
@@ -57,7 +58,7 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Err}
 }
 
-// MissingError is a program that is not installed.
+// MissingError reports that a program is not installed.
 type MissingError struct {
 	Program string // its name
 	Package string // the Debian package that has it
@@ -67,8 +68,8 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("%s is not installed: install the package %s", e.Program, e.Package)
 }
 
-// Find returns the path of a program. It looks in the directories for administrators too, which the PATH of an ordinary
-// user lacks. The error is a *MissingError that names pkg.
+// Find returns the path of a program. It also searches the sbin directories, which the PATH of an
+// ordinary user lacks. The error is a *MissingError that names pkg.
 func Find(program, pkg string) (string, error) {
 	if path, err := exec.LookPath(program); err == nil {
 		return path, nil
@@ -81,9 +82,9 @@ func Find(program, pkg string) (string, error) {
 	return "", &MissingError{Program: program, Package: pkg}
 }
 
-// Run runs the command, in the C locale, and returns its stdout. Its error is an *Error, or
-// ctx's when that ended. When ctx ends, the command is killed with every process it started; when this process dies, even
-// by SIGKILL, the command is ended too.
+// Run runs the command in the C locale and returns its standard output. If the command fails, the
+// error is an *Error; if ctx ends, it wraps ctx.Err. When ctx ends, the command and every process that
+// it started are killed. When this process dies, even by SIGKILL, the command gets SIGTERM.
 func (c Command) Run(ctx context.Context) ([]byte, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.Path, c.Args...)
@@ -114,7 +115,7 @@ func (c Command) environment() []string {
 	})
 }
 
-// oneAtATime is a writer for two goroutines.
+// oneAtATime is a writer that several goroutines may use at once.
 type oneAtATime struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -126,8 +127,8 @@ func (o *oneAtATime) Write(p []byte) (int, error) {
 	return o.w.Write(p)
 }
 
-// runOnOneThread keeps the goroutine on its thread while the command runs: the signal for a dead parent is sent when
-// the thread that started the command ends, not the process.
+// runOnOneThread keeps the goroutine on its thread while the command runs: the parent death signal is
+// sent when the thread that started the command ends, not the process.
 func runOnOneThread(cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

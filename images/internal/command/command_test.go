@@ -33,10 +33,10 @@ func TestRunFailureHasStderr(t *testing.T) {
 	}
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 3 {
-		t.Errorf("the error does not hold how the command ended: %v", err)
+		t.Errorf("the error does not wrap the exit status: %v", err)
 	}
 	if errors.Is(err, unix.ENOSPC) {
-		t.Error("the disk is not full")
+		t.Error("got ENOSPC, but the disk is not full")
 	}
 }
 
@@ -52,14 +52,14 @@ func TestRunFailureShortensStderr(t *testing.T) {
 	}
 }
 
-func TestRunKnowsAFullDisk(t *testing.T) {
+func TestRunReportsFullDisk(t *testing.T) {
 	_, err := shell("head -c 1 /dev/zero > /dev/full").Run(t.Context())
 	if !errors.Is(err, unix.ENOSPC) {
 		t.Fatalf("got %v, want ENOSPC", err)
 	}
 }
 
-func TestRunOfWhatIsNotThere(t *testing.T) {
+func TestRunOfMissingProgram(t *testing.T) {
 	_, err := Command{Path: "/nonexistent/program"}.Run(t.Context())
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("got %v", err)
@@ -69,7 +69,7 @@ func TestRunOfWhatIsNotThere(t *testing.T) {
 func TestFind(t *testing.T) {
 	t.Setenv("PATH", "/nonexistent")
 	if path, err := Find("depmod", "kmod"); err != nil || filepath.Base(path) != "depmod" {
-		t.Errorf("a program for administrators is not found: %q, %v", path, err)
+		t.Errorf("program in sbin: got %q, %v", path, err)
 	}
 	_, err := Find("no-such-program", "some-package")
 	var missing *MissingError
@@ -78,7 +78,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// pidIn waits for a file to hold a process id.
+// pidIn waits until a file holds a process ID, and returns it.
 func pidIn(t *testing.T, path string) int {
 	t.Helper()
 	for start := time.Now(); time.Since(start) < 20*time.Second; time.Sleep(5 * time.Millisecond) {
@@ -87,11 +87,11 @@ func pidIn(t *testing.T, path string) int {
 			return pid
 		}
 	}
-	t.Fatalf("no process wrote its id to %s", path)
+	t.Fatalf("no process wrote its ID to %s", path)
 	return 0
 }
 
-// assertEnds waits for a process to end. One that ended but that nobody has waited for counts.
+// assertEnds fails the test unless a process ends soon. It accepts a zombie.
 func assertEnds(t *testing.T, pid int) {
 	t.Helper()
 	for start := time.Now(); time.Since(start) < 10*time.Second; time.Sleep(5 * time.Millisecond) {
@@ -101,7 +101,7 @@ func assertEnds(t *testing.T, pid int) {
 		}
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL)
-	t.Errorf("process %d is still there", pid)
+	t.Errorf("process %d still exists", pid)
 }
 
 func TestRunKillsGrandchildrenWhenContextEnds(t *testing.T) {
@@ -120,7 +120,7 @@ func TestRunKillsGrandchildrenWhenContextEnds(t *testing.T) {
 	assertEnds(t, pid)
 }
 
-// TestRunEndsWithItsParent has another process run a command and kills that process.
+// TestRunEndsWithItsParent runs a command in another process and kills that process.
 func TestRunEndsWithItsParent(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
 	parent := exec.Command(os.Args[0], "-test.run=^TestParentThatIsKilled$")
@@ -132,11 +132,12 @@ func TestRunEndsWithItsParent(t *testing.T) {
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = parent.Wait() // killed: its error says just that
+	_ = parent.Wait() // the error reports the kill
 	assertEnds(t, pid)
 }
 
-// TestParentThatIsKilled is the other process of TestRunEndsWithItsParent; by itself it shows that a deadline ends a command.
+// TestParentThatIsKilled is the other process of TestRunEndsWithItsParent. On its own it tests that a
+// deadline ends a command.
 func TestParentThatIsKilled(t *testing.T) {
 	file, wait := os.Getenv("COMMAND_TEST_PID_FILE"), time.Minute
 	if file == "" {

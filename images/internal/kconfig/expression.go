@@ -13,11 +13,11 @@ const (
 	yes
 )
 
-// expression evaluates a condition of Kconfig as the kernel's own tools do.
+// expression evaluates a Kconfig condition like the kernel's own tools.
 type expression struct {
 	tokens []string
 	values Values
-	// unclear is set when a part depends on a macro, which takes make to know.
+	// unclear is set if a part depends on a macro, which only make can expand.
 	unclear bool
 }
 
@@ -30,7 +30,7 @@ func evaluate(condition string, values Values) (value int, certain bool) {
 	return value, !e.unclear && len(e.tokens) == 0
 }
 
-// operands returns the symbols of a condition with the values they have: "NET=y".
+// operands returns the symbols of a condition with their values: "NET=y".
 func operands(condition string, values Values) []string {
 	var all []string
 	for _, t := range token.FindAllString(condition, -1) {

@@ -1,4 +1,4 @@
-// Package kconfig merges fragments of a kernel's configuration, and sees that each line of them has held.
+// Package kconfig merges fragments of a kernel's configuration, and checks that each line took effect.
 package kconfig
 
 import (
@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// Line is one line of a fragment: a symbol, and the value that it is to have.
+// Line is one line of a fragment: a symbol and its requested value.
 type Line struct {
 	Symbol string // without CONFIG_
-	Value  string // "y", "m", "n", or as it stands: a number, or a string with its quotes
-	Where  string // file and number of the line
+	Value  string // "y", "m", "n", a number, or a string with its quotes
+	Where  string // file and line number
 }
 
-// String returns the line as a configuration has it.
+// String returns the line in the syntax of a configuration.
 func (l Line) String() string {
 	if l.Value == "n" {
 		return "# CONFIG_" + l.Symbol + " is not set"
@@ -30,8 +30,8 @@ var (
 	unsetLine = regexp.MustCompile(`^# CONFIG_(\w+) is not set$`)
 )
 
-// Parse reads a fragment. name is for messages. Comments and empty lines are left out; the error is for a line that is
-// neither, which the kernel's own tools would overlook.
+// Parse parses a fragment. name is the file's name for messages. Comments and empty lines are left
+// out. Any other line is an error; the kernel's own tools would ignore it.
 func Parse(name string, text []byte) ([]Line, error) {
 	var lines []Line
 	scanner := bufio.NewScanner(bytes.NewReader(text))
@@ -49,7 +49,8 @@ func Parse(name string, text []byte) ([]Line, error) {
 	return lines, scanner.Err()
 }
 
-// Merge returns the last line of each symbol, in the order in which the symbols came first: a later fragment has the last word.
+// Merge returns the last line of each symbol, in the order in which the symbols first appear: later
+// fragments override earlier ones.
 func Merge(fragments ...[]Line) []Line {
 	var merged []Line
 	at := map[string]int{}
@@ -66,7 +67,7 @@ func Merge(fragments ...[]Line) []Line {
 	return merged
 }
 
-// Values are what the symbols of a configuration are set to. One that is not set is not in it.
+// Values maps the symbols of a configuration to their values. A symbol that is not set is absent.
 type Values map[string]string
 
 // ReadValues reads a kernel's .config.
@@ -84,7 +85,7 @@ func ReadValues(path string) (Values, error) {
 	return values, nil
 }
 
-// Of returns the value of a symbol: "n" for one that is not set.
+// Of returns the value of a symbol, or "n" if it is not set.
 func (v Values) Of(symbol string) string {
 	if value, ok := v[symbol]; ok {
 		return value

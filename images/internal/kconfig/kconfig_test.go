@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-func TestParseTakesLinesOfBothKindsAndRefusesOthers(t *testing.T) {
-	lines, err := Parse("a.config", []byte("# a word\n\nCONFIG_A=y\n# CONFIG_B is not set\n  CONFIG_C=\"x y\"\n"))
+func TestParseAcceptsSettingsOnly(t *testing.T) {
+	lines, err := Parse("a.config", []byte("# a comment\n\nCONFIG_A=y\n# CONFIG_B is not set\n  CONFIG_C=\"x y\"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestParseTakesLinesOfBothKindsAndRefusesOthers(t *testing.T) {
 	}
 }
 
-func TestMergeGivesLaterFragmentsTheLastWord(t *testing.T) {
+func TestMergeOverridesEarlierFragments(t *testing.T) {
 	first := []Line{{"A", "y", "1"}, {"B", "m", "1"}}
 	second := []Line{{"A", "n", "2"}, {"C", "y", "2"}}
 	want := []Line{{"A", "n", "2"}, {"B", "m", "1"}, {"C", "y", "2"}}
@@ -38,7 +38,7 @@ func TestMergeGivesLaterFragmentsTheLastWord(t *testing.T) {
 	}
 }
 
-// tree is written as the kernel's own files are.
+// tree holds Kconfig files in the style of the kernel's.
 var tree = map[string]string{
 	"Kconfig": `mainmenu "Test"
 source "arch/$(SRCARCH)/Kconfig"
@@ -92,7 +92,7 @@ func writeTree(t *testing.T) string {
 	return dir
 }
 
-func TestCheckNamesLinesThatDidNotHoldAndWhy(t *testing.T) {
+func TestCheckReportsLostLinesWithReasons(t *testing.T) {
 	dir := writeTree(t)
 	for _, test := range []struct {
 		line   Line
@@ -109,16 +109,16 @@ func TestCheckNamesLinesThatDidNotHoldAndWhy(t *testing.T) {
 		{Line{"CHOSEN", "n", "f:4"}, Values{"CHOSEN": "y", "CHOOSER": "y", "NET": "y"}, "# CONFIG_CHOSEN is not set: it is y; selected by CHOOSER if NET"},
 		{Line{"ALWAYS", "n", "f:5"}, Values{"ALWAYS": "y"}, "its default is y"},
 		{Line{"NOT_A_SYMBOL", "y", "f:6"}, Values{}, "this kernel has no symbol of that name"},
-		{Line{"NET", "m", "f:7"}, Values{}, "nothing it depends on is missing"},
+		{Line{"NET", "m", "f:7"}, Values{}, "all its dependencies are met"},
 	} {
 		err := Check([]Line{{"X86", "y", "f:0"}, test.line}, merge(test.values, Values{"X86": "y"}), dir, "x86")
 		var lost *LostError
 		if !errors.As(err, &lost) || len(lost.Lines) != 1 || !strings.Contains(err.Error(), test.why) {
-			t.Errorf("%s: got %v, want that it says %q", test.line, err, test.why)
+			t.Errorf("%s: got %v, want an error that contains %q", test.line, err, test.why)
 		}
 	}
 	if err := Check([]Line{{"X86", "y", ""}, {"NET", "n", ""}}, Values{"X86": "y"}, dir, "x86"); err != nil {
-		t.Errorf("lines that hold: %v", err)
+		t.Errorf("lines that took effect: %v", err)
 	}
 }
 
@@ -152,17 +152,17 @@ func TestEvaluate(t *testing.T) {
 	}
 	for _, condition := range []string{"$(cc-option,-x)", "Y && GCC_VERSION >= 120000"} {
 		if _, certain := evaluate(condition, values); certain {
-			t.Errorf("%s: nothing but make can know", condition)
+			t.Errorf("%s: got a certain value, but only make can know", condition)
 		}
 	}
 }
 
-func TestReadTreeEndsWhenAFileNamesItself(t *testing.T) {
+func TestReadTreeRejectsFileThatSourcesItself(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "Kconfig"), []byte("source \"Kconfig\"\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadTree(dir, "x86"); err == nil || !strings.Contains(err.Error(), "names itself") {
+	if _, err := ReadTree(dir, "x86"); err == nil || !strings.Contains(err.Error(), "sources itself") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -6,27 +6,27 @@ import (
 	"strings"
 )
 
-// Lost is a line that did not hold.
+// Lost is a line that did not take effect.
 type Lost struct {
 	Line
 	Got string // the value that the symbol has instead
-	Why string // what the line would take
+	Why string // the reason, such as an unmet dependency
 }
 
-// LostError tells which lines of the fragments did not hold, and why.
+// LostError lists the lines of fragments that did not take effect, with reasons.
 type LostError struct{ Lines []Lost }
 
 func (e *LostError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d of the lines asked for did not hold in the configuration of this kernel:", len(e.Lines))
+	fmt.Fprintf(&b, "%d of the requested configuration lines did not take effect:", len(e.Lines))
 	for _, lost := range e.Lines {
 		fmt.Fprintf(&b, "\n  %s: %s: it is %s; %s", lost.Where, lost.Line, lost.Got, lost.Why)
 	}
 	return b.String()
 }
 
-// Check compares what was asked for with what the configuration became. The error is a *LostError, for which the Kconfig
-// files below dir are read.
+// Check compares the lines of fragments with the resulting configuration. If a line did not take
+// effect, the error is a *LostError; Check reads the Kconfig files below dir for the reasons.
 func Check(asked []Line, values Values, dir, arch string) error {
 	var lost []Lost
 	for _, line := range asked {
@@ -47,7 +47,7 @@ func Check(asked []Line, values Values, dir, arch string) error {
 	return &LostError{lost}
 }
 
-// why explains a line that did not hold.
+// why returns the reason why a line did not take effect.
 func (t Tree) why(lost Lost, values Values) string {
 	s := t[lost.Symbol]
 	if s == nil || len(s.Depends) == 0 {
@@ -61,7 +61,7 @@ func (t Tree) why(lost Lost, values Values) string {
 		if reason := s.unmet(values, need); reason != "" {
 			return reason
 		}
-		return "nothing it depends on is missing: it may be no choice of the user's, or another one of a choice was taken"
+		return "all its dependencies are met: it may have no prompt, or another option of its choice is set"
 	}
 	var by []string
 	for _, selector := range s.Selected {
@@ -74,10 +74,11 @@ func (t Tree) why(lost Lost, values Values) string {
 	if len(by) > 0 {
 		return "selected by " + strings.Join(by, ", ")
 	}
-	return "its default is " + lost.Got + ", and it may be no choice of the user's"
+	return "its default is " + lost.Got + ", and it may have no prompt"
 }
 
-// unmet returns what the symbol depends on that does not hold, at the place of its definition where the least is missing.
+// unmet returns the symbol's dependencies that are not met. If the symbol is defined more than once,
+// it returns those of the definition with the fewest.
 func (s *Symbol) unmet(values Values, need int) string {
 	var best []string
 	for i, depends := range s.Depends {

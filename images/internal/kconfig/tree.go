@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// Symbol is what the Kconfig files of a kernel say of one symbol.
+// Symbol is a symbol in the Kconfig files of a kernel.
 type Symbol struct {
-	// Depends has one entry for each place where the symbol is defined: what all has to hold there.
+	// Depends has one element for each definition of the symbol: the conditions that must all be met.
 	Depends [][]string
-	// Selected are the symbols that select this one, with their condition if there is one: "X" or "X if Y".
+	// Selected lists the symbols that select this one, with their conditions: "X" or "X if Y".
 	Selected []string
 }
 
-// Tree holds the symbols of a kernel's sources, by their names.
+// Tree holds the symbols of a kernel's sources, by name.
 type Tree map[string]*Symbol
 
-// ReadTree reads the Kconfig files below a kernel's sources, from the first one on. Macros stay as they are.
+// ReadTree reads the Kconfig files of a kernel's sources in dir. Macros are not expanded.
 func ReadTree(dir, arch string) (Tree, error) {
 	r := &reader{dir: dir, arch: arch, tree: Tree{}}
 	if err := r.file("Kconfig"); err != nil {
@@ -37,21 +37,21 @@ func (t Tree) symbol(name string) *Symbol {
 	return t[name]
 }
 
-// reader reads Kconfig files as one: what a block depends on holds for the files that are named inside it, too.
+// reader reads Kconfig files as one: the dependencies of a block apply to the files sourced in it.
 type reader struct {
 	dir, arch string
 	tree      Tree
-	depth     int // of files that name one another
+	depth     int // of nested files
 	blocks    []block
-	config    string // the symbol whose entry this is, or ""
-	depends   *[]string
+	config    string    // the symbol of the current entry, or ""
+	depends   *[]string // takes the dependencies of the current entry or block
 }
 
-// block is an if, a menu or a choice that is not at its end.
+// block is an open if, menu or choice.
 type block struct{ depends []string }
 
-// deep is more files than ever name one another.
-const deep = 64
+// mostDepth is deeper than files are ever nested.
+const mostDepth = 64
 
 func (r *reader) file(name string) error {
 	name = strings.NewReplacer("$(SRCARCH)", r.arch, "$SRCARCH", r.arch).Replace(strings.Trim(name, `"`))
@@ -60,8 +60,8 @@ func (r *reader) file(name string) error {
 		return err
 	}
 	r.depth++
-	if r.depth > deep {
-		return fmt.Errorf("%s names itself", name)
+	if r.depth > mostDepth {
+		return fmt.Errorf("%s sources itself", name)
 	}
 	defer func() { r.depth-- }()
 	helpIndent := -1 // of the text of a help entry, 0 before its first line
@@ -118,7 +118,7 @@ func (r *reader) line(line string) error {
 	case "config", "menuconfig":
 		r.begin(rest)
 	case "comment":
-		r.config, r.depends = "", &[]string{} // an entry that nobody asks for
+		r.config, r.depends = "", &[]string{} // its dependencies are not needed
 	case "if":
 		r.open(rest)
 	case "menu", "choice":
@@ -142,14 +142,14 @@ func (r *reader) line(line string) error {
 		s.Selected = append(s.Selected, by)
 	case "source":
 		r.config, r.depends = "", nil
-		if err := r.file(rest); !errors.Is(err, fs.ErrNotExist) { // a name that is made by a macro
+		if err := r.file(rest); !errors.Is(err, fs.ErrNotExist) { // the name may contain a macro
 			return err
 		}
 	}
 	return nil
 }
 
-// begin enters the definition of a symbol.
+// begin starts the definition of a symbol.
 func (r *reader) begin(name string) {
 	s := r.tree.symbol(name)
 	var depends []string
@@ -160,7 +160,7 @@ func (r *reader) begin(name string) {
 	r.config, r.depends = name, &s.Depends[len(s.Depends)-1]
 }
 
-// open enters a block. What a menu or a choice depends on comes in lines of its own.
+// open starts a block. The dependencies of a menu or a choice follow in lines of their own.
 func (r *reader) open(condition string) {
 	b := block{}
 	if condition != "" {
