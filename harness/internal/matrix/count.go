@@ -3,6 +3,7 @@ package matrix
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -12,15 +13,18 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
-// countingTime is how long a test binary may take to tell its tests.
+// countingTime is how long a test binary may take to list its tests.
 const countingTime = 20 * time.Second
 
-// choosing are the flags that decide which tests run, and how often.
+// countingLimit is how many bytes of such a list are read.
+const countingLimit = 16 << 20
+
+// choosing has the flags that decide which tests run, and how often.
 var choosing = []string{"test.run", "test.skip", "test.count", "test.cpu", "test.short"}
 
-// countTests asks a test binary, on the host, how many top-level tests it would
-// run. It is 0 if the binary does not say: then a run's progress is not known,
-// and nothing else is lost.
+// countTests runs a test binary on the host, where it lists its tests without
+// running them, and returns how many top-level tests there are. It returns 0 if
+// the binary does not list them: then only the progress of a run is unknown.
 func countTests(ctx context.Context, binary, dir string, args []string) int {
 	ctx, cancel := context.WithTimeout(ctx, countingTime)
 	defer cancel()
@@ -32,7 +36,7 @@ func countTests(ctx context.Context, binary, dir string, args []string) int {
 	cmd := exec.CommandContext(ctx, binary, choosingFlags(args)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), request.PlanVariable+"=1")
-	cmd.ExtraFiles = []*os.File{w} // is request.PlanFile there
+	cmd.ExtraFiles = []*os.File{w} // becomes request.PlanFile
 	setOwnGroup(cmd)
 	err = cmd.Start()
 	w.Close()
@@ -40,9 +44,9 @@ func countTests(ctx context.Context, binary, dir string, args []string) int {
 		return 0
 	}
 	_ = r.SetReadDeadline(time.Now().Add(countingTime)) // a pipe has deadlines
-	n := -1                                             // what comes first is no test
+	n := -1                                             // the first value is not a test
 	var value json.RawMessage
-	for decoder := json.NewDecoder(r); decoder.Decode(&value) == nil; {
+	for decoder := json.NewDecoder(io.LimitReader(r, countingLimit)); decoder.Decode(&value) == nil; {
 		n++
 	}
 	if cmd.Wait() != nil {
@@ -51,7 +55,7 @@ func countTests(ctx context.Context, binary, dir string, args []string) int {
 	return max(n, 0)
 }
 
-// choosingFlags are those of the arguments that decide which tests run.
+// choosingFlags returns the arguments that decide which tests run.
 func choosingFlags(args []string) []string {
 	var flags []string
 	for i, arg := range args {

@@ -14,31 +14,32 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// grace is how long an interrupted test binary may take to end its machine.
+// grace is how long an interrupted test binary may take to stop its machine.
 const grace = 20 * time.Second
 
-// Job is one run of the plan: a package's tests on a kernel.
+// Job is one cell of the matrix: a package's tests on a kernel.
 type Job struct {
 	Kernel  string
 	Package string
 
 	order        int    // of the kernel
 	dir          string // of the package
-	binary       string
-	compileError error
-	planned      int // how many top-level tests it will run; 0 if that is not known
+	binary       string // path of the test binary
+	compileError error  // why there is no test binary
+	planned      int    // how many top-level tests it will run; 0 if unknown
 }
 
-// names are the kernel and the package; of paths, their last elements.
+// names returns the kernel and the package, without the directories of paths.
 func (j *Job) names() (kernel, pkg string) { return filepath.Base(j.Kernel), filepath.Base(j.Package) }
 
-// Name is the job in two words.
+// Name returns the names of the kernel and the package.
 func (j *Job) Name() string {
 	kernel, pkg := j.names()
 	return kernel + " " + pkg
 }
 
-// do runs the test binary and returns all that is to be reported of it.
+// do runs the test binary and returns the run as the report has to hold it, but
+// not cleaned yet.
 func (j *Job) do(ctx context.Context, w *work) (report.Run, verdict) {
 	run := report.Run{Kernel: j.Kernel, Package: j.Package, Status: 1, Started: time.Now().UTC(), Tests: []report.Test{}}
 	var v verdict
@@ -51,11 +52,11 @@ func (j *Job) do(ctx context.Context, w *work) (report.Run, verdict) {
 	run.Steps = report.Steps(run.State, v.Stage, v.Phases)
 	run.Seconds = time.Since(run.Started).Seconds()
 	run.Kind, run.Stage, run.Accel, run.Phases = v.Kind, v.Stage, v.Accel, v.Phases
-	run.Title, run.Advice, run.Raw = report.Clean([]byte(v.Title)), report.Clean([]byte(v.Advice)), report.Clean([]byte(v.Raw))
+	run.Title, run.Advice, run.Raw = v.Title, v.Advice, v.Raw
 	return run, v
 }
 
-// uncompiled is the verdict of a package whose tests do not compile.
+// uncompiled returns the verdict on a package whose tests do not compile.
 func uncompiled(err error) verdict {
 	v := verdict{Kind: kindTestFailed, Stage: "build", Title: "the tests do not compile", Raw: err.Error()}
 	var failed *commandError
@@ -65,8 +66,8 @@ func uncompiled(err error) verdict {
 	return v
 }
 
-// execute runs the test binary as the go command would, in a process group of
-// its own: an interrupt of the terminal reaches it through us.
+// execute runs the test binary as the go command does, but in a process group
+// of its own: a terminal's interrupt reaches it only through its context.
 func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict {
 	dir, err := os.MkdirTemp(w.dir, "run-")
 	if err != nil {
@@ -98,7 +99,7 @@ func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict {
 		v.Kind, v.Title = kindHostBroke, "interrupted"
 	}
 	run.State = v.state(run.Status)
-	run.Tests, run.Output = tests.result(run.State, v.Raw)
+	tests.result(run, v.Raw)
 	if names := failedTests(run.Tests); strings.HasPrefix(v.Title, "exit status ") && names != "" {
 		v.Title = names + " failed"
 	}
@@ -106,7 +107,7 @@ func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict {
 	return v
 }
 
-// failedTests names the tests that failed, but no subtests and not all of many.
+// failedTests returns the names of the first top-level tests that failed.
 func failedTests(tests []report.Test) string {
 	var names []string
 	for _, test := range tests {
@@ -125,17 +126,22 @@ func isExit(err error) bool {
 	return errors.As(err, &exit)
 }
 
-// readLog returns the kernel's log of a run; one that came to no kernel has none.
+// readLog returns the kernel log of a run, or "" if no kernel was started.
 func readLog(path string) string {
-	b, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return ""
 	}
-	return strings.TrimRight(report.Clean(b), "\n")
+	defer f.Close()
+	text, err := report.ReadText(f)
+	if err != nil {
+		text += fmt.Sprintf("\n[read the kernel log: %v]", err)
+	}
+	return strings.TrimRight(text, "\n")
 }
 
-// run runs the command and reads its output and its errors in the order in
-// which they come.
+// run runs the command and collects its standard output and standard error, in
+// the order in which they are written.
 func (c *collector) run(cmd *exec.Cmd, converter converter) error {
 	input, output, err := os.Pipe()
 	if err != nil {
@@ -154,11 +160,12 @@ func (c *collector) run(cmd *exec.Cmd, converter converter) error {
 	case readErr := <-read:
 		return errors.Join(err, readErr)
 	case <-time.After(grace):
-		return errors.Join(err, errors.New("a process that it left behind holds its output open"))
+		return errors.Join(err, errors.New("a process that the test binary started still holds its output open"))
 	}
 }
 
-// setOwnGroup keeps a terminal's interrupt from a program that is ended by us.
+// setOwnGroup puts a program into a process group of its own, so that a
+// terminal's interrupt does not reach it.
 func setOwnGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// Lines prints a line for each event. Its zero value is of no use: NewLines.
+// Lines is a viewer that prints a line for each event. NewLines makes one.
 type Lines struct {
 	mu    sync.Mutex
 	out   io.Writer
 	start time.Time
-	notes map[string]bool // that were printed
+	notes map[string]bool // notes that were printed
 }
 
 // NewLines returns a viewer that prints to out.
@@ -23,8 +23,8 @@ func NewLines(out io.Writer) *Lines {
 	return &Lines{out: out, start: time.Now(), notes: map[string]bool{}}
 }
 
-// say prints a line with the seconds since the start. That it cannot be printed
-// is no reason to stop.
+// say prints a line with the seconds since the start. It ignores errors: tests
+// are worth running even if nothing can be printed.
 func (l *Lines) say(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -34,7 +34,7 @@ func (l *Lines) say(format string, args ...any) {
 // LeftOut prints why a package is not run.
 func (l *Lines) LeftOut(pkg, why string) { l.say("%s is left out: %s", pkg, why) }
 
-// Plan prints how much there is to do.
+// Plan prints the number of runs.
 func (l *Lines) Plan(jobs []*Job, machines int) {
 	l.say("%d runs, %d at once", len(jobs), machines)
 }
@@ -42,8 +42,8 @@ func (l *Lines) Plan(jobs []*Job, machines int) {
 // Started prints that a run begins.
 func (l *Lines) Started(job *Job) { l.say("%s: begins", job.Name()) }
 
-// Note prints what a run is doing, but nothing that another run has said in the
-// same words.
+// Note prints what a run is doing, but each text only once: runs often have the
+// same.
 func (l *Lines) Note(job *Job, text string) {
 	l.mu.Lock()
 	known := l.notes[text]
@@ -54,7 +54,7 @@ func (l *Lines) Note(job *Job, text string) {
 	}
 }
 
-// Test prints how a test ended; of subtests, only those that did not pass.
+// Test prints how a test ended. It prints a subtest only if that did not pass.
 func (l *Lines) Test(job *Job, test report.Test) {
 	if test.State == report.NotRun || strings.Contains(test.Name, "/") && !test.State.Bad() {
 		return
@@ -62,7 +62,7 @@ func (l *Lines) Test(job *Job, test report.Test) {
 	l.say("%s: %s %s (%.2f s)", job.Name(), test.Name, test.State, test.Seconds)
 }
 
-// Finished prints how a run ended, and all there is to say of one that is bad.
+// Finished prints how a run ended, and if it did not pass, the explanation.
 func (l *Lines) Finished(job *Job, run *report.Run) {
 	l.say("%s: %s", job.Name(), run.Summary())
 	if !run.State.Bad() {

@@ -20,9 +20,9 @@ import (
 	"github.com/kmodtest/kmodtest/images"
 )
 
-// moodyKernels are those that the packages in testdata are made for: on the
-// first the module does not build, on the second a test fails, on the third the
-// kernel crashes.
+// moodyKernels are the kernels for the packages in testdata: on the first the
+// module does not build, on the second a test fails, on the third the kernel
+// crashes.
 var moodyKernels = []report.Kernel{{Name: "5.10", Order: 0}, {Name: "6.1", Order: 1}, {Name: "6.12", Order: 2}}
 
 // runMoody runs the matrix of the packages in testdata, in machines.
@@ -43,12 +43,12 @@ func runMoody(t *testing.T, shard string) *report.Report {
 	return rep
 }
 
-// moodyReport is that of the whole matrix, which is run once.
+// moodyReport returns the report of the whole matrix, which runs only once.
 func moodyReport(t *testing.T) *report.Report {
 	t.Helper()
 	moodyOnce.Do(func() { moodyWhole = runMoody(t, "1/1") })
 	if moodyWhole == nil {
-		t.Fatal("the matrix did not come to its end")
+		t.Fatal("the matrix has no report: see the first test that ran it")
 	}
 	return moodyWhole
 }
@@ -58,9 +58,8 @@ var (
 	moodyWhole *report.Report
 )
 
-// outcome is all of a report but times, and texts that have times or addresses
-// in them: the order of kernels, packages, runs, steps and tests, and what
-// became of each.
+// outcome returns a report as JSON, without times and without texts that contain
+// times or addresses.
 func outcome(t *testing.T, rep *report.Report) string {
 	t.Helper()
 	bare := *rep
@@ -107,13 +106,13 @@ func TestEachKernelEndsInItsOwnWay(t *testing.T) {
 		t.Errorf("exit status %d, want that of a fault", rep.Status())
 	}
 	if raw := rep.Runs[0].Raw; !strings.Contains(raw, `"moody_symbol_of_no_kernel"`) {
-		t.Errorf("the unknown symbol is not told:\n%s", raw)
+		t.Errorf("the compiler's messages do not name the unknown symbol:\n%s", raw)
 	}
 }
 
-// Every kernel knows all symbols there are, those built from source too: a
-// module that uses another one does not build, and the reports say so. Of the
-// kernels, those take part that are there already.
+// Every kernel has a complete list of symbols, also kernels built from source: a
+// module that uses another symbol does not build, and the reports say so. The
+// test uses the kernels that are in the cache.
 func TestUnknownSymbolFailsBuildOnEveryKernel(t *testing.T) {
 	known, err := images.List(t.Context(), images.Options{})
 	if err != nil {
@@ -137,14 +136,14 @@ func TestUnknownSymbolFailsBuildOnEveryKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	symbol := regexp.MustCompile(`["']unknown_symbol_of_no_kernel["']`) // which marks are about it depends on the kernel
+	symbol := regexp.MustCompile(`["']unknown_symbol_of_no_kernel["']`) // the quotes depend on the kernel
 	for _, run := range rep.Runs {
 		if run.State != report.Failed || run.Step("build").State != report.Failed || !symbol.MatchString(run.Raw) {
 			t.Errorf("%s: %s\n%s", run.Kernel, run.Summary(), run.Raw)
 		}
 	}
 	if n := len(symbol.FindAll(markdown, -1)); n != len(kernels) {
-		t.Errorf("the symbol stands %d times in the Markdown report of %d kernels:\n%s", n, len(kernels), markdown)
+		t.Errorf("the symbol is %d times in the Markdown report of %d kernels:\n%s", n, len(kernels), markdown)
 	}
 	t.Logf("on %d kernels:\n%s", len(kernels), lines.String())
 }
@@ -163,7 +162,7 @@ func TestMergedShardsEqualWhole(t *testing.T) {
 	}
 }
 
-// An interrupt in the middle ends all machines, and leaves reports.
+// An interrupt ends all machines, and the reports are still written.
 func TestInterruptLeavesReportsAndNothingElse(t *testing.T) {
 	command := filepath.Join(t.TempDir(), "kmodtest")
 	if out, err := exec.Command("go", "build", "-o", command, "../../cmd/kmodtest").CombinedOutput(); err != nil {
@@ -181,7 +180,7 @@ func TestInterruptLeavesReportsAndNothingElse(t *testing.T) {
 	}
 	var seen strings.Builder
 	buffer := make([]byte, 4096)
-	for strings.Count(seen.String(), "TestPassesFirst passed") < 1 { // the test after it has begun
+	for strings.Count(seen.String(), "TestPassesFirst passed") < 1 { // then the next test begins
 		n, err := stdout.Read(buffer)
 		seen.Write(buffer[:n])
 		if err != nil {
@@ -190,7 +189,7 @@ func TestInterruptLeavesReportsAndNothingElse(t *testing.T) {
 	}
 	children := descendants(t, cmd.Process.Pid)
 	if !strings.Contains(strings.Join(children, " "), "qemu") {
-		t.Errorf("no QEMU runs: %q", children)
+		t.Errorf("no QEMU among the processes: %q", children)
 	}
 	interrupted := time.Now()
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
@@ -201,18 +200,18 @@ func TestInterruptLeavesReportsAndNothingElse(t *testing.T) {
 		n, err = stdout.Read(buffer)
 		seen.Write(buffer[:n])
 	}
-	_ = cmd.Wait() // the status tells
+	_ = cmd.Wait() // its status is checked below
 	if status := cmd.ProcessState.ExitCode(); status != report.StatusInterrupted {
 		t.Errorf("exit status %d after %v, want %d\n%s", status, time.Since(interrupted), report.StatusInterrupted, seen.String())
 	}
 	for _, child := range children {
 		pid, name, _ := strings.Cut(child, " ")
 		if now, _ := os.ReadFile(filepath.Join("/proc", pid, "comm")); strings.TrimSpace(string(now)) == name {
-			t.Errorf("process %s is left", child)
+			t.Errorf("process %s still runs", child)
 		}
 	}
 	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
-		t.Errorf("left behind: %v, %v", left, err)
+		t.Errorf("files left behind: %v, %v", left, err)
 	}
 	rep, err := report.Read(filepath.Join(out, report.JSONFile))
 	if err != nil {
@@ -220,11 +219,12 @@ func TestInterruptLeavesReportsAndNothingElse(t *testing.T) {
 	}
 	i := slices.IndexFunc(rep.Runs, func(run report.Run) bool { return run.Title == "interrupted" })
 	if !rep.Interrupted || i < 0 || len(rep.Runs[i].Tests) == 0 {
-		t.Errorf("the report does not tell of the interrupt: %s", outcome(t, rep))
+		t.Errorf("the report has no interrupted run with tests: %s", outcome(t, rep))
 	}
 }
 
-// descendants lists the processes below one, as "PID NAME".
+// descendants returns the processes that a process has started, directly or not,
+// as "PID NAME".
 func descendants(t *testing.T, pid int) []string {
 	t.Helper()
 	out, err := exec.Command("ps", "-e", "-o", "pid=,ppid=,comm=").Output()

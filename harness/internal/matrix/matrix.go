@@ -1,5 +1,5 @@
-// Package matrix runs the tests of packages on many kernels, as many at once as
-// the machine bears, and tells a viewer and a report what becomes of them.
+// Package matrix runs the tests of packages on many kernels, several at a time,
+// shows the progress on a viewer and returns a report.
 package matrix
 
 import (
@@ -15,19 +15,20 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// Options says what to run. Kernels and Packages are needed.
+// Options configures Run. Kernels, Packages and Viewer are required.
 type Options struct {
 	Kernels  []report.Kernel // name and order
-	Packages []string        // patterns, as of go list; from the working directory
+	Packages []string        // patterns as for go list, relative to the working directory
 	Args     []string        // further arguments for the test binaries
-	Shard    Shard           // which part of the runs; its zero value is all of them
-	Machines int             // how many machines run at once; 0 asks the machine
-	Viewer   Viewer          // what is told while it goes on
+	Shard    Shard           // which part of the runs; the zero value is all of them
+	Machines int             // how many machines run at once; 0 depends on processors and memory
+	Viewer   Viewer          // shows the progress
 }
 
-// Run runs the matrix, goes on after failures, and returns the report of what
-// there is, which is never nil. The error tells why there is not more: packages
-// that are not there, or the end of ctx. Then all that it had started has ended.
+// Run runs the matrix and returns its report, which is never nil. A run that
+// fails does not stop the others. The error is non-nil if the report is
+// incomplete: packages cannot be found, or ctx has ended. When Run returns, all
+// processes that it has started have ended.
 func Run(ctx context.Context, opt Options) (*report.Report, error) {
 	rep := &report.Report{Version: report.Version, Started: time.Now().UTC(), Kernels: opt.Kernels, Packages: []string{}, Runs: []report.Run{}}
 	dir, err := os.MkdirTemp("", "kmodtest-matrix-")
@@ -63,10 +64,10 @@ func Run(ctx context.Context, opt Options) (*report.Report, error) {
 	return rep, context.Cause(ctx)
 }
 
-// work is a matrix that is being run.
+// work is the state of a matrix that is running.
 type work struct {
 	options   Options
-	dir       string // for test binaries, and what they write
+	dir       string // for test binaries and the files that they write
 	converter converter
 
 	mu     sync.Mutex
@@ -74,7 +75,7 @@ type work struct {
 }
 
 // all compiles the packages one after the other, and runs each on all kernels
-// from then on.
+// as soon as it is compiled.
 func (w *work) all(ctx context.Context, packages []goPackage) {
 	slots := make(chan struct{}, w.machines())
 	var jobs sync.WaitGroup
@@ -107,7 +108,7 @@ func (w *work) all(ctx context.Context, packages []goPackage) {
 	}
 }
 
-// plan lists the runs of this shard, by package and kernel.
+// plan returns the jobs of this shard, by kernel and package.
 func (w *work) plan(packages []goPackage) []*Job {
 	var plan []*Job
 	n := 0
@@ -132,8 +133,8 @@ func ofPackage(plan []*Job, path string) []*Job {
 	return mine
 }
 
-// one does a job and puts its run into the report. None begins after the end of
-// ctx; one that had begun is in the report as far as it came.
+// one does a job and adds its run to the report. It does nothing if ctx has
+// ended. A job that ctx interrupts is in the report with the results it has.
 func (w *work) one(ctx context.Context, job *Job) {
 	if ctx.Err() != nil {
 		return
@@ -142,7 +143,7 @@ func (w *work) one(ctx context.Context, job *Job) {
 	run, verdict := job.do(ctx, w)
 	w.mu.Lock()
 	w.report.AddKernel(report.Kernel{Name: job.Kernel, Order: job.order, Release: verdict.Release, Version: verdict.Package})
-	w.report.Runs = append(w.report.Runs, run)
+	run = w.report.AddRun(run)
 	w.mu.Unlock()
 	w.options.Viewer.Finished(job, &run)
 }

@@ -1,12 +1,14 @@
 package matrix
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,18 +17,21 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// fakeVariable turns this test binary into one whose tests ran in a machine:
-// its value is what it prints, writes and ends with.
+// fakeVariable makes this test binary behave like one whose tests run in a
+// machine. Its value is a fake, as JSON.
 const fakeVariable = "MATRIX_TEST_FAKE"
 
-// fake is how a test binary behaves that is run by a test.
+// fake is the behaviour of a test binary.
 type fake struct {
-	Output  string
-	Verdict *verdict // nil leaves none
+	Output  string // is printed
+	Piece   string // is printed Pieces times after that, with %d replaced by a number
+	Pieces  int
+	End     string   // is printed after that
+	Verdict *verdict // nil for no verdict
 	Log     string
 	Status  int
 	Killed  bool // ends by a signal
-	Waits   bool // for SIGINT, before all else
+	Waits   bool // for SIGINT, after it has printed
 }
 
 func TestMain(m *testing.M) {
@@ -41,7 +46,15 @@ func TestMain(m *testing.M) {
 }
 
 func (f fake) run() {
-	fmt.Print(f.Output)
+	out := bufio.NewWriterSize(os.Stdout, 1<<20)
+	_, _ = out.WriteString(f.Output)
+	for n := range f.Pieces {
+		_, _ = out.WriteString(strings.ReplaceAll(f.Piece, "%d", strconv.Itoa(n)))
+	}
+	_, _ = out.WriteString(f.End)
+	if err := out.Flush(); err != nil {
+		panic(err)
+	}
 	if f.Waits {
 		time.Sleep(time.Minute) // an interrupt ends the process
 	}
@@ -67,14 +80,14 @@ func (f fake) run() {
 	os.Exit(f.Status)
 }
 
-// do runs the fake as a job and returns its run and what the lines say of it.
+// do runs the fake as a job and returns its run and the output of a Lines viewer.
 func (f fake) do(ctx context.Context, t *testing.T) (report.Run, string) {
 	t.Helper()
 	var lines strings.Builder
 	return f.show(ctx, t, NewLines(&lines)), lines.String()
 }
 
-// show runs the fake as a job that a viewer is told of, and returns its run.
+// show runs the fake as a job with a viewer, and returns its run.
 func (f fake) show(ctx context.Context, t *testing.T, viewer Viewer) report.Run {
 	t.Helper()
 	text, err := json.Marshal(f)
@@ -99,7 +112,7 @@ func (f fake) show(ctx context.Context, t *testing.T, viewer Viewer) report.Run 
 	return w.report.Runs[0]
 }
 
-// interrupter ends a context as soon as a test has begun.
+// interrupter is a viewer that ends a context as soon as a test begins.
 type interrupter struct {
 	*Lines
 	interrupt func()
@@ -107,7 +120,7 @@ type interrupter struct {
 
 func (i interrupter) Test(*Job, report.Test) { i.interrupt() }
 
-// tests is what a test binary prints with -test.v=test2json.
+// tests is the output of a test binary with -test.v=test2json.
 const tests = "\x16=== RUN   TestA\n\x16=== RUN   TestA/one\n    a_test.go:7: a word\n" +
 	"\x16=== NAME  TestA\n\x16--- PASS: TestA (0.50s)\n\x16    --- PASS: TestA/one (0.25s)\n" +
 	"\x16=== RUN   TestB\n\x16--- SKIP: TestB (0.00s)\n\x16=== RUN   TestC\n    c_test.go:9: wrong\n\x16--- FAIL: TestC (0.00s)\n" +
@@ -144,7 +157,7 @@ func TestRunHasStateTimeAndOutputOfEachTest(t *testing.T) {
 	}
 }
 
-// A fault of the kernel is not lost among what failed, though tests went on after it.
+// A test with a kernel fault has the state fault, even if tests ran on after it.
 func TestFaultIsStateOfItsTest(t *testing.T) {
 	run, _ := fake{
 		Output: "\x16=== RUN   TestA\n\x16=== RUN   TestA/b/c\n    kernel fault (warn): WARNING in poke\n        the report\n\x16=== NAME  TestA\n    a_test.go:1: no\n" +
@@ -170,7 +183,7 @@ func TestHarnessLinesBelongToNoTest(t *testing.T) {
 	}
 }
 
-func TestNotesAreWhatComesBeforeAllElse(t *testing.T) {
+func TestNotesAreHarnessLinesBeforeOtherOutput(t *testing.T) {
 	_, lines := fake{
 		Output: "kmodtest: building a kernel\nmake: no rule\nkmodtest: the command was: make\nkmodtest: FAIL: test failed\n", Status: 1,
 		Verdict: &verdict{Version: 1, Kind: "test failed", Stage: "build", Status: 1, Title: "it does not build"},
@@ -184,7 +197,7 @@ func TestNotesAreWhatComesBeforeAllElse(t *testing.T) {
 	}
 }
 
-func TestSilenceIsNoPass(t *testing.T) {
+func TestRunWithoutVerdictDoesNotPass(t *testing.T) {
 	for name, c := range map[string]struct {
 		fake fake
 		want string
@@ -194,7 +207,7 @@ func TestSilenceIsNoPass(t *testing.T) {
 		"killed":         {fake{Killed: true}, "was killed before"},
 		"other version":  {fake{Verdict: &verdict{Version: 2}}, "version is 2"},
 		"status differs": {fake{Verdict: &verdict{Version: 1}, Status: 4}, ""},
-		"unknown kind":   {fake{Verdict: &verdict{Version: 1, Kind: "bad mood", Title: "a mood"}}, "a mood"},
+		"unknown kind":   {fake{Verdict: &verdict{Version: 1, Kind: "new kind", Title: "a title"}}, "a title"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, _ := c.fake.do(t.Context(), t)
@@ -225,7 +238,7 @@ func TestInterruptedRunIsReported(t *testing.T) {
 	}
 }
 
-func TestShardsAreWhole(t *testing.T) {
+func TestShardsHaveEachRunOnce(t *testing.T) {
 	const runs = 17
 	for count := 1; count <= runs+1; count++ {
 		var seen [runs]int
@@ -247,21 +260,21 @@ func TestShardsAreWhole(t *testing.T) {
 		}
 		for n, times := range seen {
 			if times != 1 {
-				t.Errorf("of %d shards, %d have run %d", count, times, n)
+				t.Errorf("run %d is in %d of %d shards, want 1", n, times, count)
 			}
 		}
 	}
 }
 
-func TestShardsThatCannotBeAreRefused(t *testing.T) {
+func TestInvalidShardsAreRejected(t *testing.T) {
 	for _, text := range []string{"", "1", "0/2", "3/2", "1/0", "-1/2", "a/b", "1/2/3"} {
 		if shard, err := ParseShard(text); err == nil {
-			t.Errorf("%q is taken for %v", text, shard)
+			t.Errorf("%q is accepted as %v", text, shard)
 		}
 	}
 }
 
-func TestCapacityIsBoundByProcessorsAndMemory(t *testing.T) {
+func TestCapacityDependsOnProcessorsAndMemory(t *testing.T) {
 	for _, c := range []struct {
 		processors int
 		meminfo    string

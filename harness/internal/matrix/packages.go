@@ -12,17 +12,17 @@ import (
 	"strings"
 )
 
-// harnessPackage is what the tests of a package import to run in a machine.
+// harnessPackage is the package that tests import to run in a machine.
 const harnessPackage = "github.com/kmodtest/kmodtest/harness"
 
-// goPackage is a package that a pattern names.
+// goPackage is a package that matches a pattern.
 type goPackage struct {
 	path    string // import path
 	dir     string
-	leftOut string // why it is not run; "" if it is
+	leftOut string // why it is not run; "" if it is run
 }
 
-// listed is what the go command says of a package or of a test binary.
+// listed is go list's description of a package or a test binary.
 type listed struct {
 	ImportPath   string
 	Dir          string
@@ -34,8 +34,8 @@ type listed struct {
 	Error        *struct{ Err string }
 }
 
-// findPackages asks the go command which packages the patterns name, sorted by
-// import path.
+// findPackages returns the packages that match the patterns, sorted by import
+// path.
 func findPackages(ctx context.Context, patterns []string) ([]goPackage, error) {
 	args := append([]string{"list", "-e", "-test", "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles,Deps,ForTest,Error", "--"}, patterns...)
 	out, err := goCommand(ctx, "", args...)
@@ -48,7 +48,7 @@ func findPackages(ctx context.Context, patterns []string) ([]goPackage, error) {
 		if err := dec.Decode(&one); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, fmt.Errorf("list packages: read what go list says: %w", err)
+			return nil, fmt.Errorf("list packages: read the output of go list: %w", err)
 		}
 		all = append(all, one)
 	}
@@ -83,13 +83,14 @@ func choosePackages(all []listed) ([]goPackage, error) {
 	return packages, nil
 }
 
-// compile builds the package's test binary. The error has the compiler's words.
+// compile builds the package's test binary. The error has the compiler's
+// messages.
 func (p goPackage) compile(ctx context.Context, binary string) error {
 	_, err := goCommand(ctx, p.dir, "test", "-c", "-o", binary, ".")
 	return err
 }
 
-// commandError is a program that failed, with its own words.
+// commandError is the failure of a program, with the program's own messages.
 type commandError struct {
 	command string
 	output  string

@@ -8,23 +8,24 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// row is what a live table knows of a run.
+// row is a run in a live table.
 type row struct {
 	job     *Job
-	started time.Time   // zero until it has
-	planned int         // tests; 0 if that is not known
-	now     string      // what it does: the test that began last, or a word of the harness
+	started time.Time   // zero until it has started
+	planned int         // tests; 0 if unknown
+	now     string      // the test that began last, or a message of the harness
 	good    int         // tests that passed or were skipped
 	bad     int         // other tests that ended
 	run     *report.Run // nil until it has ended
 }
 
-// Colours of states, as a terminal takes them.
+// colourOf maps a state to the terminal's number of its colour.
 var colourOf = map[string]string{
 	"running": "36", string(report.Passed): "32", string(report.Failed): "31", string(report.Broken): "33", string(report.Fault): "35",
 }
 
-// rank is lower for a row that is more worth to be seen.
+// rank returns the place of the row's state in a table that is too long: running,
+// bad, waiting, good.
 func (r *row) rank() int {
 	switch {
 	case r.run == nil && !r.started.IsZero():
@@ -37,9 +38,9 @@ func (r *row) rank() int {
 	return 3
 }
 
-// line is the row as it fits into a width.
+// line returns the row as a line of at most the given width.
 func (r *row) line(begin string, width int, colours bool) string {
-	state, took, rest := "waits", "", ""
+	state, took, rest := "waiting", "", ""
 	switch {
 	case r.run != nil:
 		state, took, rest = string(r.run.State), clock(time.Duration(r.run.Seconds*float64(time.Second))), r.run.Outcome()
@@ -55,11 +56,11 @@ func (r *row) line(begin string, width int, colours bool) string {
 	return string(text[:from]) + "\x1b[" + colour + "m" + string(text[from:to]) + "\x1b[m" + string(text[to:])
 }
 
-// barWidth is how many cells of a terminal the bar of a run takes.
+// barWidth is the width of a run's progress bar, in characters.
 const barWidth = 16
 
-// progress tells how far a run is: a bar if it is known how many tests there
-// are, the number of tests that are over, and what it does.
+// progress returns a progress bar if the number of tests is known, the number of
+// tests that have ended, and what the run does now.
 func (r *row) progress() string {
 	done := r.good + r.bad
 	text := ""
@@ -75,8 +76,7 @@ func (r *row) progress() string {
 	return strings.TrimSpace(text + "  " + r.now)
 }
 
-// truncate cuts a text so that it fits into a number of cells, and shows that
-// it was cut.
+// truncate cuts a text to a width, in characters, and shows that it is cut.
 func truncate(text string, width int) string {
 	runes := []rune(text)
 	if len(runes) <= width {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Shard is one of several parts of the runs. The parts of one matrix share no
-// run, are of the same size up to one run, and together are the whole.
+// Shard is one of several parts of a matrix. Each run is in exactly one part, and
+// the sizes of the parts differ by at most one run. The zero value is the whole
+// matrix.
 type Shard struct {
 	Index int // from 1 on
 	Count int // 0 is 1
@@ -19,12 +20,12 @@ func ParseShard(text string) (Shard, error) {
 	index, errIndex := strconv.Atoi(first)
 	count, errCount := strconv.Atoi(second)
 	if errIndex != nil || errCount != nil || index < 1 || index > count {
-		return Shard{}, fmt.Errorf("shard is %q; it has to be I/N, such as 1/2, with I from 1 to N", text)
+		return Shard{}, fmt.Errorf("shard is %q; want I/N with I from 1 to N, such as 1/2", text)
 	}
 	return Shard{index, count}, nil
 }
 
-// has says whether the run of that number, from 0 on, is in this part.
+// has reports whether this part has the run of that number, counted from 0.
 func (s Shard) has(n int) bool {
 	return s.Count == 0 || n%s.Count == s.Index-1
 }

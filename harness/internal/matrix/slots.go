@@ -7,25 +7,26 @@ import (
 	"strings"
 )
 
-// machineMemory is what one machine takes at most, in MiB: the guest's memory,
+// machineMemory is the most that one machine needs, in MiB: the guest's memory,
 // QEMU's translated code, and the compiler before it.
 const machineMemory = 1024
 
-// machines is how many machines run at once.
+// machines returns how many machines run at once.
 func (w *work) machines() int {
 	if w.options.Machines > 0 {
 		return w.options.Machines
 	}
 	meminfo, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
-		meminfo = nil // all is left to the processors then
+		meminfo = nil // then the number of processors decides
 	}
 	return capacity(runtime.GOMAXPROCS(0), string(meminfo))
 }
 
-// capacity is how many machines a number of processors and the memory that is
-// available bear, at least one. Where more run than there are processors, each
-// waits for others that hold its locks: all of it takes as long, and more work.
+// capacity returns how many machines can run at once on a number of processors
+// and with the available memory: at least one. With more machines than
+// processors, guests wait for locks whose holders do not run: that takes as long,
+// and more processor time.
 func capacity(processors int, meminfo string) int {
 	n := processors
 	for line := range strings.Lines(meminfo) {

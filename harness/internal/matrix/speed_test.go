@@ -14,16 +14,16 @@ import (
 	"github.com/kmodtest/kmodtest/images"
 )
 
-// suite is what is measured, from this directory.
+// suite is the package that is measured.
 const suite = "../../../vmtest"
 
-// mostWaste is how much longer a matrix may take than processors that are busy
-// all the time would need for its runs.
+// mostWaste is how much longer a matrix may take than its runs would need on
+// processors that are always busy.
 const mostWaste = 1.3
 
-// TestMatrixIsFasterThanItsRuns compares a matrix of up to five kernels, or those
-// that MATRIX_SPEED_KERNELS names, with as many runs of go test one after the
-// other. All caches are warm, and nothing else should run.
+// TestMatrixIsFasterThanItsRuns compares a matrix with runs of go test one after
+// the other. MATRIX_SPEED_KERNELS names the kernels; without it, they are the first
+// five. All caches are warm. Nothing else should run meanwhile.
 func TestMatrixIsFasterThanItsRuns(t *testing.T) {
 	names := strings.FieldsFunc(os.Getenv("MATRIX_SPEED_KERNELS"), func(c rune) bool { return c == ',' })
 	if len(names) == 0 {
@@ -38,7 +38,7 @@ func TestMatrixIsFasterThanItsRuns(t *testing.T) {
 	var sum, busy, longest time.Duration
 	for _, name := range names {
 		took, used := single(t, name)
-		t.Logf("%s alone: %.1f s, and %.1f s of processors", name, took.Seconds(), used.Seconds())
+		t.Logf("%s alone: %.1f s, and %.1f s of processor time", name, took.Seconds(), used.Seconds())
 		sum, busy, longest = sum+took, busy+used, max(longest, took)
 	}
 	var lines strings.Builder
@@ -49,15 +49,15 @@ func TestMatrixIsFasterThanItsRuns(t *testing.T) {
 		t.Fatalf("%v\n%s", err, lines.String())
 	}
 	least := max(longest, busy/time.Duration(runtime.NumCPU()))
-	t.Logf("together: %.1f s, which is %.2f of %.1f s, and %.2f of the %.1f s that they keep all processors busy",
+	t.Logf("together: %.1f s, which is %.2f of the %.1f s one after the other, and %.2f of the %.1f s that busy processors need",
 		took.Seconds(), took.Seconds()/sum.Seconds(), sum.Seconds(), took.Seconds()/least.Seconds(), least.Seconds())
 	if took >= sum || took.Seconds() > mostWaste*least.Seconds() {
-		t.Errorf("the matrix takes more than its runs one after the other, or more than %.1f of what processors need for them", mostWaste)
+		t.Errorf("the matrix takes longer than its runs one after the other, or more than %.1f times as long as busy processors need", mostWaste)
 	}
 }
 
-// single runs the suite on a kernel as a user would, and returns how long it
-// took, and how much time of processors.
+// single runs the suite on a kernel with go test, and returns the time and the
+// processor time that it took.
 func single(t *testing.T, kernel string) (took, used time.Duration) {
 	t.Helper()
 	cmd := exec.Command("go", "test", "-count=1", suite)

@@ -14,12 +14,12 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// redrawn is how often a live table is drawn anew.
+// redrawn is the time between two drawings of a live table.
 const redrawn = 250 * time.Millisecond
 
-// Table is a live table on a terminal: a row for each run, and above it what
-// there is to say of each that ended badly. When it is closed, the table is
-// taken away.
+// Table is a viewer that shows a live table on a terminal: a row for each run,
+// and above the table the explanation of each run that did not pass. Close removes
+// the table. NewTable makes one.
 type Table struct {
 	terminal *os.File
 	colours  bool
@@ -27,14 +27,14 @@ type Table struct {
 	quit     chan struct{}
 	drawing  sync.WaitGroup
 
-	mu       sync.Mutex // for all below
+	mu       sync.Mutex // protects the fields below
 	machines int
 	rows     []*row
-	above    strings.Builder // is to be printed above the table
-	drawn    int             // lines of the table that are on the terminal
+	above    strings.Builder // text to print above the table
+	drawn    int             // lines of the table on the terminal
 }
 
-// NewTable returns a viewer for a terminal.
+// NewTable returns a table on a terminal and begins to draw it.
 func NewTable(terminal *os.File, colours bool) *Table {
 	t := &Table{terminal: terminal, colours: colours, started: time.Now(), quit: make(chan struct{})}
 	t.drawing.Go(func() {
@@ -55,7 +55,7 @@ func NewTable(terminal *os.File, colours bool) *Table {
 // LeftOut prints why a package is not run.
 func (t *Table) LeftOut(pkg, why string) { t.say("%s is left out: %s", pkg, why) }
 
-// say puts lines above the table.
+// say prints lines above the table.
 func (t *Table) say(format string, args ...any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -72,12 +72,12 @@ func (t *Table) Plan(jobs []*Job, machines int) {
 	}
 }
 
-// Started begins a row's time.
+// Started starts the clock of a row.
 func (t *Table) Started(job *Job) {
 	t.change(job, func(r *row) { r.started, r.planned = time.Now(), job.planned })
 }
 
-// Note shows what is being done before the tests.
+// Note shows what a run does before its tests.
 func (t *Table) Note(job *Job, text string) { t.change(job, func(r *row) { r.now = text }) }
 
 // Test counts a test.
@@ -95,7 +95,8 @@ func (t *Table) Test(job *Job, test report.Test) {
 	})
 }
 
-// Finished ends a row, and prints above all what there is to say of a bad one.
+// Finished shows the result in the row. If the run did not pass, Finished prints
+// the explanation above the table.
 func (t *Table) Finished(job *Job, run *report.Run) {
 	if run.State.Bad() {
 		t.say("%s", strings.TrimRight(job.Name()+": "+run.Summary()+"\n"+run.Explanation(), "\n"))
@@ -109,7 +110,7 @@ func (t *Table) change(job *Job, f func(*row)) {
 	f(t.rows[slices.IndexFunc(t.rows, func(r *row) bool { return r.job == job })])
 }
 
-// Close takes the table away.
+// Close removes the table.
 func (t *Table) Close() {
 	close(t.quit)
 	t.drawing.Wait()
@@ -126,8 +127,8 @@ const (
 	clearRest = "\x1b[J"   // all lines below, too
 )
 
-// draw replaces what the terminal has of the table. Lines are overwritten, not
-// cleared first: that would flicker.
+// draw replaces the table on the terminal. It overwrites lines instead of
+// clearing them first, which would flicker.
 func (t *Table) draw() {
 	width, height, err := term.GetSize(int(t.terminal.Fd()))
 	if err != nil || width == 0 {
@@ -151,11 +152,12 @@ func (t *Table) draw() {
 		b.WriteString(clearRest)
 	}
 	t.drawn = len(lines)
-	_, _ = t.terminal.WriteString(b.String()) // nobody is left to tell if that fails
+	_, _ = t.terminal.WriteString(b.String()) // there is no other place to report an error
 }
 
-// lines is the table as it fits into a terminal: a head, and the rows. If there
-// are too many of them, those that are over give way first, then those that wait.
+// lines returns the table as it fits into a terminal: a head, and the rows. If
+// there are too many rows, those of runs that passed are left out first, then
+// those of waiting runs.
 func (t *Table) lines(width, height int) []string {
 	if len(t.rows) == 0 {
 		return nil
@@ -179,7 +181,7 @@ func (t *Table) lines(width, height int) []string {
 	return lines
 }
 
-// head tells how far the whole is.
+// head returns the line that shows the progress of the whole matrix.
 func (t *Table) head(shown int) string {
 	var done, running, bad int
 	for _, r := range t.rows {
@@ -196,12 +198,12 @@ func (t *Table) head(shown int) string {
 	text := fmt.Sprintf("%d of %d runs done, %d bad; %d running, %d at most; %s",
 		done, len(t.rows), bad, running, t.machines, clock(time.Since(t.started)))
 	if hidden := len(t.rows) - shown; hidden > 0 {
-		text += fmt.Sprintf("; %d rows more than fit here", hidden)
+		text += fmt.Sprintf("; %d more rows do not fit here", hidden)
 	}
 	return text
 }
 
-// clock is a time in minutes and seconds.
+// clock formats a duration in minutes and seconds.
 func clock(d time.Duration) string {
 	return fmt.Sprintf("%d:%02d", int(d.Minutes()), int(d.Seconds())%60)
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// tableOf makes a table of jobs, of which some have begun or ended.
+// tableOf returns a table, and its jobs, which have not started.
 func tableOf(names ...string) (*Table, []*Job) {
 	t := &Table{started: time.Now()}
 	var jobs []*Job
@@ -26,7 +26,7 @@ func tableOf(names ...string) (*Table, []*Job) {
 	return t, jobs
 }
 
-func TestTableTellsHowFarRunsAre(t *testing.T) {
+func TestTableShowsProgress(t *testing.T) {
 	table, jobs := tableOf("5.10", "6.1", "6.12-min", "debug")
 	table.Started(jobs[0])
 	table.Note(jobs[0], "building kernel 5.10")
@@ -49,13 +49,13 @@ func TestTableTellsHowFarRunsAre(t *testing.T) {
 		"5.10      tests  running   0:00  ░░░░░░░░░░░░░░░░  0/4  building kernel 5.10",
 		"6.1       tests  running   0:00  ████████░░░░░░░░  2/4, 1 failed  TestC",
 		"6.12-min  tests  fault     1:15  1 passed: BUG: it",
-		"debug     tests  waits",
+		"debug     tests  waiting",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	if above := table.above.String(); !strings.Contains(above, "6.12-min tests: fault (75.4 s; 1 passed): BUG: it\n") {
-		t.Errorf("above the table stands %q", above)
+		t.Errorf("above the table is %q", above)
 	}
 	table.colours = true
 	if got := table.lines(100, 20)[3]; got != "6.12-min  tests  \x1b[35mfault\x1b[m     1:15  1 passed: BUG: it" {
@@ -87,7 +87,7 @@ func TestTableFitsItsTerminal(t *testing.T) {
 				for _, line := range lines {
 					plain := strings.NewReplacer("\x1b[36m", "", "\x1b[32m", "", "\x1b[31m", "", "\x1b[m", "").Replace(line)
 					if n := len([]rune(plain)); n > width {
-						t.Errorf("%q takes %d cells of %d", line, n, width)
+						t.Errorf("%q is %d characters wide, want at most %d", line, n, width)
 					}
 				}
 			}
@@ -98,21 +98,21 @@ func TestTableFitsItsTerminal(t *testing.T) {
 		shown = append(shown, line[:1])
 	}
 	if want := []string{"5", "6", "2", "7", "8"}; !slices.Equal(shown, want) {
-		t.Errorf("rows %q have a place, want %q: those that run, that are bad, that wait", shown, want)
+		t.Errorf("got rows %q, want %q: running, bad, waiting", shown, want)
 	}
-	if head := table.lines(200, 8)[0]; !strings.HasSuffix(head, "3 rows more than fit here") {
+	if head := table.lines(200, 8)[0]; !strings.HasSuffix(head, "3 more rows do not fit here") {
 		t.Errorf("the head is %q", head)
 	}
 }
 
-// A terminal that follows the table's sequences ends with what was said above,
-// and no rest of the table.
-func TestTableLeavesOnlyWhatStandsAboveIt(t *testing.T) {
+// After Close, the terminal shows the lines above the table, and nothing of the
+// table.
+func TestClosedTableLeavesLinesAboveIt(t *testing.T) {
 	here, terminal := openTerminal(t)
-	said := make(chan []byte)
+	shown := make(chan []byte)
 	go func() {
-		all, _ := io.ReadAll(here) // ends with EIO when nobody has the terminal open
-		said <- all
+		all, _ := io.ReadAll(here) // ends with EIO when the terminal is closed
+		shown <- all
 	}()
 	table := NewTable(terminal, true)
 	job := &Job{Kernel: "6.1", Package: "tests"}
@@ -126,16 +126,16 @@ func TestTableLeavesOnlyWhatStandsAboveIt(t *testing.T) {
 	if err := terminal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	text := <-said
+	text := <-shown
 	if !bytes.Contains(text, []byte("running")) {
 		t.Errorf("the run was not shown: %q", text)
 	}
 	if got, want := onScreen(text), "other is left out: it has no tests\n6.1 tests: failed (0.0 s): TestA failed"; got != want {
-		t.Errorf("on the terminal is left %q, want %q", got, want)
+		t.Errorf("the terminal shows %q, want %q", got, want)
 	}
 }
 
-// onScreen is what a terminal shows after it was sent what a table sends.
+// onScreen returns what a terminal shows after it has received a table's output.
 func onScreen(text []byte) string {
 	var lines []string
 	at := 0
@@ -178,7 +178,7 @@ func openTerminal(t *testing.T) (here, terminal *os.File) {
 	return here, terminal
 }
 
-func TestFlagsThatChooseTestsArePassedOn(t *testing.T) {
+func TestFlagsThatChooseTestsAreFound(t *testing.T) {
 	got := choosingFlags([]string{"-test.run=A", "--test.count", "2", "-test.v", "-test.short", "-stress", "2m", "-test.bench", "B"})
 	if want := []string{"-test.run=A", "--test.count", "2", "-test.short"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -201,6 +201,6 @@ func TestPlannedTestsAreCounted(t *testing.T) {
 		t.Errorf("%d tests, want 5", n)
 	}
 	if n := countTests(t.Context(), "/bin/false", "/", nil); n != 0 {
-		t.Errorf("%d tests of a program that does not tell", n)
+		t.Errorf("%d tests of a program that does not list any, want 0", n)
 	}
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// verdictVersion is that of the file that a test binary writes where
-// KMODTEST_VERDICT says.
+// verdictVersion is the version of the file that a test binary writes to the
+// path in KMODTEST_VERDICT.
 const verdictVersion = 1
 
-// verdict is what a test binary says of its run.
+// verdict is how a test binary judges its run.
 type verdict struct {
 	Version int            `json:"version"`
 	Status  int            `json:"status"`
@@ -29,7 +29,7 @@ type verdict struct {
 	Phases  []report.Phase `json:"phases"`
 }
 
-// Kinds of failures, in the harness's words.
+// Failure kinds. There are others, which all mean report.Broken.
 const (
 	kindPassed      = ""
 	kindTestFailed  = "test failed"
@@ -37,14 +37,14 @@ const (
 	kindHostBroke   = "host side broke"
 )
 
-// stateOfKind is what the kinds mean to a report. Any other kind is Broken.
+// stateOfKind maps a failure kind to the state of the run.
 var stateOfKind = map[string]report.State{
 	kindPassed:      report.Passed,
 	kindTestFailed:  report.Failed,
 	kindKernelFault: report.Fault,
 }
 
-// state is what the run came to. A pass needs the exit status to agree.
+// state returns the state of the run. A run passed only if its exit status is 0.
 func (v *verdict) state(status int) report.State {
 	state, ok := stateOfKind[v.Kind]
 	if !ok || state == report.Passed && status != 0 {
@@ -53,9 +53,9 @@ func (v *verdict) state(status int) report.State {
 	return state
 }
 
-// readVerdict reads what a test binary that ended with that status has left.
-// One that left nothing never passed: it was killed, or it did not run in a
-// machine at all.
+// readVerdict reads the verdict of a test binary that ended with that status. A
+// run without a verdict has not passed: it was killed, or its tests did not run in
+// a machine.
 func readVerdict(path string, status int) verdict {
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -66,23 +66,23 @@ func readVerdict(path string, status int) verdict {
 		err = json.Unmarshal(b, &v)
 	}
 	if err == nil && v.Version != verdictVersion {
-		err = fmt.Errorf("its version is %d, and this kmodtest knows %d only", v.Version, verdictVersion)
+		err = fmt.Errorf("its version is %d; this kmodtest reads version %d", v.Version, verdictVersion)
 	}
 	if err != nil {
-		return verdict{Kind: kindHostBroke, Title: fmt.Sprintf("the test binary's verdict is not readable: %v", err)}
+		return verdict{Kind: kindHostBroke, Title: fmt.Sprintf("read the verdict of the test binary: %v", err)}
 	}
 	return v
 }
 
 func withoutVerdict(status int) verdict {
-	v := verdict{Kind: kindHostBroke, Title: "the test binary was killed before it had come to a verdict"}
+	v := verdict{Kind: kindHostBroke, Title: "the test binary was killed before it wrote its verdict"}
 	switch {
 	case status == 0:
 		v.Title = "the test binary ended without a verdict"
-		v.Advice = "its TestMain has to call harness.Main, and the module has to have the same version of kmodtest as this command"
+		v.Advice = "check that its TestMain calls harness.Main, and that its module requires the same version of kmodtest as this command"
 	case status > 0:
 		v.Title = fmt.Sprintf("the test binary ended with exit status %d and without a verdict", status)
-		v.Advice = "its output says more"
+		v.Advice = "see its output"
 	}
 	return v
 }

@@ -2,18 +2,21 @@ package matrix
 
 import "github.com/kmodtest/kmodtest/harness/internal/report"
 
-// Viewer is told what happens, by many goroutines at once.
+// Viewer shows the progress of a matrix. Its methods are called by several
+// goroutines at once.
 type Viewer interface {
-	// LeftOut tells of a package that is not run, and why.
+	// LeftOut is called for a package that is not run, with the reason.
 	LeftOut(pkg, why string)
-	// Plan tells what will be run, and how many machines at once.
+	// Plan is called once, with all jobs and the number of machines at once.
 	Plan(jobs []*Job, machines int)
+	// Started is called when a job begins.
 	Started(job *Job)
-	// Note tells what the harness says of its doing before the tests.
+	// Note is called with what the harness of a job does before the tests.
 	Note(job *Job, text string)
-	// Test tells that a test or subtest has begun (report.NotRun) or ended.
+	// Test is called when a test or subtest has begun (report.NotRun) or ended.
 	Test(job *Job, test report.Test)
+	// Finished is called when a job has ended.
 	Finished(job *Job, run *report.Run)
-	// Close tells that nothing more will come.
+	// Close is called last.
 	Close()
 }

@@ -28,11 +28,10 @@ func (e element) attr(name string) string {
 	return ""
 }
 
-// junitSchema is what Jenkins, GitLab and GitHub's actions read: the children
-// of an element in their order, and the attributes that it has to have and may
-// have.
+// junitSchema is the schema that Jenkins, GitLab and GitHub's actions read: the
+// children of an element in order, and its required and optional attributes.
 var junitSchema = map[string]struct {
-	children       string // a regular expression over the children's names, each followed by a blank
+	children       string // a regular expression for the children's names, each followed by a space
 	needs, numbers []string
 	may            []string
 }{
@@ -58,7 +57,7 @@ func checkElement(t *testing.T, e element) {
 	name := e.XMLName.Local
 	rule, ok := junitSchema[name]
 	if !ok {
-		t.Fatalf("an element %s", name)
+		t.Fatalf("unknown element %s", name)
 	}
 	var children strings.Builder
 	for _, child := range e.Children {
@@ -66,11 +65,11 @@ func checkElement(t *testing.T, e element) {
 		checkElement(t, child)
 	}
 	if !regexp.MustCompile(rule.children).MatchString(children.String()) {
-		t.Errorf("in %s: %s", name, children.String())
+		t.Errorf("the children of %s are %s", name, children.String())
 	}
 	for _, number := range rule.numbers {
 		if _, err := strconv.ParseFloat(e.attr(number), 64); err != nil {
-			t.Errorf("%s has %s=%q, which is no number", name, number, e.attr(number))
+			t.Errorf("%s has %s=%q, which is not a number", name, number, e.attr(number))
 		}
 	}
 	for _, need := range rule.needs {
@@ -80,12 +79,12 @@ func checkElement(t *testing.T, e element) {
 	}
 	for _, a := range e.Attrs {
 		if !slices.Contains(slices.Concat(rule.needs, rule.numbers, rule.may), a.Name.Local) {
-			t.Errorf("%s has an attribute %s", name, a.Name.Local)
+			t.Errorf("%s has the unknown attribute %s", name, a.Name.Local)
 		}
 	}
 }
 
-func TestJUnitIsAsItsReadersWant(t *testing.T) {
+func TestJUnitFollowsSchema(t *testing.T) {
 	b, err := sample().JUnit()
 	if err != nil {
 		t.Fatal(err)
@@ -112,17 +111,17 @@ func TestJUnitIsAsItsReadersWant(t *testing.T) {
 		}
 		for _, name := range []string{"tests", "failures", "errors"} {
 			if suite.attr(name) != strconv.Itoa(found[name]) {
-				t.Errorf("suite %s says %s=%s, and has %d", suite.attr("name"), name, suite.attr(name), found[name])
+				t.Errorf("suite %s has %s=%s, but %d of them", suite.attr("name"), name, suite.attr(name), found[name])
 			}
 			total[name] += found[name]
 		}
 	}
 	for name, n := range total {
 		if root.attr(name) != strconv.Itoa(n) {
-			t.Errorf("all suites say %s=%s, and have %d", name, root.attr(name), n)
+			t.Errorf("the root has %s=%s, but the suites have %d", name, root.attr(name), n)
 		}
 	}
-	// Of the failing runs: build, tests and two tests; load; tests and one test.
+	// The failing runs have: build, tests and two tests; load; tests and one test.
 	if got := fmt.Sprint(total["failures"], " ", total["errors"]); got != "4 3" {
 		t.Errorf("failures and errors: %s, want 4 3", got)
 	}
@@ -188,8 +187,8 @@ func TestMarkdownStaysShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(b) > 60000 {
-		t.Errorf("%d bytes, of which GitHub takes 65536 at most", len(b))
+	if len(b) > 2<<10+4*detailsLimit {
+		t.Errorf("the report has %d bytes", len(b))
 	}
 	if opened, closed := strings.Count(string(b), "<details>"), strings.Count(string(b), "</details>"); opened != 4 || closed != 4 {
 		t.Errorf("%d details are opened and %d closed, want 4", opened, closed)
@@ -198,7 +197,7 @@ func TestMarkdownStaysShort(t *testing.T) {
 
 var embedded = regexp.MustCompile(`(?s)<script type="application/json" id="data">(.*?)</script>`)
 
-func TestPageHoldsReportAndNothingBreaksOutOfIt(t *testing.T) {
+func TestPageContainsReportAsDataOnly(t *testing.T) {
 	b, err := sample().HTML()
 	if err != nil {
 		t.Fatal(err)
@@ -213,16 +212,16 @@ func TestPageHoldsReportAndNothingBreaksOutOfIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(&got, sample()) {
-		t.Errorf("the page holds\n%s, want\n%s", jsonOf(t, &got), jsonOf(t, sample()))
+		t.Errorf("the page contains\n%s, want\n%s", jsonOf(t, &got), jsonOf(t, sample()))
 	}
 	if scripts := strings.Count(page, "<script"); scripts != 2 {
 		t.Errorf("%d scripts, want 2", scripts)
 	}
 	if strings.Contains(page, "<b>") {
-		t.Error("a text has become markup")
+		t.Error("a text became markup")
 	}
 	if outside := regexp.MustCompile(`(src|href)=|@import|url\(|https?://`).FindString(page); outside != "" {
-		t.Errorf("the page names something outside of it: %q", outside)
+		t.Errorf("the page refers to something outside it: %q", outside)
 	}
 }
 

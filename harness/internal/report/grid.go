@@ -9,6 +9,7 @@ import (
 type grid struct {
 	Columns []column
 	Groups  []group
+	LeftOut int // rows that are not in Groups
 }
 
 // column is the head of a kernel's column.
@@ -17,7 +18,7 @@ type column struct {
 	State State // of its worst run
 }
 
-// group are the rows of a package.
+// group is the rows of a package.
 type group struct {
 	Package string
 	Rows    []gridRow
@@ -37,26 +38,52 @@ type gridCell struct {
 	State   State
 	Seconds float64
 	Run     int // index of the run in the report; -1 if there is none
-	Test    int // index of the test in the run; -1 if it is a step, or not there
+	Test    int // index of the test in the run; -1 for a step, or if the run has no such test
 }
 
 // shownSteps have a row of their own. The tests have theirs, and the kernel
-// hardly ever fails.
+// step hardly ever fails.
 var shownSteps = []string{"build", "load", "checks"}
+
+// gridLimit is how many cells a grid has at most: more would be too much for a
+// browser.
+const gridLimit = 50_000
 
 func (r *Report) grid() grid {
 	var g grid
 	for _, k := range r.Kernels {
 		g.Columns = append(g.Columns, column{k, r.stateOn(k.Name)})
 	}
+	rows := 0
 	for _, pkg := range r.Packages {
-		rows := r.stepRows(pkg)
-		for _, name := range r.testNames(pkg) {
-			rows = append(rows, r.testRow(pkg, name))
-		}
-		g.Groups = append(g.Groups, group{pkg, rows})
+		part := r.stepRows(pkg)
+		part = append(part, r.testRows(pkg)...)
+		rows += len(part)
+		g.Groups = append(g.Groups, group{pkg, part})
 	}
+	g.shorten(rows, gridLimit/g.Width())
 	return g
+}
+
+// shorten removes rows of tests until at most so many are left: subtests in which
+// nothing is bad first, then other rows in which nothing is bad, then the last.
+func (g *grid) shorten(rows, limit int) {
+	remove := func(useless func(gridRow) bool) {
+		for i := range slices.Backward(g.Groups) {
+			kept := g.Groups[i].Rows
+			for at := len(kept) - 1; at >= 0 && rows > limit; at-- {
+				if !kept[at].Step && useless(kept[at]) {
+					kept[at].Cells = nil // marks it
+					rows--
+					g.LeftOut++
+				}
+			}
+			g.Groups[i].Rows = slices.DeleteFunc(kept, func(row gridRow) bool { return row.Cells == nil })
+		}
+	}
+	remove(gridRow.Quiet)
+	remove(func(row gridRow) bool { return !row.bad() })
+	remove(func(gridRow) bool { return true })
 }
 
 func (r *Report) stateOn(kernel string) State {
@@ -69,9 +96,9 @@ func (r *Report) stateOn(kernel string) State {
 	return part.State()
 }
 
-// testNames are those of all tests of a package, in the order in which its runs
-// have them: a test that one run lacks stands behind the one that it follows
-// in another.
+// testNames returns the names of all tests of a package, in the order in which
+// its runs list them: a test that one run lacks comes after the one that it
+// follows in another.
 func (r *Report) testNames(pkg string) []string {
 	var names []string
 	known := map[string]bool{}
@@ -81,12 +108,14 @@ func (r *Report) testNames(pkg string) []string {
 		}
 		at := 0
 		for _, test := range run.Tests {
-			if known[test.Name] {
-				at = slices.Index(names, test.Name) + 1
-				continue
+			switch {
+			case at < len(names) && names[at] == test.Name:
+			case known[test.Name]:
+				at = slices.Index(names, test.Name)
+			default:
+				known[test.Name] = true
+				names = slices.Insert(names, at, test.Name)
 			}
-			known[test.Name] = true
-			names = slices.Insert(names, at, test.Name)
 			at++
 		}
 	}
@@ -118,29 +147,36 @@ func (r *Report) anyBadKernel(pkg string) bool {
 	return slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Package == pkg && run.Step("kernel").State.Bad() })
 }
 
-func (r *Report) testRow(pkg, name string) gridRow {
-	slash := strings.LastIndex(name, "/") + 1
-	row := gridRow{Name: name, Parent: name[:slash], Leaf: name[slash:]}
-	for _, k := range r.Kernels {
-		cell := gridCell{State: NotRun, Run: r.index(k.Name, pkg), Test: -1}
-		if cell.Run >= 0 {
-			tests := r.Runs[cell.Run].Tests
-			cell.Test = slices.IndexFunc(tests, func(t Test) bool { return t.Name == name })
-			if cell.Test >= 0 {
-				cell.State, cell.Seconds = tests[cell.Test].State, tests[cell.Test].Seconds
-			}
-		}
-		row.Cells = append(row.Cells, cell)
+func (r *Report) testRows(pkg string) []gridRow {
+	rows := []gridRow{}
+	at := map[string]int{}
+	for i, name := range r.testNames(pkg) {
+		slash := strings.LastIndex(name, "/") + 1
+		rows = append(rows, gridRow{Name: name, Parent: name[:slash], Leaf: name[slash:]})
+		at[name] = i
 	}
-	return row
+	for _, k := range r.Kernels {
+		run := r.index(k.Name, pkg)
+		for i := range rows {
+			rows[i].Cells = append(rows[i].Cells, gridCell{State: NotRun, Run: run, Test: -1})
+		}
+		if run < 0 {
+			continue
+		}
+		for i, test := range slices.Backward(r.Runs[run].Tests) { // the first of a name counts
+			cells := rows[at[test.Name]].Cells
+			cells[len(cells)-1] = gridCell{State: test.State, Seconds: test.Seconds, Run: run, Test: i}
+		}
+	}
+	return rows
 }
 
 func (r *Report) index(kernel, pkg string) int {
 	return slices.IndexFunc(r.Runs, func(run Run) bool { return run.Kernel == kernel && run.Package == pkg })
 }
 
-// States are those of the row's cells, each once, separated by spaces; that of
-// what was not run is "not-run".
+// States returns the states of the row's cells as classes, each once, separated
+// by spaces.
 func (r gridRow) States() string {
 	var states []string
 	for _, cell := range r.Cells {
@@ -151,13 +187,15 @@ func (r gridRow) States() string {
 	return strings.Join(states, " ")
 }
 
-// Quiet says whether the row is a subtest's with nothing bad in it.
-func (r gridRow) Quiet() bool {
-	return r.Parent != "" && !slices.ContainsFunc(r.Cells, func(c gridCell) bool { return c.State.Bad() })
+// Quiet reports whether the row is a subtest's with nothing bad in it.
+func (r gridRow) Quiet() bool { return r.Parent != "" && !r.bad() }
+
+func (r gridRow) bad() bool {
+	return slices.ContainsFunc(r.Cells, func(c gridCell) bool { return c.State.Bad() })
 }
 
-// Class is the state as one word.
+// Class returns the state as a single word.
 func (s State) Class() string { return strings.ReplaceAll(string(s), " ", "-") }
 
-// Width is the number of columns, that of the names among them.
+// Width returns the number of columns, including the one with the names.
 func (g grid) Width() int { return len(g.Columns) + 1 }

@@ -18,10 +18,13 @@ var pageStyle string
 //go:embed page/page.js
 var pageScript string
 
-// signs are what a cell shows, so that nothing is told by colour alone.
+// pageLimit is how many bytes of output and logs a page holds.
+const pageLimit = 32 << 20
+
+// signs are shown in cells, so that no state is told apart by colour alone.
 var signs = map[State]string{Passed: "✓", Skipped: "–", NotRun: "·", Broken: "?", Failed: "✗", Fault: "‼"}
 
-// pageParts are what the template of the page is filled with.
+// pageParts is the data of the page's template.
 type pageParts struct {
 	Report *Report
 	Grid   grid
@@ -29,8 +32,10 @@ type pageParts struct {
 	Script template.JS
 }
 
-// HTML is the report as one page that needs nothing else: no network, and
-// scripts only to filter and to show what a cell stands for.
+// HTML returns the report as one page that loads nothing. Its script filters the
+// grid and shows the output and the log behind a cell. If the outputs and logs
+// are longer than 32 MiB in total, those of runs and tests that passed are
+// shortened first.
 func (r *Report) HTML() ([]byte, error) {
 	page, err := template.New("page").Funcs(template.FuncMap{
 		"sign":    func(s State) string { return signs[s] },
@@ -38,16 +43,61 @@ func (r *Report) HTML() ([]byte, error) {
 		"dir":     func(pkg string) string { return strings.TrimSuffix(pkg, path.Base(pkg)) },
 		"seconds": shortSeconds,
 		"states":  func() []State { return []State{Failed, Fault, Broken, Skipped, Passed, NotRun} },
+		"count":   count,
 	}).Parse(pageTemplate)
 	if err != nil {
 		return nil, err
 	}
+	r = r.cleaned()
+	r.shorten(pageLimit)
 	var b bytes.Buffer
 	err = page.Execute(&b, pageParts{r, r.grid(), template.CSS(pageStyle), template.JS(pageScript)})
 	return b.Bytes(), err
 }
 
-// shortSeconds is a time as it fits into a cell; "" is not worth to be told.
+// shorten cuts outputs and logs so that all of them together have about limit
+// bytes: those of runs and tests that passed first.
+func (r *Report) shorten(limit int) {
+	var quiet, bad []*string
+	total := 0
+	add := func(state State, texts ...*string) {
+		for _, text := range texts {
+			total += len(*text)
+			if state.Bad() {
+				bad = append(bad, text)
+			} else {
+				quiet = append(quiet, text)
+			}
+		}
+	}
+	for i := range r.Runs {
+		run := &r.Runs[i]
+		add(run.State, &run.Raw, &run.Output, &run.KernelLog)
+		for i := range run.Tests {
+			add(run.Tests[i].State, &run.Tests[i].Output)
+		}
+	}
+	for _, texts := range [][]*string{quiet, bad} {
+		var sizes []int
+		own := 0
+		for _, text := range texts {
+			sizes = append(sizes, len(*text))
+			own += len(*text)
+		}
+		if total <= limit {
+			return
+		}
+		most := max(Level(sizes, limit-(total-own)), 4*noteRoom)
+		for _, text := range texts {
+			total -= len(*text)
+			*text = clip(*text, most)
+			total += len(*text)
+		}
+	}
+}
+
+// shortSeconds returns a time as it fits into a cell; "" if it is too short to
+// matter.
 func shortSeconds(s float64) string {
 	switch {
 	case s < 0.95:

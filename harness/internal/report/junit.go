@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The elements of JUnit's XML, as Jenkins and most others read them.
+// The elements of JUnit XML, as Jenkins and most other programs read them.
 type (
 	junitSuites struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -51,10 +51,11 @@ type (
 	}
 )
 
-// JUnit is the report as JUnit's XML: a suite for each run, in which the steps
-// are test cases as the tests are. A failed test is a failure; a fault of the
-// kernel and what broke on our side are errors.
+// JUnit returns the report as JUnit XML: a suite for each run, with a test case
+// for each step and each test. A failed test is a failure; a kernel fault and a
+// broken environment are errors.
 func (r *Report) JUnit() ([]byte, error) {
+	r = r.cleaned()
 	all := junitSuites{Name: "kmodtest", Time: seconds(r.Seconds)}
 	for _, k := range r.Kernels {
 		for _, pkg := range r.Packages {
@@ -97,8 +98,12 @@ func (r *Run) suite(k Kernel) junitSuite {
 		}
 	}
 	for _, step := range r.Steps {
+		text := r.Raw
+		if text == "" && step.State == Fault {
+			text = r.evidence(explanationLimit)
+		}
 		c := junitCase{Name: "[" + step.Name + "]", Class: suite.Name, Time: seconds(step.Seconds)}
-		c.setState(step.State, r, r.Raw)
+		c.setState(step.State, r, text)
 		suite.Cases = append(suite.Cases, c)
 	}
 	for _, test := range r.Tests {
@@ -109,7 +114,7 @@ func (r *Run) suite(k Kernel) junitSuite {
 	return suite
 }
 
-// setState says what became of a test case, with the text that goes with it.
+// setState sets the outcome of a test case and the text that explains it.
 func (c *junitCase) setState(state State, r *Run, text string) {
 	reason := &junitReason{Message: r.Title, Type: string(state), Text: text}
 	switch state {

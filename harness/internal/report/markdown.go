@@ -4,36 +4,50 @@ import (
 	"cmp"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
-// markdownLimit is how many bytes the details of a report may take: a comment
-// on GitHub has at most 65536 characters.
-const markdownLimit = 48 << 10
+// Limits of the Markdown form, in bytes. GitHub shows no step summary of more
+// than 1 MiB.
+const (
+	markdownLimit = 900 << 10
+	tableLimit    = 300 << 10 // of the table in it
+	detailsLimit  = 64 << 10  // of one run's details
+	leastDetails  = 2 << 10
+)
 
 // marks stand before a state where there is room for one sign.
 var marks = map[State]string{Passed: "✅", Skipped: "➖", NotRun: "➖", Broken: "🟧", Failed: "❌", Fault: "💥"}
 
-// Markdown is the report for a pull request: a headline, a table with a row
-// for each run, and what there is to say of those that are bad.
+// Markdown returns the report for GitHub: a headline, a table with a row for
+// each run, and a block to unfold for each run that did not pass, the worst
+// first. It has at most 900 KiB: rows of runs that passed, the middle of outputs
+// and the details of the least bad runs are left out first, and it says so.
 func (r *Report) Markdown() ([]byte, error) {
+	r = r.cleaned()
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s\n\n", marks[r.State()], r.Headline())
-	b.WriteString(r.markdownTable())
-	left := markdownLimit
+	fmt.Fprintf(&b, "### %s %s\n\n%s", marks[r.State()], r.Headline(), r.markdownTable())
+	var bad []*Run
 	for i := range r.Runs {
-		run := &r.Runs[i]
-		if !run.State.Bad() {
-			continue
+		if r.Runs[i].State.Bad() {
+			bad = append(bad, &r.Runs[i])
 		}
-		details := run.markdownDetails(left)
-		left -= len(details)
+	}
+	slices.SortStableFunc(bad, func(a, b *Run) int { return slices.Index(States, b.State) - slices.Index(States, a.State) })
+	for i, run := range bad {
+		left := markdownLimit - 200 - b.Len()
+		details := run.markdownDetails(min(max(left/(len(bad)-i), leastDetails), detailsLimit))
+		if len(details) > left {
+			fmt.Fprintf(&b, "\n%s that did not pass left out here; the other reports have the details.\n", count(len(bad)-i, "run"))
+			break
+		}
 		b.WriteString(details)
 	}
 	return []byte(b.String()), nil
 }
 
-// Headline is the report in a line.
+// Headline returns the report in a line.
 func (r *Report) Headline() string {
 	states := map[State]int{}
 	for _, run := range r.Runs {
@@ -63,25 +77,56 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// tableRow is a row of the Markdown table.
+type tableRow struct {
+	state State
+	text  string
+}
+
 func (r *Report) markdownTable() string {
-	var b strings.Builder
-	b.WriteString("| kernel | release | package | build | load | tests | seconds | result |\n|---|---|---|---|---|---|---|---|\n")
+	var rows []tableRow
+	size := 0
 	for _, k := range r.Kernels {
 		for _, pkg := range r.Packages {
-			run := r.Run(k.Name, pkg)
-			if run == nil {
-				fmt.Fprintf(&b, "| %s | %s | %s | | | | | %s not run |\n", cell(k.Name), cell(k.exact()), cell(path.Base(pkg)), marks[NotRun])
-				continue
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %.1f | %s |\n", cell(k.Name), cell(k.exact()), cell(path.Base(pkg)),
-				stepCell(run.Step("build")), stepCell(run.Step("load")), cell(run.tally()), run.Seconds,
-				cell(marks[run.State]+" "+cmp.Or(run.Title, string(run.State))))
+			row := r.tableRow(k, pkg)
+			rows = append(rows, row)
+			size += len(row.text)
 		}
+	}
+	leftOut := 0
+	for _, state := range States { // from best to worst
+		rows = slices.DeleteFunc(rows, func(row tableRow) bool {
+			drop := row.state == state && size > tableLimit
+			if drop {
+				size -= len(row.text)
+				leftOut++
+			}
+			return drop
+		})
+	}
+	var b strings.Builder
+	b.WriteString("| kernel | release | package | build | load | tests | seconds | result |\n|---|---|---|---|---|---|---|---|\n")
+	for _, row := range rows {
+		b.WriteString(row.text)
+	}
+	if leftOut > 0 {
+		fmt.Fprintf(&b, "\n%s left out of this table; the other reports have them.\n", count(leftOut, "row"))
 	}
 	return b.String()
 }
 
-// exact is which kernel it was: its release, and the version of its package.
+func (r *Report) tableRow(k Kernel, pkg string) tableRow {
+	run := r.Run(k.Name, pkg)
+	begin := fmt.Sprintf("| %s | %s | %s |", inCell(k.Name), inCell(k.exact()), inCell(path.Base(pkg)))
+	if run == nil {
+		return tableRow{NotRun, fmt.Sprintf("%s | | | | %s not run |\n", begin, marks[NotRun])}
+	}
+	return tableRow{run.State, fmt.Sprintf("%s %s | %s | %s | %.1f | %s |\n", begin,
+		stepCell(run.Step("build")), stepCell(run.Step("load")), inCell(run.tally()), run.Seconds,
+		inCell(marks[run.State]+" "+cmp.Or(run.Title, string(run.State))))}
+}
+
+// exact returns the release of the kernel and the version of its package.
 func (k Kernel) exact() string {
 	if k.Version == "" {
 		return k.Release
@@ -96,25 +141,27 @@ func stepCell(step Step) string {
 	return marks[step.State]
 }
 
-// cell makes a text safe within a table's cell: none of it is markup.
-func cell(text string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "<", "&lt;", ">", "&gt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`,
-		"[", `\[`, "]", `\]`, "~", `\~`, "@", "@\u200b", "#", `\#`).Replace(text)
-}
+// foldedAdvice is how many bytes of advice are shown without unfolding them:
+// longer advice is mostly QEMU's command line.
+const foldedAdvice = 300
 
-// markdownDetails is a block to unfold, of at most limit bytes or so.
+// markdownDetails returns a block to unfold, of at most limit bytes unless the
+// titles alone are longer.
 func (r *Run) markdownDetails(limit int) string {
-	text := r.Explanation()
-	if len(text) > limit {
-		text = text[max(0, len(text)-max(0, limit)):]
-		_, text, _ = strings.Cut(text, "\n")
-		text = "[…]\n" + text
+	begin := fmt.Sprintf("\n<details><summary>%s %s on %s: %s</summary>\n\n",
+		marks[r.State], inSummary(path.Base(r.Package)), inSummary(r.Kernel), inSummary(cmp.Or(r.Title, string(r.State))))
+	const end = "\n</details>\n"
+	advice := ""
+	if text := endOf(r.Advice, limit/4); text != "" {
+		advice = "\n" + inFence(text)
+		if len(text) > foldedAdvice {
+			advice = "\n<details><summary>Advice</summary>\n" + advice + end
+		}
 	}
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
+	const fences = 2 * (mostTicks + 2)
+	evidence := r.evidence(limit - len(begin) - len(advice) - len(end) - fences - 100)
+	if evidence != "" {
+		evidence = inFence(evidence)
 	}
-	return fmt.Sprintf("\n<details><summary>%s %s on %s: %s</summary>\n\n%s\n%s%s\n\n</details>\n",
-		marks[r.State], cell(path.Base(r.Package)), cell(r.Kernel), cell(cmp.Or(r.Title, string(r.State))), fence, text, fence)
+	return begin + evidence + advice + end
 }

@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// Merge joins reports of parts of one matrix, in any order, to the report of
-// the whole: their kernels, their packages and their runs, each run as it is.
-// It is an error if two of them know different runs of the same package on the
-// same kernel.
+// Merge joins the reports of parts of one matrix, in any order, to the report of
+// the whole matrix. It is an error if two of them have different runs of the same
+// package on the same kernel.
 func Merge(parts ...*Report) (*Report, error) {
 	if len(parts) == 0 {
-		return nil, fmt.Errorf("merge reports: there is none")
+		return nil, fmt.Errorf("merge reports: no reports given")
 	}
 	whole := &Report{Version: Version, Kernels: []Kernel{}, Packages: []string{}, Runs: []Run{}}
 	for _, part := range parts {
 		whole.addTime(part)
 		whole.Interrupted = whole.Interrupted || part.Interrupted
+		part = part.cleaned()
 		for _, kernel := range part.Kernels {
 			whole.AddKernel(kernel)
 		}
@@ -38,8 +38,10 @@ func Merge(parts ...*Report) (*Report, error) {
 	return whole, nil
 }
 
-// AddKernel adds a kernel, or what is not known yet of one that is there.
+// AddKernel adds a kernel. If the report has a kernel of that name, AddKernel
+// fills in the fields that are empty there.
 func (r *Report) AddKernel(kernel Kernel) {
+	kernel.Release, kernel.Version = CleanLine(kernel.Release), CleanLine(kernel.Version)
 	i := slices.IndexFunc(r.Kernels, func(k Kernel) bool { return k.Name == kernel.Name })
 	if i < 0 {
 		r.Kernels = append(r.Kernels, kernel)
@@ -58,14 +60,14 @@ func (r *Report) addRun(run Run) error {
 		return nil
 	}
 	if !reflect.DeepEqual(*known, run) {
-		return fmt.Errorf("merge reports: two of them have a run of %s on kernel %s, from %s and from %s; leave one out",
+		return fmt.Errorf("merge reports: there are two runs of %s on kernel %s, from %s and from %s; leave one report out",
 			run.Package, run.Kernel, known.Started.Format(time.RFC3339), run.Started.Format(time.RFC3339))
 	}
 	return nil
 }
 
-// addTime makes the report reach from the beginning of the first part to the
-// end of the last.
+// addTime extends the time of the report to the beginning of the first part and
+// the end of the last.
 func (r *Report) addTime(part *Report) {
 	if r.Started.IsZero() {
 		r.Started, r.Seconds = part.Started, part.Seconds

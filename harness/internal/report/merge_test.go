@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// part is the report as a shard of it would have it: all kernels and packages,
-// some of the runs.
+// part returns the report of a shard: all kernels and packages, some of the runs.
 func part(r *Report, has func(n int) bool) *Report {
 	p := *r
 	p.Kernels, p.Runs = slices.Clone(r.Kernels), []Run{}
@@ -18,7 +17,7 @@ func part(r *Report, has func(n int) bool) *Report {
 			p.Runs = append(p.Runs, run)
 		}
 	}
-	for i, kernel := range p.Kernels { // a release is known only where there was a run
+	for i, kernel := range p.Kernels { // the release is known only after a run
 		if !slices.ContainsFunc(p.Runs, func(run Run) bool { return run.Kernel == kernel.Name }) {
 			p.Kernels[i].Release, p.Kernels[i].Version = "", ""
 		}
@@ -46,7 +45,7 @@ func TestMergedPartsEqualWhole(t *testing.T) {
 	}
 }
 
-// One kernel a report is how jobs on different machines have it.
+// Jobs on different machines write one report for each kernel.
 func TestMergeKeepsOrderOfKernels(t *testing.T) {
 	whole := sample()
 	var parts []*Report
@@ -64,7 +63,7 @@ func TestMergeKeepsOrderOfKernels(t *testing.T) {
 	}
 }
 
-func TestMergeRefusesTwoRunsOfOneCell(t *testing.T) {
+func TestMergeRejectsTwoRunsOfOneCell(t *testing.T) {
 	other := sample()
 	if _, err := Merge(sample(), other); err != nil {
 		t.Errorf("the same report twice: %v", err)
@@ -74,7 +73,7 @@ func TestMergeRefusesTwoRunsOfOneCell(t *testing.T) {
 		t.Errorf("got %v, want an error that names the run", err)
 	}
 	if _, err := Merge(); err == nil {
-		t.Error("nothing is merged to a report")
+		t.Error("merging no reports is not an error")
 	}
 }
 
@@ -100,7 +99,7 @@ func TestMergedTimeSpansAllParts(t *testing.T) {
 	}
 }
 
-func TestMissingRunsAreTold(t *testing.T) {
+func TestMissingRunsAreReported(t *testing.T) {
 	if got := sample().Missing(); len(got) != 1 || got[0] != (Cell{"7.0", "example.org/a/beta"}) {
 		t.Errorf("got %v", got)
 	}

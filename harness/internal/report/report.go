@@ -1,5 +1,9 @@
-// Package report holds what became of tests on many kernels, and writes it for
+// Package report holds the results of tests on many kernels, and writes them for
 // programs (JSON, JUnit XML) and for people (Markdown, HTML).
+//
+// Most strings of a report come from a guest, which may print anything. They are
+// cleaned and limited when they enter a report (Report.AddRun, Report.AddKernel,
+// Read, Merge) and again when it is written; see Clean.
 package report
 
 import (
@@ -13,13 +17,13 @@ import (
 	"time"
 )
 
-// Version is that of the format which docs/report.md describes. It changes
-// when a reader of the former one would misunderstand the new one.
+// Version is the version of the format that docs/report.md describes. It changes
+// when a reader of the old format would misunderstand the new one.
 const Version = 1
 
-// Report is the outcome of every package on every kernel. It is complete when
-// Missing returns nothing; a part of a larger matrix, or an interrupted one,
-// is not.
+// Report is the outcome of every package on every kernel. It is complete if
+// Missing returns nothing; the report of a part of a matrix or of an interrupted
+// one is not.
 type Report struct {
 	Version     int       `json:"version"`
 	Started     time.Time `json:"started"`
@@ -33,8 +37,8 @@ type Report struct {
 // Kernel is a column of the matrix.
 type Kernel struct {
 	Name    string `json:"name"`
-	Order   int    `json:"order"`             // its place among all kernels there are
-	Release string `json:"release,omitempty"` // what uname -r says; "" if no run came to know
+	Order   int    `json:"order"`             // its place among all known kernels
+	Release string `json:"release,omitempty"` // from uname -r; "" if no run started it
 	Version string `json:"version,omitempty"` // of the package it comes in
 }
 
@@ -44,17 +48,18 @@ type Run struct {
 	Package   string    `json:"package"`
 	State     State     `json:"state"`
 	Status    int       `json:"status"`           // the test binary's exit status; -1 if it has none
-	Kind      string    `json:"kind,omitempty"`   // what went wrong, in the harness's words; "" if it passed
-	Stage     string    `json:"stage,omitempty"`  // the step in which it did
-	Title     string    `json:"title,omitempty"`  // what went wrong, in a line
+	Kind      string    `json:"kind,omitempty"`   // the failure kind; "" if it passed
+	Stage     string    `json:"stage,omitempty"`  // the step in which it failed
+	Title     string    `json:"title,omitempty"`  // what went wrong, in one line
 	Advice    string    `json:"advice,omitempty"` // what to do next
-	Raw       string    `json:"raw,omitempty"`    // a compiler's messages, as they are
+	Raw       string    `json:"raw,omitempty"`    // a compiler's messages, a fault report, or the console
 	Accel     string    `json:"accel,omitempty"`  // kvm or tcg
 	Started   time.Time `json:"started"`
 	Seconds   float64   `json:"seconds"`
 	Steps     []Step    `json:"steps"`
 	Phases    []Phase   `json:"phases,omitempty"`
-	Tests     []Test    `json:"tests"` // in the order in which they started
+	Tests     []Test    `json:"tests"`              // in the order in which they started
+	Unlisted  int       `json:"unlisted,omitempty"` // how many more tests there were
 	Output    string    `json:"output,omitempty"`
 	KernelLog string    `json:"kernel_log,omitempty"`
 }
@@ -66,7 +71,7 @@ type Step struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Phase is what the harness measured, in seconds from its start on.
+// Phase is a measured part of a run, in seconds since the run's start.
 type Phase struct {
 	Name    string  `json:"name"`
 	Start   float64 `json:"start"`
@@ -81,10 +86,10 @@ type Test struct {
 	Output  string  `json:"output,omitempty"`
 }
 
-// Cell names a run that there should be.
+// Cell names a run of the matrix.
 type Cell struct{ Kernel, Package string }
 
-// Sort brings kernels, packages and runs into the order that a report has them in.
+// Sort sorts kernels, packages and runs into the order that Report documents.
 func (r *Report) Sort() {
 	slices.SortStableFunc(r.Kernels, func(a, b Kernel) int {
 		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Name, b.Name))
@@ -99,8 +104,7 @@ func (r *Report) Sort() {
 	})
 }
 
-// Missing returns the runs that the report's kernels and packages promise and
-// that it does not have.
+// Missing returns the cells of kernels × packages that have no run.
 func (r *Report) Missing() []Cell {
 	var missing []Cell
 	for _, k := range r.Kernels {
@@ -123,7 +127,7 @@ func (r *Report) Run(kernel, pkg string) *Run {
 	return nil
 }
 
-// Read reads a report.json.
+// Read reads a report.json. It is an error if its version is not Version.
 func Read(path string) (*Report, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -134,12 +138,12 @@ func Read(path string) (*Report, error) {
 		return nil, fmt.Errorf("read report %s: %w", path, err)
 	}
 	if r.Version != Version {
-		return nil, fmt.Errorf("read report %s: it is of version %d, and this kmodtest knows version %d only", path, r.Version, Version)
+		return nil, fmt.Errorf("read report %s: its version is %d; this kmodtest reads version %d", path, r.Version, Version)
 	}
-	return &r, nil
+	return r.cleaned(), nil
 }
 
-// Files are the names of what Write writes.
+// Names of the files that Write writes.
 const (
 	JSONFile     = "report.json"
 	JUnitFile    = "junit.xml"
@@ -147,8 +151,8 @@ const (
 	HTMLFile     = "report.html"
 )
 
-// Write writes the report in all its forms to a directory, which it makes if
-// there is none. One that it makes is invisible to git.
+// Write writes the report in all forms to a directory. If there is no such
+// directory, it makes one that git ignores.
 func (r *Report) Write(dir string) error {
 	if err := makeDir(dir); err != nil {
 		return fmt.Errorf("write reports: %w", err)
@@ -169,7 +173,7 @@ func (r *Report) Write(dir string) error {
 }
 
 func (r *Report) json() ([]byte, error) {
-	b, err := json.MarshalIndent(r, "", "\t")
+	b, err := json.MarshalIndent(r.cleaned(), "", "\t")
 	return append(b, '\n'), err
 }
 
@@ -183,7 +187,7 @@ func makeDir(dir string) error {
 	return os.WriteFile(filepath.Join(dir, ".gitignore"), []byte("*\n"), 0o644)
 }
 
-// replaceFile writes a file as a whole or not at all.
+// replaceFile writes a file completely or not at all.
 func replaceFile(path string, content []byte) error {
 	tmp := path + ".tmp"
 	defer os.Remove(tmp)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,12 +12,12 @@ import (
 	"time"
 )
 
-// hostile is what may stand in any text of a report.
+// hostile may be in any text of a report.
 const hostile = "</script><script>alert('x')</script> & \"quotes\" `ticks` ]]> <!-- | @all \u2028 {{.}} <b>bold</b>"
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// sample is a report with a run of each kind, and one that is missing.
+// sample returns a report with a run of each kind, and with one run missing.
 func sample() *Report {
 	r := &Report{
 		Version: Version, Started: start, Seconds: 100,
@@ -80,12 +79,12 @@ func TestWrittenReportReadsBack(t *testing.T) {
 	}
 	for _, name := range []string{JUnitFile, MarkdownFile, HTMLFile} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() == 0 {
-			t.Errorf("%s is not there, or empty: %v", name, err)
+			t.Errorf("%s is missing or empty: %v", name, err)
 		}
 	}
 }
 
-func TestNewDirectoryIsInvisibleToGit(t *testing.T) {
+func TestNewDirectoryIsIgnoredByGit(t *testing.T) {
 	root := t.TempDir()
 	git := func(args ...string) string {
 		out, err := exec.Command("git", append([]string{"-C", root}, args...)...).CombinedOutput()
@@ -103,9 +102,9 @@ func TestNewDirectoryIsInvisibleToGit(t *testing.T) {
 	}
 }
 
-func TestReadRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestReadRejectsOtherVersions(t *testing.T) {
 	for content, want := range map[string]string{
-		`{"version": 2}`: "it is of version 2", `{"version": `: "unexpected end", `{}`: "it is of version 0",
+		`{"version": 2}`: "its version is 2", `{"version": `: "unexpected end", `{}`: "its version is 0",
 	} {
 		path := filepath.Join(t.TempDir(), JSONFile)
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
@@ -117,7 +116,7 @@ func TestReadRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-func TestStatusIsThatOfWorstRun(t *testing.T) {
+func TestStatusIsStatusOfWorstRun(t *testing.T) {
 	for _, c := range []struct {
 		states []State
 		want   int
@@ -138,7 +137,7 @@ func TestStatusIsThatOfWorstRun(t *testing.T) {
 	}
 }
 
-func TestStepsEndWhereRunDid(t *testing.T) {
+func TestStepsEndWhereRunEnds(t *testing.T) {
 	phases := []Phase{{"kernel", 0, 1}, {"build", 1, 2}, {"restore or boot", 3, 4}, {"upload", 7, 1}, {"tests", 8, 5}}
 	withChecks := append(phases, Phase{"checks", 13, 1}, Phase{"exit", 14, 1})
 	for _, c := range []struct {
@@ -159,21 +158,7 @@ func TestStepsEndWhereRunDid(t *testing.T) {
 	}
 }
 
-func TestCleanTextIsTextAndNotTooLong(t *testing.T) {
-	if got, want := Clean([]byte("a\x1b[31m\r\n\xffb\tc\x00\x7f\u0085\ufffe")), "a␛[31m\n\ufffdb\tc␀␡\ufffd\ufffd"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	long := bytes.Repeat([]byte("x"), 3*TextLimit)
-	copy(long, "first")
-	copy(long[len(long)-4:], "last")
-	got := Clean(long)
-	if !strings.HasPrefix(got, "first") || !strings.HasSuffix(got, "last") || len(got) > TextLimit+100 ||
-		!strings.Contains(got, fmt.Sprintf("\n[… %d bytes are left out here …]\n", 2*TextLimit)) {
-		t.Errorf("got %d bytes: %.20q to %q", len(got), got, got[len(got)-20:])
-	}
-}
-
-func TestJSONIsAsDocumented(t *testing.T) {
+func TestJSONIsDocumented(t *testing.T) {
 	var fields struct {
 		Runs []map[string]any `json:"runs"`
 	}
@@ -188,7 +173,7 @@ func TestJSONIsAsDocumented(t *testing.T) {
 		for field := range reflect.TypeOf(typ).Fields() {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if !strings.Contains(string(doc), "| `"+name+"` |") {
-				t.Errorf("docs/report.md does not tell of %s in %T", name, typ)
+				t.Errorf("docs/report.md has no %s of %T", name, typ)
 			}
 		}
 	}

@@ -2,15 +2,15 @@ package report
 
 import "slices"
 
-// State is what became of a run, of one of its steps, or of a test.
+// State is the result of a run, of one of its steps, or of a test.
 type State string
 
 // The states, from best to worst.
 const (
 	Passed  State = "passed"
 	Skipped State = "skipped"
-	NotRun  State = "not run" // it was not come to, or not asked for
-	Broken  State = "broken"  // our side or the environment: nothing is known of the module
+	NotRun  State = "not run" // not reached, or not asked for
+	Broken  State = "broken"  // the harness, the host or the guest broke: nothing is known about the module
 	Failed  State = "failed"  // a test, or a module that does not build, load or unload
 	Fault   State = "fault"   // the kernel reported a fault, or died
 )
@@ -18,15 +18,15 @@ const (
 // States are all states, from best to worst.
 var States = []State{Passed, Skipped, NotRun, Broken, Failed, Fault}
 
-// Worse says whether s is worse than other.
+// Worse reports whether s is worse than other.
 func (s State) Worse(other State) bool {
 	return slices.Index(States, s) > slices.Index(States, other)
 }
 
-// Bad says whether s is a reason not to be content.
+// Bad reports whether s is Broken, Failed or Fault.
 func (s State) Bad() bool { return s.Worse(NotRun) }
 
-// Exit statuses of a matrix, beside 0.
+// Exit statuses of a matrix that did not pass.
 const (
 	StatusFailed      = 1
 	StatusBroken      = 69 // EX_UNAVAILABLE of sysexits.h
@@ -34,10 +34,9 @@ const (
 	StatusFault       = 255
 )
 
-// Status is the exit status that a matrix with these runs ends with: that of
-// the worst. What is known of the module counts for more than that something
-// is not known, so a failed test is worse than a broken environment. Runs that
-// the report does not have count for nothing.
+// Status returns the exit status of a matrix with these runs: that of the worst
+// run, or 0. A failed test is worse than a broken environment: it is a result.
+// Missing runs do not count.
 func (r *Report) Status() int {
 	switch r.State() {
 	case Fault:
@@ -50,7 +49,7 @@ func (r *Report) Status() int {
 	return 0
 }
 
-// State is that of the worst run, and NotRun if there is none.
+// State returns the state of the worst run, or NotRun if there are no runs.
 func (r *Report) State() State {
 	if len(r.Runs) == 0 {
 		return NotRun
@@ -64,7 +63,7 @@ func (r *Report) State() State {
 	return worst
 }
 
-// Counts says how many tests of the run are in each state.
+// Counts returns how many tests of the run are in each state.
 func (r *Run) Counts() map[State]int {
 	n := map[State]int{}
 	for _, test := range r.Tests {
@@ -73,8 +72,7 @@ func (r *Run) Counts() map[State]int {
 	return n
 }
 
-// Step returns the step of that name; one that the run does not have was not
-// come to.
+// Step returns the step of that name, with state NotRun if the run has none.
 func (r *Run) Step(name string) Step {
 	for _, step := range r.Steps {
 		if step.Name == name {

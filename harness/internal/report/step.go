@@ -2,15 +2,15 @@ package report
 
 import "slices"
 
-// StepNames are the steps of a run, in their order. A step's name is the stage
-// that the harness names when it fails there.
+// StepNames are the steps of a run, in order. A step has the name of the stage
+// in the verdict of a run that fails there.
 var StepNames = []string{"kernel", "build", "load", "tests", "checks"}
 
-// stepOfPhase says to which step the time of a phase counts.
+// stepOfPhase maps a phase to the step that its time is part of.
 var stepOfPhase = map[string]string{
 	"kernel":          "kernel",
 	"build":           "build",
-	"load":            "load", // of the job, for fresh machines
+	"load":            "load", // the files of the job, for fresh machines
 	"restore or boot": "load",
 	"upload":          "tests",
 	"tests":           "tests",
@@ -18,9 +18,9 @@ var stepOfPhase = map[string]string{
 	"exit":            "checks",
 }
 
-// Steps are those of a run that ended in the given stage with the given state;
-// stage "" is that of the tests. A passing run went through all of them, and one
-// whose tests failed through the checks as well, if it has a phase of theirs.
+// Steps returns the steps of a run that ended in the given stage with the given
+// state. Stage "" is "tests". In a run that passed, every step passed. Steps after
+// the stage that failed passed if the run has a phase of that name.
 func Steps(state State, stage string, phases []Phase) []Step {
 	if stage == "" {
 		stage = "tests"

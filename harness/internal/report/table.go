@@ -7,12 +7,12 @@ import (
 	"text/tabwriter"
 )
 
-// Table is the report for a terminal: a line for each run.
+// Table returns the report for a terminal: a line for each run.
 func (r *Report) Table() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	line := func(columns ...string) {
-		_, _ = fmt.Fprintln(w, strings.Join(columns, "\t")) // a Builder takes everything
+		_, _ = fmt.Fprintln(w, strings.Join(columns, "\t")) // a Builder never fails
 	}
 	line("kernel", "release", "package", "build", "load", "tests", "time", "result")
 	for _, k := range r.Kernels {
@@ -24,7 +24,7 @@ func (r *Report) Table() string {
 			}
 			result := string(run.State)
 			if run.Title != "" {
-				result += ": " + beginOf(run.Title)
+				result += ": " + shortTitle(run.Title)
 			}
 			line(k.Name, k.exact(), path.Base(pkg), stepWord(run.Step("build")), stepWord(run.Step("load")),
 				run.tally(), fmt.Sprintf("%.1f s", run.Seconds), result)
@@ -34,8 +34,8 @@ func (r *Report) Table() string {
 	return b.String()
 }
 
-// beginOf is as much of a title as fits into a table that is wide already.
-func beginOf(title string) string {
+// shortTitle returns the beginning of a title: the table is wide already.
+func shortTitle(title string) string {
 	const most = 60
 	if runes := []rune(title); len(runes) > most {
 		return string(runes[:most-1]) + "…"

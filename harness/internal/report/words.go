@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Summary is the run in a line: what became of it, its tests, and its time.
+// Summary returns the run in a line: its state, its time, how many tests are in
+// which state, and its title.
 func (r *Run) Summary() string {
 	details := []string{fmt.Sprintf("%.1f s", r.Seconds)}
 	if tally := r.tally(); tally != "" {
@@ -18,7 +19,7 @@ func (r *Run) Summary() string {
 	return text
 }
 
-// Outcome is what a summary says beside the state and the time.
+// Outcome returns Summary's text without the state and the time.
 func (r *Run) Outcome() string {
 	var parts []string
 	for _, part := range []string{r.tally(), r.Title} {
@@ -29,7 +30,7 @@ func (r *Run) Outcome() string {
 	return strings.Join(parts, ": ")
 }
 
-// tally says how many tests are in which state.
+// tally returns how many tests are in which state.
 func (r *Run) tally() string {
 	n := r.Counts()
 	var words []string
@@ -38,54 +39,103 @@ func (r *Run) tally() string {
 			words = append(words, fmt.Sprintf("%d %s", n[state], state.OfTests()))
 		}
 	}
+	if r.Unlisted > 0 {
+		words = append(words, fmt.Sprintf("%d not listed", r.Unlisted))
+	}
 	return strings.Join(words, ", ")
 }
 
-// OfTests is the state as it stands after a number of tests.
+// OfTests returns the state as it reads after a number of tests.
 func (s State) OfTests() string {
 	switch s {
 	case Fault:
 		return "ended in a fault"
 	case Broken:
-		return "broke off"
+		return "did not end"
 	}
 	return string(s)
 }
 
-// explanationLimit is how many bytes of a text an explanation has.
-const explanationLimit = 16 << 10
+// Limits of an explanation, in bytes.
+const (
+	explanationLimit = 64 << 10
+	excerptLimit     = 16 << 10 // of one output in it
+)
 
-// Explanation is what there is to say of a bad run beside its summary: the
-// output of the tests that failed, the words of the compiler or the kernel, and
-// else those of the run.
+// Explanation returns why a run did not pass: the kernel's or the compiler's
+// messages, the output of the tests that did not pass, and the advice.
 func (r *Run) Explanation() string {
+	return r.evidence(explanationLimit) + endOf(r.Advice, excerptLimit)
+}
+
+// evidence is an explanation without the advice, of at most limit bytes and a
+// line for what is left out. The fault report of a machine that died is often
+// not in Raw, but in the output of a test.
+func (r *Run) evidence(limit int) string {
 	var b strings.Builder
-	for _, test := range r.Tests {
-		switch {
-		case test.State == Failed && test.Output != "":
-			fmt.Fprintf(&b, "--- %s: %s\n%s", test.Name, test.State, endOf(test.Output))
-		case test.State.Worse(Failed) || test.State == Broken:
-			fmt.Fprintf(&b, "--- %s: %s\n", test.Name, test.State.OfTests())
+	b.WriteString(endOf(r.Raw, min(excerptLimit, limit)))
+	leftOut := 0
+	for _, state := range []State{Fault, Failed, Broken} {
+		for _, test := range r.Tests {
+			if test.State != state {
+				continue
+			}
+			head := fmt.Sprintf("--- %s: %s\n", test.Name, test.State.OfTests())
+			room := min(excerptLimit, limit-b.Len()-len(head))
+			if room < 0 {
+				leftOut++
+				continue
+			}
+			b.WriteString(head + test.excerpt(room))
 		}
 	}
-	b.WriteString(endOf(r.Raw))
-	if b.Len() == 0 {
-		b.WriteString(endOf(r.Output))
+	if leftOut > 0 {
+		fmt.Fprintf(&b, "[… %s that did not pass left out here …]\n", count(leftOut, "test"))
 	}
-	b.WriteString(endOf(r.Advice))
+	if b.Len() == 0 {
+		b.WriteString(endOf(r.Output, min(excerptLimit, limit)))
+	}
 	return b.String()
 }
 
-// endOf returns the last lines of a text, up to explanationLimit bytes, and
-// with an end of line.
-func endOf(text string) string {
-	text = strings.TrimRight(text, "\n")
-	if over := len(text) - explanationLimit; over > 0 {
-		_, rest, _ := strings.Cut(text[over:], "\n")
-		text = "[…]\n" + rest
+// faultPrefix begins the line in a test's output above a fault report.
+const faultPrefix = "kernel fault ("
+
+// excerpt returns at most n bytes of the test's output: from the fault report
+// on if there is one and the output is longer, else its end.
+func (t *Test) excerpt(n int) string {
+	if len(t.Output) <= n || t.State != Fault {
+		return endOf(t.Output, n)
 	}
+	at := strings.Index(t.Output, faultPrefix)
+	if at < 0 || len(t.Output)-at <= n {
+		return endOf(t.Output, n)
+	}
+	const note = "[…]\n"
+	if n < 2*len(note) {
+		return ""
+	}
+	text := beginOf(t.Output[at:], n-2*len(note))
+	return note + text[:strings.LastIndexByte(text, '\n')+1] + note
+}
+
+// endOf returns the last lines of a text, at most n bytes of them, and with an
+// end of line.
+func endOf(text string, n int) string {
+	const note = "[…]\n"
+	text = strings.TrimRight(text, "\n")
 	if text == "" {
 		return ""
 	}
-	return text + "\n"
+	if len(text) < n {
+		return text + "\n"
+	}
+	if n <= len(note)+1 {
+		return ""
+	}
+	rest := text[len(text)-(n-len(note)-1):]
+	if _, lines, ok := strings.Cut(rest, "\n"); ok {
+		rest = lines
+	}
+	return note + strings.ToValidUTF8(rest, "") + "\n"
 }

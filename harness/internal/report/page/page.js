@@ -58,7 +58,7 @@
   const visibleCells = () => all("button.cell").filter(isShown);
   const failures = () => visibleCells().filter((cell) => bad.includes(badge(cell)));
 
-  // rove makes a cell the only one that the Tab key stops at.
+  // rove makes a cell the only one that the Tab key reaches.
   function rove(cell) {
     for (const other of all('button.cell[tabindex="0"]')) other.tabIndex = -1;
     if (cell) cell.tabIndex = 0;
@@ -117,6 +117,15 @@
     panel.append(make("pre", "", text));
   }
 
+  // advise shows advice, folded if it is long: then it is QEMU's command line.
+  function advise(panel, text) {
+    if (!text) return;
+    if (text.length <= 300) return block(panel, "Advice", text);
+    const folded = make("details", "folded");
+    folded.append(make("summary", "", "Advice"), make("pre", "", text));
+    panel.append(folded);
+  }
+
   const seconds = (s) => s.toFixed(2) + " s";
 
   function show(button) {
@@ -142,6 +151,11 @@
     $("tab-" + tab).focus();
   }
 
+  function rawTitle(run) {
+    if (run.state === "fault") return "Kernel fault report";
+    return run.stage === "build" ? "Compiler output" : "Console and messages";
+  }
+
   function showOutput(run, test, item, state) {
     const panel = $("output");
     panel.replaceChildren();
@@ -149,10 +163,13 @@
     const concerned = bad.includes(state) || state === "not run" || !item && !test;
     if (run.title && concerned && !(test && state === "failed")) panel.append(make("p", "verdict", run.title));
     if (test) block(panel, "", test.output);
-    if (concerned && state !== "not run") block(panel, run.state === "fault" ? "The kernel says" : "The compiler says", run.raw);
-    if (!test && !run.raw) block(panel, "What the run printed", run.output);
-    if (!test && concerned) block(panel, "Advice", run.advice);
-    if (!panel.hasChildNodes()) panel.append(make("p", "dim", "It printed nothing."));
+    if (concerned && state !== "not run") block(panel, rawTitle(run), run.raw);
+    // The fault report of a machine that died is often in the output of a test.
+    const guilty = test || !concerned ? [] : run.tests.filter((t) => t.state === "fault" && t.output).slice(0, 10);
+    for (const t of guilty) block(panel, "Output of " + t.name, t.output);
+    if (!test && !run.raw && guilty.length === 0) block(panel, "Output of the run", run.output);
+    if (!test && concerned) advise(panel, run.advice);
+    if (!panel.hasChildNodes()) panel.append(make("p", "dim", "No output."));
   }
 
   function showLog(run) {
@@ -160,7 +177,7 @@
     panel.replaceChildren();
     panel.scrollTop = 0;
     if (!run.kernel_log) {
-      panel.append(make("p", "dim", "There is no log: the run came to no kernel, or was killed."));
+      panel.append(make("p", "dim", "There is no log: the kernel did not start, or the run was killed."));
       return false;
     }
     const pre = make("pre");
@@ -184,14 +201,15 @@
     add("package version", kernel.version);
     add("accelerator", run.accel);
     add("exit status", String(run.status));
-    add("began", new Date(run.started).toLocaleString());
+    add("started", new Date(run.started).toLocaleString());
     add("took", seconds(run.seconds));
     for (const phase of run.phases || []) add(phase.name, seconds(phase.seconds));
     const panel = $("about");
     panel.replaceChildren(list);
     panel.scrollTop = 0;
-    block(panel, "Advice", run.advice);
-    block(panel, "What the run printed", run.output);
+    if (run.unlisted) add("tests not listed", String(run.unlisted));
+    block(panel, "Output of the run", run.output);
+    advise(panel, run.advice);
   }
 
   function select(name) {
@@ -205,7 +223,7 @@
     if (fault) fault.scrollIntoView({ block: "center" });
   }
 
-  // close gives the focus to what was shown last, which need not be what was opened.
+  // close gives the focus to the cell that was shown last, not to the one that was opened first.
   function close() {
     dialog.close();
     current.focus({ preventScroll: true });
