@@ -33,7 +33,7 @@ func rows(t *testing.T, heading string) [][]string {
 	return all[1:]
 }
 
-var link = regexp.MustCompile(`^\[[^]]*\]\(([^)]*)\)$`)
+var tableLink = regexp.MustCompile(`^\[[^]]*\]\(([^)]*)\)$`)
 
 func TestBehavioursAreWhereTheTableSays(t *testing.T) {
 	table := rows(t, "Where is …")
@@ -41,7 +41,7 @@ func TestBehavioursAreWhereTheTableSays(t *testing.T) {
 		t.Errorf("the table has %d behaviours, want at least 20", len(table))
 	}
 	for _, cells := range table {
-		file := link.FindStringSubmatch(cells[1])
+		file := tableLink.FindStringSubmatch(cells[1])
 		if file == nil {
 			t.Errorf("%s: %s is not a link", cells[0], cells[1])
 			continue

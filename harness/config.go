@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -50,6 +51,13 @@ type Config struct {
 	// list those as well.
 	Files []string
 
+	// Env are names of environment variables that the tests get although they look
+	// like secrets, such as a name with TOKEN or PASSWORD in it, or with the prefix
+	// AWS_. Entries may be patterns of path.Match. Tests get all other variables of
+	// the host, except those that name places on the host: HOME, PATH, PWD, SHELL,
+	// TMPDIR, XDG_* and the sockets of agents.
+	Env []string
+
 	// Kernel is the kernel to run on unless KMODTEST_KERNEL is set: the name of a
 	// row of package images or of a kernels.toml next to go.mod, or a path. Empty
 	// means the default kernel of these tables.
@@ -88,6 +96,11 @@ func (c Config) in(dir string) (Config, error) {
 	for _, pattern := range c.Allow {
 		if _, err := regexp.Compile(pattern); err != nil {
 			return c, fmt.Errorf("harness.Config: Allow: %w", err)
+		}
+	}
+	for _, pattern := range c.Env {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return c, fmt.Errorf("harness.Config: Env: %q: %w", pattern, err)
 		}
 	}
 	c.Modules = absolute(dir, c.Modules)

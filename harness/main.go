@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/events"
+	"github.com/kmodtest/kmodtest/harness/internal/exitstatus"
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/interrupt"
@@ -123,9 +124,6 @@ func tell(m *testing.M, word, turns string) error {
 // prefix begins each line that the harness itself prints.
 const prefix = "kmodtest: "
 
-// statusHostBroke is the exit status if the host side broke.
-const statusHostBroke = 69 // EX_UNAVAILABLE of sysexits.h
-
 // interruptError is the cause of a context that a signal canceled.
 type interruptError struct{ signal syscall.Signal }
 
@@ -146,10 +144,10 @@ func runOutside(config Config, from callers, started time.Time) int {
 	var caught *interruptError
 	if errors.As(context.Cause(ctx), &caught) {
 		fmt.Fprintf(os.Stderr, "%sFAIL: %v\n", prefix, caught)
-		return 128 + int(caught.signal)
+		return exitstatus.Signaled + int(caught.signal)
 	}
 	fmt.Fprintf(os.Stderr, "%sFAIL: host side broke: %v\n", prefix, err)
-	return statusHostBroke
+	return exitstatus.HostBroke
 }
 
 // newRequest returns the request for kmodtest-run.

@@ -63,7 +63,7 @@ func TestMistakesAreExplained(t *testing.T) {
 		{"kernel build", "--all"},
 		{"kernel build no-such-kernel", `there is no kernel "no-such-kernel"`},
 		{"kernel rm no-such-kernel", `there is no kernel "no-such-kernel"`},
-		{"kernel rm ./path", "only kernels that have a name"},
+		{"kernel rm ./path", "only kernels with a name"},
 		{"kernel rm", "at least 1 arg"},
 		{"kernel list --json --names", "[json names]"},
 		{"kernel path one two", "accepts at most 1 arg"},

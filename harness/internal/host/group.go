@@ -84,13 +84,13 @@ func (r *run) runGroup(ctx context.Context, src *machine.Source, g *group) error
 		if j.goesOn {
 			left = reporter.Remaining()
 		}
-		if reporter.FailFast && reporter.Failed() || slices.ContainsFunc(errs, isInterrupted) {
+		if reporter.FailFast && reporter.Failed || slices.ContainsFunc(errs, isInterrupted) {
 			break
 		}
 	}
 	errs = append(errs, reporter.CutShort())
 	err := verdict.Join(errs...)
-	if err == nil && reporter.Failed() {
+	if err == nil && reporter.Failed {
 		return verdict.EarlierTestFailed()
 	}
 	return err

@@ -1,8 +1,13 @@
 package host
 
-import "strings"
+import (
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+)
 
-// guestVariables are what the guest has of its own, in place of the host's.
+// guestVariables have values of their own in the guest.
 var guestVariables = map[string]string{
 	"PATH":    "/bin:/usr/bin:/sbin:/usr/sbin",
 	"HOME":    "/root",
@@ -11,20 +16,63 @@ var guestVariables = map[string]string{
 	"TMPDIR":  "/tmp",
 }
 
-// guestEnvironment is the environment of the tests: the host's, so that a
-// variable set for a test reaches it, but for what names places on the host.
-func guestEnvironment(host []string, dir string) []string {
-	env := []string{"PWD=" + dir}
+// hostVariables are patterns of variables that name places on the host, which the
+// guest cannot reach.
+var hostVariables = []string{
+	"PWD", "SHELL", "GOCOVERDIR", "XDG_*", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS",
+}
+
+// secretVariables are patterns of variables, in upper case, that look like
+// secrets: the code under test does not need them, and its output may be
+// published.
+var secretVariables = []string{
+	"*TOKEN*", "*SECRET*", "*PASSWORD*", "*PASSWD*", "*PASSPHRASE*", "*CREDENTIAL*", "*_KEY", "*_KEY_*", "*APIKEY*", "*_PAT", "*_AUTH",
+	"ACTIONS_*", "AWS_*", "AZURE_*", "GITHUB_PAT*", "NETRC", "DOCKER_AUTH_CONFIG",
+}
+
+// guestEnvironment returns the environment of the tests: that of the host, so that
+// a variable that is set for a test reaches it, without variables that name places
+// on the host, and without secrets. withheld are the names of the latter. A
+// variable whose name matches one of the allowed patterns is no secret.
+func guestEnvironment(host []string, dir string, allowed []string) (env, withheld []string) {
+	env = []string{"PWD=" + dir}
 	for name, value := range guestVariables {
 		env = append(env, name+"="+value)
 	}
 	for _, v := range host {
-		name, _, _ := strings.Cut(v, "=")
+		name, value, _ := strings.Cut(v, "=")
 		_, own := guestVariables[name]
-		if own || name == "PWD" || name == "SHELL" || name == "GOCOVERDIR" || strings.HasPrefix(name, "XDG_") {
-			continue
+		switch {
+		case own:
+		case matches(allowed, name):
+			env = append(env, v)
+		case matches(hostVariables, name):
+		case matches(secretVariables, strings.ToUpper(name)) || hasPassword(value):
+			withheld = append(withheld, name)
+		default:
+			env = append(env, v)
 		}
-		env = append(env, v)
 	}
-	return env
+	slices.Sort(withheld)
+	return env, withheld
+}
+
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return ok && err == nil
+	})
+}
+
+// hasPassword reports whether a value is, or is a list of, addresses of which one
+// contains a password, such as that of a proxy.
+func hasPassword(value string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(value, func(c rune) bool { return c == ',' || c == ' ' || c == '|' }), func(part string) bool {
+		u, err := url.Parse(part)
+		if err != nil || u.User == nil {
+			return false
+		}
+		_, ok := u.User.Password()
+		return ok
+	})
 }

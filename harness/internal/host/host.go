@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/request"
@@ -58,6 +59,10 @@ func (r *run) setUp() (err error) {
 	r.tests = r.Binary
 	if r.env.Binary != "" {
 		r.tests = resolve(r.Cwd, r.env.Binary)
+	}
+	var withheld []string
+	if r.guestEnv, withheld = guestEnvironment(os.Environ(), r.Dir, r.Config.Env); len(withheld) > 0 {
+		r.say("not passed to the guest, as they look like secrets (harness.Config.Env allows them): %s", strings.Join(withheld, ", "))
 	}
 	for _, pattern := range r.Config.Allow {
 		re, err := regexp.Compile(pattern)

@@ -85,7 +85,7 @@ func (j *job) work() wire.Work {
 	return wire.Work{
 		Path:      r.tests,
 		Args:      append([]string{r.Name}, j.flags.Args...),
-		Env:       slices.Concat(guestEnvironment(os.Environ(), r.Dir), j.group.env, []string{inside.TurnsVariable + "=" + j.turns}),
+		Env:       slices.Concat(r.guestEnv, j.group.env, []string{inside.TurnsVariable + "=" + j.turns}),
 		Dir:       r.Dir,
 		OneStream: sameFile(os.Stdout, os.Stderr),
 		Mkdir:     j.flags.Mkdir,

@@ -24,12 +24,12 @@ const initPackage = "harness/cmd/kmodtest-init"
 
 // prepare makes everything that the machine is started from, or finds it in the
 // cache.
-func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
+func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	name := r.env.Kernel
 	if name == "" {
 		name = r.Config.Kernel
 	}
-	m := qemu.Machine{Binary: r.env.QEMU, CPUs: r.Config.CPUs, Memory: r.Config.Memory}
+	m := qemu.Config{Binary: r.env.QEMU, CPUs: r.Config.CPUs, Memory: r.Config.Memory}
 	if _, err := qemu.Find(m.Binary); err != nil { // before minutes are spent on a kernel
 		return m, err
 	}
@@ -63,6 +63,9 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 	if m.Initramfs, err = initramfs.Build(ctx, r.cache, spec); err != nil {
 		return m, err
 	}
+	if _, why := qemu.Confinement(m.Binary); why != "" {
+		r.say("QEMU runs without its sandbox: %s", why)
+	}
 	m.Accel = r.chooseAccel()
 	r.platform = verdict.Platform{Release: kernel.Release, Package: kernel.Version, Accel: string(m.Accel)}
 	r.say("%s", platformLine(r.platform, spec.Built))
@@ -70,7 +73,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Machine, error) {
 }
 
 // source returns the source of the run's machines.
-func (r *run) source(config qemu.Machine) *machine.Source {
+func (r *run) source(config qemu.Config) *machine.Source {
 	return &machine.Source{
 		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off", Silence: r.env.Silence, Allow: r.allowed, Say: r.say,
 	}

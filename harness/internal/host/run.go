@@ -18,12 +18,13 @@ import (
 // run is one run of a package's tests.
 type run struct {
 	request.Request
-	env    environment
-	tests  string // path of the test binary for the guest
-	cache  string // the project's directory in the user's cache
-	trace  *trace.Trace
-	stdout io.Writer
-	stderr io.Writer
+	env      environment
+	tests    string   // path of the test binary for the guest
+	guestEnv []string // of the test binary in each guest
+	cache    string   // the project's directory in the user's cache
+	trace    *trace.Trace
+	stdout   io.Writer
+	stderr   io.Writer
 
 	allowed    []*regexp.Regexp                // of Config.Allow
 	fuzzing    atomic.Pointer[machine.Machine] // in which tests fuzz, until they are interrupted

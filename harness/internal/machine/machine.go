@@ -47,7 +47,7 @@ type guestState struct {
 }
 
 // startMachine starts QEMU. See start.
-func startMachine(ctx context.Context, config qemu.Machine, silence time.Duration) (*Machine, error) {
+func startMachine(ctx context.Context, config qemu.Config, silence time.Duration) (*Machine, error) {
 	v, err := start(ctx, config, silence)
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func newMachine(v *vm) *Machine {
 
 // boot starts a machine, and returns when it is ready for a job. If it does not
 // come up, boot returns it with the reason.
-func boot(ctx context.Context, config qemu.Machine, silence time.Duration) (*Machine, error) {
+func boot(ctx context.Context, config qemu.Config, silence time.Duration) (*Machine, error) {
 	m, err := startMachine(ctx, config, silence)
 	if err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ const (
 )
 
 // snapshotKey covers everything that a snapshot depends on.
-func snapshotKey(config qemu.Machine) (string, error) {
+func snapshotKey(config qemu.Config) (string, error) {
 	path, err := qemu.Find(config.Binary)
 	if err != nil {
 		return "", err
@@ -70,7 +70,7 @@ func snapshotKey(config qemu.Machine) (string, error) {
 
 // findSnapshot returns the snapshot of a machine, and makes it if it does not
 // exist. If the machine does not come up, findSnapshot returns it with the reason.
-func findSnapshot(ctx context.Context, cacheDir string, config qemu.Machine, silence time.Duration) (*snapshot, *Machine, error) {
+func findSnapshot(ctx context.Context, cacheDir string, config qemu.Config, silence time.Duration) (*snapshot, *Machine, error) {
 	key, err := snapshotKey(config)
 	if err != nil {
 		return nil, nil, err
@@ -97,7 +97,7 @@ func findSnapshot(ctx context.Context, cacheDir string, config qemu.Machine, sil
 var errFaulty = errors.New("the kernel reported a fault before the tests")
 
 // takeSnapshot boots a machine and saves it in dir.
-func takeSnapshot(ctx context.Context, dir string, config qemu.Machine, silence time.Duration) (*Machine, error) {
+func takeSnapshot(ctx context.Context, dir string, config qemu.Config, silence time.Duration) (*Machine, error) {
 	config.RAM = &qemu.RAM{File: filepath.Join(dir, memoryName)}
 	m, err := boot(ctx, config, silence)
 	if err != nil {

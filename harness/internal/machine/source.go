@@ -14,7 +14,7 @@ import (
 // its first use. After Preload, its methods may be called by several goroutines
 // at once.
 type Source struct {
-	Config   qemu.Machine
+	Config   qemu.Config
 	CacheDir string                           // of the project; snapshots are kept below it
 	NoSaving bool                             // boot each machine, and save none
 	Silence  time.Duration                    // how long a machine may show no sign of life; 0 for the default

@@ -30,7 +30,7 @@ type template struct {
 // with shared, the template's own: then nothing else may be restored from it. If
 // the kernel reports a fault before the machine answers, restore returns the
 // machine with the reason.
-func (t *template) restore(ctx context.Context, config qemu.Machine, shared bool, silence time.Duration) (*Machine, error) {
+func (t *template) restore(ctx context.Context, config qemu.Config, shared bool, silence time.Duration) (*Machine, error) {
 	config.RAM = &qemu.RAM{File: t.memory, Incoming: true, Private: !shared}
 	state, err := os.Open(t.state)
 	if err != nil {
@@ -89,7 +89,7 @@ type loaded struct {
 }
 
 // load makes such a template from another. upload sends the files.
-func (t *template) load(ctx context.Context, config qemu.Machine, silence time.Duration, upload func(*wire.Writer) error) (l *loaded, err error) {
+func (t *template) load(ctx context.Context, config qemu.Config, silence time.Duration, upload func(*wire.Writer) error) (l *loaded, err error) {
 	l = &loaded{}
 	defer func() {
 		if err != nil {

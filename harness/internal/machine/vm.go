@@ -31,7 +31,7 @@ type process interface {
 
 // vm is a QEMU process under supervision.
 type vm struct {
-	config  qemu.Machine
+	config  qemu.Config
 	process process
 	channel io.ReadWriter // to the guest
 	console *console
@@ -45,7 +45,7 @@ type vm struct {
 
 // start starts QEMU. The machine ends with ctx, and when it has shown no sign of
 // life for the time of silence.
-func start(ctx context.Context, config qemu.Machine, silence time.Duration) (*vm, error) {
+func start(ctx context.Context, config qemu.Config, silence time.Duration) (*vm, error) {
 	v := newVM(ctx, config, silence)
 	p, err := qemu.Start(v.ctx, config, v.console)
 	if err != nil {
@@ -57,7 +57,7 @@ func start(ctx context.Context, config qemu.Machine, silence time.Duration) (*vm
 	return v, nil
 }
 
-func newVM(ctx context.Context, config qemu.Machine, silence time.Duration) *vm {
+func newVM(ctx context.Context, config qemu.Config, silence time.Duration) *vm {
 	v := &vm{config: config, silence: silence}
 	v.signs.note()
 	v.ctx, v.cancel = context.WithCancelCause(ctx)

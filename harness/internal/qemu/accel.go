@@ -12,7 +12,7 @@ import (
 // Accel is how QEMU runs the guest's instructions.
 type Accel string
 
-// The accelerators that a Machine can have.
+// The accelerators that a Config can have.
 const (
 	KVM Accel = "kvm" // on the processor itself
 	TCG Accel = "tcg" // emulated by QEMU: works everywhere, slower

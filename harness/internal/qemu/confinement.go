@@ -23,7 +23,7 @@ const sandbox = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 
 // Confinement returns the arguments that make QEMU confine itself with a seccomp filter; Args
 // includes them. If QEMU or the host's kernel does not support that, args is nil and why is the
-// reason in a few words. binary is as in Machine.
+// reason in a few words. binary is as in Config.
 //
 // QEMU is started once to find out. The answer is kept in the user's cache, keyed by the program's
 // path, size and modification time. Confinement may be called from several goroutines and processes

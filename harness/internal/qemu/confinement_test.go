@@ -48,7 +48,7 @@ func TestArgsIncludeSandbox(t *testing.T) {
 	needSeccomp(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	qemu, _ := script(t, "exit 0")
-	args := Machine{Binary: qemu, Accel: TCG}.Args()
+	args := Config{Binary: qemu, Accel: TCG}.Args()
 	if i := slices.Index(args, "-sandbox"); i < 0 || args[i+1] != sandbox {
 		t.Errorf("got %q, want -sandbox %s included", args, sandbox)
 	}
@@ -62,7 +62,7 @@ func TestQEMUWithoutSandboxHasReason(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	qemu, starts := script(t, "echo 'sandbox: Invalid parameter' >&2; exit 1")
 	for range 2 { // first from QEMU, then from the cache
-		args := Machine{Binary: qemu, Accel: TCG}.Args()
+		args := Config{Binary: qemu, Accel: TCG}.Args()
 		if slices.Contains(args, "-sandbox") {
 			t.Errorf("got %q, want no -sandbox", args)
 		}
@@ -144,7 +144,7 @@ func TestStartedQEMUIsConfined(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	p, err := Start(ctx, Machine{Binary: Binary, Accel: TCG, Kernel: endlessKernel(t), Initramfs: initramfs}, io.Discard)
+	p, err := Start(ctx, Config{Binary: Binary, Accel: TCG, Kernel: endlessKernel(t), Initramfs: initramfs}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

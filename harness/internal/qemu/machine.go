@@ -10,9 +10,9 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// Machine describes a virtual machine. Binary, Accel, Kernel and Initramfs are
+// Config describes a virtual machine. Binary, Accel, Kernel and Initramfs are
 // required.
-type Machine struct {
+type Config struct {
 	Binary    string // QEMU's system emulator: a path, or a name in PATH
 	Accel     Accel
 	Kernel    string // path of the boot image
@@ -43,15 +43,15 @@ const (
 
 // Args returns QEMU's command line without the program's name. It includes the
 // arguments of Confinement.
-func (m Machine) Args() []string {
-	confinement, _ := Confinement(m.Binary)
+func (c Config) Args() []string {
+	confinement, _ := Confinement(c.Binary)
 	var args []string
 	for _, part := range [][]string{
 		bare(),
 		confinement,
-		m.processor(),
-		m.memory(),
-		m.boot(),
+		c.processor(),
+		c.memory(),
+		c.boot(),
 		console(),
 		channel(),
 		control(),
@@ -81,14 +81,14 @@ func bare() []string {
 //     during boot.
 const emulatedCPU = "max,la57=off,cx16=off,erms=off,fsrm=off"
 
-func (m Machine) processor() []string {
+func (c Config) processor() []string {
 	// One socket per CPU: the firmware's table for kernels without ACPI lists
 	// only the first core of each socket.
-	smp := fmt.Sprintf("%[1]d,sockets=%[1]d", cmp.Or(m.CPUs, defaultCPUs))
-	accel, cpu := string(m.Accel), "host"
-	if m.Accel == TCG {
+	smp := fmt.Sprintf("%[1]d,sockets=%[1]d", cmp.Or(c.CPUs, defaultCPUs))
+	accel, cpu := string(c.Accel), "host"
+	if c.Accel == TCG {
 		cpu = emulatedCPU
-		if m.InTurns {
+		if c.InTurns {
 			accel += ",thread=single"
 		}
 	}
@@ -100,30 +100,30 @@ func (m Machine) processor() []string {
 	}
 }
 
-func (m Machine) memory() []string {
-	size := strconv.Itoa(cmp.Or(m.Memory, defaultMemory)) + "M"
+func (c Config) memory() []string {
+	size := strconv.Itoa(cmp.Or(c.Memory, defaultMemory)) + "M"
 	args := []string{"-m", size}
-	if m.RAM == nil {
+	if c.RAM == nil {
 		return args
 	}
 	share := "on"
-	if m.RAM.Private {
+	if c.RAM.Private {
 		share = "off"
 	}
-	if m.RAM.Incoming {
+	if c.RAM.Incoming {
 		args = append(args, "-incoming", "defer")
 	}
 	return append(args,
-		"-object", fmt.Sprintf("memory-backend-file,id=ram,size=%s,mem-path=%s,share=%s", size, escape(m.RAM.File), share),
+		"-object", fmt.Sprintf("memory-backend-file,id=ram,size=%s,mem-path=%s,share=%s", size, escape(c.RAM.File), share),
 		"-machine", "memory-backend=ram")
 }
 
 // Offset returns the offset in the memory's file of a guest physical address.
-func (m Machine) Offset(address uint64) int64 {
+func (c Config) Offset(address uint64) int64 {
 	// QEMU's machine type pc puts 3 GiB below the devices and the rest at
 	// 4 GiB, if there are at least 3.5 GiB of memory.
 	const gib, least = 1 << 30, 3584 // bytes, MiB
-	if cmp.Or(m.Memory, defaultMemory) >= least && address >= 4*gib {
+	if cmp.Or(c.Memory, defaultMemory) >= least && address >= 4*gib {
 		address -= gib
 	}
 	return int64(address)
@@ -132,7 +132,7 @@ func (m Machine) Offset(address uint64) int64 {
 // escape doubles the commas in the value of an option, which QEMU splits at commas.
 func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
-func (m Machine) boot() []string {
+func (c Config) boot() []string {
 	args := []string{
 		"console=ttyS0",
 		"loglevel=5",        // the kernel log is sent over the channel; the console is for fault reports, which may appear only there
@@ -153,7 +153,7 @@ func (m Machine) boot() []string {
 		"rcupdate.rcu_expedited=1",
 		"rdinit=/init",
 	}
-	return []string{"-kernel", m.Kernel, "-initrd", m.Initramfs, "-append", strings.Join(args, " ")}
+	return []string{"-kernel", c.Kernel, "-initrd", c.Initramfs, "-append", strings.Join(args, " ")}
 }
 
 // consoleName is QEMU's identifier for the other end of the serial line.

@@ -16,7 +16,7 @@ func TestOffsetLeavesOutTheGapBelow4GiB(t *testing.T) {
 		{3584, 4 * gib, 3 * gib},
 		{8192, 8*gib + 7, 7*gib + 7},
 	} {
-		if got := (Machine{Memory: c.memory}).Offset(c.address); got != c.want {
+		if got := (Config{Memory: c.memory}).Offset(c.address); got != c.want {
 			t.Errorf("with %d MiB, address %#x has offset %#x, want %#x", c.memory, c.address, got, c.want)
 		}
 	}

@@ -56,8 +56,8 @@ type Process struct {
 // goroutine. QEMU is killed when ctx is done; the kernel kills it when this
 // process ends in any way, so it is never left behind. Its environment is not
 // that of this process.
-func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) {
-	path, err := Find(m.Binary)
+func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
+	path, err := Find(c.Binary)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func Start(ctx context.Context, m Machine, console io.Writer) (*Process, error) 
 	}
 	defer typed.Close()
 	p := &Process{Channel: files.channel, monitor: newMonitor(files.monitor), keys: keys, ended: make(chan struct{})}
-	p.cmd = exec.CommandContext(ctx, path, m.Args()...)
+	p.cmd = exec.CommandContext(ctx, path, c.Args()...)
 	p.cmd.Env = environment()
 	p.cmd.Stdin = typed
 	p.cmd.Stdout = console

@@ -1,6 +1,10 @@
 package report
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/kmodtest/kmodtest/harness/internal/exitstatus"
+)
 
 // State is the result of a run, of one of its steps, or of a test.
 type State string
@@ -28,10 +32,10 @@ func (s State) Bad() bool { return s.Worse(NotRun) }
 
 // Exit statuses of a matrix that did not pass.
 const (
-	StatusFailed      = 1
-	StatusBroken      = 69 // EX_UNAVAILABLE of sysexits.h
-	StatusInterrupted = 130
-	StatusFault       = 255
+	StatusFailed      = exitstatus.TestFailed
+	StatusBroken      = exitstatus.HostBroke
+	StatusInterrupted = exitstatus.Signaled + 2 // SIGINT
+	StatusFault       = exitstatus.KernelFault
 )
 
 // Status returns the exit status of a matrix with these runs: that of the worst

@@ -47,6 +47,7 @@ type Config struct {
 	OptionalModules []string
 	Programs        []string
 	Files           []string
+	Env             []string
 	Kernel          string
 	CPUs            int
 	Memory          int

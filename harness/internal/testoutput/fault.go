@@ -17,7 +17,7 @@ func (r *Reporter) addFaults(t *test, run *timeline.TestRun) error {
 		alike[identity(f)]++
 	}
 	for _, f := range faults {
-		t.failed, r.failed, r.faulty = true, true, true
+		t.failed, r.Failed, r.faulty = true, true, true
 		r.timeline.SetPrinted(f)
 		more := alike[identity(f)] - 1
 		delete(alike, identity(f))
@@ -39,7 +39,7 @@ func (r *Reporter) addFaults(t *test, run *timeline.TestRun) error {
 		if slices.Contains(t.met, e.String()) {
 			continue
 		}
-		t.failed, r.failed = true, true
+		t.failed, r.Failed = true, true
 		if err := r.out.add(t, fmt.Sprintf("the kernel did not report %v\n", e)); err != nil {
 			return err
 		}

@@ -20,6 +20,9 @@ import (
 // The end of a test is printed when the kernel log has been read up to there.
 type Reporter struct {
 	Options
+	// Failed is set when a test has failed, by its own result or because of the
+	// kernel.
+	Failed   bool
 	out      printer
 	tests    tests
 	stream   itemizer           // its items wait for the kernel log
@@ -50,10 +53,6 @@ func NewReporter(w io.Writer, o Options) *Reporter {
 	r.stream.verbose = r.out.style == styleVerbose
 	return r
 }
-
-// Failed reports whether a test has failed, by its own result or because of the
-// kernel.
-func (r *Reporter) Failed() bool { return r.failed }
 
 // Running returns the tests that have begun and not ended, as far as the test
 // binary has reported them.
@@ -205,7 +204,7 @@ func (r *Reporter) conclude(t *test, result, took string) error {
 		result = "--- FAIL"
 	}
 	if result == "--- FAIL" {
-		r.failed = true
+		r.Failed = true
 		for p := t.parent; p != nil; p = p.parent {
 			p.failed = true
 		}

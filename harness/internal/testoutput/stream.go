@@ -3,11 +3,13 @@ package testoutput
 import (
 	"bytes"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
 // marker stands before each line of a test binary's standard output that reports
 // an event of a test; see package events. Tests print the other lines.
-const marker = "\x16"
+const marker = inside.EventMarker
 
 // item is a piece of a test binary's standard output.
 type item struct {
