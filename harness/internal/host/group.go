@@ -50,11 +50,16 @@ type output interface {
 	Take() []byte
 }
 
+// machines provides machines that are ready for a job: a *machine.Source.
+type machines interface {
+	Machine(ctx context.Context, keep bool) (*machine.Machine, error)
+}
+
 // usualMachines is how many machines a group may use if Config.Machines is 0.
 const usualMachines = 50
 
 // runGroup runs the tests of a group, and returns why it did not pass.
-func (r *run) runGroup(ctx context.Context, src *machine.Source, g *group) error {
+func (r *run) runGroup(ctx context.Context, src machines, g *group) error {
 	if g.request.Values["test.shuffle"] == "on" { // the same order in each machine
 		g.request = g.request.With("test.shuffle", strconv.FormatInt(time.Now().UnixNano(), 10))
 	}

@@ -48,7 +48,7 @@ func (r *run) newJob(g *group, s testoutput.Selection, reporter *testoutput.Repo
 }
 
 // do does the job, and returns why it did not pass.
-func (j *job) do(ctx context.Context, src *machine.Source) error {
+func (j *job) do(ctx context.Context, src machines) error {
 	end := j.group.thread.Phase("restore or boot")
 	m, err := src.Machine(ctx, j.flags.Fuzzes)
 	end()

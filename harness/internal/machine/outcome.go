@@ -88,6 +88,7 @@ func (o Outcome) Evidence(goesOn bool) verdict.Evidence {
 		Fault:         o.fault(),
 		Faulty:        len(m.Timeline.Findings()) > 0,
 		Running:       o.running(),
+		Failed:        m.Timeline.Failed(),
 		ExpectedDeath: o.diedAsExpected(goesOn),
 		Greeted:       m.guest.greeted,
 		Exit:          m.guest.exit,

@@ -10,16 +10,17 @@ import (
 // Limits of what a guest may mark. Faults are attributed to no test that exceeds
 // them.
 const (
-	maxSpans   = 1 << 20 // kept
+	maxSpans   = 1 << 17 // kept
 	maxRunning = 1 << 14 // tests at the same time
 	maxWorkers = 256     // of a fuzz target
-	maxEnded   = 1 << 20 // tests whose end the test binary has not reported
+	maxEnded   = 1 << 16 // tests whose end the test binary has not reported
 )
 
 // testRuns is which tests ran when.
 type testRuns struct {
 	number  uint64 // of the last mark
 	running []*TestRun
+	failed  string              // the first test that ended with FAIL; "" if there is none
 	ended   map[uint64]*TestRun // by the number of the mark
 	spans   []span
 }
@@ -52,6 +53,9 @@ func (t *testRuns) follow(m inside.Mark, at int) {
 		run.Paused = m.Verb == inside.MarkPause
 	case m.Verb == inside.MarkEnd && len(m.Words) == 3:
 		run.Result, run.Took = m.Words[1], m.Words[2]
+		if run.Result == "FAIL" && t.failed == "" {
+			t.failed = run.Name
+		}
 		if len(t.ended) < maxEnded {
 			t.ended[m.Number] = run
 		}
@@ -118,6 +122,9 @@ func (t *testRuns) Active() []*TestRun {
 // Ended returns the tests that have ended and are not forgotten, by the number of
 // the mark of their end.
 func (t *testRuns) Ended() map[uint64]*TestRun { return t.ended }
+
+// Failed returns the first test that ended with FAIL, or "" if there is none.
+func (t *testRuns) Failed() string { return t.failed }
 
 // Forget forgets the test that ended with that mark. Its faults stay.
 func (t *testRuns) Forget(mark uint64) { delete(t.ended, mark) }

@@ -26,6 +26,8 @@ type Evidence struct {
 
 	// Running is the tests that had begun and not ended when the guest was done.
 	Running []string
+	// Failed is a test that has failed, by its mark; "" if there is none.
+	Failed string
 
 	Greeted bool           // the guest's first process has sent a record
 	Exit    *wire.Status   // how the test binary ended; nil if the guest did not say

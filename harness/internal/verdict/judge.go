@@ -161,6 +161,8 @@ func testsFailed(e Evidence) (*Failure, bool) {
 	case !exit.Finished:
 		f = Failf(TestFailed, nil, "the test binary exited with status 0 before its tests had ended").
 			Advise("look for a call that ends the process, such as os.Exit or syscall.Exit")
+	case e.Failed != "":
+		f = Failf(TestFailed, nil, "the test binary exited with status 0, but %s has failed", e.Failed)
 	case len(e.Running) > 0:
 		f = Failf(TestFailed, nil, "the test binary exited with status 0 while %s was running", e.Running[0]).
 			Advise("something has ended the test binary, or the guest reports a result that is not the test binary's")

@@ -90,6 +90,7 @@ var rows = map[string]map[string]*Failure{
 	"a signal killed the test binary, or it exited with 0 before its tests had ended": {
 		"SIGSEGV":              Judge(exited(wire.Status{Code: -1, Signal: 11})),
 		"SIGKILL":              Judge(exited(wire.Status{Code: -1, Signal: 9})),
+		"a test had failed":    Judge(with(func(e *Evidence) { e.Failed = "TestX" })),
 		"a test had not ended": Judge(with(func(e *Evidence) { e.Running = []string{"TestX"} })),
 		"os.Exit(0)":           Judge(exited(wire.Status{})),
 	},

@@ -1,0 +1,45 @@
+package machine
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Connect returns a machine whose guest is at the other end of conn, waits for a
+// job and has its files. There is no QEMU. It is for tests of the host side, which
+// have to bear anything that a guest sends.
+func Connect(ctx context.Context, conn io.ReadWriter) *Machine {
+	v := newVM(ctx, qemu.Config{Accel: qemu.TCG}, time.Minute)
+	v.process, v.channel = newConnected(), conn
+	m := newMachine(v)
+	m.HasFiles = true
+	m.guest = guestState{greeted: true, ready: &wire.Readiness{}}
+	return m
+}
+
+// connected is the process of a machine without QEMU: it has ended, regularly, as
+// soon as somebody asks.
+type connected struct{ ended chan struct{} }
+
+func newConnected() *connected {
+	c := &connected{make(chan struct{})}
+	close(c.ended)
+	return c
+}
+
+func (c *connected) PID() int                                { return 0 }
+func (c *connected) Ended() <-chan struct{}                  { return c.ended }
+func (c *connected) Err() error                              { return nil }
+func (c *connected) Said() string                            { return "" }
+func (c *connected) CommandLine() string                     { return "" }
+func (c *connected) Press(context.Context, byte) error       { return nil }
+func (c *connected) Strike(context.Context) error            { return nil }
+func (c *connected) Save(context.Context, *os.File) error    { return nil }
+func (c *connected) Restore(context.Context, *os.File) error { return nil }
+func (c *connected) Kill()                                   {}
+func (c *connected) Stop()                                   {}
