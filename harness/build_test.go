@@ -71,6 +71,6 @@ func TestBuildThatMakesNoModuleFailsRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	red{module: dir, stage: "build", status: 1, want: []string{
-		`the build made no \.ko file: does its Kbuild or Makefile set obj-m\?`, `FAIL: module .* does not build against Linux \d`,
+		`the build produced no \.ko file: does its Kbuild or Makefile set obj-m\?`, `FAIL: module .* does not build against Linux \d`,
 	}}.check(t)
 }

@@ -3,6 +3,8 @@ package machine
 import (
 	"strings"
 	"sync"
+
+	"github.com/kmodtest/kmodtest/harness/internal/printable"
 )
 
 // console keeps the end of what the kernel prints to its serial console.
@@ -58,4 +60,5 @@ func (c *console) parts() (own, answers string) {
 	return plain(c.text[:c.asked]), plain(c.text[c.asked:])
 }
 
-func plain(text []byte) string { return strings.ReplaceAll(string(text), "\r", "") }
+// plain returns the text as a terminal may print it.
+func plain(text []byte) string { return printable.Text(strings.ReplaceAll(string(text), "\r", "")) }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/exitstatus"
+	"github.com/kmodtest/kmodtest/harness/internal/printable"
 )
 
 // Kind is the cause of a failure.
@@ -117,15 +118,16 @@ func AsFailure(err error) *Failure {
 // Prefix stands before each line that the harness itself prints.
 const Prefix = "kmodtest: "
 
-// Text returns the failure as the user reads it.
+// Text returns the failure as the user reads it. Nothing in it controls a
+// terminal, as much of it comes from a guest.
 func (f *Failure) Text() string {
 	var b strings.Builder
 	if f.Raw != "" {
-		b.WriteString(strings.TrimRight(f.Raw, "\n") + "\n")
+		b.WriteString(printable.Text(strings.TrimRight(f.Raw, "\n")) + "\n")
 	}
 	say := func(text string) {
 		for line := range strings.Lines(text) {
-			b.WriteString(Prefix + strings.TrimRight(line, "\n") + "\n")
+			b.WriteString(Prefix + printable.Text(strings.TrimRight(line, "\n")) + "\n")
 		}
 	}
 	say("FAIL: " + f.Error() + "\n")
