@@ -64,7 +64,7 @@ func converse(t testing.TB, dir string, guest hostile, flags map[string]string) 
 	}
 	g := &group{
 		request: r.Request, stdout: testoutput.NewPassLine(io.Discard), stderr: io.Discard, thread: r.trace.Thread(0),
-		fresh: func(m *machine.Machine, test wire.FreshTest) {},
+		fresh: func(*machine.Machine, wire.FreshTest) error { return nil },
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

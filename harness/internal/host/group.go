@@ -32,7 +32,7 @@ type group struct {
 	profile string // path of the cover profile in the guest; "" for none
 	// fresh is called for a test that asks for a machine of its own; nil if
 	// each test has one.
-	fresh func(*machine.Machine, wire.FreshTest)
+	fresh func(*machine.Machine, wire.FreshTest) error
 
 	transcript transcript // of a test that has a machine of its own
 	machines   int        // used so far

@@ -154,8 +154,7 @@ func (j *job) Fresh(test wire.FreshTest) error {
 	if j.group.fresh == nil {
 		return &wire.GarbledError{Err: fmt.Errorf("%q asks for a machine of its own, and has one", test.Name)}
 	}
-	j.group.fresh(j.machine, test)
-	return nil
+	return j.group.fresh(j.machine, test)
 }
 
 func writeOutput(w io.Writer, p []byte) error {

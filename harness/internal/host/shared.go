@@ -3,11 +3,15 @@ package host
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -19,12 +23,17 @@ type shared struct {
 	askPlan func() (*plan, error)
 	slots   chan struct{} // one for each machine that may run at the same time
 	running sync.WaitGroup
+	open    atomic.Int32 // requests for machines
 
 	mu    sync.Mutex // of the following, and of the tests' output
 	out   *testoutput.PassLine
 	lines *testoutput.LineFilter
 	fresh []*group
 }
+
+// maxOpen is how many requests for machines may be open at once. A guest that is
+// not corrupt keeps them below that: see package pid1.
+const maxOpen = 128
 
 // doShared runs the tests in one machine. The error is nil if all passed.
 func (r *run) doShared(ctx context.Context, src *machine.Source) error {
@@ -37,8 +46,15 @@ func (r *run) doShared(ctx context.Context, src *machine.Source) error {
 	if r.Values["test.coverprofile"] != "" {
 		g.profile = resultPath(r.Request, "test.coverprofile")
 	}
-	g.fresh = func(m *machine.Machine, test wire.FreshTest) {
-		s.running.Go(func() { s.runFresh(ctx, m, test) })
+	g.fresh = func(m *machine.Machine, test wire.FreshTest) error {
+		if s.open.Add(1) > maxOpen {
+			return &wire.GarbledError{Err: fmt.Errorf("more than %d tests at once ask for machines of their own", maxOpen)}
+		}
+		s.running.Go(func() {
+			s.runFresh(ctx, m, test)
+			s.open.Add(-1)
+		})
+		return nil
 	}
 	g.err = r.runGroup(ctx, src, g)
 	cancel() // the tests that asked for a machine have ended with theirs
@@ -78,6 +94,8 @@ func (s *shared) runFresh(ctx context.Context, m *machine.Machine, test wire.Fre
 	s.mu.Unlock()
 	if p, err := s.askPlan(); err != nil {
 		g.err = err
+	} else if !slices.Contains(p.Names, test.Name) {
+		g.err = verdict.Failf(verdict.GuestDown, nil, "the guest asks to run %q in a machine of its own; there is no such test", test.Name)
 	} else {
 		(&freshTests{s.run, s.src, p}).runGroup(ctx, g, number)
 	}

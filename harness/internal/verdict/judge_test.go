@@ -190,6 +190,7 @@ func TestFailureShowsWhatHelps(t *testing.T) {
 		"KVM that does nothing":                  {func(e *Evidence) { e.KVM = true }, []string{"KMODTEST_ACCEL=tcg"}, nil},
 		"QEMU was killed":                        {func(e *Evidence) { e.Err = &EndError{Err: killed()} }, []string{"short of memory"}, nil},
 		"corrupt memory":                         {func(e *Evidence) { e.Err = &wire.GarbledError{Err: errors.New("x")} }, []string{"KMODTEST_KERNEL=debug"}, nil},
+		"no escape sequences":                    {func(e *Evidence) { e.Fault = &Fault{Title: "BUG \x1b[2J", Report: "\x1b]0;owned\x07"} }, []string{`BUG \x1b[2J`, `\x1b]0;owned\x07`}, []string{"\x1b", "\x07"}},
 		"a fault report":                         {func(e *Evidence) { e.Fault = &Fault{Title: "BUG", Tests: []string{"TestA", "TestB"}, Report: "trace"} }, []string{"BUG, during TestA and TestB", "trace"}, []string{"last lines"}},
 	} {
 		e := evidence
