@@ -118,7 +118,8 @@ func (c *command) processes(text string) []string {
 	var found []string
 	for _, path := range environments {
 		env, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(env, []byte(markVariable+"="+c.mark+"\x00")) {
+		// QEMU has an environment of its own, with the directory for temporary files.
+		if err != nil || !bytes.Contains(env, []byte(markVariable+"="+c.mark+"\x00")) && !bytes.Contains(env, []byte("TMPDIR="+c.tmp+"\x00")) {
 			continue // gone, or not ours
 		}
 		line, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))

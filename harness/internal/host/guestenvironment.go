@@ -19,7 +19,7 @@ var guestVariables = map[string]string{
 // hostVariables are patterns of variables that name places on the host, which the
 // guest cannot reach.
 var hostVariables = []string{
-	"PWD", "SHELL", "GOCOVERDIR", "XDG_*", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS",
+	"PWD", "SHELL", "GOCOVERDIR", "XDG_*", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS", "*_CA_BUNDLE",
 }
 
 // secretVariables are patterns of variables, in upper case, that look like

@@ -17,6 +17,7 @@ func TestSecretsStayOnTheHost(t *testing.T) {
 		"DB_PASSWORD=a":                         false,
 		"SIGNING_KEY=a":                         false,
 		"SSH_AUTH_SOCK=/run/agent":              false,
+		"AWS_CA_BUNDLE=/etc/ca.pem":             false,
 		"https_proxy=http://me:word@proxy:3128": false,
 		"GOPROXY=https://me:word@proxy,direct":  false,
 		"XDG_CACHE_HOME=/c":                     false,
