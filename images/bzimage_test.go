@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// bzImage returns the least that is recognised as a boot image.
+// bzImage returns a minimal boot image.
 func bzImage(release string) []byte {
 	image := make([]byte, 0x400)
 	copy(image[0x202:], "HdrS")
@@ -31,7 +31,7 @@ func TestImageRelease(t *testing.T) {
 	}
 	write(bzImage("")[:0x301])
 	if got, err := imageRelease(path); err == nil {
-		t.Errorf("an image without a version has the release %q", got)
+		t.Errorf("image without a version: got release %q, want an error", got)
 	}
 	for _, content := range []string{"", "\x7fELF", string(make([]byte, 4096))} {
 		write([]byte(content))

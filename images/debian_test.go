@@ -16,12 +16,13 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 )
 
-// These tests fetch from the mirror that apt is configured with, into the user's cache; the next run finds it there.
+// These tests fetch from the mirror in apt's configuration into the user's cache, which the next run
+// uses.
 
-func TestEveryFetchedKernelIsOneThatModulesBuildAgainst(t *testing.T) {
+func TestModulesBuildAgainstFetchedKernels(t *testing.T) {
 	for _, row := range Rows() {
 		if row.Debian == nil {
-			continue // built, which takes long: rows_build_test.go
+			continue // built from source: rows_build_test.go
 		}
 		t.Run(row.Name, func(t *testing.T) {
 			t.Parallel()
@@ -39,28 +40,28 @@ func TestEveryFetchedKernelIsOneThatModulesBuildAgainst(t *testing.T) {
 	}
 }
 
-// assertUnknownSymbolIsRefused builds a module that calls what no kernel has.
+// assertUnknownSymbolIsRefused builds a module that calls a function that no kernel has.
 func assertUnknownSymbolIsRefused(t *testing.T, kernel *Kernel) {
 	t.Helper()
 	module := makeTree(t, map[string]string{
 		"Makefile": "obj-m := hello.o\n",
 		"hello.c": "#include <linux/module.h>\nint nobody_has_this(void);\nstatic int __init hello_init(void) { return nobody_has_this(); }\n" +
-			"module_init(hello_init);\nMODULE_DESCRIPTION(\"asks too much\");\nMODULE_LICENSE(\"GPL\");\n",
+			"module_init(hello_init);\nMODULE_DESCRIPTION(\"calls an unknown function\");\nMODULE_LICENSE(\"GPL\");\n",
 	})
 	out, err := exec.CommandContext(t.Context(), "make", "-s", "-C", kernel.Build, "CC=gcc", "M="+module, "modules").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "nobody_has_this") || !strings.Contains(string(out), "undefined!") {
-		t.Errorf("make: %v\n%s\nwant that it says nobody_has_this is undefined", err, out)
+		t.Errorf("make: %v\n%s\nwant an error that nobody_has_this is undefined", err, out)
 	}
 }
 
-// assertComplete fails the test unless the kernel's files are what its fields say.
+// assertComplete fails the test unless the kernel's files match its fields.
 func assertComplete(t *testing.T, kernel *Kernel) {
 	t.Helper()
 	if release, err := imageRelease(kernel.Image); err != nil || release != kernel.Release {
-		t.Errorf("the image is of release %q, %v, want %q", release, err, kernel.Release)
+		t.Errorf("the image has release %q, %v, want %q", release, err, kernel.Release)
 	}
 	if len(kernel.Key) != 64 {
-		t.Errorf("key %q is no hash", kernel.Key)
+		t.Errorf("key %q is not a hash", kernel.Key)
 	}
 	dep, err := os.ReadFile(filepath.Join(kernel.Modules, "modules.dep"))
 	if err != nil {
@@ -68,7 +69,7 @@ func assertComplete(t *testing.T, kernel *Kernel) {
 	}
 	module, _, _ := strings.Cut(string(dep), ":")
 	if !isFile(filepath.Join(kernel.Modules, module)) {
-		t.Errorf("modules.dep names %q, which is not there", module)
+		t.Errorf("modules.dep lists %q, which does not exist", module)
 	}
 	assertNoBrokenLinks(t, kernel.Build)
 }
@@ -82,11 +83,11 @@ func assertNoBrokenLinks(t *testing.T, dir string) {
 		return err
 	})
 	if err != nil {
-		t.Errorf("the build directory is broken: %v", err)
+		t.Errorf("the build directory has a broken link: %v", err)
 	}
 }
 
-// assertBuilds builds a module against the kernel, and wants not one word of warning.
+// assertBuilds builds a module against the kernel, and fails the test if make prints anything.
 func assertBuilds(t *testing.T, kernel *Kernel) {
 	t.Helper()
 	module := makeTree(t, map[string]string{
@@ -100,23 +101,23 @@ func assertBuilds(t *testing.T, kernel *Kernel) {
 	if err != nil {
 		t.Fatalf("make: %v\n%s", err, out)
 	}
-	said, compilerDiffers := "", false
+	output, compilerDiffers := "", false
 	for line := range strings.Lines(string(out)) {
-		// The one thing that may be said: it takes three or four lines, each indented but for the first.
+		// The only warning allowed has three or four lines, all but the first indented.
 		compilerDiffers = strings.Contains(line, "the compiler differs") || compilerDiffers && strings.HasPrefix(line, "  ")
 		if !compilerDiffers {
-			said += line
+			output += line
 		}
 	}
-	if said != "" {
-		t.Errorf("make says:\n%s", said)
+	if output != "" {
+		t.Errorf("make printed:\n%s", output)
 	}
 	built, err := os.ReadFile(filepath.Join(module, "hello.ko"))
 	if err != nil || !bytes.Contains(built, []byte("vermagic="+kernel.Release+" ")) {
 		t.Errorf("the module is not for release %s: %v", kernel.Release, err)
 	}
 	if after := countFiles(t, kernel.Build); after != before {
-		t.Errorf("the build directory had %d files and now has %d", before, after)
+		t.Errorf("the build directory had %d files before the build and %d after", before, after)
 	}
 }
 
@@ -135,28 +136,28 @@ func TestSecondResolveRunsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
-	cancel() // no program can be run any more, nor a lock be waited for
+	cancel() // no program can run and no lock can be waited for
 	second, err := Resolve(ended, "", Options{Progress: failingWriter{t}})
 	if err != nil || *second != *first {
 		t.Fatalf("got %+v, %v, want %+v", second, err, first)
 	}
 }
 
-// failingWriter fails the test when something is written.
+// failingWriter fails the test if anything is written.
 type failingWriter struct{ t *testing.T }
 
 func (w failingWriter) Write(p []byte) (int, error) {
-	w.t.Errorf("said %q", p)
+	w.t.Errorf("got output %q", p)
 	return len(p), nil
 }
 
-// TestInterruptedFetchLeavesNothing cancels when the line that says what is being fetched is written.
+// TestInterruptedFetchLeavesNothing cancels after the first line of progress.
 func TestInterruptedFetchLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := Resolve(ctx, "6.12", Options{Cache: dir, Progress: writerFunc(func() {
-		// From here on apt-get is about to run, or runs.
+		// apt-get runs or is about to run.
 		time.AfterFunc(200*time.Millisecond, cancel)
 	})})
 	if !errors.Is(err, context.Canceled) {
@@ -173,7 +174,7 @@ func TestInterruptedFetchLeavesNothing(t *testing.T) {
 	}
 }
 
-// writerFunc is called when something is written for the first time.
+// writerFunc returns a writer that calls first at the first write.
 func writerFunc(first func()) *onceWriter { return &onceWriter{do: first} }
 
 type onceWriter struct {
@@ -186,7 +187,7 @@ func (w *onceWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestMirrorThatIsNotThereIsNamed(t *testing.T) {
+func TestMissingMirrorIsNamed(t *testing.T) {
 	t.Setenv("KMODTEST_MIRROR", "file:/nonexistent/debian")
 	_, err := Resolve(t.Context(), "", Options{Cache: t.TempDir()})
 	if err == nil || !strings.Contains(err.Error(), "file:/nonexistent/debian") {
@@ -194,7 +195,7 @@ func TestMirrorThatIsNotThereIsNamed(t *testing.T) {
 	}
 }
 
-func TestNoMirrorOfDebianNamesTheVariable(t *testing.T) {
+func TestErrorWithoutMirrorNamesVariable(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "apt.conf")
 	if err := os.WriteFile(config, []byte("Dir::Etc::sourcelist \"/dev/null\"; Dir::Etc::sourceparts \"/dev/null\";\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -203,18 +204,19 @@ func TestNoMirrorOfDebianNamesTheVariable(t *testing.T) {
 	t.Setenv("KMODTEST_MIRROR", "")
 	_, err := Resolve(t.Context(), "", Options{Cache: t.TempDir()})
 	if !errors.Is(err, apt.ErrNoMirror) || !strings.Contains(err.Error(), "KMODTEST_MIRROR") {
-		t.Fatalf("got %v, want ErrNoMirror and what to set", err)
+		t.Fatalf("got %v, want ErrNoMirror and the variable to set", err)
 	}
 }
 
-func TestCacheThatMakeCannotUseIsRefused(t *testing.T) {
+func TestCacheAtPathThatMakeCannotUseIsRefused(t *testing.T) {
 	_, err := Resolve(t.Context(), "", Options{Cache: filepath.Join(t.TempDir(), "a b"), Mirror: "file:/nonexistent"})
 	if err == nil || !strings.Contains(err.Error(), "XDG_CACHE_HOME") {
 		t.Fatalf("got %v", err)
 	}
 }
 
-// TestUnpackedPackagesAreAKernel uses packages as they are unpacked: with absolute paths, and without modules.dep.
+// TestUnpackedPackagesAreAKernel uses packages as dpkg-deb unpacks them: with absolute paths, and
+// without modules.dep.
 func TestUnpackedPackagesAreAKernel(t *testing.T) {
 	t.Parallel()
 	row, err := Resolve(t.Context(), "", Options{})
@@ -235,7 +237,7 @@ func TestUnpackedPackagesAreAKernel(t *testing.T) {
 		}
 	}
 	if isFile(filepath.Join(root, "lib/modules", kernel.Release, "modules.dep")) {
-		t.Error("modules.dep was written where the user's packages are")
+		t.Error("modules.dep was written into the user's packages")
 	}
 	again, err := Resolve(t.Context(), root, Options{Cache: cache})
 	if err != nil || *again != *kernel {
@@ -243,7 +245,7 @@ func TestUnpackedPackagesAreAKernel(t *testing.T) {
 	}
 }
 
-// copyAsUnpacked undoes, in a copy of a row's entry, what was done to its packages after unpacking.
+// copyAsUnpacked copies a row's entry and undoes the changes that were made after unpacking its packages.
 func copyAsUnpacked(t *testing.T, row *Kernel) string {
 	t.Helper()
 	root := t.TempDir()
@@ -259,7 +261,7 @@ func copyAsUnpacked(t *testing.T, row *Kernel) string {
 	for _, path := range append(lists, link) {
 		name := filepath.Base(path)
 		if name == "modules.order" || strings.HasPrefix(name, "modules.builtin") && !strings.HasSuffix(name, ".bin") {
-			continue // came with the package
+			continue // part of the package
 		}
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
@@ -278,7 +280,8 @@ func copyAsUnpacked(t *testing.T, row *Kernel) string {
 	return root
 }
 
-// TestBuildTreeWithModulesIsAKernel makes a tree from a row's kernel: its headers with an image and two modules.
+// TestBuildTreeWithModulesIsAKernel makes a tree from a row's kernel: its headers, its image and three
+// modules.
 func TestBuildTreeWithModulesIsAKernel(t *testing.T) {
 	t.Parallel()
 	row, err := Resolve(t.Context(), "", Options{})
@@ -316,7 +319,7 @@ func copyAsTree(t *testing.T, row *Kernel, modules ...string) string {
 	}
 	order := ""
 	for _, module := range modules {
-		order += module + ".o\n" // as newer versions list them
+		order += module + ".o\n" // like newer versions
 		if err := copyFile(filepath.Join(row.Modules, "kernel", module+".ko"), filepath.Join(tree, module+".ko")); err != nil {
 			t.Fatal(err)
 		}

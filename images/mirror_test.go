@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// spoiling is what a mirror does to some of its files.
+// spoiling describes how a mirror spoils some of its files.
 type spoiling struct {
 	name string
 	hits func(path string) bool
-	body func(w io.Writer, body io.Reader, length int64) // sends what is left of the body
+	body func(w io.Writer, body io.Reader, length int64) // sends the spoiled body
 }
 
 func isPackage(path string) bool { return strings.HasSuffix(path, ".deb") }
@@ -22,16 +22,16 @@ func isList(path string) bool { return strings.Contains(path, "/binary-amd64/") 
 
 func half(w io.Writer, body io.Reader, length int64) { _, _ = io.CopyN(w, body, length/2) }
 
-// changed sends the body with another byte at its end.
+// changed sends the body with a different last byte.
 func changed(w io.Writer, body io.Reader, length int64) {
 	_, _ = io.CopyN(w, body, length-1)
 	_, _ = w.Write([]byte{0})
 }
 
-// TestMirrorsThatSpoilFilesLeaveNothing has a mirror between apt and the archive that breaks files off or changes them, for kernels
-// that are built and for those that are fetched.
+// TestMirrorsThatSpoilFilesLeaveNothing uses a proxy mirror that truncates or changes files, for kernels
+// that are built and for kernels that are fetched.
 func TestMirrorsThatSpoilFilesLeaveNothing(t *testing.T) {
-	t.Parallel() // apt takes its time before it tries again
+	t.Parallel() // apt waits before it tries again
 	behind, err := debianMirror(t.Context(), Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -42,10 +42,10 @@ func TestMirrorsThatSpoilFilesLeaveNothing(t *testing.T) {
 		row, want string
 		spoiling
 	}{
-		{built, "fetch packages of bookworm", spoiling{"package breaks off", isPackage, half}},
-		{built, "fetch packages of bookworm", spoiling{"package is changed", isPackage, changed}},
-		{fetched, "fetch packages of bookworm", spoiling{"fetched package breaks off", isPackage, half}},
-		{fetched, "fetch the package list of bookworm", spoiling{"list breaks off", isList, half}},
+		{built, "fetch packages of bookworm", spoiling{"truncated package", isPackage, half}},
+		{built, "fetch packages of bookworm", spoiling{"changed package", isPackage, changed}},
+		{fetched, "fetch packages of bookworm", spoiling{"truncated package of a fetched kernel", isPackage, half}},
+		{fetched, "fetch the package list of bookworm", spoiling{"truncated list", isList, half}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -72,7 +72,7 @@ func mirrorThatSpoils(t *testing.T, behind string, s spoiling) http.Handler {
 		}
 		response, err := http.DefaultTransport.RoundTrip(request)
 		if err != nil {
-			if r.Context().Err() == nil { // apt has not gone away
+			if r.Context().Err() == nil { // apt has not disconnected
 				t.Error(err)
 			}
 			return
@@ -81,7 +81,7 @@ func mirrorThatSpoils(t *testing.T, behind string, s spoiling) http.Handler {
 		w.Header().Set("Content-Length", strconv.FormatInt(response.ContentLength, 10))
 		w.WriteHeader(response.StatusCode)
 		if response.StatusCode != http.StatusOK || !s.hits(r.URL.Path) {
-			_, _ = io.Copy(w, response.Body) // apt may go away
+			_, _ = io.Copy(w, response.Body) // apt may disconnect
 			return
 		}
 		s.body(w, response.Body, response.ContentLength)

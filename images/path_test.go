@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// builtTree is the least that is taken for a kernel that was built.
+// builtTree returns the files of a minimal build tree.
 func builtTree() map[string]string {
 	return map[string]string{
 		"Makefile":                      "# made up\n",
@@ -23,7 +23,7 @@ func builtTree() map[string]string {
 	}
 }
 
-// installed is the least that is taken for a directory with an installed kernel.
+// installed returns the files of a minimal directory with an installed kernel.
 func installed(release string) map[string]string {
 	return map[string]string{
 		"boot/vmlinuz-" + release:                        string(bzImage(release)),
@@ -46,7 +46,7 @@ func assertKernel(t *testing.T, path string, want Kernel) *Kernel {
 		t.Fatal(err)
 	}
 	if len(got.Key) != 64 {
-		t.Errorf("key %q is no hash", got.Key)
+		t.Errorf("key %q is not a hash", got.Key)
 	}
 	want.Name, want.Key = path, got.Key
 	if *got != want {
@@ -73,7 +73,7 @@ func TestRelativePath(t *testing.T) {
 	assertKernel(t, ".", Kernel{Release: "6.1.9-test", Image: filepath.Join(tree, "arch/x86/boot/bzImage"), Boot: filepath.Join(tree, "arch/x86/boot/bzImage"), Build: tree})
 }
 
-func TestBuildTreeThatIsNotDone(t *testing.T) {
+func TestIncompleteBuildTree(t *testing.T) {
 	for missing, says := range map[string]string{
 		"include/config/kernel.release": "make -C",
 		"Module.symvers":                "CONFIG_MODULES=y",
@@ -102,13 +102,13 @@ func assertRefused(t *testing.T, path, says string) {
 	t.Helper()
 	got, err := resolveIn(t, path)
 	if err == nil {
-		t.Errorf("got %+v, want an error that says %q", *got, says)
+		t.Errorf("got %+v, want an error that contains %q", *got, says)
 	} else if !strings.Contains(err.Error(), says) {
-		t.Errorf("%q does not say %q", err, says)
+		t.Errorf("got error %q, want it to contain %q", err, says)
 	}
 }
 
-func TestKeyFollowsTheTree(t *testing.T) {
+func TestKeyChangesWithTree(t *testing.T) {
 	files := builtTree()
 	files["include/linux/module.h"] = "old"
 	tree := makeTree(t, files)
@@ -121,7 +121,7 @@ func TestKeyFollowsTheTree(t *testing.T) {
 	}
 	before := key()
 	if key() != before {
-		t.Fatal("the key changes without a reason")
+		t.Fatal("the key changed although the tree did not")
 	}
 	for _, name := range []string{
 		"arch/x86/boot/bzImage", ".config", "Module.symvers", "include/linux/module.h", "include/linux/new.h", "scripts/mod/modpost",
@@ -134,13 +134,13 @@ func TestKeyFollowsTheTree(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		// Whoever sets the time back does not deceive it.
+		// Setting the modification time back makes no difference.
 		if err := os.Chtimes(path, time.Unix(0, 0), time.Unix(0, 0)); err != nil {
 			t.Fatal(err)
 		}
 		after := key()
 		if after == before {
-			t.Errorf("the key does not see a change of %s", name)
+			t.Errorf("a change of %s did not change the key", name)
 		}
 		before = after
 	}
@@ -161,7 +161,7 @@ func TestInstalledKernel(t *testing.T) {
 	assertKernel(t, image, want)
 }
 
-func TestInstalledKernelThroughALink(t *testing.T) {
+func TestInstalledKernelWithLinks(t *testing.T) {
 	files := installed("6.1.9-a")
 	files["boot/vmlinuz"] = "-> vmlinuz-6.1.9-a"
 	files["boot/vmlinuz.old"] = "-> vmlinuz-6.1.8-removed"
@@ -172,7 +172,7 @@ func TestInstalledKernelThroughALink(t *testing.T) {
 	}
 }
 
-func TestSeveralInstalledKernelsMustBeChosenFrom(t *testing.T) {
+func TestSeveralInstalledKernelsRequireChoice(t *testing.T) {
 	files := installed("6.1.9-a")
 	maps.Copy(files, installed("6.1.9-b"))
 	root := makeTree(t, files)
@@ -183,14 +183,14 @@ func TestSeveralInstalledKernelsMustBeChosenFrom(t *testing.T) {
 	}
 }
 
-func TestInstalledKernelThatLacksSomething(t *testing.T) {
+func TestIncompleteInstalledKernel(t *testing.T) {
 	headers := installed("6.1.9-a")
 	delete(headers, "usr/src/linux-headers-6.1.9-a/Makefile")
 	assertRefused(t, makeTree(t, headers), "install the headers")
 	assertRefused(t, makeTree(t, map[string]string{"boot/vmlinuz-6.1.9-a": string(bzImage("6.1.9-a"))}), "lib/modules/6.1.9-a")
 }
 
-func TestPathsThatHoldNoKernel(t *testing.T) {
+func TestPathsWithoutKernel(t *testing.T) {
 	root := makeTree(t, map[string]string{"file": "text"})
 	assertRefused(t, root, "neither a kernel build tree")
 	assertRefused(t, filepath.Join(root, "file"), "neither boot/vmlinuz-RELEASE")
@@ -221,6 +221,6 @@ func TestPruneRemovesOldEntriesOfTheSameKernel(t *testing.T) {
 		left = append(left, entry.Name())
 	}
 	if got := strings.Join(left, " "); got != "aa-1.lock aa-2 bb-1" {
-		t.Errorf("left are %s", got)
+		t.Errorf("got entries %s", got)
 	}
 }

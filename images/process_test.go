@@ -18,11 +18,11 @@ import (
 	"time"
 )
 
-// Variables that have this test binary build a project's kernel, and do nothing else.
+// Variables that make this test binary build a project's kernel instead of running tests.
 const (
 	projectVariable = "IMAGES_TEST_PROJECT"
 	cacheVariable   = "IMAGES_TEST_CACHE"
-	diskVariable    = "IMAGES_TEST_DISK" // KiB of a disk that is made for the cache; "" is the one that is there
+	diskVariable    = "IMAGES_TEST_DISK" // size in KiB of a disk to mount on the cache; "" mounts none
 )
 
 func TestMain(m *testing.M) {
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// start has another process build the kernel.
+// start returns a command that builds the kernel in another process.
 func (b builder) start(t *testing.T, extra ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0])
@@ -56,7 +56,7 @@ func (b builder) start(t *testing.T, extra ...string) (cmd *exec.Cmd, stderr *by
 	return cmd, stderr
 }
 
-// content lists all that is in a cache's entries, with a digest of each file.
+// content lists the files in the cache's entries, with a digest of each.
 func (b builder) content() ([]string, error) {
 	all := []string{}
 	for _, dir := range []string{"kernels", "sources"} {
@@ -90,12 +90,12 @@ func (b builder) mustContent(t *testing.T) []string {
 	return all
 }
 
-// wantPart fails the test unless all that is in a cache, but what a dead build was filling, is as in a whole one.
+// wantPart fails the test unless got, without incomplete entries of dead builds, is a part of whole.
 func wantPart(t *testing.T, got, whole []string) {
 	t.Helper()
 	for _, line := range got {
 		if !strings.Contains(line, ".tmp-") && !slices.Contains(whole, line) {
-			t.Errorf("in the cache is %s, which a build that nothing happens to does not leave", line)
+			t.Errorf("the cache has %s, which a complete build does not have", line)
 		}
 	}
 }
@@ -107,7 +107,8 @@ func wantWhole(t *testing.T, got, whole []string) {
 	}
 }
 
-// projectAtAddress is a project whose kernel is built from an archive that a server has. It returns what a whole cache holds.
+// projectAtAddress makes a project with a kernel that is built from an archive on a server. whole is the
+// content of the cache after a build.
 func projectAtAddress(t *testing.T, variables string) (dir string, whole []string) {
 	t.Helper()
 	files := madeUpKernel()
@@ -123,8 +124,9 @@ func projectAtAddress(t *testing.T, variables string) (dir string, whole []strin
 	return dir, b.mustContent(t)
 }
 
-// TestBuildEndedAnywhereIsRepeated ends builds at random moments, by an interrupt or by SIGKILL, and repeats them in the same cache.
-func TestBuildEndedAnywhereIsRepeated(t *testing.T) {
+// TestInterruptedBuildCanBeRepeated ends builds at random times, by an interrupt or by SIGKILL, and
+// repeats them in the same cache.
+func TestInterruptedBuildCanBeRepeated(t *testing.T) {
 	t.Parallel()
 	dir, whole := projectAtAddress(t, "")
 	begin := time.Now()
@@ -141,28 +143,28 @@ func TestBuildEndedAnywhereIsRepeated(t *testing.T) {
 		}
 		after := time.Duration(rand.Int64N(int64(most)))
 		sig := []os.Signal{os.Interrupt, syscall.SIGKILL}[i%2]
-		timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(sig) }) // it may be over
+		timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(sig) }) // it may have ended
 		if err := cmd.Wait(); err != nil {
 			ended++
 		}
 		timer.Stop()
 		if text := stderr.String(); text != "" && !strings.Contains(text, "context canceled") {
-			t.Errorf("%v after %v: it says %q", sig, after, text)
+			t.Errorf("%v after %v: got output %q", sig, after, text)
 		}
 		wantPart(t, b.mustContent(t), whole)
 		if _, err := b.build(t.Context()); err != nil {
-			t.Errorf("repeated, after %v after %v: %v", sig, after, err)
+			t.Errorf("repeated build, after %v after %v: %v", sig, after, err)
 		}
 		wantWhole(t, b.mustContent(t), whole)
 	}
 	if ended == 0 {
-		t.Error("no build was ended before its end")
+		t.Error("no build was interrupted")
 	}
-	t.Logf("%d builds were ended within %v", ended, most)
+	t.Logf("%d builds were interrupted within %v", ended, most)
 }
 
-// TestProcessesThatBuildAtOnceBuildOnce has three processes ask for one kernel.
-func TestProcessesThatBuildAtOnceBuildOnce(t *testing.T) {
+// TestConcurrentProcessesBuildOnce builds one kernel in three processes at once.
+func TestConcurrentProcessesBuildOnce(t *testing.T) {
 	t.Parallel()
 	count := filepath.Join(t.TempDir(), "count")
 	dir, whole := projectAtAddress(t, fmt.Sprintf("'COUNT=%s', 'EXTRA=sleep 0.2'", count))

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// showSomeWork shows work that goes on until it is seen.
+// showSomeWork shows the progress of work that lasts until seen is closed.
 func showSomeWork(out *os.File, seen <-chan struct{}) {
 	show := newProgress(out)
 	show.line("fetching %s", "it")
@@ -23,7 +23,7 @@ func showSomeWork(out *os.File, seen <-chan struct{}) {
 	show.line("fetched")
 }
 
-func TestProgressInAPipeIsLines(t *testing.T) {
+func TestProgressInPipeHasLines(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func TestProgressInAPipeIsLines(t *testing.T) {
 	}
 }
 
-func TestProgressOnATerminalHasABar(t *testing.T) {
+func TestProgressOnTerminalHasBar(t *testing.T) {
 	here, terminal := openTerminal(t)
 	seen := make(chan struct{})
 	var text bytes.Buffer
@@ -53,7 +53,7 @@ func TestProgressOnATerminalHasABar(t *testing.T) {
 	if err := terminal.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-read; !errors.Is(err, unix.EIO) { // that is how a terminal ends
+	if err := <-read; !errors.Is(err, unix.EIO) { // a terminal returns EIO instead of EOF
 		t.Fatal(err)
 	}
 	got := text.String()
@@ -64,7 +64,8 @@ func TestProgressOnATerminalHasABar(t *testing.T) {
 	}
 }
 
-// readUntilEnd reads all there is, and closes seen when it has read want, or when there is no more.
+// readUntilEnd reads until an error, which it returns. It closes seen when it has read want, or at the
+// error.
 func readUntilEnd(r io.Reader, text *bytes.Buffer, want string, seen chan<- struct{}) error {
 	found := false
 	buf := make([]byte, 1000)

@@ -15,12 +15,12 @@ func TestTableHasTheKernelsOfTheMatrix(t *testing.T) {
 	}
 	for _, row := range Rows() {
 		if row.About == "" || row.Download == 0 {
-			t.Errorf("kernel %s is not described", row.Name)
+			t.Errorf("kernel %s has no description or size", row.Name)
 		}
 	}
 }
 
-func TestNoNameIsTheDefault(t *testing.T) {
+func TestEmptyNameIsDefault(t *testing.T) {
 	row, err := findRow(Rows(), "")
 	if err != nil || row.Name != "6.1" || !row.Default {
 		t.Fatalf("got %+v, %v", row, err)
@@ -45,7 +45,7 @@ func TestUnknownNameListsNamesAndPaths(t *testing.T) {
 	}
 	for _, word := range []string{`"4.9"`, "5.10, 6.1, 6.12", "path"} {
 		if !strings.Contains(err.Error(), word) {
-			t.Errorf("%q does not say %s", err, word)
+			t.Errorf("got error %q, want it to contain %s", err, word)
 		}
 	}
 }
@@ -57,9 +57,9 @@ func TestParseRowsRefuses(t *testing.T) {
 	}
 	for what, text := range map[string]string{
 		"unknown field":  strings.Replace(good, "suite", "sweet", 1),
-		"twice the same": good + strings.Replace(good, "default=true", "", 1),
+		"duplicate name": good + strings.Replace(good, "default=true", "", 1),
 		"two defaults":   good + strings.Replace(good, "'a'", "'b'", 1),
-		"no provider":    "[[kernel]]\nname='a'\ndefault=true\narch='amd64'\n",
+		"no origin":      "[[kernel]]\nname='a'\ndefault=true\narch='amd64'\n",
 		"a path":         strings.Replace(good, "'a'", "'a/b'", 1),
 		"no name":        strings.Replace(good, "'a'", "''", 1),
 		"a flag":         strings.Replace(good, "'a'", "'-a'", 1),
@@ -74,6 +74,6 @@ func TestParseRowsRefuses(t *testing.T) {
 
 func TestOneRowIsTheDefault(t *testing.T) {
 	if defaults := slices.DeleteFunc(Rows(), func(r Row) bool { return !r.Default }); len(defaults) != 1 {
-		t.Errorf("the defaults are %q", namesOf(defaults))
+		t.Errorf("got defaults %q, want one", namesOf(defaults))
 	}
 }

@@ -49,7 +49,7 @@ func TestUsersDefaultReplacesOwn(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if defaults := slices.DeleteFunc(rows, func(r Row) bool { return !r.Default }); len(defaults) != 1 {
-		t.Errorf("the defaults are %q", namesOf(defaults))
+		t.Errorf("got defaults %q, want one", namesOf(defaults))
 	}
 }
 
@@ -60,7 +60,7 @@ func TestInvalidTableIsNamed(t *testing.T) {
 		"two places": {row("a") + "path='..'\n", "requires one of"},
 		"fragments":  {strings.Replace(row("a"), "['base.config']", "[]", 1), "names no fragments"},
 		"a ref":      {row("a") + "ref='v6.6'\n", "ref only with path"},
-		"provider":   {"[[kernel]]\nname='a'\n", "requires either"},
+		"no origin":  {"[[kernel]]\nname='a'\n", "requires either"},
 		"both":       {row("a") + "[kernel.debian]\nsuite='s'\nimage='i'\n", "requires either"},
 		"machine":    {strings.Replace(row("a"), "name=", "arch='arm64'\nname=", 1), "amd64 only"},
 	} {

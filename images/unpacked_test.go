@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// makeTree writes files below a new directory: their names, and what is in them. "-> x" makes a link to x.
+// makeTree writes files, by name, to a new directory. The content "-> x" makes a link to x.
 func makeTree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -64,11 +64,11 @@ func TestRelocateMakesPathsRelative(t *testing.T) {
 	assertContent(t, filepath.Join(build, "scripts/file"), "script")
 	assertContent(t, filepath.Join(moved, "usr/src/linux-headers-1-common/Makefile"), "include /usr/src/not-at-the-top\n")
 	if target, err := os.Readlink(filepath.Join(moved, "lib/modules/1-cloud/system")); err != nil || target != "/etc/passwd" {
-		t.Errorf("a link out of the packages now goes to %q, %v", target, err)
+		t.Errorf("a link to a file outside the packages has the target %q, %v", target, err)
 	}
 }
 
-func TestStripKeepsWhatIsNeeded(t *testing.T) {
+func TestStripKeepsRequiredFiles(t *testing.T) {
 	root := makeTree(t, map[string]string{
 		"boot/vmlinuz-1-cloud":                   "kernel",
 		"boot/System.map-1-cloud":                "map",
@@ -84,7 +84,7 @@ func TestStripKeepsWhatIsNeeded(t *testing.T) {
 	}
 	for _, name := range []string{"boot/System.map-1-cloud", "boot/config-1-cloud", "usr/share", "usr/src/linux-headers-1-cloud/vmlinux"} {
 		if _, err := os.Lstat(filepath.Join(root, name)); err == nil {
-			t.Errorf("%s is still there", name)
+			t.Errorf("%s still exists", name)
 		}
 	}
 	assertContent(t, filepath.Join(root, "boot/vmlinuz-1-cloud"), "kernel")
@@ -92,15 +92,15 @@ func TestStripKeepsWhatIsNeeded(t *testing.T) {
 	assertContent(t, filepath.Join(root, "lib/modules/1-cloud/kernel/a.ko"), "module")
 }
 
-func TestStripWantsOneKernel(t *testing.T) {
+func TestStripRequiresOneKernel(t *testing.T) {
 	for _, files := range []map[string]string{{"boot/x": ""}, {"boot/vmlinuz-1": "", "boot/vmlinuz-2": ""}} {
 		if _, err := strip(makeTree(t, files)); err == nil {
-			t.Errorf("%v was accepted", files)
+			t.Errorf("strip accepted %v", files)
 		}
 	}
 }
 
-func TestCheckHostToolsReportsAMissingLibrary(t *testing.T) {
+func TestCheckHostToolsReportsMissingLibrary(t *testing.T) {
 	build := makeTree(t, map[string]string{
 		"scripts/basic/fixdep": "#!/bin/sh\necho usage >&2; exit 1\n",
 		"scripts/mod/modpost":  "#!/bin/sh\nexit 0\n",
@@ -112,7 +112,7 @@ func TestCheckHostToolsReportsAMissingLibrary(t *testing.T) {
 		}
 	}
 	if err := checkHostTools(t.Context(), build); err != nil {
-		t.Fatalf("a tool that only wants arguments: %v", err)
+		t.Fatalf("tools that only lack arguments: %v", err)
 	}
 	for _, says := range []string{
 		"$0: error while loading shared libraries: libelf.so.1: cannot open shared object file: No such file or directory",
