@@ -76,7 +76,7 @@ func (b *build) unpackSource(ctx context.Context) (origin, error) {
 	return from, os.Remove(archive)
 }
 
-// otherMachines are the directories below arch of which a build for x86 reads only Kconfig files.
+// otherMachines are directories below arch. A build for x86 reads only their Kconfig files.
 var otherMachines = []string{
 	"alpha", "arc", "arm", "arm64", "csky", "hexagon", "ia64", "loongarch", "m68k", "microblaze", "mips", "nds32", "nios2",
 	"openrisc", "parisc", "powerpc", "riscv", "s390", "sh", "sparc", "xtensa",

@@ -192,7 +192,7 @@ func withFile(path string, do func(*os.File) error) error {
 	return nil
 }
 
-// lookUp returns what stat(2) says of an entry, or nil if it does not exist.
+// lookUp returns the file information of an entry, or nil if it does not exist.
 func lookUp(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	switch {
