@@ -32,7 +32,7 @@ func TestSetNeedsNetAdmin(t *testing.T) {
 
 // The capabilities of the caller count, not those of the process that opened the
 // socket.
-func TestSocketOfNobodyIsAnAdminsToUse(t *testing.T) {
+func TestCapabilityOfCallerCounts(t *testing.T) {
 	var s socket
 	t.Run("open without capabilities", func(t *testing.T) {
 		guest.NewNetworkNamespace(t)
@@ -51,7 +51,7 @@ func TestSocketOfNobodyIsAnAdminsToUse(t *testing.T) {
 	}
 }
 
-func TestSetWithoutNetAdminLooksAtNothingElse(t *testing.T) {
+func TestSetChecksNetAdminFirst(t *testing.T) {
 	s := newSocket(t)
 	m := message(t, strings.Repeat("m", 4096))
 	bad := badAddresses(t)
@@ -125,7 +125,7 @@ func TestUserNamespaceWithoutNetAdminMayNotSet(t *testing.T) {
 	})
 }
 
-func TestRootOfUserNamespaceIsNobodyOutside(t *testing.T) {
+func TestRootOfUserNamespaceMayNotSetOutside(t *testing.T) {
 	guest.InUserNamespace(t, 0, func() {
 		s := udpSocket.open(t)
 		wantErrno(t, s.trySet("from inside"), unix.EPERM, "set in a network namespace that another user namespace owns")
@@ -144,7 +144,7 @@ func TestRootOfUserNamespaceIsNobodyOutside(t *testing.T) {
 // The socket's network namespace counts, not that of the caller. A process that
 // creates a network namespace is root in it, but not on a socket that it opened
 // in another namespace.
-func TestRootOfOwnNetworkNamespaceIsNobodyOnForeignSocket(t *testing.T) {
+func TestRootOfOwnNetworkNamespaceMayNotSetOnForeignSocket(t *testing.T) {
 	guest.InUserNamespace(t, 0, func() {
 		s := udpSocket.open(t) // in the outer network namespace
 		errs := make(chan error, 3)

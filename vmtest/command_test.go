@@ -17,7 +17,7 @@ var unknown = []int32{
 	math.MaxInt32,
 }
 
-func TestSetKnowsOneCommand(t *testing.T) {
+func TestSetSupportsOneCommand(t *testing.T) {
 	s := newSocket(t)
 	s.store(t, "kept")
 	text := message(t, "must not be stored")
@@ -30,7 +30,7 @@ func TestSetKnowsOneCommand(t *testing.T) {
 	s.wantLast(t, "kept", "after sets of unknown commands")
 }
 
-func TestGetKnowsThreeCommands(t *testing.T) {
+func TestGetSupportsThreeCommands(t *testing.T) {
 	s := newSocket(t)
 	buffer := beforeGuard(t, uapi.SocketOpsMsgMax)
 	for _, command := range unknown {

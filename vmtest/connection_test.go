@@ -109,8 +109,8 @@ func TestSocketsInEveryStateReachTheModule(t *testing.T) {
 			}
 			return s
 		},
-		"TCP whose peer is gone": func(t *testing.T) socket { return deserted(t, false) },
-		"TCP that was reset":     func(t *testing.T) socket { return deserted(t, true) },
+		"TCP whose peer is gone": func(t *testing.T) socket { return closedByPeer(t, false) },
+		"TCP that was reset":     func(t *testing.T) socket { return closedByPeer(t, true) },
 		"TCP that was refused": func(t *testing.T) socket {
 			s := tcpSocket.open(t)
 			wantErrno(t, unix.Connect(s.fd, loopback(unix.AF_INET, unix.AF_INET, 1)), unix.ECONNREFUSED, "connect to a port without a listener")
@@ -134,8 +134,8 @@ func dialUDP(t *testing.T, p protocol, to int) socket {
 	return s
 }
 
-// deserted returns a socket whose peer has closed, normally or with a reset.
-func deserted(t *testing.T, reset bool) socket {
+// closedByPeer returns a socket whose peer has closed, normally or with a reset.
+func closedByPeer(t *testing.T, reset bool) socket {
 	t.Helper()
 	c := connect(t, tcpSocket, tcpSocket)
 	if reset {

@@ -160,7 +160,7 @@ func TestGetRejectsLengthThatTurnsNegative(t *testing.T) {
 	}
 }
 
-func TestGetLooksAtAllBitsOfLength(t *testing.T) {
+func TestGetChecksAllBitsOfLength(t *testing.T) {
 	s := newFullSocket(t)
 	for command, size := range answers {
 		for _, length := range []int32{1 << 8, 1 << 16, 1<<16 + 1, 1 << 24, 1 << 30, math.MaxInt32} {

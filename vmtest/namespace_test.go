@@ -33,7 +33,7 @@ func TestNamespacesCountApart(t *testing.T) {
 	})
 }
 
-func TestNamespaceTakesItsMessageAlong(t *testing.T) {
+func TestNamespaceEndFreesItsMessage(t *testing.T) {
 	for range 20 {
 		t.Run("namespace", func(t *testing.T) {
 			s := newSocket(t)

@@ -51,7 +51,7 @@ func TestProgramNeedsRightToOpenSocket(t *testing.T) {
 	s.wantLast(t, "", "after a program without capabilities")
 }
 
-func TestProgramSaysWhichCallFailed(t *testing.T) {
+func TestProgramPrintsFailedSet(t *testing.T) {
 	s := newSocket(t)
 	stdout, stderr, code := runProgram(t, &syscall.SysProcAttr{
 		Credential:  &syscall.Credential{Uid: nobody, Gid: nobody},

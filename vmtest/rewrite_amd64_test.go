@@ -13,7 +13,7 @@ import (
 )
 
 // After a BPF program has rewritten a set, the module gets data in kernel memory.
-func TestSetTakesWhatBPFHasRewritten(t *testing.T) {
+func TestSetWithDataRewrittenByBPF(t *testing.T) {
 	const other = 30000 // a command that no module owns
 	all := func(parts ...asm.Instructions) (out asm.Instructions) {
 		for _, part := range parts {
@@ -60,7 +60,7 @@ func TestSetTakesWhatBPFHasRewritten(t *testing.T) {
 
 // A BPF program that rewrites a get runs after the module, which has then already
 // written to the caller's memory and counted the get.
-func TestGetIsAnsweredAsBPFHasRewritten(t *testing.T) {
+func TestGetWithAnswerRewrittenByBPF(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		rewrite asm.Instructions
@@ -94,7 +94,7 @@ func TestGetIsAnsweredAsBPFHasRewritten(t *testing.T) {
 }
 
 // The program's set works and its get fails, which only BPF can cause.
-func TestProgramSaysThatGetFailed(t *testing.T) {
+func TestProgramPrintsFailedGet(t *testing.T) {
 	guest.NewNetworkNamespace(t)
 	attachRewriter(t, ebpf.AttachCGroupGetsockopt, nil, bpfRefuse)
 	stdout, stderr, code := runProgram(t, nil)

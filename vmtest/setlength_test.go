@@ -85,7 +85,7 @@ func TestEmptySetTouchesNoMemory(t *testing.T) {
 }
 
 // Lengths that are invalid because of their higher bits only.
-func TestSetLooksAtAllBitsOfLength(t *testing.T) {
+func TestSetChecksAllBitsOfLength(t *testing.T) {
 	s := newSocket(t)
 	s.store(t, "kept")
 	m := beforeGuard(t, uapi.SocketOpsMsgMax)

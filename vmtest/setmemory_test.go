@@ -77,6 +77,6 @@ func TestSetReadsItsMemoryOnce(t *testing.T) {
 	}
 	rest := strings.Repeat("r", half)
 	slow.fill(rest)
-	wantEnd(t, done, "set whose first page was removed after it was read")
+	wantEnd(t, done, "set whose first page was removed after being read")
 	s.wantLast(t, slow.before(half)+rest, "after the set")
 }

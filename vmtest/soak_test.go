@@ -83,7 +83,7 @@ func TestFailingSequenceIsShrunkToReplay(t *testing.T) {
 
 // When a rate limit admits a call again, it does not log the number of suppressed
 // calls, which would be a warning that anyone could cause.
-func TestLimitsSayNothing(t *testing.T) {
+func TestLimitsLogNoWarning(t *testing.T) {
 	reload(t)
 	s, log := newSocket(t), guest.WatchKernelLog(t)
 	greet := func() {

@@ -69,7 +69,7 @@ func TestStatsCountMissingCapability(t *testing.T) {
 	})
 }
 
-func TestStatsLeaveOutWhatTheCoreRefuses(t *testing.T) {
+func TestStatsOmitCallsThatTheCoreRejects(t *testing.T) {
 	s := newSocket(t)
 	bad := afterGuard(t, 0).address - 1
 	m := beforeGuard(t, uapi.SocketOpsMsgMax)
@@ -136,7 +136,7 @@ func TestStatsMissNoCallOfTwoThreads(t *testing.T) {
 // fixed multiple of the number of sets. Each thread has its own CPU and makes only
 // system calls in its loop. Even so, counters that are read one after the other
 // are inconsistent only a few times in 100,000 sets.
-func TestStatsAreOfOneMoment(t *testing.T) {
+func TestStatsAreConsistent(t *testing.T) {
 	const sets, gets, size = 300_000, 1000, 3 // at least
 	s, m := newSocket(t), message(t, strings.Repeat("m", size))
 	written := make(chan error, 1)

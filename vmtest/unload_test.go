@@ -9,7 +9,7 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-func TestUnloadTakesCommandsAway(t *testing.T) {
+func TestUnloadRemovesCommands(t *testing.T) {
 	s := newSocket(t)
 	guest.UnloadModule(t, module)
 	wantAbsent(t, s, "after unloading")

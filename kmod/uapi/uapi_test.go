@@ -85,7 +85,7 @@ func TestGoMatchesHeader(t *testing.T) {
 }
 
 // TestGoMatchesHeader fails if only the header changes.
-func TestChangedHeaderIsNoticed(t *testing.T) {
+func TestChangedHeaderIsReported(t *testing.T) {
 	header, src := readFile(t, "socketopt.h"), readFile(t, "uapi.go")
 	for name, change := range map[string][2]string{
 		"constant changed":  {"(128 + 10000)", "(128 + 10001)"},

@@ -49,7 +49,7 @@ func TestSomeKernelRunsEveryTest(t *testing.T) {
 }
 
 // Tests of the suite are skipped only by needs.
-func TestNothingElseIsSkipped(t *testing.T) {
+func TestOnlyNeedsSkipsTests(t *testing.T) {
 	paths, err := filepath.Glob("../*_test.go")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("find the suite: %d files, %v", len(paths), err)

@@ -37,7 +37,7 @@ func TestEveryRowHasTestsAndEveryTestARow(t *testing.T) {
 }
 
 // Each kind of difference is reported.
-func TestMissingPartsAreNoticed(t *testing.T) {
+func TestDifferencesAreReported(t *testing.T) {
 	contract, suite, more, tests := inputs(t)
 	first := suite[0].tests[0]
 	for name, c := range map[string]struct {
