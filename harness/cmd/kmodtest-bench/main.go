@@ -1,5 +1,5 @@
-// Kmodtest-bench measures what a run in a machine costs, as ratios to a bare
-// boot of the same kernel.
+// Kmodtest-bench measures the time and memory of runs in machines, as ratios to a
+// bare boot of the same kernel.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 10, "measure for this many `rounds`")
-	document := flag.String("document", "", "put the tables into this `file`, too, between its marks")
+	document := flag.String("document", "", "also put the tables into this `file`, between its marks")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	var tables bytes.Buffer

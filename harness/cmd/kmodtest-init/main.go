@@ -1,5 +1,5 @@
 // Kmodtest-init is the first process of a kmodtest guest. The harness builds it
-// and puts it into the initramfs; it is of no use anywhere else.
+// and puts it into the initramfs; it is not for any other use.
 package main
 
 import "github.com/kmodtest/kmodtest/harness/internal/pid1"

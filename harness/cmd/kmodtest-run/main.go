@@ -1,5 +1,5 @@
-// Kmodtest-run leads a run of tests on the host. The harness builds it, and test
-// binaries turn into it; it is of no use anywhere else.
+// Kmodtest-run is the host side of a run of tests. The harness builds it, and test
+// binaries execute it; it is not for any other use.
 package main
 
 import (

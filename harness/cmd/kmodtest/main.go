@@ -1,6 +1,6 @@
-// Kmodtest tells of the kernels that tests can run on, runs tests on many of
-// them, joins the reports of that, and finds faults in kernels' logs. Running
-// tests on one kernel needs no command of its own: that is what go test does.
+// Kmodtest manages the kernels that tests run on, runs tests on many of them,
+// joins the reports, and finds faults in kernel logs. To run tests on one kernel,
+// use go test.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Package bench measures what a run in a machine costs, as ratios to a bare boot
-// of the same kernel.
+// Package bench measures the time and memory of runs in machines, as ratios to a
+// bare boot of the same kernel.
 package bench
 
 import (
@@ -10,20 +10,20 @@ import (
 	"os"
 )
 
-// measure is one thing that is measured once a round, in seconds.
+// measure is a measurement that is taken once a round, in seconds.
 type measure struct {
 	name string
 	take func(context.Context) (float64, error)
 }
 
-// rowSpec is a row of the table: a measure, or what comes out of several of the
-// same round.
+// rowSpec is a row of the table: a measure, or a value that is calculated from
+// several measures of the same round.
 type rowSpec struct {
 	name string
 	of   func(round map[string]float64) float64
 }
 
-// Names of what is measured.
+// Names of measures.
 const (
 	bare       = "bare boot"
 	bareELF    = "bare boot of the kernel inside of it"
@@ -38,7 +38,7 @@ const (
 	one1000    = "1,000 empty tests, restored"
 )
 
-// rows are what the table shows; the first is what the others are compared with.
+// rows are the rows of the table; the others are compared with the first.
 var rows = []rowSpec{
 	just(bare), just(bareELF), just(native), just(restored), just(booted),
 	{"each further test in fresh mode", func(m map[string]float64) float64 { return (m[fresh12] - m[fresh4]) / 8 }},
@@ -50,9 +50,9 @@ func just(name string) rowSpec {
 	return rowSpec{name, func(m map[string]float64) float64 { return m[name] }}
 }
 
-// Run measures for a number of rounds, everything in each, and writes tables in
-// Markdown. It needs the go command, and the working directory inside this
-// module. On the way it says on progress what it does.
+// Run takes all measures in each of a number of rounds, and writes tables in
+// Markdown to w and messages to progress. It requires the go command, and a
+// working directory inside this module.
 func Run(ctx context.Context, w, progress io.Writer, rounds int) error {
 	dir, err := os.MkdirTemp("", "kmodtest-bench-")
 	if err != nil {
@@ -68,7 +68,7 @@ func Run(ctx context.Context, w, progress io.Writer, rounds int) error {
 	for _, spec := range rows {
 		table = append(table, row{name: spec.name})
 	}
-	for round := range rounds + 1 { // the first fills caches
+	for round := range rounds + 1 { // the first round fills caches
 		if round > 0 {
 			say(progress, "round %d of %d", round, rounds)
 		}
@@ -94,5 +94,5 @@ func Run(ctx context.Context, w, progress io.Writer, rounds int) error {
 }
 
 func say(w io.Writer, format string, args ...any) {
-	_, _ = fmt.Fprintf(w, "kmodtest-bench: "+format+"\n", args...) // nobody is left to tell if that fails
+	_, _ = fmt.Fprintf(w, "kmodtest-bench: "+format+"\n", args...) // there is no other place to report an error
 }

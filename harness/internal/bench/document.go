@@ -6,13 +6,14 @@ import (
 	"os"
 )
 
-// Marks between which a document has the tables.
+// Marks before and after the tables in a document.
 const (
 	beginMark = "<!-- begin of make bench -->\n"
 	endMark   = "<!-- end of make bench -->\n"
 )
 
-// Replace puts tables into a document, in place of those that it has.
+// Replace replaces the tables in a document. It is an error if the document has
+// no marks.
 func Replace(path string, tables []byte) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -21,7 +22,7 @@ func Replace(path string, tables []byte) error {
 	head, rest, begins := bytes.Cut(text, []byte(beginMark))
 	_, foot, ends := bytes.Cut(rest, []byte(endMark))
 	if !begins || !ends {
-		return fmt.Errorf("%s has no place for the tables: lines %q and %q", path, beginMark, endMark)
+		return fmt.Errorf("%s has no place for the tables: it needs the lines %q and %q", path, beginMark, endMark)
 	}
 	out := bytes.Join([][]byte{head, []byte(beginMark), tables, []byte(endMark), foot}, nil)
 	return os.WriteFile(path, out, 0o644)

@@ -16,16 +16,17 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
-// memory is what each of a number of machines takes of the host's, on average,
+// memory is the host's memory that each of a number of machines uses, on average,
 // in bytes.
 type memory struct {
 	what     string
 	machines int
-	own      float64 // anonymous pages: what a machine has changed, and QEMU's own
+	own      float64 // anonymous pages: those that a machine has changed, and QEMU's own
 	pss      float64 // proportional set size: shared pages are divided among their users
 }
 
-// memories measures machines that wait for a job, and such as wait in a test.
+// memories measures machines that wait for a job, and machines in a test that
+// sleeps.
 func (b *bench) memories(ctx context.Context) ([]memory, error) {
 	var all []memory
 	for _, n := range []int{1, 8} {
@@ -46,7 +47,7 @@ func (b *bench) memories(ctx context.Context) ([]memory, error) {
 	return all, nil
 }
 
-// look looks at the processes of machines.
+// look measures the processes of machines.
 func (m *memory) look(pids []int) error {
 	if len(pids) != m.machines {
 		return fmt.Errorf("%d machines have %d processes", m.machines, len(pids))
@@ -62,7 +63,7 @@ func (m *memory) look(pids []int) error {
 	return nil
 }
 
-// sleepers looks at machines whose test sleeps.
+// sleepers measures machines whose test sleeps.
 func (b *bench) sleepers(ctx context.Context, m *memory) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var emulators []int
@@ -79,9 +80,9 @@ func (b *bench) sleepers(ctx context.Context, m *memory) error {
 		if err := cmd.Start(); err != nil {
 			return err
 		}
-		ended.Go(func() { _ = cmd.Wait() }) // it is told to end early
+		ended.Go(func() { _ = cmd.Wait() }) // it is ended early
 		if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "waits\n" {
-			return fmt.Errorf("start a machine that sleeps: it says %q, %w", line, err)
+			return fmt.Errorf("start a machine that sleeps: got %q, %w", line, err)
 		}
 		pids, err := children(cmd.Process.Pid)
 		if err != nil {
@@ -92,7 +93,7 @@ func (b *bench) sleepers(ctx context.Context, m *memory) error {
 	return m.look(emulators)
 }
 
-// children returns the numbers of a process's child processes.
+// children returns the process IDs of a process's children.
 func children(pid int) ([]int, error) {
 	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	if err != nil {
@@ -116,7 +117,7 @@ func children(pid int) ([]int, error) {
 }
 
 // footprint returns a process's anonymous memory and its proportional set size,
-// in bytes, as of proc_pid_smaps(5).
+// in bytes; see proc_pid_smaps(5).
 func footprint(pid int) (own, pss float64, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	if err != nil {
@@ -126,7 +127,7 @@ func footprint(pid int) (own, pss float64, err error) {
 		var kilobytes float64
 		name, value, _ := strings.Cut(line, ":")
 		if _, err := fmt.Sscanf(value, "%f kB", &kilobytes); err != nil {
-			continue // the first line is of another kind
+			continue // the first line has another format
 		}
 		switch name {
 		case "Anonymous":

@@ -20,18 +20,18 @@ import (
 	"github.com/kmodtest/kmodtest/images"
 )
 
-// bench is what is measured with.
+// bench has the inputs of the measures.
 type bench struct {
 	kernel    *images.Kernel
-	initramfs string // of the bare boot
-	test      string // the test binary of testdata/empty
-	large     string // the same with 8 MB behind its end
-	module    string // the directory of a module
+	initramfs string // path of the initramfs of the bare boot
+	test      string // path of the test binary of testdata/empty
+	large     string // path of the same binary, followed by 8 MB
+	module    string // directory of a module
 }
 
 const megabyte = 1 << 20
 
-// prepare builds in dir what is measured.
+// prepare builds the inputs of the measures in dir.
 func prepare(ctx context.Context, dir string) (*bench, error) {
 	kernel, err := images.Resolve(ctx, os.Getenv("KMODTEST_KERNEL"), images.Options{Progress: os.Stderr})
 	if err != nil {
@@ -61,7 +61,7 @@ func prepare(ctx context.Context, dir string) (*bench, error) {
 	return b, os.WriteFile(b.large, append(test, more...), 0o755)
 }
 
-// measures returns all there is to measure.
+// measures returns all measures.
 func (b *bench) measures() []measure {
 	const off, fresh, host = "KMODTEST_SNAPSHOT=off", "KMODTEST_FRESH=test", "BENCH_NATIVE=1"
 	return []measure{
@@ -79,7 +79,7 @@ func (b *bench) measures() []measure {
 	}
 }
 
-// timed measures how long a command takes.
+// timed returns a measure of how long a command takes.
 func timed(command func(context.Context) *exec.Cmd) func(context.Context) (float64, error) {
 	return func(ctx context.Context) (float64, error) {
 		cmd := command(ctx)
@@ -93,14 +93,14 @@ func timed(command func(context.Context) *exec.Cmd) func(context.Context) (float
 	}
 }
 
-// run is the test binary, with variables beside those of this process.
+// run returns the command that runs a test, with more environment variables.
 func (b *bench) run(ctx context.Context, binary, test string, env ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, "-test.run=^"+test+"$")
 	cmd.Env = append(append(os.Environ(), "BENCH_MODULE="+b.module), env...)
 	return cmd
 }
 
-// empty measures a run of the empty test, several times in a row.
+// empty returns a measure of a run of the empty test, count times in a row.
 func (b *bench) empty(count int, env ...string) func(context.Context) (float64, error) {
 	return timed(func(ctx context.Context) *exec.Cmd {
 		cmd := b.run(ctx, b.test, "TestEmpty", env...)
@@ -109,7 +109,7 @@ func (b *bench) empty(count int, env ...string) func(context.Context) (float64, 
 	})
 }
 
-// upload measures one phase of a run.
+// upload returns a measure of the phase "upload" of a run.
 func (b *bench) upload(binary string) func(context.Context) (float64, error) {
 	return func(ctx context.Context) (float64, error) {
 		path := b.test + ".verdict"
@@ -138,15 +138,15 @@ func (b *bench) upload(binary string) func(context.Context) (float64, error) {
 	}
 }
 
-// boot is QEMU as one would start it by hand, with a first process that switches
-// off at once.
+// boot returns the command that starts QEMU without the harness, with a first
+// process that powers off at once.
 func (b *bench) boot(ctx context.Context, image string) *exec.Cmd {
 	return exec.CommandContext(ctx, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-machine", "pc,accel="+accel(), "-cpu", "max", "-smp", "2", "-m", "512M", "-serial", "stdio",
 		"-kernel", image, "-initrd", b.initramfs, "-append", "console=ttyS0 quiet panic=-1")
 }
 
-// accel is what the bare boot runs under: the same as the harness's machines.
+// accel returns the accelerator of the bare boot: that of the harness's machines.
 func accel() string {
 	if a := os.Getenv("KMODTEST_ACCEL"); a != "" {
 		return a
@@ -155,11 +155,11 @@ func accel() string {
 	return string(a)
 }
 
-// describe says what was measured on what, and how to do it again.
+// describe writes the versions and the host that were measured.
 func (b *bench) describe(ctx context.Context, w io.Writer, rounds int) error {
 	version, err := exec.CommandContext(ctx, "qemu-system-x86_64", "--version").Output()
 	if err != nil {
-		return fmt.Errorf("ask QEMU for its version: %w", err)
+		return fmt.Errorf("get the version of QEMU: %w", err)
 	}
 	first, _, _ := strings.Cut(string(version), "\n")
 	_, err = fmt.Fprintf(w, "Linux %s, %s, %s, %s, %d processors of the host; medians and quartiles of %d rounds:\n\n",
@@ -167,7 +167,7 @@ func (b *bench) describe(ctx context.Context, w io.Writer, rounds int) error {
 	return err
 }
 
-// bareInitramfs makes an archive of one program.
+// bareInitramfs makes an initramfs with one program.
 func bareInitramfs(ctx context.Context, pkg, path string) (err error) {
 	program := path + ".init"
 	if err := goCommand(ctx, pkg, "build", "-ldflags=-s -w", "-o", program, "."); err != nil {

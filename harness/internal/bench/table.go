@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// row is what was measured of one thing.
+// row is a row of the table with its results.
 type row struct {
 	name    string
-	seconds []float64 // one a round
+	seconds []float64 // one for each round
 }
 
-// spread are the quartiles of a row's rounds.
+// spread has the quartiles of a row.
 type spread struct{ low, median, high float64 }
 
-// quartiles of a list that is not empty.
+// quartiles returns the quartiles of a list that is not empty.
 func quartiles(values []float64) spread {
 	sorted := slices.Sorted(slices.Values(values))
 	at := func(q float64) float64 {
@@ -30,8 +30,8 @@ func quartiles(values []float64) spread {
 	return spread{at(0.25), at(0.5), at(0.75)}
 }
 
-// ratios are a row's times over those of another, round by round: what slowed
-// the machine in a round slowed both.
+// ratios returns a row's times divided by those of another, round by round: if the
+// host was slow in a round, it was slow for both.
 func (r row) ratios(base row) []float64 {
 	var out []float64
 	for i, t := range r.seconds {

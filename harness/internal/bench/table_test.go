@@ -34,7 +34,7 @@ func TestTableHoldsRatiosOfRounds(t *testing.T) {
 	}
 }
 
-func TestReplaceKeepsTheRest(t *testing.T) {
+func TestReplaceKeepsRestOfDocument(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "doc.md")
 	if err := os.WriteFile(path, []byte("before\n"+beginMark+"old\n"+endMark+"after\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -50,6 +50,6 @@ func TestReplaceKeepsTheRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := Replace(path, []byte("new\n")); err == nil {
-		t.Error("a document without a place for tables is no error")
+		t.Error("a document without marks is not an error")
 	}
 }

@@ -1,4 +1,4 @@
-// Package cli is the command line of the kmodtest command.
+// Package cli implements the kmodtest command.
 package cli
 
 import (
@@ -14,17 +14,16 @@ import (
 )
 
 // Main runs the command with the given arguments, without the program's name,
-// and returns its exit status: 0, or after it has said on stderr what went
-// wrong 1, or what a command has as its own. An interrupt ends what it does, and
-// then Main.
+// and returns its exit status. If the command fails, Main prints the error to
+// stderr and returns 1 or a status of that command. An interrupt ends the command.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, interrupt.Signals()...)
 	defer stop()
 	root := &cobra.Command{
 		Use:   "kmodtest",
 		Short: "Kernels for go test",
-		Long: "Kmodtest answers questions about the kernels that tests can run on, and runs tests on many of them.\n" +
-			"On one kernel, tests run with go test.",
+		Long: "Kmodtest manages the kernels that tests run on, and runs tests on many of them.\n" +
+			"To run tests on one kernel, use go test.",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -34,7 +33,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		_, _ = fmt.Fprintln(stderr, "kmodtest:", err) // nobody is left to tell if that fails
+		_, _ = fmt.Fprintln(stderr, "kmodtest:", err) // there is no other place to report an error
 		var status *statusError
 		if errors.As(err, &status) {
 			return status.status
@@ -44,7 +43,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// statusError is an error that ends the command with a status of its own.
+// statusError is an error that sets the exit status of the command.
 type statusError struct {
 	status int
 	err    error

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// run runs the command and returns what it printed.
+// run runs the command and returns its output and its exit status.
 func run(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, errOut strings.Builder
@@ -15,7 +15,7 @@ func run(t *testing.T, args ...string) (stdout, stderr string, status int) {
 	return out.String(), errOut.String(), status
 }
 
-// unpacked makes a directory that looks like that of an unpacked kernel.
+// unpacked makes a directory with the files of an unpacked kernel.
 func unpacked(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -55,7 +55,7 @@ func TestPathTakesKernelFromEnvironment(t *testing.T) {
 	}
 }
 
-func TestMistakesAreExplained(t *testing.T) {
+func TestErrorsAreExplained(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"kernel path no-such-kernel", `there is no kernel "no-such-kernel"`},
 		{"kernel path ./no/such/directory", "no such file or directory"},

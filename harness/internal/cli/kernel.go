@@ -13,9 +13,9 @@ import (
 func kernelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "kernel",
-		Short: "Kernels by name, and their files",
-		Long: "Kernels by name, and their files. Names are those of kmodtest, and those of a file kernels.toml beside the go.mod of\n" +
-			"the current directory.",
+		Short: "Manage kernels and their files",
+		Long: "Manage kernels and their files. Kernels have names in kmodtest, and in a file kernels.toml next to the go.mod of the\n" +
+			"current directory.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -28,8 +28,8 @@ func pathCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "path [NAME]",
 		Short: "Print where a kernel's files are",
-		Long: "Print where a kernel's files are, and fetch or build them first if they are not there.\n" +
-			"NAME is one of the list, or a path. Without it, it is KMODTEST_KERNEL, or else the default.",
+		Long: "Print where a kernel's files are. If they are not in the cache, fetch or build them first.\n" +
+			"NAME is a name from kmodtest kernel list, or a path. The default is KMODTEST_KERNEL, or else the default kernel.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := os.Getenv("KMODTEST_KERNEL")
@@ -56,10 +56,10 @@ func pathCommand() *cobra.Command {
 			return err
 		},
 	}
-	cmd.Flags().BoolVar(&build, "build", false, "the directory that modules are built against (what is printed without a flag)")
-	cmd.Flags().BoolVar(&boot, "boot", false, "what a machine boots: the kernel inside the image, unpacked, where that can be started")
-	cmd.Flags().BoolVar(&image, "image", false, "the kernel's image as it was shipped")
-	cmd.Flags().BoolVar(&modules, "modules", false, "the directory with the kernel's loadable modules")
+	cmd.Flags().BoolVar(&build, "build", false, "print the directory that modules are built against (the default)")
+	cmd.Flags().BoolVar(&boot, "boot", false, "print the file that a machine boots: the unpacked kernel of the image if it can be booted, else the image")
+	cmd.Flags().BoolVar(&image, "image", false, "print the kernel image as it was shipped")
+	cmd.Flags().BoolVar(&modules, "modules", false, "print the directory with the kernel's loadable modules")
 	cmd.MarkFlagsMutuallyExclusive("build", "boot", "image", "modules")
 	return cmd
 }
@@ -68,9 +68,9 @@ func buildCommand() *cobra.Command {
 	var all, fresh bool
 	cmd := &cobra.Command{
 		Use:   "build NAME…",
-		Short: "Fetch or build kernels that are not there yet",
-		Long: "Fetch or build kernels that are not there yet. NAME may be a pattern, or several of them with commas in between. A kernel that\n" +
-			"is there stays as it is, whatever the archive has that is newer; --fresh begins again from the archive. An interrupt leaves\n" +
+		Short: "Fetch or build kernels that are not in the cache",
+		Long: "Fetch or build kernels that are not in the cache. NAME may be a pattern, or several patterns separated by commas. A kernel\n" +
+			"in the cache is not updated, even if the archive has a newer one; --fresh fetches it again. An interrupted build leaves\n" +
 			"nothing that is used later.",
 		Example: "  kmodtest kernel build '6.*-min' debug",
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -78,7 +78,7 @@ func buildCommand() *cobra.Command {
 				names = append(names, "*")
 			}
 			if names = splitNames(names); len(names) == 0 {
-				return errors.New("name the kernels to build, or give --all; kmodtest kernel list has their names")
+				return errors.New("name the kernels to build, or give --all; kmodtest kernel list prints their names")
 			}
 			kernels, err := chooseKernels(names)
 			if err != nil {
@@ -90,13 +90,13 @@ func buildCommand() *cobra.Command {
 				if cmd.Context().Err() != nil {
 					return err
 				}
-				errs = append(errs, err) // one that fails keeps none of the others
+				errs = append(errs, err) // the others are still built
 			}
 			return errors.Join(errs...)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "all kernels of the list")
-	cmd.Flags().BoolVar(&fresh, "fresh", false, "remove the kernel first, and the sources it was built from")
+	cmd.Flags().BoolVar(&all, "all", false, "build all kernels that have a name")
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "first remove the kernel and the sources that it was built from")
 	return cmd
 }
 
@@ -119,8 +119,8 @@ func removeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rm NAME…",
 		Short: "Remove kernels from the cache",
-		Long: "Remove kernels from the cache. The archive with the sources of one that was built stays, so that a new build need not\n" +
-			"fetch it, unless --sources is given.",
+		Long: "Remove kernels from the cache. Archives with sources stay in the cache, so that a new build does not fetch them again,\n" +
+			"unless --sources is given.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
 			for _, name := range names {
@@ -130,7 +130,7 @@ func removeCommand() *cobra.Command {
 				}
 				text := fmt.Sprintf("%s: removed, %s", name, megabytes(freed))
 				if freed == 0 {
-					text = name + ": was not there"
+					text = name + ": was not in the cache"
 				}
 				if _, err := fmt.Fprintln(cmd.OutOrStdout(), text); err != nil {
 					return err
@@ -139,16 +139,16 @@ func removeCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&sources, "sources", false, "the archive with the sources, too, which other kernels may share")
+	cmd.Flags().BoolVar(&sources, "sources", false, "also remove the archive with the sources, which other kernels may share")
 	return cmd
 }
 
 func collectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "gc",
-		Short: "Remove from the cache what nobody needs any more",
-		Long: "Remove from the cache what nobody needs any more: what dead runs left half done, kernels whose row has changed or is\n" +
-			"gone, sources that no row names, and what was built for runs and has not been used for two weeks.",
+		Short: "Remove unused files from the cache",
+		Long: "Remove unused files from the cache: incomplete entries of runs that were killed, kernels whose kernel row has changed or\n" +
+			"is gone, sources that no kernel row names, and files that were built for runs and not used for two weeks.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found, err := images.CollectGarbage(cmd.Context(), images.Options{})
@@ -162,7 +162,7 @@ func collectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "removed %d, %s\n", len(found), megabytes(freed))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "removed %d entries, %s\n", len(found), megabytes(freed))
 			return err
 		},
 	}

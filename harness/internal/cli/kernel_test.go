@@ -11,8 +11,8 @@ import (
 	"github.com/kmodtest/kmodtest/images"
 )
 
-// emptyCache has the commands work in a cache of the test's own, and in a module with a table of one kernel. It returns the
-// cache's directory.
+// emptyCache makes the commands use an empty cache, and a module with a table of one kernel. It returns the directory of the
+// cache.
 func emptyCache(t *testing.T) string {
 	t.Helper()
 	cache, project := t.TempDir(), t.TempDir()
@@ -28,7 +28,7 @@ func emptyCache(t *testing.T) string {
 	return filepath.Join(cache, "kmodtest")
 }
 
-// put makes an entry of the cache as if a kernel had been built.
+// put makes a cache entry like that of a kernel that was built.
 func put(t *testing.T, cache, key string) string {
 	t.Helper()
 	entry := filepath.Join(cache, "kernels", key)
@@ -59,7 +59,7 @@ func list(t *testing.T) map[string]listed {
 	return byName
 }
 
-func TestListTellsNameReleaseSourceStateAndSize(t *testing.T) {
+func TestListShowsNameReleaseSourceStateAndSize(t *testing.T) {
 	cache := emptyCache(t)
 	if got := list(t)["mine"]; got.State != "absent" || got.Source != "source, http://localhost:1/linux.tar" || !got.Built || got.Key == "" {
 		t.Errorf("before it is built: %+v", got)
@@ -105,7 +105,7 @@ func TestListNamesKernelsOfAKind(t *testing.T) {
 	}
 }
 
-func TestRemoveTakesTheKernelAway(t *testing.T) {
+func TestRemoveDeletesKernel(t *testing.T) {
 	cache := emptyCache(t)
 	entry := put(t, cache, list(t)["mine"].Key)
 	stdout, stderr, status := run(t, "kernel", "rm", "mine")
@@ -113,14 +113,14 @@ func TestRemoveTakesTheKernelAway(t *testing.T) {
 		t.Errorf("got %q, on stderr %q", stdout, stderr)
 	}
 	if _, err := os.Stat(entry); !os.IsNotExist(err) {
-		t.Errorf("it is still there: %v", err)
+		t.Errorf("the cache entry still exists: %v", err)
 	}
-	if stdout, _, status := run(t, "kernel", "rm", "mine"); stdout != "mine: was not there\n" || status != 0 {
+	if stdout, _, status := run(t, "kernel", "rm", "mine"); stdout != "mine: was not in the cache\n" || status != 0 {
 		t.Errorf("the second time %q", stdout)
 	}
 }
 
-func TestBuildGoesOnAfterAFailure(t *testing.T) {
+func TestBuildContinuesAfterFailure(t *testing.T) {
 	cache := emptyCache(t)
 	table := "[[kernel]]\nname = 'mine'\n[kernel.source]\nurl = 'http://localhost:1/linux.tar'\nsha256 = '" + strings.Repeat("0", 64) +
 		"'\nfragments = ['base.config']\n"
@@ -134,7 +134,7 @@ func TestBuildGoesOnAfterAFailure(t *testing.T) {
 	}
 }
 
-func TestCollectRemovesWhatNoKernelNeeds(t *testing.T) {
+func TestCollectRemovesUnusedEntries(t *testing.T) {
 	cache := emptyCache(t)
 	needed := put(t, cache, list(t)["mine"].Key)
 	changed := put(t, cache, "mine-0123456789abcdef")
@@ -150,17 +150,17 @@ func TestCollectRemovesWhatNoKernelNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, status := run(t, "kernel", "gc")
-	if status != 0 || !strings.Contains(stdout, "removed 4, ") {
+	if status != 0 || !strings.Contains(stdout, "removed 4 entries, ") {
 		t.Errorf("got %q, on stderr %q", stdout, stderr)
 	}
 	for dir, want := range map[string]bool{needed: true, used: true, changed: false, half: false, sources: false, unused: false} {
 		if _, err := os.Stat(dir); (err == nil) != want {
-			t.Errorf("%s is there: %t, want %t", dir, err == nil, want)
+			t.Errorf("%s exists: %t, want %t", dir, err == nil, want)
 		}
 	}
 }
 
-func TestBuildTellsWhyItFailed(t *testing.T) {
+func TestBuildErrorNamesCause(t *testing.T) {
 	emptyCache(t)
 	stdout, stderr, status := run(t, "kernel", "build", "mine")
 	if stdout != "" || status != 1 || !strings.Contains(stderr, "kmodtest: build kernel mine: fetch sources: ") || !strings.Contains(stderr, "localhost:1") {

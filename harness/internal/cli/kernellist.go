@@ -12,7 +12,7 @@ import (
 	"github.com/kmodtest/kmodtest/images"
 )
 
-// listed is one kernel in the output of kernel list --json, which docs/kernels.md explains.
+// listed is a kernel in the output of kernel list --json. docs/kernels.md documents its fields.
 type listed struct {
 	Name    string `json:"name"`
 	Default bool   `json:"default"`
@@ -32,8 +32,8 @@ func listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the kernels that have a name",
-		Long: "List the kernels that have a name: what they are, where they come from, whether they are in the cache, and the space they\n" +
-			"take there. What is absent is fetched or built when it is first used. * marks the default.",
+		Long: "List the kernels that have a name: the release, the source, whether the kernel is in the cache, and its size there.\n" +
+			"A kernel that is absent is fetched or built when it is first used. * marks the default.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := images.List(cmd.Context(), images.Options{})
@@ -63,9 +63,9 @@ func listCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&names, "names", false, "print names alone")
-	cmd.Flags().BoolVar(&prebuilt, "prebuilt", false, "only kernels that are fetched ready to boot")
-	cmd.Flags().BoolVar(&built, "built", false, "only kernels that are built from source")
+	cmd.Flags().BoolVar(&names, "names", false, "print only names")
+	cmd.Flags().BoolVar(&prebuilt, "prebuilt", false, "list only kernels that are fetched ready to boot")
+	cmd.Flags().BoolVar(&built, "built", false, "list only kernels that are built from source")
 	cmd.MarkFlagsMutuallyExclusive("json", "names")
 	cmd.MarkFlagsMutuallyExclusive("prebuilt", "built")
 	return cmd

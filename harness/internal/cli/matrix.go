@@ -18,20 +18,20 @@ import (
 	"github.com/kmodtest/kmodtest/images"
 )
 
-// reportDir is where reports go if no flag says otherwise. It keeps itself out
-// of git.
+// reportDir is the default directory for reports. Git ignores it.
 const reportDir = "kmodtest-report"
 
-const matrixLong = `Run the tests of packages on many kernels, and write what became of them.
+const matrixLong = `Run the tests of packages on many kernels, and write reports.
 
-Packages are named as for the go command; those without tests, or with tests that do not run in a machine, are left out.
-Each is compiled once and run on each kernel, with as many machines at once as processors and memory allow. A kernel on
-which the module does not build is one result among others. What stands after -- goes to the test binaries:
+Packages are named as for the go command. Packages without tests, or with tests that do not run in a machine, are left
+out. Each package is compiled once and run on each kernel, with as many machines at once as processors and memory allow.
+A kernel on which the module does not build is one result among others. Arguments after -- go to the test binaries:
 
     kmodtest matrix -k '6.*' ./... -- -test.run=TestSet
 
-The exit status is 255 if a kernel reported a fault, else 1 if a test failed or a module did not build, load or unload, else 69 if
-our side or the environment broke, or no test has run, else 0; 130 after an interrupt, which still writes the reports.`
+The exit status is 255 if a kernel reported a fault; else 1 if a test failed, or a module did not build, load or unload;
+else 69 if the harness, the host or the guest broke, or no test has run; else 0. After an interrupt it is 130, and the
+reports are still written.`
 
 // matrixFlags are the flags of the matrix command.
 type matrixFlags struct {
@@ -52,11 +52,11 @@ func matrixCommand() *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &statusError{report.StatusBroken, err} })
 	cmd.Flags().StringArrayVarP(&flags.kernels, "kernels", "k", nil,
-		"names of kernels, or patterns such as '6.*', or paths; without it, KMODTEST_KERNEL, or else all that have a name")
-	cmd.Flags().StringVarP(&flags.output, "output", "o", reportDir, "the directory to write reports to")
-	cmd.Flags().StringVar(&flags.shard, "shard", "1/1", "run only the I-th of N parts, as I/N; kmodtest report merge joins their reports")
-	cmd.Flags().IntVarP(&flags.machines, "machines", "j", 0, "how many machines run at once; 0 is what processors and memory allow")
-	cmd.Flags().BoolVar(&flags.list, "list", false, "run nothing, and print the kernels as JSON, in a line")
+		"names of kernels, patterns such as '6.*', or paths (default KMODTEST_KERNEL, or else all kernels that have a name)")
+	cmd.Flags().StringVarP(&flags.output, "output", "o", reportDir, "write the reports to this directory")
+	cmd.Flags().StringVar(&flags.shard, "shard", "1/1", "run only the I-th of N parts, given as I/N; kmodtest report merge joins their reports")
+	cmd.Flags().IntVarP(&flags.machines, "machines", "j", 0, "how many machines run at once (0: as processors and memory allow)")
+	cmd.Flags().BoolVar(&flags.list, "list", false, "run nothing; print the kernels as JSON, on one line")
 	return cmd
 }
 
@@ -79,7 +79,7 @@ func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
 		return &statusError{report.StatusBroken, err}
 	}
 	if interrupted {
-		return &statusError{report.StatusInterrupted, errors.New("interrupted: the reports have what was done until then")}
+		return &statusError{report.StatusInterrupted, errors.New("interrupted: the reports have the results so far")}
 	}
 	return verdict(rep)
 }
@@ -103,10 +103,10 @@ func (f *matrixFlags) options(cmd *cobra.Command, args []string) (matrix.Options
 // job is a kernel in the output of kmodtest matrix --list.
 type job struct {
 	Name string `json:"name"`
-	Key  string `json:"key"` // of its entry in the cache; "" for a path
+	Key  string `json:"key"` // of its cache entry; "" for a path
 }
 
-// listKernels prints the kernels for a workflow that has a job for each.
+// listKernels prints the kernels for a workflow that starts a job for each.
 func listKernels(cmd *cobra.Command, kernels []report.Kernel) error {
 	all, err := images.List(cmd.Context(), images.Options{})
 	if err != nil {
@@ -123,7 +123,8 @@ func listKernels(cmd *cobra.Command, kernels []report.Kernel) error {
 	return json.NewEncoder(cmd.OutOrStdout()).Encode(jobs)
 }
 
-// viewer shows a live table on a terminal, and elsewhere a line for each event.
+// viewer returns a viewer with a live table on a terminal, or else one that prints
+// a line for each event.
 func viewer(out io.Writer) matrix.Viewer {
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" {
 		return matrix.NewTable(file, os.Getenv("NO_COLOR") == "")
@@ -131,11 +132,11 @@ func viewer(out io.Writer) matrix.Viewer {
 	return matrix.NewLines(out)
 }
 
-// chooseKernels returns the kernels that any of the patterns names, in the
-// order of the tables, ours and that of the working directory's module. Paths
-// come last, in their own, and absolute: tests run in their packages' directories.
-// What is given may be several patterns, separated by commas or in lines; if there
-// is none, KMODTEST_KERNEL is meant, or else all kernels.
+// chooseKernels returns the kernels that match any of the patterns, in the order of
+// the tables of kmodtest and of the working directory's module. Paths are last, in
+// the given order, and absolute: tests run in the directories of their packages.
+// Each list has patterns separated by commas or newlines. Without patterns, it
+// returns KMODTEST_KERNEL, or else all kernels.
 func chooseKernels(lists []string) ([]report.Kernel, error) {
 	patterns := splitNames(lists)
 	given := len(patterns) > 0
@@ -156,7 +157,7 @@ func chooseKernels(lists []string) ([]report.Kernel, error) {
 	var chosen report.Report
 	for i, pattern := range patterns {
 		if isPath(pattern) {
-			if given { // KMODTEST_KERNEL is as the tests understand it
+			if given { // KMODTEST_KERNEL stays as it is for the tests
 				if pattern, err = filepath.Abs(pattern); err != nil {
 					return nil, err
 				}
@@ -183,7 +184,8 @@ func chooseKernels(lists []string) ([]report.Kernel, error) {
 	return chosen.Kernels, nil
 }
 
-// splitNames returns what stands in lists of names, without white space around it.
+// splitNames splits lists of names at commas and newlines, and removes the white
+// space around the names.
 func splitNames(lists []string) []string {
 	var names []string
 	for _, list := range lists {
@@ -200,7 +202,7 @@ func isPath(kernel string) bool {
 	return strings.Contains(kernel, "/") || strings.HasPrefix(kernel, ".")
 }
 
-// publish writes the reports and says where they are and what stands in them.
+// publish writes the reports and prints a table and the paths of the reports.
 func publish(out io.Writer, rep *report.Report, dir string) error {
 	if err := rep.Write(dir); err != nil {
 		return err
@@ -213,19 +215,20 @@ func publish(out io.Writer, rep *report.Report, dir string) error {
 	return err
 }
 
-// verdict is the error that the report's state comes to, if any.
+// verdict returns an error with the exit status of the report, or nil if the
+// matrix passed.
 func verdict(rep *report.Report) error {
 	if status := rep.Status(); status != 0 {
 		return &statusError{status, errors.New(rep.Headline())}
 	}
 	if isIdle(rep) {
-		return &statusError{report.StatusBroken, errors.New("no test has run: is there one that -test.run matches?")}
+		return &statusError{report.StatusBroken, errors.New("no test has run: check that -test.run matches a test")}
 	}
 	return nil
 }
 
-// isIdle tells whether nothing has run at all, be it a test or a benchmark, as the
-// testing package itself remarks.
+// isIdle reports whether nothing has run, neither a test nor a benchmark. For
+// benchmarks it depends on the warning of the testing package.
 func isIdle(rep *report.Report) bool {
 	warned := false
 	for _, run := range rep.Runs {

@@ -33,7 +33,7 @@ func TestKernelsAreChosenByPattern(t *testing.T) {
 		}
 		var got []string
 		for _, kernel := range kernels {
-			// The minimal kernels have longer names, which some patterns match, too.
+			// Some patterns also match the longer names of minimal kernels.
 			if !strings.Contains(kernel.Name, "-") {
 				got = append(got, `"`+kernel.Name+`"`)
 			}
@@ -45,7 +45,7 @@ func TestKernelsAreChosenByPattern(t *testing.T) {
 	}
 }
 
-func TestKernelsAreListedInALine(t *testing.T) {
+func TestKernelsAreListedOnOneLine(t *testing.T) {
 	t.Setenv("KMODTEST_KERNEL", "6.1")
 	stdout, stderr, status := run(t, "matrix", "--list")
 	if !strings.HasPrefix(stdout, `[{"name":"6.1","key":"6.1-`) || strings.Count(stdout, "\n") != 1 || stderr != "" || status != 0 {
@@ -53,7 +53,7 @@ func TestKernelsAreListedInALine(t *testing.T) {
 	}
 }
 
-func TestMatrixThatCannotBeginIsExplained(t *testing.T) {
+func TestMatrixThatCannotStartIsExplained(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"matrix -k 2.4", `there is no kernel "2.4"`},
 		{"matrix -k 6.[", `choose kernels by "6.["`},
@@ -82,8 +82,8 @@ func writePart(t *testing.T, dir, kernel string, order int, state report.State) 
 	}
 }
 
-// A run without a test is no success, but benchmarks are.
-func TestRunOfNothingIsNoSuccess(t *testing.T) {
+// A run without tests fails, unless it has benchmarks.
+func TestRunWithoutTestsFails(t *testing.T) {
 	idle := report.Run{State: report.Passed, Output: "testing: warning: no tests to run\nPASS\n"}
 	busy := report.Run{State: report.Passed, Output: "PASS\n", Tests: []report.Test{{Name: "TestIt", State: report.Passed}}}
 	bench := report.Run{State: report.Passed, Output: "BenchmarkIt 1 5 ns/op\nPASS\n"}
@@ -91,7 +91,7 @@ func TestRunOfNothingIsNoSuccess(t *testing.T) {
 		runs []report.Run
 		want string
 	}{
-		{[]report.Run{idle, idle}, "no test has run: is there one that -test.run matches?"},
+		{[]report.Run{idle, idle}, "no test has run: check that -test.run matches a test"},
 		{[]report.Run{idle, busy}, ""},
 		{[]report.Run{bench}, ""},
 	} {
@@ -103,7 +103,7 @@ func TestRunOfNothingIsNoSuccess(t *testing.T) {
 
 func TestMergeEndsWithStatusOfWhole(t *testing.T) {
 	for _, test := range []struct {
-		state   report.State // of kernel 6.1, beside 5.10 that passed
+		state   report.State // of kernel 6.1; 5.10 passed
 		kernels string
 		status  int
 		want    string
@@ -125,7 +125,7 @@ func TestMergeEndsWithStatusOfWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		if whole.Kernels[0].Name != "5.10" || len(whole.Runs) != 2 || !strings.Contains(stdout, filepath.Join(out, report.HTMLFile)) {
-			t.Errorf("the whole is %+v, and on stdout stands %q", whole, stdout)
+			t.Errorf("the whole is %+v, and stdout is %q", whole, stdout)
 		}
 	}
 }

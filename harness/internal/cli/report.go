@@ -15,7 +15,7 @@ import (
 func reportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report",
-		Short: "Reports of kmodtest matrix",
+		Short: "Work with the reports of kmodtest matrix",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -25,9 +25,9 @@ func reportCommand() *cobra.Command {
 
 const mergeLong = `Join the reports of parts of one matrix, such as those of kmodtest matrix --shard 1/2 and 2/2.
 
-Each argument is a report.json, or a directory in which all files of that name are read, however deep they lie. The result
-equals the report of the whole. The exit status is that of kmodtest matrix; a run that is in none of the reports, though
-their kernels and packages or -k promise it, counts as broken.`
+Each argument is a report.json, or a directory in which all files of that name are read, at any depth. The result is the
+report of the whole matrix. The exit status is that of kmodtest matrix. If a run is missing that the kernels and packages
+of the reports or -k ask for, the exit status is 69 unless it is 255 or 1.`
 
 func mergeCommand() *cobra.Command {
 	var output string
@@ -51,13 +51,12 @@ func mergeCommand() *cobra.Command {
 			return complete(whole)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", reportDir, "the directory to write the joined reports to")
-	cmd.Flags().StringArrayVarP(&kernels, "kernels", "k", nil, "names or patterns of kernels that have to be there")
+	cmd.Flags().StringVarP(&output, "output", "o", reportDir, "write the joined reports to this directory")
+	cmd.Flags().StringArrayVarP(&kernels, "kernels", "k", nil, "names or patterns of kernels that must be in the reports")
 	return cmd
 }
 
-// merge reads the reports and joins them. What was not run on one of the
-// kernels is missing in the result.
+// merge reads the reports, joins them, and adds the wanted kernels.
 func merge(args, kernels []string) (*report.Report, error) {
 	paths, err := reportFiles(args)
 	if err != nil {
@@ -83,7 +82,7 @@ func merge(args, kernels []string) (*report.Report, error) {
 	return whole, err
 }
 
-// reportFiles are the files that the arguments name.
+// reportFiles returns the files that the arguments name.
 func reportFiles(args []string) ([]string, error) {
 	var paths []string
 	for _, arg := range args {
@@ -106,12 +105,12 @@ func reportFiles(args []string) ([]string, error) {
 		}
 	}
 	if len(paths) == 0 {
-		return nil, fmt.Errorf("find reports: there is no %s in %q", report.JSONFile, args)
+		return nil, fmt.Errorf("find reports: no %s in %q", report.JSONFile, args)
 	}
 	return paths, nil
 }
 
-// complete is an error if a run is missing, though nothing bad is known.
+// complete returns an error if a run is missing.
 func complete(whole *report.Report) error {
 	missing := whole.Missing()
 	if len(missing) == 0 {

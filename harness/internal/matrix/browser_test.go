@@ -25,25 +25,31 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// browser is a tab of chromium with a report in it.
+// browser is a tab of Chromium that shows a report.
 type browser struct {
 	t   *testing.T
 	ctx context.Context
 
 	mu      sync.Mutex
-	trouble []string // requests, dialogs, and errors of scripts
+	trouble []string // requests, dialogs and script errors
 }
 
-// openReport writes the report and opens its page.
-func openReport(t *testing.T, rep *report.Report) *browser {
+// writeReport writes the report to a directory and returns its path.
+func writeReport(t *testing.T, rep *report.Report) string {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Fatalf("%v; make matrix-test installs it", err)
-	}
 	dir := t.TempDir()
 	if err := rep.Write(dir); err != nil {
 		t.Fatal(err)
+	}
+	return dir
+}
+
+// openPage opens the page of a report.
+func openPage(t *testing.T, path string) *browser {
+	t.Helper()
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Fatalf("%v; make chromium installs it", err)
 	}
 	b := &browser{t: t}
 	ctx, cancel := chromedp.NewContext(t.Context(), chromedp.WithListener(b.listen),
@@ -54,11 +60,11 @@ func openReport(t *testing.T, rep *report.Report) *browser {
 		_, err := cdp.Call(ctx, tab, network.Enable, network.EnableParams{})
 		return chromedp.Void{}, err
 	})
-	b.do(chromedp.Navigate("file://" + filepath.Join(dir, report.HTMLFile)))
+	b.do(chromedp.Navigate("file://" + path))
 	return b
 }
 
-// listen notes what a page that needs nothing else never does.
+// listen records what the page of a report must not do.
 func (b *browser) listen(event any) {
 	note := ""
 	switch e := event.(type) {
@@ -69,7 +75,7 @@ func (b *browser) listen(event any) {
 	case *page.EventJavascriptDialogOpening:
 		note = "a dialog: " + e.Message
 	case *runtime.EventExceptionThrown:
-		note = fmt.Sprint("an error of a script: ", e.ExceptionDetails)
+		note = fmt.Sprint("a script error: ", e.ExceptionDetails)
 	}
 	if note != "" {
 		b.mu.Lock()
@@ -81,7 +87,7 @@ func (b *browser) listen(event any) {
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	ctx, cancel := b.ctx, func() {}
-	if chromedp.FromContext(ctx).Target != nil { // a time for the first step would be the browser's
+	if chromedp.FromContext(ctx).Target != nil { // a timeout of the first step would apply to the browser
 		ctx, cancel = context.WithTimeout(b.ctx, time.Minute)
 	}
 	defer cancel()
@@ -90,7 +96,7 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// texts returns the visible elements' texts, in one line each.
+// texts returns the text of each visible element, on one line.
 func (b *browser) texts(selector string) []string {
 	b.t.Helper()
 	found, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](fmt.Sprintf(
@@ -108,8 +114,8 @@ func (b *browser) wantTexts(selector string, want ...string) {
 	}
 }
 
-// wantIn checks that the only visible element of a selector has a text, and
-// has another one not.
+// wantIn checks that the visible elements of a selector contain one text and not
+// the other.
 func (b *browser) wantIn(selector, want, wantNot string) {
 	b.t.Helper()
 	got := strings.Join(b.texts(selector), "\n")
@@ -118,7 +124,7 @@ func (b *browser) wantIn(selector, want, wantNot string) {
 	}
 }
 
-// wantInView checks that the first element of a selector is to be seen.
+// wantInView checks that the first element of a selector is in view.
 func (b *browser) wantInView(selector string) {
 	b.t.Helper()
 	seen, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](fmt.Sprintf(
@@ -135,25 +141,31 @@ func (b *browser) click(selector string) { b.t.Helper(); b.do(chromedp.Click(chr
 
 func (b *browser) keys(keys string) { b.t.Helper(); b.do(chromedp.KeyEvent(keys)) }
 
-// cell is the selector of a test's cell on a kernel.
+// cell returns the selector of a test's cell on a kernel.
 func cell(name, kernel string) string {
 	return fmt.Sprintf(`button.cell[aria-label^="%s on %s: "]`, name, kernel)
 }
 
-// shoot leaves a picture among the test's artifacts.
-func (b *browser) shoot(name string) {
+// picture returns what the browser shows, as PNG.
+func (b *browser) picture() []byte {
 	b.t.Helper()
-	time.Sleep(100 * time.Millisecond) // for the page to be painted; nothing tells when it is
+	time.Sleep(100 * time.Millisecond) // until the page is painted; there is no event for that
 	picture, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(b.t.ArtifactDir(), name+".png"), picture, 0o644); err != nil {
+	return picture
+}
+
+// shoot writes a picture to the test's artifacts.
+func (b *browser) shoot(name string) {
+	b.t.Helper()
+	if err := os.WriteFile(filepath.Join(b.t.ArtifactDir(), name+".png"), b.picture(), 0o644); err != nil {
 		b.t.Fatal(err)
 	}
 }
 
-// setScreen makes the window of that size, in light or dark.
+// setScreen sets the size of the window and the colour scheme, light or dark.
 func (b *browser) setScreen(width, height int64, scheme string) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(width, height), func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
@@ -165,9 +177,9 @@ func (b *browser) setScreen(width, height int64, scheme string) {
 }
 
 func TestReportInBrowser(t *testing.T) {
-	b := openReport(t, moodyReport(t))
+	b := openPage(t, filepath.Join(writeReport(t, moodyReport(t)), report.HTMLFile))
 	b.setScreen(1280, 900, "light")
-	t.Run("says what went wrong", func(t *testing.T) {
+	t.Run("shows what went wrong", func(t *testing.T) {
 		b.t = t
 		b.wantIn("h1", "2 packages on 3 kernels: 3 passed, 2 failed, 1 fault", "")
 		b.wantIn(".run:nth-child(1)", "✗ failed 5.10 moody", "6.1")
@@ -184,9 +196,9 @@ func TestReportInBrowser(t *testing.T) {
 		b.keys(kb.Escape)
 		b.click(".chip[data-state=failed]")
 		b.wantTexts("tbody tr:not(.package) th", "build", "TestAnswer", "TestAnswer/right")
-		b.do(chromedp.SendKeys(chromedp.CSS("#name"), "nothing has this name"))
+		b.do(chromedp.SendKeys(chromedp.CSS("#name"), "no test has this name"))
 		b.wantTexts("tbody tr:not(.package) th")
-		b.wantIn("#none", "Nothing has this name", "")
+		b.wantIn("#none", "No test has this name", "")
 		b.keys(kb.Escape)
 		b.click(`.chip[data-state=""]`)
 	})
@@ -200,7 +212,7 @@ func TestReportInBrowser(t *testing.T) {
 	}
 }
 
-// opensCells finds the right output and the right log behind cells.
+// opensCells checks that cells show the right output and the right log.
 func (b *browser) opensCells(t *testing.T) {
 	b.t = t
 	b.click(cell("TestPoke", "6.12"))
@@ -231,7 +243,7 @@ func (b *browser) opensCells(t *testing.T) {
 	b.click("#close")
 }
 
-// isUsableByKeyboard goes from failure to failure without a mouse.
+// isUsableByKeyboard goes from failure to failure with keys only.
 func (b *browser) isUsableByKeyboard(t *testing.T) {
 	b.t = t
 	focused := func() string {
@@ -267,8 +279,8 @@ func (b *browser) isUsableByKeyboard(t *testing.T) {
 	b.keys(kb.Escape)
 }
 
-// fitsScreens leaves pictures of the page, which nowhere is wider than the
-// screen.
+// fitsScreens checks that the page is not wider than the screen, and writes
+// pictures of it.
 func (b *browser) fitsScreens(t *testing.T) {
 	b.t = t
 	for _, screen := range []struct{ width, height int64 }{{390, 844}, {1280, 900}} {

@@ -18,8 +18,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// What the test knows of workflows and actions. A key that it does not know is
-// an error, but for those that only GitHub has a use for.
+// The keys of workflows and actions that the test supports. Other keys are an
+// error. Fields of type any are ignored: they matter only on GitHub.
 type (
 	workflow struct {
 		Name, On, Permissions, Concurrency any
@@ -56,11 +56,11 @@ type (
 	}
 )
 
-// values are what an expression can name: maps, and in the end strings.
+// values are the values that an expression can name: strings, in nested maps.
 type values map[string]any
 
-// github is what runs a workflow's jobs here: a clone, and what would be kept
-// on GitHub from one job to the next.
+// github runs a workflow's jobs here. It has a clone, and the files that GitHub
+// keeps from one job to the next.
 type github struct {
 	t         *testing.T
 	clone     string
@@ -86,9 +86,9 @@ func read(t *testing.T, path string, to any) {
 
 var expression = regexp.MustCompile(`\$\{\{\s*(.*?)\s*\}\}`)
 
-// fill replaces expressions that name a value, or several of which the first is
-// taken that is there and not empty. Others are an error, as is a single value
-// that is not there.
+// fill replaces expressions of the form NAME, or NAME || NAME…: the first value
+// that exists and is not empty. Other expressions and unknown single names are an
+// error.
 func (g *github) fill(text string, known values) string {
 	g.t.Helper()
 	return expression.ReplaceAllStringFunc(text, func(found string) string {
@@ -109,7 +109,7 @@ func (g *github) fill(text string, known values) string {
 	})
 }
 
-// find returns what a name with dots in it stands for, or nil.
+// find returns the value of a name with dots in it, or nil.
 func (v values) find(name string) any {
 	var value any = map[string]any(v)
 	for part := range strings.SplitSeq(name, ".") {
@@ -119,7 +119,7 @@ func (v values) find(name string) any {
 	return value
 }
 
-// step does a step, and returns what it has put out.
+// step runs a step and returns its outputs.
 func (g *github) step(step workflowStep, known values) map[string]any {
 	g.t.Helper()
 	name, _, _ := strings.Cut(step.Uses, "@")
@@ -130,7 +130,7 @@ func (g *github) step(step workflowStep, known values) map[string]any {
 	switch name {
 	case "":
 		return g.run(step, known)
-	case "actions/checkout", "actions/setup-go", "actions/cache/restore", "actions/cache/save": // all of it is here
+	case "actions/checkout", "actions/setup-go", "actions/cache/restore", "actions/cache/save": // nothing to do here
 	case "./":
 		g.action(with, known)
 	case "actions/upload-artifact":
@@ -144,12 +144,12 @@ func (g *github) step(step workflowStep, known values) map[string]any {
 		}
 		g.command("cp", append([]string{"-r"}, append(found, to)...)...)
 	default:
-		g.t.Fatalf("a step uses %q, which is not known here", step.Uses)
+		g.t.Fatalf("a step uses %q, which this test does not support", step.Uses)
 	}
 	return nil
 }
 
-// action does the steps of this repository's own action.
+// action runs the steps of this repository's own action.
 func (g *github) action(with map[string]string, known values) {
 	g.t.Helper()
 	var a action
@@ -181,7 +181,7 @@ func (g *github) command(name string, args ...string) {
 	}
 }
 
-// run runs a step's script as GitHub does.
+// run runs a step's script as GitHub does, and returns its outputs.
 func (g *github) run(step workflowStep, known values) map[string]any {
 	g.t.Helper()
 	script := g.fill(step.Run, known)
@@ -214,14 +214,14 @@ func (g *github) run(step workflowStep, known values) map[string]any {
 	for line := range strings.Lines(string(text)) {
 		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
 		if !ok {
-			g.t.Fatalf("step %q puts out %q", script, line)
+			g.t.Fatalf("step %q has the output %q, want NAME=VALUE", script, line)
 		}
 		outputs[name] = value
 	}
 	return outputs
 }
 
-// job does the steps of a job in a clone of its own, and returns its outputs.
+// job runs the steps of a job in a clone of its own, and returns its outputs.
 func (g *github) job(job workflowJob, known values) map[string]any {
 	g.t.Helper()
 	g.clone = g.emptyClone()
@@ -229,7 +229,7 @@ func (g *github) job(job workflowJob, known values) map[string]any {
 	known["steps"], known["runner"] = steps, map[string]any{"arch": "X64"}
 	for _, step := range job.Steps {
 		if step.If != "" && step.If != "${{ !cancelled() }}" {
-			g.t.Fatalf("step %q: the condition %q is not known here", step.Name, step.If)
+			g.t.Fatalf("step %q: this test does not support the condition %q", step.Name, step.If)
 		}
 		steps[step.ID] = map[string]any{"outputs": g.step(step, known)}
 	}
@@ -240,8 +240,7 @@ func (g *github) job(job workflowJob, known values) map[string]any {
 	return outputs
 }
 
-// emptyClone clones the last commit, with nothing of what lies around in the
-// working tree.
+// emptyClone clones the last commit, without other files of the working tree.
 func (g *github) emptyClone() string {
 	g.t.Helper()
 	clone := filepath.Join(g.t.TempDir(), "clone")
@@ -249,8 +248,8 @@ func (g *github) emptyClone() string {
 	return clone
 }
 
-// TestActionsScriptsAreClean has shellcheck read the scripts of the action, which
-// actionlint does for workflows alone.
+// TestActionsScriptsAreClean checks the scripts of the action with shellcheck.
+// Actionlint does that only for workflows.
 func TestActionsScriptsAreClean(t *testing.T) {
 	var a action
 	read(t, "../../../action.yml", &a)
@@ -260,14 +259,14 @@ func TestActionsScriptsAreClean(t *testing.T) {
 			continue
 		}
 		scripts++
-		// What is not quoted there is to become several words.
+		// Unquoted variables are split into words on purpose.
 		cmd := exec.Command("shellcheck", "--shell=bash", "--exclude=SC2086", "-")
 		cmd.Stdin = strings.NewReader("set -e -o pipefail\n" + step.Run)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("step %q: %v\n%s", step.Name, err, out)
 		}
 		if strings.Contains(step.Run, "${{") {
-			t.Errorf("step %q: an expression in a script is taken for a part of it; it belongs into the step's environment", step.Name)
+			t.Errorf("step %q: put the expression into the step's environment: in a script it would become code", step.Name)
 		}
 	}
 	if scripts == 0 {
@@ -289,7 +288,7 @@ func TestWorkflowRunsHere(t *testing.T) {
 
 	rows := w.Jobs["run"].Strategy.Matrix["kernel"]
 	if rows != "${{ fromJSON(needs.kernels.outputs.kernels) }}" {
-		t.Fatalf("the matrix is made of %q", rows)
+		t.Fatalf("the matrix of the workflow is %q", rows)
 	}
 	var kernels []map[string]any
 	if err := json.Unmarshal([]byte(fmt.Sprint(listed["kernels"])), &kernels); err != nil {
@@ -308,6 +307,6 @@ func TestWorkflowRunsHere(t *testing.T) {
 		t.Errorf("the merged report: %s", whole.Headline())
 	}
 	if n := strings.Count(g.summary.String(), "### ✅ 1 package on 2 kernels: all passed"); n != 1 {
-		t.Errorf("the summary says so %d times, not once:\n%s", n, g.summary.String())
+		t.Errorf("the summary has the merged report %d times, want once:\n%s", n, g.summary.String())
 	}
 }

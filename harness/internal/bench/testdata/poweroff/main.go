@@ -1,4 +1,4 @@
-// Poweroff is the least that a first process can do: it ends the machine.
+// Poweroff is a minimal first process: it powers the machine off.
 package main
 
 import "golang.org/x/sys/unix"

@@ -1,4 +1,4 @@
-// Package broken holds a test that does not compile.
+// Package broken has a test that does not compile.
 package broken
 
 import (

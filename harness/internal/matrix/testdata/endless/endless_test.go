@@ -1,4 +1,4 @@
-// Package endless holds a test that ends only with its machine.
+// Package endless has a test that does not end.
 package endless
 
 import (
@@ -9,6 +9,6 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m, harness.Config{}) }
 
-func TestPassesFirst(t *testing.T) { t.Log("what comes next does not end") }
+func TestPassesFirst(t *testing.T) { t.Log("the next test does not end") }
 
 func TestDoesNotEnd(*testing.T) { select {} }

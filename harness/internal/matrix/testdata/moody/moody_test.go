@@ -1,4 +1,4 @@
-// Package moody holds tests that end differently on different kernels.
+// Package moody has tests with different results on different kernels.
 package moody
 
 import (
@@ -44,8 +44,8 @@ func TestPoke(t *testing.T) {
 	}
 }
 
-// awaitReader returns when all that was printed has left this process and most
-// likely the guest, too: what a crash takes with it, no report has.
+// awaitReader waits until all output has been read from this process, and most
+// likely has left the guest: the crash that follows would lose the rest.
 func awaitReader(t *testing.T) {
 	t.Helper()
 	for waiting := 1; waiting > 0; {
@@ -53,7 +53,7 @@ func awaitReader(t *testing.T) {
 		if waiting, err = unix.IoctlGetInt(int(os.Stdout.Fd()), unix.TIOCINQ); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(50 * time.Millisecond) // nothing tells when the host has it
+		time.Sleep(50 * time.Millisecond) // the guest cannot find out when the host has read it
 	}
 }
 

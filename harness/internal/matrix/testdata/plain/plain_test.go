@@ -1,10 +1,10 @@
-// Package plain holds a test that needs no machine.
+// Package plain has a test that does not need a machine.
 package plain
 
 import "testing"
 
 func TestAdds(t *testing.T) {
 	if 1+1 != 2 {
-		t.Error("it does not")
+		t.Error("1+1 is not 2")
 	}
 }

@@ -1,4 +1,4 @@
-// Package steady holds a test that passes on every kernel.
+// Package steady has a test that passes on every kernel.
 package steady
 
 import (
@@ -12,6 +12,6 @@ func TestMain(m *testing.M) { harness.Main(m, harness.Config{}) }
 
 func TestRunsInGuest(t *testing.T) {
 	if name, err := os.Hostname(); err != nil || name != "kmodtest" {
-		t.Errorf("host name %q, %v; want that of a guest", name, err)
+		t.Errorf("host name %q, %v; want kmodtest, the guest's", name, err)
 	}
 }

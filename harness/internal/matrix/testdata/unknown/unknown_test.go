@@ -1,4 +1,4 @@
-// Package unknown holds a test of a module that builds on no kernel.
+// Package unknown has a test of a module that does not build on any kernel.
 package unknown
 
 import (

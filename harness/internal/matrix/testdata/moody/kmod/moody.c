@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module that is well only on some kernels: it does not build before 5.11,
- * gives a wrong answer before 6.2, and from 6.7 on crashes when it is poked.
+ * A module that works only on some kernels: it does not build before 5.11,
+ * gives a wrong answer before 6.2, and crashes on a write to poke since 6.7.
  */
 #include <linux/module.h>
 #include <linux/version.h>
@@ -42,5 +42,5 @@ static void __exit moody_exit(void)
 
 module_init(moody_init);
 module_exit(moody_exit);
-MODULE_DESCRIPTION("a module that is well only on some kernels");
+MODULE_DESCRIPTION("a module that works only on some kernels");
 MODULE_LICENSE("GPL");

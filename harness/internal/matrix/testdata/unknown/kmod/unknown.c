@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A module that uses a symbol which no kernel exports. */
+/* A module that uses a symbol that no kernel exports. */
 #include <linux/module.h>
 
 int unknown_symbol_of_no_kernel(void);
