@@ -235,7 +235,7 @@ func TestGridKeepsOrderOfTests(t *testing.T) {
 		return out
 	}
 	r.Runs[0].Tests, r.Runs[2].Tests, r.Runs[4].Tests, r.Runs[6].Tests = names("A", "D"), names("A", "B", "B/x", "D", "E"), names("B", "C", "D"), nil
-	if got := fmt.Sprint(r.testNames("example.org/a/alpha")); got != "[A B B/x C D E]" && got != "[A B C B/x D E]" {
+	if got := fmt.Sprint(testNames(r, "example.org/a/alpha")); got != "[A B B/x C D E]" && got != "[A B C B/x D E]" {
 		t.Errorf("got %s", got)
 	}
 }

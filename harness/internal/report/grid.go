@@ -49,15 +49,16 @@ var shownSteps = []string{"build", "load", "checks"}
 // browser.
 const gridLimit = 50_000
 
-func (r *Report) grid() grid {
+// newGrid returns the grid of a report. Its indexes are valid for that report only.
+func newGrid(r *Report) grid {
 	var g grid
 	for _, k := range r.Kernels {
-		g.Columns = append(g.Columns, column{k, r.stateOn(k.Name)})
+		g.Columns = append(g.Columns, column{k, stateOn(r, k.Name)})
 	}
 	rows := 0
 	for _, pkg := range r.Packages {
-		part := r.stepRows(pkg)
-		part = append(part, r.testRows(pkg)...)
+		part := stepRows(r, pkg)
+		part = append(part, testRows(r, pkg)...)
 		rows += len(part)
 		g.Groups = append(g.Groups, group{pkg, part})
 	}
@@ -86,7 +87,7 @@ func (g *grid) shorten(rows, limit int) {
 	remove(func(gridRow) bool { return true })
 }
 
-func (r *Report) stateOn(kernel string) State {
+func stateOn(r *Report, kernel string) State {
 	part := Report{}
 	for _, run := range r.Runs {
 		if run.Kernel == kernel {
@@ -99,7 +100,7 @@ func (r *Report) stateOn(kernel string) State {
 // testNames returns the names of all tests of a package, in the order in which
 // its runs list them: a test that one run lacks comes after the one that it
 // follows in another.
-func (r *Report) testNames(pkg string) []string {
+func testNames(r *Report, pkg string) []string {
 	var names []string
 	known := map[string]bool{}
 	for _, run := range r.Runs {
@@ -122,16 +123,16 @@ func (r *Report) testNames(pkg string) []string {
 	return names
 }
 
-func (r *Report) stepRows(pkg string) []gridRow {
+func stepRows(r *Report, pkg string) []gridRow {
 	var rows []gridRow
 	steps := shownSteps
-	if r.anyBadKernel(pkg) {
+	if anyBadKernel(r, pkg) {
 		steps = append([]string{"kernel"}, steps...)
 	}
 	for _, name := range steps {
 		row := gridRow{Name: name, Leaf: name, Step: true}
 		for _, k := range r.Kernels {
-			cell := gridCell{State: NotRun, Run: r.index(k.Name, pkg), Test: -1}
+			cell := gridCell{State: NotRun, Run: runIndex(r, k.Name, pkg), Test: -1}
 			if cell.Run >= 0 {
 				step := r.Runs[cell.Run].Step(name)
 				cell.State, cell.Seconds = step.State, step.Seconds
@@ -143,20 +144,20 @@ func (r *Report) stepRows(pkg string) []gridRow {
 	return rows
 }
 
-func (r *Report) anyBadKernel(pkg string) bool {
+func anyBadKernel(r *Report, pkg string) bool {
 	return slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Package == pkg && run.Step("kernel").State.Bad() })
 }
 
-func (r *Report) testRows(pkg string) []gridRow {
+func testRows(r *Report, pkg string) []gridRow {
 	rows := []gridRow{}
 	at := map[string]int{}
-	for i, name := range r.testNames(pkg) {
+	for i, name := range testNames(r, pkg) {
 		slash := strings.LastIndex(name, "/") + 1
 		rows = append(rows, gridRow{Name: name, Parent: name[:slash], Leaf: name[slash:]})
 		at[name] = i
 	}
 	for _, k := range r.Kernels {
-		run := r.index(k.Name, pkg)
+		run := runIndex(r, k.Name, pkg)
 		for i := range rows {
 			rows[i].Cells = append(rows[i].Cells, gridCell{State: NotRun, Run: run, Test: -1})
 		}
@@ -171,7 +172,7 @@ func (r *Report) testRows(pkg string) []gridRow {
 	return rows
 }
 
-func (r *Report) index(kernel, pkg string) int {
+func runIndex(r *Report, kernel, pkg string) int {
 	return slices.IndexFunc(r.Runs, func(run Run) bool { return run.Kernel == kernel && run.Package == pkg })
 }
 

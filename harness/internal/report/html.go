@@ -49,15 +49,15 @@ func (r *Report) HTML() ([]byte, error) {
 		return nil, err
 	}
 	r = r.cleaned()
-	r.shorten(pageLimit)
+	shorten(r, pageLimit)
 	var b bytes.Buffer
-	err = page.Execute(&b, pageParts{r, r.grid(), template.CSS(pageStyle), template.JS(pageScript)})
+	err = page.Execute(&b, pageParts{r, newGrid(r), template.CSS(pageStyle), template.JS(pageScript)})
 	return b.Bytes(), err
 }
 
-// shorten cuts outputs and logs so that all of them together have about limit
+// shorten cuts the outputs and logs of a report so that all of them together have about limit
 // bytes: those of runs and tests that passed first.
-func (r *Report) shorten(limit int) {
+func shorten(r *Report, limit int) {
 	var quiet, bad []*string
 	total := 0
 	add := func(state State, texts ...*string) {

@@ -27,7 +27,7 @@ var marks = map[State]string{Passed: "✅", Skipped: "➖", NotRun: "➖", Broke
 func (r *Report) Markdown() ([]byte, error) {
 	r = r.cleaned()
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s\n\n%s", marks[r.State()], r.Headline(), r.markdownTable())
+	fmt.Fprintf(&b, "### %s %s\n\n%s", marks[r.State()], r.Headline(), markdownTable(r))
 	var bad []*Run
 	for i := range r.Runs {
 		if r.Runs[i].State.Bad() {
@@ -83,12 +83,12 @@ type tableRow struct {
 	text  string
 }
 
-func (r *Report) markdownTable() string {
+func markdownTable(r *Report) string {
 	var rows []tableRow
 	size := 0
 	for _, k := range r.Kernels {
 		for _, pkg := range r.Packages {
-			row := r.tableRow(k, pkg)
+			row := newTableRow(k, pkg, r.Run(k.Name, pkg))
 			rows = append(rows, row)
 			size += len(row.text)
 		}
@@ -115,8 +115,8 @@ func (r *Report) markdownTable() string {
 	return b.String()
 }
 
-func (r *Report) tableRow(k Kernel, pkg string) tableRow {
-	run := r.Run(k.Name, pkg)
+// newTableRow returns the row of a run, which is nil if there was none.
+func newTableRow(k Kernel, pkg string, run *Run) tableRow {
 	begin := fmt.Sprintf("| %s | %s | %s |", inCell(k.Name), inCell(k.exact()), inCell(path.Base(pkg)))
 	if run == nil {
 		return tableRow{NotRun, fmt.Sprintf("%s | | | | %s not run |\n", begin, marks[NotRun])}

@@ -162,14 +162,14 @@ func TestOutputOfWhatPassedIsShortenedFirst(t *testing.T) {
 		r.Runs = append(r.Runs, Run{Kernel: fmt.Sprint(k), Package: "p", State: Passed, KernelLog: log})
 	}
 	bad := r.Runs[0].Tests[1].Output
-	r.shorten(len(bad) + 5*len(log))
+	shorten(r, len(bad)+5*len(log))
 	if r.Runs[0].Tests[1].Output != bad {
 		t.Error("the output of a bad test is shortened, though those of passed runs suffice")
 	}
 	if log := r.Runs[1].KernelLog; !strings.Contains(log, "bytes are left out here") {
 		t.Errorf("a log of %d bytes is not shortened", len(log))
 	}
-	r.shorten(10_000)
+	shorten(r, 10_000)
 	if out := r.Runs[0].Tests[1].Output; len(out) > 10_000 {
 		t.Errorf("a bad test keeps %d bytes", len(out))
 	}

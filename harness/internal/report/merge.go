@@ -17,7 +17,7 @@ func Merge(parts ...*Report) (*Report, error) {
 	}
 	whole := &Report{Version: Version, Kernels: []Kernel{}, Packages: []string{}, Runs: []Run{}}
 	for _, part := range parts {
-		whole.addTime(part)
+		joinTime(whole, part)
 		whole.Interrupted = whole.Interrupted || part.Interrupted
 		part = part.cleaned()
 		for _, kernel := range part.Kernels {
@@ -29,7 +29,7 @@ func Merge(parts ...*Report) (*Report, error) {
 			}
 		}
 		for _, run := range part.Runs {
-			if err := whole.addRun(run); err != nil {
+			if err := joinRun(whole, run); err != nil {
 				return nil, err
 			}
 		}
@@ -53,10 +53,11 @@ func (r *Report) AddKernel(kernel Kernel) {
 	known.Version = cmp.Or(known.Version, kernel.Version)
 }
 
-func (r *Report) addRun(run Run) error {
-	known := r.Run(run.Kernel, run.Package)
+// joinRun adds a run to the whole, unless it is there already.
+func joinRun(whole *Report, run Run) error {
+	known := whole.Run(run.Kernel, run.Package)
 	if known == nil {
-		r.Runs = append(r.Runs, run)
+		whole.Runs = append(whole.Runs, run)
 		return nil
 	}
 	if !reflect.DeepEqual(*known, run) {
@@ -66,17 +67,16 @@ func (r *Report) addRun(run Run) error {
 	return nil
 }
 
-// addTime extends the time of the report to the beginning of the first part and
-// the end of the last.
-func (r *Report) addTime(part *Report) {
-	if r.Started.IsZero() {
-		r.Started, r.Seconds = part.Started, part.Seconds
+// joinTime extends the time of the whole so that it includes that of the part.
+func joinTime(whole, part *Report) {
+	if whole.Started.IsZero() {
+		whole.Started, whole.Seconds = part.Started, part.Seconds
 		return
 	}
-	start := r.Started
+	start := whole.Started
 	if part.Started.Before(start) {
 		start = part.Started
 	}
-	r.Seconds = max(r.Started.Sub(start).Seconds()+r.Seconds, part.Started.Sub(start).Seconds()+part.Seconds)
-	r.Started = start
+	whole.Seconds = max(whole.Started.Sub(start).Seconds()+whole.Seconds, part.Started.Sub(start).Seconds()+part.Seconds)
+	whole.Started = start
 }
