@@ -9,9 +9,9 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// Limits of what is kept of a run, however much its tests print.
+// Limits of the output and the tests that are kept for a run.
 const (
-	outputLimit = 4 << 20 // bytes of all tests' outputs; of one test it is report.TextLimit
+	outputLimit = 4 << 20 // bytes of the outputs of all tests; report.TextLimit is the limit of each
 	testsLimit  = 10_000  // tests and subtests
 	failedLimit = 1_000   // tests beyond testsLimit that failed
 	notesLimit  = 100     // lines of the harness before the tests
@@ -24,9 +24,6 @@ const harnessPrefix = "kmodtest: "
 // verdictPrefix follows harnessPrefix in the line with the verdict of a run that
 // failed.
 const verdictPrefix = "FAIL: "
-
-// faultPrefix begins the line in a test's output above a fault report.
-const faultPrefix = "kernel fault ("
 
 // stateOfAction maps the actions that end a test to its state.
 var stateOfAction = map[string]report.State{"pass": report.Passed, "fail": report.Failed, "skip": report.Skipped}
@@ -82,7 +79,7 @@ func (c *collector) take(e event) {
 	case e.Action == "run":
 		c.changed(test.Test)
 	case e.Action == "output":
-		if strings.HasPrefix(strings.TrimLeft(e.Output, " "), faultPrefix) {
+		if strings.HasPrefix(strings.TrimLeft(e.Output, " "), report.FaultPrefix) {
 			c.blame(test.Name)
 		}
 		c.keep(test, e.Output)

@@ -38,8 +38,7 @@ func (j *Job) Name() string {
 	return kernel + " " + pkg
 }
 
-// do runs the test binary and returns the run as the report has to hold it, but
-// not cleaned yet.
+// do runs the test binary and returns its run, which is not cleaned yet.
 func (j *Job) do(ctx context.Context, w *work) (report.Run, verdict) {
 	run := report.Run{Kernel: j.Kernel, Package: j.Package, Status: 1, Started: time.Now().UTC(), Tests: []report.Test{}}
 	var v verdict

@@ -25,8 +25,8 @@ func (w *work) machines() int {
 
 // capacity returns how many machines can run at once on a number of processors
 // and with the available memory: at least one. With more machines than
-// processors, guests wait for locks whose holders do not run: that takes as long,
-// and more processor time.
+// processors, guests spin on locks whose holders do not run: the matrix is not
+// faster and takes more processor time.
 func capacity(processors int, meminfo string) int {
 	n := processors
 	for line := range strings.Lines(meminfo) {

@@ -16,11 +16,11 @@ const (
 	placeLimit  = 4 << 10 // the name of a kernel or a package, which may be a path
 )
 
-// Clean returns a text as a report holds it: valid UTF-8 without control
-// characters except tabs and ends of line, without characters that change the
-// direction of what follows, and of at most TextLimit bytes. It leaves out the
-// middle of a longer text, and a line in its place says how much. Cleaning a
-// clean text does not change it.
+// Clean returns a text for a report: valid UTF-8, at most TextLimit bytes, without
+// control characters except tabs and ends of line, and without characters that
+// override the direction of text. If the text is longer, Clean replaces its middle
+// by a line with the number of bytes that are left out. Cleaning a clean text does
+// not change it.
 func Clean(text []byte) string {
 	return clip(cleanText(string(text)), TextLimit)
 }
@@ -77,7 +77,7 @@ func beginOf(text string, n int) string {
 	return text[:n]
 }
 
-// cleanText replaces the characters that a report does not hold.
+// cleanText replaces the characters that a report must not contain.
 func cleanText(text string) string {
 	if isClean(text) {
 		return text
@@ -109,17 +109,17 @@ func isClean(text string) bool {
 	return utf8.ValidString(text)
 }
 
-// isAllowed reports whether a report may hold a character.
+// isAllowed reports whether a report may contain a character.
 func isAllowed(c rune) bool {
 	switch {
 	case c == '\n' || c == '\t':
 		return true
 	case c < ' ', c >= 0x7f && c < 0xa0: // control characters
 		return false
-	case c >= 0x202a && c <= 0x202e, c >= 0x2066 && c <= 0x2069: // overrides of the text's direction
+	case c >= 0x202a && c <= 0x202e, c >= 0x2066 && c <= 0x2069: // overrides of the direction of text
 		return false
 	}
-	return c != 0xfffe && c != 0xffff // no characters; XML forbids them
+	return c != 0xfffe && c != 0xffff // not characters; XML forbids them
 }
 
 // AddRun cleans a run, adds it to the report, and returns it as it was added.
@@ -129,8 +129,8 @@ func (r *Report) AddRun(run Run) Run {
 	return run
 }
 
-// cleaned returns a copy of the report with all strings cleaned. Everything that
-// writes a report begins with it: a guest may have printed any of its strings.
+// cleaned returns a copy of the report with all strings cleaned. Every function
+// that writes a report begins with it.
 func (r *Report) cleaned() *Report {
 	clean := *r
 	clean.Kernels, clean.Packages, clean.Runs = slices.Clone(r.Kernels), slices.Clone(r.Packages), slices.Clone(r.Runs)

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Clip keeps the beginning and the end of a text, however long it is. The zero
+// Clip keeps the beginning and the end of a text of any length. The zero
 // value is an empty text of at most TextLimit bytes. It is not safe for
 // concurrent use.
 type Clip struct {
@@ -82,9 +82,9 @@ func (c *Clip) String() string {
 	return fmt.Sprintf("%s\n[… %d bytes are left out here …]\n%s", c.head, c.leftOut, c.tail)
 }
 
-// ReadText reads a text to its end and returns it clean, with the memory that
-// its result takes. The error is that of the reader; the text before it is
-// returned with it.
+// ReadText reads a text to its end and returns it as Clean does. It needs
+// only a few times TextLimit of memory. If the reader fails, it returns the text
+// before that and the error.
 func ReadText(r io.Reader) (string, error) {
 	var kept Clip
 	lines := bufio.NewReaderSize(r, 64<<10)
@@ -101,9 +101,9 @@ func ReadText(r io.Reader) (string, error) {
 	}
 }
 
-// Level returns the limit that texts of these sizes have to be shortened to if
-// all of them together are to have at most budget bytes: only those that are
-// longer than it. It is the size of the longest if nothing has to be shortened.
+// Level returns a limit for texts of these sizes: if those that are longer are
+// shortened to the limit, all texts together have at most budget bytes. It returns
+// the longest size if no text needs to be shortened.
 func Level(sizes []int, budget int) int {
 	sorted := slices.Sorted(slices.Values(sizes))
 	for i, size := range sorted {

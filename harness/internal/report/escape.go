@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// A text of a guest must not become markup. How it has to be escaped depends on
-// where it stands: GitHub does not read Markdown inside an HTML element, and
-// nothing but the fence itself inside a fenced block.
+// Text from a guest must not become markup. The escapes depend on the place:
+// inside an HTML element GitHub reads HTML and no Markdown, and inside a fenced
+// block only the end of the fence.
 
 // inCell escapes a text for a cell of a Markdown table.
 func inCell(text string) string {
@@ -42,8 +42,8 @@ var cellEscapes = strings.NewReplacer(append([]string{
 
 var summaryEscapes = strings.NewReplacer(append([]string{"<", "&lt;", ">", "&gt;", "&", "&amp;"}, inertPairs...)...)
 
-// inertPairs take from GitHub what it makes links and formulas of, in Markdown
-// and HTML alike: @user, #1, GH-1, addresses, $x$.
+// inertPairs are replacements for text that GitHub turns into links and formulas,
+// in Markdown and in HTML: @user, #1, GH-1, addresses, $x$.
 var inertPairs = []string{
 	"@", "@\u200b", "#", "#\u200b", "GH-", "GH\u200b-", "gh-", "gh\u200b-", "://", ":\u200b//", "www.", "www\u200b.", "$", "<span>$</span>",
 }

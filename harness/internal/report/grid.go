@@ -45,8 +45,7 @@ type gridCell struct {
 // step hardly ever fails.
 var shownSteps = []string{"build", "load", "checks"}
 
-// gridLimit is how many cells a grid has at most: more would be too much for a
-// browser.
+// gridLimit is how many cells a grid has at most: browsers become slow with more.
 const gridLimit = 50_000
 
 // newGrid returns the grid of a report. Its indexes are valid for that report only.
@@ -66,8 +65,9 @@ func newGrid(r *Report) grid {
 	return g
 }
 
-// shorten removes rows of tests until at most so many are left: subtests in which
-// nothing is bad first, then other rows in which nothing is bad, then the last.
+// shorten removes rows of tests until at most limit rows are left, from the last
+// row to the first: quiet subtests, then other rows in which nothing is bad, then
+// bad rows.
 func (g *grid) shorten(rows, limit int) {
 	remove := func(useless func(gridRow) bool) {
 		for i := range slices.Backward(g.Groups) {

@@ -18,7 +18,7 @@ var pageStyle string
 //go:embed page/page.js
 var pageScript string
 
-// pageLimit is how many bytes of output and logs a page holds.
+// pageLimit is how many bytes of outputs and logs a page has at most.
 const pageLimit = 32 << 20
 
 // signs are shown in cells, so that no state is told apart by colour alone.

@@ -68,9 +68,9 @@ func (r *Run) Explanation() string {
 	return r.evidence(explanationLimit) + endOf(r.Advice, excerptLimit)
 }
 
-// evidence is an explanation without the advice, of at most limit bytes and a
-// line for what is left out. The fault report of a machine that died is often
-// not in Raw, but in the output of a test.
+// evidence returns an explanation without the advice, of at most limit bytes and a
+// line that counts the tests left out. If a machine died, the fault report is often
+// not in Raw but in the output of a test.
 func (r *Run) evidence(limit int) string {
 	var b strings.Builder
 	b.WriteString(endOf(r.Raw, min(excerptLimit, limit)))
@@ -98,8 +98,9 @@ func (r *Run) evidence(limit int) string {
 	return b.String()
 }
 
-// faultPrefix begins the line in a test's output above a fault report.
-const faultPrefix = "kernel fault ("
+// FaultPrefix begins the line in a test's output above a fault report, after any
+// indentation.
+const FaultPrefix = "kernel fault ("
 
 // excerpt returns at most n bytes of the test's output: from the fault report
 // on if there is one and the output is longer, else its end.
@@ -107,7 +108,7 @@ func (t *Test) excerpt(n int) string {
 	if len(t.Output) <= n || t.State != Fault {
 		return endOf(t.Output, n)
 	}
-	at := strings.Index(t.Output, faultPrefix)
+	at := strings.Index(t.Output, FaultPrefix)
 	if at < 0 || len(t.Output)-at <= n {
 		return endOf(t.Output, n)
 	}
