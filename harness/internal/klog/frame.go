@@ -136,7 +136,7 @@ func traceFrames(text string) []Frame {
 		}
 		rest, addressed = strings.TrimLeft(after, ") "), true
 	}
-	if before, after, ok := strings.Cut(rest, " from "); ok && (addressed || !indented || strings.HasPrefix(before, "(")) {
+	if before, after, ok := strings.Cut(rest, " from "); ok {
 		return armFrames(before, after)
 	}
 	if !indented && !addressed {

@@ -40,7 +40,7 @@ var machinery = []struct {
 		panic panic_* nmi_panic* vpanic __warn __warn_* warn_slowpath_* warn_alloc* warn_bogus_irq_restore warn_on_slowpath report_bug __report_bug
 		handle_bug fixup_bug* bug_handler bug_brk_handler oops_* __oops_end die die_* __die* crash_kexec* machine_kexec*
 		bad_stack* __bad_stack panic_bad_stack* handle_bad_stack handle_stack_overflow kernel_stack_overflow stack_overflow
-		print_* __print_* printk* _printk vprintk* rust_helper_* *rust_begin_unwind* *core9panicking*
+		print_* __print_* printk* _printk vprintk* rust_helper_* rust_begin_unwind rust_panic* *rust_begin_unwind* *core9panicking*
 		*6result13unwrap_failed* *6option13unwrap_failed* *6option13expect_failed*
 		sched_show_task _sched_show_task show_state_filter dump_cpu_task dump_task* debug_show_all_locks show_workqueue* sysrq_handle_* __handle_sysrq
 		spin_dump spin_bug rwlock_bug __spin_lockup __schedule_bug schedule_debug oom_kill* dump_header out_of_memory pagefault_out_of_memory

@@ -5,38 +5,80 @@ import (
 	"strings"
 )
 
+// clockSkew is how much earlier than the log's last record a line can be that was
+// printed after it, in microseconds, if no line of the log is on the console: the
+// clocks of processors differ.
+const clockSkew = 1_000_000
+
 // Rest returns what a console shows beyond a log: what the kernel printed after
-// the log's last record. A kernel that dies has no time to hand on its last
-// records, but prints them.
+// the log's last record. A kernel that dies cannot hand on its last records, but
+// prints them.
 //
-// Lines without a time are not the kernel's where its other lines have one: user
-// space writes to the console, too.
+// The log's last line that is on the console marks the place: every line after it
+// that is not in the log counts, whatever its time. Lines without a time are
+// skipped if the log has times: user space writes to the console, too.
 func Rest(log []Record, console string) []Record {
 	known := map[string]int{} // how often
 	last := uint64(0)
 	for _, rec := range log {
 		last = max(last, rec.Microsecs)
-		for text := range strings.SplitSeq(rec.String(), "\n") {
-			known[text]++
+		for text := range strings.SplitSeq(rec.Text, "\n") {
+			known[keyOf(rec.Microsecs, unescaped(text))]++
 		}
 	}
 	var rest []Record
+	found := false
 	for raw := range strings.Lines(console) {
 		l := parseLine(strings.TrimRight(raw, "\r\n"), 0)
 		rec := Record{Caller: l.caller, Text: l.text, Microsecs: l.microsecs()}
+		key := keyOf(rec.Microsecs, rec.Text)
 		switch {
-		case rec.Microsecs < last, l.stamp == "" && last > 0:
-		case known[rec.String()] > 0:
-			known[rec.String()]--
-			rest = nil // what stands before was in the log, too, or is not the kernel's
+		case l.stamp == "" && last > 0:
+		case known[key] > 0:
+			known[key]--
+			rest, found = nil, true // what was before is in the log, too, or is not the kernel's
 		default:
 			rest = append(rest, rec)
 		}
 	}
-	return rest
+	if found {
+		return rest
+	}
+	var late []Record
+	for _, rec := range rest {
+		if rec.Microsecs+clockSkew >= last {
+			late = append(late, rec)
+		}
+	}
+	return late
 }
 
-// microsecs is the line's time; 0 where it has none that counts from the boot.
+// keyOf returns what is the same for a line of the log and of the console.
+func keyOf(microsecs uint64, text string) string {
+	return strconv.FormatUint(microsecs, 10) + " " + strings.TrimRight(text, "\r")
+}
+
+// unescaped returns the bytes of text in which /dev/kmsg wrote unprintable ones as
+// \xNN.
+func unescaped(text string) string {
+	if !strings.Contains(text, `\x`) {
+		return text
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if strings.HasPrefix(text[i:], `\x`) && i+4 <= len(text) {
+			if c, err := strconv.ParseUint(text[i+2:i+4], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}
+
+// microsecs is the line's time; 0 if it has none that counts from the boot.
 func (l line) microsecs() uint64 {
 	whole, fraction, ok := strings.Cut(l.stamp, ".")
 	if !ok || len(fraction) != 6 {

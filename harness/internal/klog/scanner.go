@@ -126,7 +126,7 @@ func (s *Scanner) add(l line) {
 	st.since++
 	st.seen = s.lines
 	h := headOf(l.text)
-	if h != nil && h.weak && s.stamped && l.stamp == "" && !l.record {
+	if h != nil && h.weak && (isLead(l.text) || s.stamped && l.stamp == "" && !l.record) {
 		h = nil
 	}
 	switch {
