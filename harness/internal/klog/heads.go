@@ -26,7 +26,7 @@ var heads = []head{
 		`BUG: unable to handle `, `BUG: Unable to handle `, `Unable to handle kernel `, `Unable to handle kernel access`,
 		`CPU \d+ Unable to handle kernel paging request`, `Unhandled fault: page domain fault`, `Unhandled fault: .*(?:translation|permission)`,
 	}, change: []change{{"Failing address: 0000000000000", NullDereference}}},
-	{kind: StackOverflow, ends: traced, title: "BUG: stack guard page was hit", forms: []string{`BUG: .*stack guard page was hit`}},
+	{kind: StackOverflow, ends: traced, title: "BUG: stack guard page was hit", forms: []string{`*stack guard page was hit*BUG: .*stack guard page was hit`}},
 	{kind: StackOverflow, ends: traced, title: "kernel stack overflow", forms: []string{`kernel stack overflow`, `Kernel stack overflow`}},
 	{kind: GeneralProtection, ends: traced, glued: true, title: "general protection fault", forms: []string{
 		`general protection fault.*\[#\d`, `segment-related general protection fault.*\[#\d`,
@@ -68,7 +68,7 @@ var heads = []head{
 
 	// Locks and RCU.
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`possible .*detected`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`inconsistent .*lock state`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`inconsistent (?:\{.*\} )?lock state`)},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`bad unlock balance detected`)},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`bad contention detected`)},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`circular locking deadlock detected`)},
@@ -77,11 +77,14 @@ var heads = []head{
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`suspicious RCU usage`)},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`chain_key collision`)},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`Nested lock was not taken`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`.*-unsafe lock order detected`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: []string{
+		`* lock order detected*(?:WARNING|INFO|BUG): .*-unsafe lock order detected`,
+	}},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`Invalid wait context`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, title: "WARNING: a task still has locks held", forms: []string{`WARNING: .* still has locks held`}},
+	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, title: "WARNING: a task still has locks held", forms: []string{`* still has locks held*WARNING: .* still has locks held`}},
 	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, title: "BUG: a task still has locks held", forms: []string{
-		`BUG: .* still has locks held`, `BUG: .* exiting with locks still held`, `BUG: .* lock held at task exit time`,
+		`* still has locks held*BUG: .* still has locks held`, `* exiting with locks still held*BUG: .* exiting with locks`,
+		`* lock held at task exit*BUG: .* lock held at task exit`,
 	}},
 	{kind: Lockdep, ends: dumped, body: lockBody, title: "INFO: trying to register non-static key", forms: []string{`INFO: trying to register non-static key`}},
 	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, forms: []string{`BUG: MAX_LOCK`, `BUG: MAX_STACK_TRACE_ENTRIES too low`, `BUG: looking up invalid subclass`}},

@@ -1,0 +1,131 @@
+package klog
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+func TestControlCharactersAreMadeVisible(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain\ttext":                 "plain\ttext",
+		"\x1b]0;owned\x07\x1b[2J":     `\x1b]0;owned\x07\x1b[2J`,
+		"a\rb\x00c\x7f":               `a\x0db\x00c\x7f`,
+		"C1: \u009b31m":               `C1: \xc2\x9b31m`,
+		"\x9b31m not UTF-8":           `\x9b31m not UTF-8`,
+		"right to left: \u202eevil":   `right to left: \xe2\x80\xaeevil`,
+		"a line \u2028 and café 💥":    `a line \xe2\x80\xa8 and café 💥`,
+		"the replacement character �": "the replacement character �",
+	} {
+		if got := visible(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+		if got := (Record{Text: text}).String(); got != "[    0.000000] "+want {
+			t.Errorf("record of %q is printed as %q", text, got)
+		}
+	}
+}
+
+// checkTexts checks that a fault has only printable text of limited length.
+func checkTexts(t *testing.T, f Fault) {
+	t.Helper()
+	bytes := 0
+	for _, text := range append([]string{f.Title}, f.Report...) {
+		bytes += len(text) + 1
+		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(c rune) bool { return unicode.IsControl(c) && c != '\t' }) {
+			t.Errorf("a fault has control characters: %q", text)
+		}
+	}
+	if len(f.Title) > 300 || len(f.Report) > 2000 || bytes > 256<<10+300 {
+		t.Errorf("a fault has a title of %d bytes, and a report of %d lines and %d bytes", len(f.Title), len(f.Report), bytes)
+	}
+}
+
+func TestFaultsHaveNoControlCharacters(t *testing.T) {
+	for _, text := range []string{
+		"kernel BUG at \x1b[2Jx.c:1!",
+		"Kernel panic - not syncing: \x1b]52;c;ZXZpbA==\x07\u009b\xff",
+		"BUG: " + strings.Repeat("long \x1b", 500),
+		"BUG: Bad " + strings.Repeat("💥", 200),
+		"WARNING: CPU: 0 PID: 1 at x.c:1 " + strings.Repeat("f", 1000) + "+0x1/0x2",
+	} {
+		found := Faults([]Record{{Text: text}, {Text: " \x1b[31mf+0x1/0x2"}})
+		if len(found) != 1 || len(found[0].Report) != 2 {
+			t.Errorf("%q: found %d faults", text, len(found))
+			continue
+		}
+		checkTexts(t, found[0])
+	}
+}
+
+func TestLongReportKeepsItsEnds(t *testing.T) {
+	for name, text := range map[string]string{"many lines": " f+0x1/0x2", "long lines": " " + strings.Repeat("x", 4000)} {
+		const lines = 50_000
+		var s Scanner
+		s.Add(Record{Text: "Kernel panic - not syncing: first"})
+		for range lines {
+			s.Add(Record{Text: text})
+		}
+		s.Add(Record{Text: "---[ end Kernel panic - not syncing: last ]---"})
+		found := s.Faults()
+		if len(found) != 1 {
+			t.Fatalf("%s: %d faults", name, len(found))
+		}
+		report := found[0].Report
+		checkTexts(t, found[0])
+		if !strings.HasSuffix(report[0], "first") || !strings.Contains(report[len(report)-1], "last") {
+			t.Errorf("%s: the report begins with %q and ends with %q", name, report[0], report[len(report)-1])
+		}
+		note := fmt.Sprintf("... (%d lines of the report are left out here)", lines+2-(len(report)-1))
+		if !strings.Contains(strings.Join(report, "\n"), "\n"+note+"\n") {
+			t.Errorf("%s: %d lines of %d are there, without %q", name, len(report)-1, lines+2, note)
+		}
+	}
+}
+
+func TestFaultsThatAreTooManyAreCounted(t *testing.T) {
+	var s Scanner
+	for i := range maxFaults + 7 {
+		s.Add(Record{Caller: fmt.Sprintf("T%d", i), Text: "BUG: another one in f+0x1/0x2"})
+	}
+	found := s.Faults()
+	if len(found) != maxFaults || len(s.Faults()) != maxFaults {
+		t.Fatalf("%d faults, want %d", len(found), maxFaults)
+	}
+	report := found[maxFaults-1].Report
+	if last := report[len(report)-1]; last != "... (7 faults after this one are not kept)" || len(report) != 2 {
+		t.Errorf("the last report is %q", report)
+	}
+	if len(s.streams) > maxStreams {
+		t.Errorf("the callers of %d records are kept", len(s.streams))
+	}
+}
+
+// Asking after each record is cheap, however many faults there are.
+func TestFaultsAfterEachRecord(t *testing.T) {
+	for name, lines := range map[string][]string{
+		"warnings": {cutHere, "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2 [m]", " f+0x1/0x2 [m]", " g+0x1/0x2 [m]", endOfTrace + " 0000000000000000 ]---"},
+		"open":     {"BUG: KASAN: use-after-free in f+0x1/0x2"},
+		"one":      {" f+0x1/0x2"},
+	} {
+		var s Scanner
+		start := time.Now()
+		if name == "one" {
+			s.Add(Record{Text: "Kernel panic - not syncing: x"})
+		}
+		const records = 20_000
+		for i := range records {
+			s.Add(Record{Text: lines[i%len(lines)]})
+			s.Faults()
+		}
+		// It is a second or less; asking for all of them again each time takes minutes.
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%s: %v for %d records", name, took, records)
+		} else {
+			t.Logf("%s: %v for %d records", name, took, records)
+		}
+	}
+}
