@@ -1,5 +1,10 @@
 package klog
 
+import (
+	"slices"
+	"strings"
+)
+
 // guilty returns the frame that a report is about: the first one in a module that
 // is not part of the kernel's tree, then in any module, then in the kernel.
 func (r *stackReader) guilty(where blame, outside map[string]bool) (Frame, bool) {
@@ -25,7 +30,9 @@ func (r *stackReader) guilty(where blame, outside map[string]bool) (Frame, bool)
 		now = append([][]Frame{r.noted}, now...)
 	}
 	isModular := func(f *Frame) bool { return f.Module != "" }
-	isCertain := func(f *Frame) bool { return f.Module == "" && skipped(f.Function) == "" }
+	isCertain := func(f *Frame) bool {
+		return f.Module == "" && skipped(f.Function) == "" && !slices.ContainsFunc(r.passes, func(part string) bool { return strings.Contains(f.Function, part) })
+	}
 	isLikely := func(f *Frame) bool {
 		why := skipped(f.Function)
 		return why == "" || why.uncertain()
@@ -38,7 +45,9 @@ func (r *stackReader) guilty(where blame, outside map[string]bool) (Frame, bool)
 		{beyond, func(f *Frame) bool { return outside[f.Module] }},
 		{now, isModular},
 		{before, isModular},
+		{[][]Frame{r.taken}, func(f *Frame) bool { return isCertain(f) || skipped(f.Function) == dispatch }},
 		{now, isCertain},
+		{r.guesses(where, now), isCertain},
 		{linked, isLikely},
 		{now, func(f *Frame) bool { return skipped(f.Function) == dispatch }},
 		{now, isLikely},
@@ -50,6 +59,29 @@ func (r *stackReader) guilty(where blame, outside map[string]bool) (Frame, bool)
 		}
 	}
 	return Frame{}, false
+}
+
+// guesses returns the frames of which the kernel is not sure, if it is sure of no
+// caller: it was built without an unwinder.
+func (r *stackReader) guesses(where blame, stacks [][]Frame) [][]Frame {
+	if where == everything {
+		return nil
+	}
+	var found [][]Frame
+	for _, frames := range stacks {
+		var all []Frame
+		for _, f := range frames {
+			if f.Return && !f.Guess {
+				return nil
+			}
+			if f.Guess {
+				f.Guess = false
+				all = append(all, f)
+			}
+		}
+		found = append(found, all)
+	}
+	return found
 }
 
 func first(stacks [][]Frame, wanted func(*Frame) bool) (Frame, bool) {

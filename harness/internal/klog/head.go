@@ -20,6 +20,7 @@ type head struct {
 
 	message bool     // the line can also be the message of a BUG or WARNING, which then is of this kind
 	sources []string // files whose BUG and WARNING are of this kind
+	passes  []string // parts of the names of functions that only pass on what the report is about
 	within  string   // a part of the line with which it belongs to the open report of a KASAN fault
 	glued   bool     // may follow other text on its line where the log has no times
 	weak    bool     // counts only with a time where other lines of the log have one

@@ -56,7 +56,7 @@ var heads = []head{
 	{kind: Bug, ends: untraced, title: "kernel BUG", detail: lineDetail, forms: []string{`rust_kernel: panicked at `}},
 	{kind: Oops, ends: traced, title: "$1", forms: []string{
 		`(Internal error: .*?)(?:: [0-9a-f]+)? \[#\d`, `(Oops - [^\[]+?) \[#\d`, `(Oops) ?\[#\d`, `(Oops: [A-Z][^\[]+?), sig: \d+ \[#\d`,
-		`(Unhandled kernel unaligned access)\[#\d`, `(Oops: [0-9a-f]+) (?:ilc:\d )?\[#\d.*`, `(Oops: .*?) \[#\d`,
+		`(Unhandled kernel unaligned access)\[#\d`, `(Oops: [0-9a-f]+) (?:ilc:\d )?\[#\d.*`, `(Oops: .*?) \[#\d`, `(Bad kernel stack pointer) `,
 	}},
 
 	// Sanitizers.
@@ -143,7 +143,7 @@ var heads = []head{
 	}},
 	// The name of a task may hold an end of line.
 	{kind: HungTask, ends: dumped, blame: firstStack, title: "INFO: a task is blocked", forms: []string{`* for more than *.*:\d+ (?:blocked|can't die) (?:\S+ )*?for more than \d+ seconds\.`}},
-	{kind: WorkqueueStall, ends: dumped, title: "BUG: workqueue lockup", forms: []string{`BUG: workqueue lockup`}},
+	{kind: WorkqueueStall, ends: dumped, blame: everything, title: "BUG: workqueue lockup", forms: []string{`BUG: workqueue lockup`}},
 
 	// Sleeping where it is not allowed.
 	{kind: AtomicSchedule, ends: dumped, glued: true, title: "$1", forms: []string{
@@ -164,7 +164,7 @@ var heads = []head{
 	{kind: SlabCorruption, ends: dumped, title: "slab error: $1", forms: []string{"slab error in \\w+\\(\\): cache [`'].+': (.+)"}},
 	{kind: SlabCorruption, ends: dumped, title: "slab corruption", forms: []string{`Slab corruption[ :]`}},
 	{kind: MemoryLeak, ends: oneLine, title: "kmemleak: new suspected memory leaks", forms: []string{`kmemleak: .*new suspected memory leaks`}},
-	{kind: MemoryLeak, ends: dumped, title: "kmemleak: unreferenced object", forms: []string{`kmemleak: unreferenced object `, `unreferenced object 0x`}},
+	{kind: MemoryLeak, ends: dumped, passes: []string{"alloc", "strdup", "strndup", "memdup", "asprintf"}, title: "kmemleak: unreferenced object", forms: []string{`kmemleak: unreferenced object `, `unreferenced object 0x`}},
 	{kind: OutOfMemory, ends: oneLine, title: "out of memory", forms: []string{
 		`Out of memory: Kill(?:ed)? process `, `Memory cgroup out of memory: Kill(?:ed)? process `, `Out of memory and no killable processes`,
 	}},

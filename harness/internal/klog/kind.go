@@ -60,7 +60,7 @@ const (
 	anyStack    blame = iota // all stacks, in their order
 	interrupted              // what the reporting interrupt interrupted
 	firstStack               // the first one: others are of other tasks
-	everything               // all stacks, also those that are not of the time of the fault
+	everything               // all stacks, also those that are not of the time of the fault; no guesses
 	noted                    // where a lock was taken or interrupts were disabled, then as anyStack
 	nowhere                  // none: the title names all that is known
 )

@@ -78,12 +78,12 @@ var machinery = []struct {
 		instr_sysvec_* common_interrupt_* do_IRQ __common_interrupt handle_irq handle_irq_event*
 		generic_handle_* handle_domain_irq __handle_domain_irq handle_percpu_devid_irq handle_percpu_irq handle_fasteoi_irq handle_edge_irq handle_level_irq
 		__handle_irq_event_percpu arch_timer_handler_* gic_handle_irq* __gic_handle_* gic_handle_* do_interrupt_handler el1_interrupt
-		el1_fiq call_on_irq_stack riscv_timer_interrupt riscv_intc_irq handle_riscv_irq do_irq do_ext_irq do_io_irq
+		el1_fiq call_on_irq_stack call_with_stack riscv_timer_interrupt riscv_intc_irq do_irq do_ext_irq do_io_irq
 		timer_interrupt __do_irq __do_IRQ
 		xen_evtchn_do_upcall __xen_evtchn_do_upcall`},
 	{checks, `
 		kasan_* __kasan_* __asan_* __hwasan_* hwasan_* asan_* check_memory_region* memory_is_poisoned* check_region_inline kmsan_* __kmsan_* __msan_* kcsan_* __kcsan_* __tsan_* tsan_*
-		kfence_* __kfence_* ubsan_* __ubsan_* __sanitizer_* kcov_* write_comp_data check_kcov_mode should_fail* __should_fail* fail_dump should_failslab
+		kfence_* __kfence_* ubsan_* __ubsan_* handle_overflow handle_object_size_mismatch __sanitizer_* kcov_* write_comp_data check_kcov_mode should_fail* __should_fail* fail_dump should_failslab
 		kmemleak_* create_object* __create_object* __link_object* delete_object* __delete_object find_and_remove_object* set_track* __set_track* set_alloc_info
 		stack_depot_* depot_* page_owner_* __set_page_owner* __reset_page_owner*
 		lock_acquire* lock_release* lock_is_held* lock_downgrade lock_set_* lock_pin_lock lock_unpin_lock __lock_acquire* __lock_release* __lock_is_held
@@ -92,14 +92,14 @@ var machinery = []struct {
 		debug_check_no_locks_* debug_locks_off trace_hardirqs_* trace_softirqs_* rcu_lockdep_* lock_sync lock_torture* __might_sleep ___might_sleep
 		__might_resched might_sleep* might_fault __might_fault* might_alloc __cant_* check_preemption_disabled debug_smp_processor_id __this_cpu_preempt_check
 		debug_object_* __debug_object_* debug_print_object* debug_check_no_obj_freed __debug_check_no_obj_freed debug_objects_* timer_is_static_object work_is_static_object*
-		debug_timer_* debug_work_* debug_hrtimer_* debug_rcu_* debug_mutex_* debug_rt_mutex_* debug_spin_* debug_rwlock_* debug_write_* debug_read_* debug_dma_*
+		debug_timer_* init_timer_* timer_init_key debug_work_* debug_hrtimer_* debug_rcu_* debug_mutex_* debug_rt_mutex_* debug_spin_* debug_rwlock_* debug_write_* debug_read_* debug_dma_*
 		object_err slab_err slab_bug slab_fix slab_pad_check slab_tracker* __slab_err check_object* check_bytes_and_report check_slab* check_valid_pointer on_freelist
 		free_debug_processing alloc_debug_processing free_consistency_checks alloc_consistency_checks verify_redzone* slab_out_of_*
 		bad_page* check_free_page* check_new_page* free_page_is_bad* __check_object_size* check_heap_object __check_heap_object check_stack_object check_page_span
 		refcount_* __refcount_* __list_add_valid* __list_del_entry_valid* __list_valid_* check_data_corruption cet_* rcu_read_lock_* object_is_on_stack`},
 	{enters, `
 		entry_* do_syscall_* x64_sys_call ia32_sys_call ret_fast_syscall ret_from_syscall* ret_from_sys_call* el0_* el0t_* invoke_syscall* __invoke_syscall
-		do_el0_svc* do_el1_* system_call* __system_call __sys_trace* sysenter_* __do_fast_syscall_32 do_fast_syscall_32 do_SYSENTER_32 do_int80_* do_int_80* int_ret_from_sys_call
+		do_el0_svc* system_call* __system_call __sys_trace* sysenter_* __do_fast_syscall_32 do_fast_syscall_32 do_SYSENTER_32 do_int80_* do_int_80* int_ret_from_sys_call
 		tracesys* stub_* cstar_dispatch sysret_* syscall_return_* retint_* restore_regs* restore_args native_iret native_irq_return_iret irq_entries_start common_spurious
 		__x86_indirect_* __x86_return_thunk __x86_retpoline_* retbleed_* srso_* __indirect_thunk* zen_untrain_ret its_return_thunk __SCT__* __SCK__*
 		ret_from_fork* ret_from_kernel_* kernel_thread_helper kernel_init_helper secondary_startup* start_secondary_no_verify
@@ -146,7 +146,7 @@ var machinery = []struct {
 		find_first_* find_next_* find_last_bit _find_* __find_* __sw_hweight* hweight* test_bit set_bit clear_bit change_bit test_and_* __test_* __set_bit __clear_bit variable_test_bit
 		constant_test_bit arch_test_bit arch_set_bit arch_clear_bit _test_bit generic_test_bit const_test_bit atomic_* atomic64_* atomic_long_* arch_atomic* raw_atomic* instrument_* __arch_atomic* __read_once_size
 		__write_once_size read_word_at_a_time rb_* __rb_* __list_add __list_del* list_add* list_del* list_empty* list_move* list_splice* hlist_* __hlist_* llist_* plist_* timerqueue_*
-		skb_put skb_push skb_pull __skb_put __skb_push __skb_pull skb_panic skb_over_panic skb_under_panic kref_* crc32* checksum csum_partial* do_csum ip_fast_csum
+		skb_put skb_push skb_pull __skb_put __skb_push __skb_pull skb_panic skb_over_panic skb_under_panic kref_* kobject_* ida_* idr_* crc32* checksum csum_partial* do_csum ip_fast_csum
 		get_unaligned* put_unaligned* __get_unaligned* __put_unaligned* clear_page* copy_page* copy_highpage* fls ffs __fls __ffs`},
 }
 

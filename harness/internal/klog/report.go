@@ -68,12 +68,14 @@ func (r *report) joins(h *head, text string) bool {
 		return h.kind == OutOfMemory && h.ends == oneLine
 	case r.head.kind == KASAN && h.within != "" && strings.Contains(text, h.within):
 		return true
+	case r.head.kind == h.kind && h.ends == ruled && r.total == r.at+1: // an inlined function, decoded
+		return true
 	case r.head.kind == Warning && r.total == r.at+1 && h.message:
 		return true
 	case r.ending == untraced && r.total < 10:
 		return h.kind == Bug && h.ends == traced
-	case r.head.kind == RCUStall && h.kind == RCUStall:
-		return strings.HasPrefix(text, "rcu: ") && !r.traced
+	case r.head.kind == h.kind && (h.kind == RCUStall || h.kind == HardLockup):
+		return !r.traced && (strings.HasPrefix(text, "rcu: ") || strings.HasPrefix(text, "watchdog: "))
 	}
 	// An oops names its exception after its cause.
 	return r.ending == traced && !r.traced && h.ends == traced && strings.Contains(text, "[#")

@@ -16,9 +16,12 @@ type stack struct {
 // stackReader splits the lines of a report into stacks.
 type stackReader struct {
 	stacks []stack
-	frames []Frame // all, in the order of the report
-	noted  []Frame // where locks were taken, or interrupts disabled
-	wants  bool    // the next place behind "at:" is where a lock is taken
+	frames []Frame  // all, in the order of the report
+	noted  []Frame  // where locks were taken, or interrupts disabled
+	taken  []Frame  // where lockdep says that the reported lock is taken
+	passes []string // parts of the names of functions that are skipped in this report
+	aside  bool     // the next stack is that of a thread of RCU
+	wants  bool     // the next place behind "at:" is where a lock is taken
 }
 
 func (r *stackReader) open(history bool) {
@@ -56,6 +59,7 @@ func (r *stackReader) head(text string) {
 
 // line takes a line after the head.
 func (r *stackReader) line(text string) {
+	text = strings.TrimPrefix(text, "kmemleak: ")
 	if f, ok := pointerFrame(text); ok {
 		r.pointer(f)
 		return
@@ -84,8 +88,12 @@ func (r *stackReader) line(text string) {
 				r.add(f)
 			}
 		}
+	case strings.HasPrefix(text, "rcu: RCU grace-period kthread stack dump"):
+		r.aside = true
+		r.open(true)
+	case r.aside && (strings.HasPrefix(text, "task:") || strings.HasPrefix(text, "Call ")):
 	case startsStack(text):
-		r.wants = false
+		r.wants, r.aside = false, false
 		if s := r.top(); s.history || len(s.frames) > 0 {
 			r.open(false)
 		}
@@ -101,8 +109,8 @@ func (r *stackReader) line(text string) {
 		if _, place, ok := strings.Cut(text, " at: "); ok {
 			if f, ok := frameIn(place); ok {
 				r.add(f)
+				r.taken, r.wants = append(r.taken, f), false
 			}
-			r.wants = false
 		}
 	case text == " </IRQ>", text == "  <EOI>", text == " <EOI>", strings.HasPrefix(text, "--- interrupt: "):
 		if s := r.top(); s.broken == 0 && len(s.frames) > 0 {
@@ -159,7 +167,7 @@ func startsHistory(text string) bool {
 func startsStack(text string) bool {
 	for _, prefix := range []string{
 		"CPU: ", "NMI backtrace for cpu ", "task:", "Task dump for CPU", "stack backtrace:", "Showing all locks held", "Modules linked in", "Sending NMI ",
-		"rcu: RCU grace-period kthread stack dump", "NMI backtrace", "Hardware name: ",
+		"NMI backtrace", "Hardware name: ",
 	} {
 		if strings.HasPrefix(text, prefix) {
 			return true

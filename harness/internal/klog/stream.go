@@ -103,7 +103,7 @@ func (st *stream) begun() *report {
 
 // isLead recognizes lines that come before the head of a report.
 func isLead(text string) bool {
-	return isSlabLead(text) || text == "BUG: memory leak" || strings.HasPrefix(text, "kernel tried to execute NX-") ||
+	return isSlabLead(text) || text == "BUG: memory leak" || strings.HasPrefix(text, "kernel tried to ") ||
 		strings.HasPrefix(text, "unable to execute userspace code (SMEP?)") || strings.HasPrefix(text, "8<--- cut here ---") ||
 		strings.HasPrefix(text, "Kernel attempted to ")
 }

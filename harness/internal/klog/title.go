@@ -18,7 +18,7 @@ type reading struct {
 // fault returns the kind, the title and the frames.
 func (r *reading) fault() Fault {
 	f := Fault{Kind: r.kind()}
-	var s stackReader
+	s := stackReader{passes: r.head.passes}
 	s.head(r.line)
 	for i, l := range r.lines {
 		if i != r.at && strings.HasPrefix(l.text, endOfTrace) { // the same again follows
