@@ -4,7 +4,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
 )
+
+// Frame is a place in the kernel's code that a report names.
+type Frame = trace.Frame
 
 // Fault is a report of the kernel that something in it went wrong. Its texts have
 // no control characters other than tab: these are written as \xNN.

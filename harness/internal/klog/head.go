@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
 )
 
 // head describes one form of fault: the line that begins its report, and how the
@@ -12,7 +14,7 @@ type head struct {
 	forms  []string // regular expressions for the beginning of the line
 	kind   Kind
 	ends   ending
-	blame  blame
+	blame  trace.Blame
 	title  string            // template of the title, with $1 for a group of the form; "" is $0, the line
 	body   func(string) bool // what its report may hold in addition to the lines of any dump; nil is nothing
 	change []change          // kinds that the rest of the report makes more exact

@@ -1,5 +1,7 @@
 package klog
 
+import "github.com/kmodtest/kmodtest/harness/internal/klog/trace"
+
 // severities are the forms of a message of lockdep, whose first word changed
 // with the kernel's release.
 func severities(message string) []string {
@@ -61,7 +63,7 @@ var heads = []head{
 
 	// Sanitizers.
 	{kind: KASAN, ends: ruled, glued: true, title: "$1", forms: []string{`BUG: (KASAN: .+?)(?: in |$)`}},
-	{kind: KCSAN, ends: ruled, title: "$1", forms: []string{`BUG: (KCSAN: .*)`}, blame: nowhere},
+	{kind: KCSAN, ends: ruled, title: "$1", forms: []string{`BUG: (KCSAN: .*)`}, blame: trace.Nowhere},
 	{kind: KMSAN, ends: ruled, title: "$1", forms: []string{`BUG: (KMSAN: .+?)(?: in |$)`}},
 	{kind: KFENCE, ends: ruled, title: "$1", forms: []string{`BUG: (KFENCE: .+?)(?: in |$)`}},
 	{kind: UBSAN, ends: ruled, glued: true, title: "$1", forms: []string{`(UBSAN: .+?)(?: in |$)`}},
@@ -73,7 +75,7 @@ var heads = []head{
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`bad contention detected`)},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`circular locking deadlock detected`)},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`held lock freed`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, forms: severities(`lock held (?:when returning to user space|at task exit)`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, forms: severities(`lock held (?:when returning to user space|at task exit)`)},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`suspicious RCU usage`)},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`chain_key collision`)},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`Nested lock was not taken`)},
@@ -81,13 +83,13 @@ var heads = []head{
 		`* lock order detected*(?:WARNING|INFO|BUG): .*-unsafe lock order detected`,
 	}},
 	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`Invalid wait context`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, title: "WARNING: a task still has locks held", forms: []string{`* still has locks held*WARNING: .* still has locks held`}},
-	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, title: "BUG: a task still has locks held", forms: []string{
+	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, title: "WARNING: a task still has locks held", forms: []string{`* still has locks held*WARNING: .* still has locks held`}},
+	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, title: "BUG: a task still has locks held", forms: []string{
 		`* still has locks held*BUG: .* still has locks held`, `* exiting with locks still held*BUG: .* exiting with locks`,
 		`* lock held at task exit*BUG: .* lock held at task exit`,
 	}},
 	{kind: Lockdep, ends: dumped, body: lockBody, title: "INFO: trying to register non-static key", forms: []string{`INFO: trying to register non-static key`}},
-	{kind: Lockdep, ends: dumped, body: lockBody, blame: noted, forms: []string{`BUG: MAX_LOCK`, `BUG: MAX_STACK_TRACE_ENTRIES too low`, `BUG: looking up invalid subclass`}},
+	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, forms: []string{`BUG: MAX_LOCK`, `BUG: MAX_STACK_TRACE_ENTRIES too low`, `BUG: looking up invalid subclass`}},
 	{kind: Lockdep, ends: dumped, body: lockBody, title: "BUG: the key of a lock is not registered", forms: []string{
 		`BUG: key .* has not been registered`, `BUG: key .* not in \.data`,
 	}},
@@ -109,7 +111,7 @@ var heads = []head{
 	{kind: SlabCorruption, ends: dumped, message: true, forms: []string{
 		`cache_from_obj: `, `kmem_cache_free\(.*belongs to different cache`, `virt_to_cache: `, `kmem_cache of name `,
 	}},
-	{kind: Warning, ends: dumped, message: true, blame: noted, forms: []string{`syscall \d+ left IRQs disabled`}},
+	{kind: Warning, ends: dumped, message: true, blame: trace.Noted, forms: []string{`syscall \d+ left IRQs disabled`}},
 	{kind: Bug, ends: untraced, forms: []string{`detected buffer overflow in `}},
 
 	// Warnings.
@@ -117,33 +119,33 @@ var heads = []head{
 		`WARNING: CPU: \d+ PID: \d+ `, `WARNING: CPU: \d`, `WARNING: at \S+:\d+`, `WARNING: at \S+\+0x`, `WARNING: at \S+, CPU#\d`,
 		`WARNING: \S+:\d+ at \S+\+0x`, `WARNING: \S+:\d+ at \S+, CPU#\d`, `WARNING: \S+ at \S+\+0x`, `WARNING: \[.*\] \S+:\d+ at \S+`,
 	}},
-	{kind: Warning, ends: dumped, body: unwindBody, blame: nowhere, title: "WARNING: kernel stack $1 has bad ${2}value", forms: []string{
+	{kind: Warning, ends: dumped, body: unwindBody, blame: trace.Nowhere, title: "WARNING: kernel stack $1 has bad ${2}value", forms: []string{
 		`WARNING: kernel stack (regs|frame pointer) at \S+ in .+:\d+ has bad ('bp' )?value`,
 	}},
-	{kind: Warning, ends: dumped, body: unwindBody, blame: nowhere, title: "$1", forms: []string{
+	{kind: Warning, ends: dumped, body: unwindBody, blame: trace.Nowhere, title: "$1", forms: []string{
 		`(WARNING: can't (?:dereference|access) (?:iret )?registers) at `, `(WARNING: unrecognized unwind stack type)`,
 		`(WARNING: stack recursion on stack type)`,
 	}},
-	{kind: Warning, ends: dumped, blame: nowhere, body: loadBody, forms: []string{`\w+: '.+'->init suspiciously returned `}},
+	{kind: Warning, ends: dumped, blame: trace.Nowhere, body: loadBody, forms: []string{`\w+: '.+'->init suspiciously returned `}},
 	{kind: Warning, ends: dumped, title: "kobject: an initialized object is initialized", forms: []string{`kobject \(.*\): tried to init an initialized object`}},
 
 	// Stalls.
-	{kind: RCUStall, ends: dumped, blame: interrupted, glued: true, title: "rcu: stall", forms: []string{
+	{kind: RCUStall, ends: dumped, blame: trace.Interrupted, glued: true, title: "rcu: stall", forms: []string{
 		`rcu: INFO: rcu\w* .*detected`, `INFO: rcu\w* .*detected`, `rcu: INFO: .*detected (?:expedited )?stall`, `INFO: rcu\w* .*stall`,
 	}},
-	{kind: SoftLockup, ends: dumped, blame: interrupted, glued: true, title: "BUG: soft lockup", forms: []string{
+	{kind: SoftLockup, ends: dumped, blame: trace.Interrupted, glued: true, title: "BUG: soft lockup", forms: []string{
 		`watchdog: BUG: soft lockup`, `NMI watchdog: BUG: soft lockup`, `BUG: soft lockup`,
 	}},
-	{kind: HardLockup, ends: dumped, blame: interrupted, title: "hard lockup", forms: []string{
+	{kind: HardLockup, ends: dumped, blame: trace.Interrupted, title: "hard lockup", forms: []string{
 		`watchdog: .*Watchdog detected hard LOCKUP`, `NMI watchdog: .*Watchdog detected hard LOCKUP`, `Watchdog detected hard LOCKUP`,
 		`watchdog: CPU \d+ .*[Hh]ard LOCKUP`, `Watchdog CPU:\d+ .*[Hh]ard LOCKUP`, `watchdog: Watchdog detected hard LOCKUP`,
 	}},
-	{kind: HungTask, ends: dumped, blame: firstStack, glued: true, title: "INFO: a task is blocked", forms: []string{
+	{kind: HungTask, ends: dumped, blame: trace.FirstStack, glued: true, title: "INFO: a task is blocked", forms: []string{
 		`INFO: task .*:\d+ (?:blocked|can't die).* for more than `,
 	}},
 	// The name of a task may hold an end of line.
-	{kind: HungTask, ends: dumped, blame: firstStack, title: "INFO: a task is blocked", forms: []string{`* for more than *.*:\d+ (?:blocked|can't die) (?:\S+ )*?for more than \d+ seconds\.`}},
-	{kind: WorkqueueStall, ends: dumped, blame: everything, title: "BUG: workqueue lockup", forms: []string{`BUG: workqueue lockup`}},
+	{kind: HungTask, ends: dumped, blame: trace.FirstStack, title: "INFO: a task is blocked", forms: []string{`* for more than *.*:\d+ (?:blocked|can't die) (?:\S+ )*?for more than \d+ seconds\.`}},
+	{kind: WorkqueueStall, ends: dumped, blame: trace.Everything, title: "BUG: workqueue lockup", forms: []string{`BUG: workqueue lockup`}},
 
 	// Sleeping where it is not allowed.
 	{kind: AtomicSchedule, ends: dumped, glued: true, title: "$1", forms: []string{
@@ -156,7 +158,7 @@ var heads = []head{
 		`(BUG: Bad page .+?) in process `, `(BUG: Bad .+?)(?: mm:| pte:| in process |$)`, `(BUG: non-zero \w+)`,
 	}},
 	{kind: BadPage, ends: dumped, title: "BUG: Bad page state", forms: []string{`Bad page state in process `}},
-	{kind: SlabCorruption, ends: dumped, blame: everything, within: ": kasan: bad access detected", title: "BUG $1", detail: slabDetail, forms: []string{
+	{kind: SlabCorruption, ends: dumped, blame: trace.Everything, within: ": kasan: bad access detected", title: "BUG $1", detail: slabDetail, forms: []string{
 		`BUG ([^:]+?) \((?:Not tainted|Tainted)`,
 	}, change: []change{
 		{"Poison overwritten", UseAfterFree}, {"[Poison overwritten]", UseAfterFree}, {"Objects remaining", MemoryLeak},
@@ -169,7 +171,7 @@ var heads = []head{
 		`Out of memory: Kill(?:ed)? process `, `Memory cgroup out of memory: Kill(?:ed)? process `, `Out of memory and no killable processes`,
 	}},
 	{kind: MSRAccess, ends: dumped, title: "$1", forms: []string{`(unchecked MSR access error: .+?)(?: from 0x| to 0x| \(|$)`}},
-	{kind: ReferenceLeak, ends: oneLine, blame: nowhere, forms: []string{`unregister_netdevice: waiting for .* to become free`}},
+	{kind: ReferenceLeak, ends: oneLine, blame: trace.Nowhere, forms: []string{`unregister_netdevice: waiting for .* to become free`}},
 	{kind: UseAfterFree, ends: dumped, title: "VFS: busy inodes after unmount", forms: []string{`VFS: Busy inodes after unmount`}},
 	{kind: UseAfterFree, ends: dumped, title: "VFS: close of a file that nobody has open", forms: []string{`VFS: Close: file count is `}},
 

@@ -53,18 +53,6 @@ const (
 	untraced               // ---[ end trace if cut here follows, else its head
 )
 
-// blame is the stack of a report in which the guilty function is looked for.
-type blame int
-
-const (
-	anyStack    blame = iota // all stacks, in their order
-	interrupted              // what the reporting interrupt interrupted
-	firstStack               // the first one: others are of other tasks
-	everything               // all stacks, also those that are not of the time of the fault; no guesses
-	noted                    // where a lock was taken or interrupts were disabled, then as anyStack
-	nowhere                  // none: the title names all that is known
-)
-
 // detail is what the title of a fault has in addition to the head's.
 type detail int
 

@@ -1,10 +1,13 @@
 package klog
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
-// normal is a line without what in it differs from run to run: offsets into
-// functions and the build identifiers of modules are left out, and addresses and
-// numbers of their own become N.
+// normal returns a line without the parts that differ from run to run: it omits
+// offsets into functions and the build identifiers of modules, and replaces
+// addresses and numbers that are words of their own by N.
 func normal(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); {
@@ -53,7 +56,7 @@ func offsetAt(text string) int {
 	return len(text) - len(rest)
 }
 
-// isBuildID knows the second word in [module 0123…].
+// isBuildID recognizes the second word in [module 0123…].
 func isBuildID(text string, from, to int) bool {
 	return to-from >= 20 && to < len(text) && text[to] == ']' && from > 0 && text[from-1] == ' ' && isHex(text[from:to])
 }
@@ -68,3 +71,17 @@ func isAddress(word string) bool {
 func standsBeforeNumber(c byte) bool { return strings.IndexByte(" \t(<>=#:/,[{$-", c) >= 0 }
 
 func isWord(c byte) bool { return isSymbol(c) && c != '.' && c != '$' }
+
+func isSymbol(c byte) bool {
+	return c == '_' || c == '.' || c == '$' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+func cutHex(s string, to *uint64) (string, bool) {
+	n := 0
+	for n < len(s) && n < 16 && isHex(s[n:n+1]) {
+		n++
+	}
+	v, err := strconv.ParseUint(s[:n], 16, 64)
+	*to = v
+	return s[n:], err == nil
+}

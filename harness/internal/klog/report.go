@@ -3,6 +3,8 @@ package klog
 import (
 	"fmt"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
 )
 
 const (
@@ -156,7 +158,7 @@ func (r *report) look(text string) {
 		r.traced = true
 	}
 	if r.ending == ruled && !r.framed {
-		r.framed = traceFrames(text) != nil
+		r.framed = trace.Frames(text) != nil
 	}
 }
 

@@ -3,6 +3,8 @@ package klog
 import (
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
 )
 
 // reading is what a report says, for those who only want to know which fault it
@@ -18,20 +20,20 @@ type reading struct {
 // fault returns the kind, the title and the frames.
 func (r *reading) fault() Fault {
 	f := Fault{Kind: r.kind()}
-	s := stackReader{passes: r.head.passes}
-	s.head(r.line)
+	s := trace.Reader{Passes: r.head.passes}
+	s.Head(r.line)
 	for i, l := range r.lines {
 		if i != r.at && strings.HasPrefix(l.text, endOfTrace) { // the same again follows
 			break
 		}
 		if i > r.at {
-			s.line(l.text)
+			s.Line(l.text)
 		}
 	}
-	f.Frames = s.frames
+	f.Frames = s.Frames()
 	title, in := r.title(), ""
-	if at, ok := s.guilty(r.blame(), r.outOfTree()); ok && !hasPlace(title, at.place()) {
-		in = limitTitle(" in "+at.place(), titleBytes/2)
+	if at, ok := s.Guilty(r.blame(), r.outOfTree()); ok && !hasPlace(title, at.Place()) {
+		in = limitTitle(" in "+at.Place(), titleBytes/2)
 	}
 	f.Title = limitTitle(visible(title), titleBytes-len(in)) + in
 	return f
@@ -63,8 +65,8 @@ func (r *reading) kind() Kind {
 }
 
 // blame returns where the guilty function is looked for.
-func (r *reading) blame() blame {
-	if h := headOf(r.note()); h != nil && h.message && h.blame != anyStack {
+func (r *reading) blame() trace.Blame {
+	if h := headOf(r.note()); h != nil && h.message && h.blame != trace.AnyStack {
 		return h.blame
 	}
 	return r.head.blame

@@ -1,4 +1,4 @@
-package klog
+package trace
 
 import (
 	"strings"
@@ -13,39 +13,43 @@ type stack struct {
 	linked  []Frame // return address registers
 }
 
-// stackReader splits the lines of a report into stacks.
-type stackReader struct {
+// Reader splits the lines of a report into stacks: its head, then the lines after
+// it. It must not be used by several goroutines at once.
+type Reader struct {
 	stacks []stack
-	frames []Frame  // all, in the order of the report
+	all    []Frame  // in the order of the report
 	noted  []Frame  // where locks were taken, or interrupts disabled
 	taken  []Frame  // where lockdep says that the reported lock is taken
-	passes []string // parts of the names of functions that are skipped in this report
+	Passes []string // parts of the names of functions that are skipped in this report
 	aside  bool     // the next stack is that of a thread of RCU
 	wants  bool     // the next place behind "at:" is where a lock is taken
 }
 
-func (r *stackReader) open(history bool) {
+// Frames returns the frames in the order of the report.
+func (r *Reader) Frames() []Frame { return r.all }
+
+func (r *Reader) open(history bool) {
 	r.stacks = append(r.stacks, stack{history: history})
 }
 
-func (r *stackReader) top() *stack {
+func (r *Reader) top() *stack {
 	if len(r.stacks) == 0 {
 		r.open(false)
 	}
 	return &r.stacks[len(r.stacks)-1]
 }
 
-func (r *stackReader) add(f Frame) {
+func (r *Reader) add(f Frame) {
 	s := r.top()
 	if n := len(s.frames); f.Size == 0 && n > 0 && s.frames[n-1].Function == f.Function {
 		return // on arm, the caller of the line before
 	}
 	s.frames = append(s.frames, f)
-	r.frames = append(r.frames, f)
+	r.all = append(r.all, f)
 }
 
-// head takes the line that names the fault.
-func (r *stackReader) head(text string) {
+// Head takes the line that names the fault.
+func (r *Reader) Head(text string) {
 	if f, ok := frameIn(text); ok {
 		r.add(f)
 		return
@@ -57,36 +61,33 @@ func (r *stackReader) head(text string) {
 	}
 }
 
-// line takes a line after the head.
-func (r *stackReader) line(text string) {
+// Line takes a line after the head.
+func (r *Reader) Line(text string) {
 	text = strings.TrimPrefix(text, "kmemleak: ")
 	if f, ok := pointerFrame(text); ok {
 		r.pointer(f)
 		return
 	}
-	if found := traceFrames(text); found != nil {
+	if found := Frames(text); found != nil {
 		for _, f := range found {
 			r.add(f)
 		}
 		return
 	}
+	if !r.boundary(text) {
+		r.place(text)
+	}
+}
+
+// boundary takes a line with which another stack begins, and reports whether it
+// is one.
+func (r *Reader) boundary(text string) bool {
+	s := r.top()
 	switch {
-	case strings.HasPrefix(text, "lr : "), strings.HasPrefix(text, "LR is at "), strings.HasPrefix(text, "LR ["), strings.HasPrefix(text, " ra : "):
-		if f, ok := frameIn(text); ok {
-			s := r.top()
-			s.linked = append(s.linked, f)
-			r.frames = append(r.frames, f)
-		}
-	case strings.HasPrefix(text, " #") && strings.Contains(text, " at: "), strings.HasPrefix(text, "hardirqs last disabled at "):
-		if f, ok := frameIn(text[strings.Index(text, " at"):]); ok {
-			r.noted = append(r.noted, f)
-		}
 	case startsHistory(text):
 		r.open(true)
-		if strings.Contains(text, "llocated in ") || strings.Contains(text, "reed in ") { // slab
-			if f, ok := frameIn(text); ok {
-				r.add(f)
-			}
+		if f, ok := frameIn(text); ok && (strings.Contains(text, "llocated in ") || strings.Contains(text, "reed in ")) { // slab
+			r.add(f)
 		}
 	case strings.HasPrefix(text, "rcu: RCU grace-period kthread stack dump"):
 		r.aside = true
@@ -94,12 +95,36 @@ func (r *stackReader) line(text string) {
 	case r.aside && (strings.HasPrefix(text, "task:") || strings.HasPrefix(text, "Call ")):
 	case startsStack(text):
 		r.wants, r.aside = false, false
-		if s := r.top(); s.history || len(s.frames) > 0 {
+		if s.history || len(s.frames) > 0 {
 			r.open(false)
 		}
 	case strings.HasPrefix(text, "Call ") && strings.HasSuffix(text, "race:"), strings.HasPrefix(text, "Backtrace:"):
-		if s := r.top(); s.history || len(s.frames) > 1 || len(s.frames) > 0 && !s.pointed {
+		if s.history || len(s.frames) > 1 || len(s.frames) > 0 && !s.pointed {
 			r.open(false)
+		}
+	case text == " </IRQ>", text == "  <EOI>", text == " <EOI>", strings.HasPrefix(text, "--- interrupt: "):
+		if s.broken == 0 && len(s.frames) > 0 {
+			s.broken = len(s.frames)
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// place takes a line that may name a place outside a trace: a return address
+// register, or what lockdep and the irq stamps say.
+func (r *Reader) place(text string) {
+	switch {
+	case strings.HasPrefix(text, "lr : "), strings.HasPrefix(text, "LR is at "), strings.HasPrefix(text, "LR ["), strings.HasPrefix(text, " ra : "):
+		if f, ok := frameIn(text); ok {
+			s := r.top()
+			s.linked = append(s.linked, f)
+			r.all = append(r.all, f)
+		}
+	case strings.HasPrefix(text, " #") && strings.Contains(text, " at: "), strings.HasPrefix(text, "hardirqs last disabled at "):
+		if f, ok := frameIn(text[strings.Index(text, " at"):]); ok {
+			r.noted = append(r.noted, f)
 		}
 	case strings.Contains(text, "is trying to "), strings.HasSuffix(text, " takes:"):
 		r.wants = true
@@ -112,16 +137,12 @@ func (r *stackReader) line(text string) {
 				r.taken, r.wants = append(r.taken, f), false
 			}
 		}
-	case text == " </IRQ>", text == "  <EOI>", text == " <EOI>", strings.HasPrefix(text, "--- interrupt: "):
-		if s := r.top(); s.broken == 0 && len(s.frames) > 0 {
-			s.broken = len(s.frames)
-		}
 	}
 }
 
 // pointer takes an instruction's place: that of the dump of registers before a
 // trace, or of the ones that an interrupt saved, inside it.
-func (r *stackReader) pointer(f Frame) {
+func (r *Reader) pointer(f Frame) {
 	s := r.top()
 	if s.history {
 		r.open(false)

@@ -1,4 +1,4 @@
-package klog
+package trace
 
 import (
 	"strings"

@@ -1,14 +1,26 @@
-package klog
+package trace
 
 import (
 	"slices"
 	"strings"
 )
 
-// guilty returns the frame that a report is about: the first one in a module that
+// Blame names the stacks of a report in which the guilty function is looked for.
+type Blame int
+
+const (
+	AnyStack    Blame = iota // all stacks, in their order
+	Interrupted              // what the reporting interrupt interrupted
+	FirstStack               // the first one: others are of other tasks
+	Everything               // all stacks, also those that are not of the time of the fault; no guesses
+	Noted                    // where a lock was taken or interrupts were disabled, then as AnyStack
+	Nowhere                  // none: the head names all that is known
+)
+
+// Guilty returns the frame that a report is about: the first one in a module that
 // is not part of the kernel's tree, then in any module, then in the kernel.
-func (r *stackReader) guilty(where blame, outside map[string]bool) (Frame, bool) {
-	if where == nowhere {
+func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
+	if where == Nowhere {
 		return Frame{}, false
 	}
 	var now, before, beyond, linked [][]Frame
@@ -16,22 +28,22 @@ func (r *stackReader) guilty(where blame, outside map[string]bool) (Frame, bool)
 		s := &r.stacks[i]
 		linked = append(linked, s.linked)
 		switch {
-		case s.history && where != everything:
+		case s.history && where != Everything:
 			before = append(before, s.frames)
-		case len(s.frames) == 0, where == firstStack && len(now) > 0:
-		case where == interrupted:
+		case len(s.frames) == 0, where == FirstStack && len(now) > 0:
+		case where == Interrupted:
 			now = append(now, s.interrupted())
 		default:
 			own, other := s.split()
 			now, beyond = append(now, own), append(beyond, other)
 		}
 	}
-	if where == noted {
+	if where == Noted {
 		now = append([][]Frame{r.noted}, now...)
 	}
 	isModular := func(f *Frame) bool { return f.Module != "" }
 	isCertain := func(f *Frame) bool {
-		return f.Module == "" && skipped(f.Function) == "" && !slices.ContainsFunc(r.passes, func(part string) bool { return strings.Contains(f.Function, part) })
+		return f.Module == "" && skipped(f.Function) == "" && !slices.ContainsFunc(r.Passes, func(part string) bool { return strings.Contains(f.Function, part) })
 	}
 	isLikely := func(f *Frame) bool {
 		why := skipped(f.Function)
@@ -63,8 +75,8 @@ func (r *stackReader) guilty(where blame, outside map[string]bool) (Frame, bool)
 
 // guesses returns the frames of which the kernel is not sure, if it is sure of no
 // caller: it was built without an unwinder.
-func (r *stackReader) guesses(where blame, stacks [][]Frame) [][]Frame {
-	if where == everything {
+func (r *Reader) guesses(where Blame, stacks [][]Frame) [][]Frame {
+	if where == Everything {
 		return nil
 	}
 	var found [][]Frame

@@ -1,4 +1,6 @@
-package klog
+// Package trace reads stacks in reports of the kernel, and finds the function that
+// a report is about.
+package trace
 
 import (
 	"strconv"
@@ -34,9 +36,9 @@ func (f Frame) String() string {
 	return s
 }
 
-// place returns the function, and its module if it is in one. It omits what the
+// Place returns the function, and its module if it is in one. It omits what the
 // compiler appends to the name, such as .cold or .isra.0.
-func (f Frame) place() string {
+func (f Frame) Place() string {
 	name := f.Function
 	if i := strings.IndexByte(name, '.'); i > 0 {
 		name = name[:i]
@@ -116,7 +118,7 @@ func cutHex(s string, to *uint64) (string, bool) {
 	return s[n:], err == nil
 }
 
-// traceFrames returns the frames in a line of a trace: nothing but addresses and
+// Frames returns the frames in a line of a trace: nothing but addresses and
 // a question mark stands before them.
 //
 //	 f+0x1/0x2                       most
@@ -124,7 +126,7 @@ func cutHex(s string, to *uint64) (string, bool) {
 //	[c0000000] [c0000000] f+0x1/0x2  ppc64
 //	[<80c1e5e8>] (f) from [<80c1eb20>] (g+0x1/0x2)  arm; f from g+0x1/0x2 since 5.17
 //	 f (file.c:1) or f file.c:1 [inline]  decoded by a script
-func traceFrames(text string) []Frame {
+func Frames(text string) []Frame {
 	rest := strings.TrimLeft(text, " \t")
 	indented := len(rest) < len(text)
 	addressed := false
@@ -221,3 +223,14 @@ func pointerFrame(text string) (Frame, bool) {
 	}
 	return Frame{}, false
 }
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
