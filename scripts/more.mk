@@ -59,7 +59,6 @@ matrix-speed: deps ## compare the matrix with the same runs one after the other 
 
 .PHONY: systems
 systems: ## run the suite on SYSTEMS="bookworm trixie sid", installed anew, as root (5 minutes each)
-	scripts/deps.sh systems
 	for suite in $(SYSTEMS); do .ci/system $$suite; done
 
 ## Update the documentation:
