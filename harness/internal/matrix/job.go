@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/report"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
 // grace is how long an interrupted test binary may take to stop its machine.
@@ -39,25 +40,25 @@ func (j *Job) Name() string {
 }
 
 // do runs the test binary and returns its run, which is not cleaned yet.
-func (j *Job) do(ctx context.Context, w *work) (report.Run, verdict) {
+func (j *Job) do(ctx context.Context, w *work) (report.Run, verdict.Report) {
 	run := report.Run{Kernel: j.Kernel, Package: j.Package, Status: 1, Started: time.Now().UTC(), Tests: []report.Test{}}
-	var v verdict
+	var v verdict.Report
 	if j.compileError != nil {
 		v = uncompiled(j.compileError)
-		run.State = v.state(1)
+		run.State = state(v, 1)
 	} else {
 		v = j.execute(ctx, w, &run)
 	}
-	run.Steps = report.Steps(run.State, v.Stage, v.Phases)
+	run.Steps = report.Steps(run.State, string(v.Stage), v.Phases)
 	run.Seconds = time.Since(run.Started).Seconds()
-	run.Kind, run.Stage, run.Accel, run.Phases = v.Kind, v.Stage, v.Accel, v.Phases
+	run.Kind, run.Stage, run.Accel, run.Phases = v.Kind, string(v.Stage), v.Accel, v.Phases
 	run.Title, run.Advice, run.Raw = v.Title, v.Advice, v.Raw
 	return run, v
 }
 
 // uncompiled returns the verdict on a package whose tests do not compile.
-func uncompiled(err error) verdict {
-	v := verdict{Kind: kindTestFailed, Stage: "build", Title: "the tests do not compile", Raw: err.Error()}
+func uncompiled(err error) verdict.Report {
+	v := verdict.Report{Kind: verdict.TestFailed.String(), Stage: verdict.BuildStage, Title: "the tests do not compile", Raw: err.Error()}
 	var failed *commandError
 	if errors.As(err, &failed) {
 		v.Raw = failed.output
@@ -67,11 +68,11 @@ func uncompiled(err error) verdict {
 
 // execute runs the test binary as the go command does, but in a process group
 // of its own: a terminal's interrupt reaches it only through its context.
-func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict {
+func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict.Report {
 	dir, err := os.MkdirTemp(w.dir, "run-")
 	if err != nil {
 		run.State = report.Broken
-		return verdict{Kind: kindHostBroke, Title: err.Error()}
+		return broken(err.Error())
 	}
 	defer os.RemoveAll(dir)
 	logFile, verdictFile := filepath.Join(dir, "kernel.log"), filepath.Join(dir, "verdict.json")
@@ -92,12 +93,12 @@ func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict {
 	run.Status = cmd.ProcessState.ExitCode()
 	v := readVerdict(verdictFile, run.Status)
 	if err != nil && !isExit(err) && ctx.Err() == nil {
-		v = verdict{Kind: kindHostBroke, Title: fmt.Sprintf("run the test binary: %v", err)}
+		v = broken(fmt.Sprintf("run the test binary: %v", err))
 	}
 	if ctx.Err() != nil && run.Status != 0 {
-		v.Kind, v.Title = kindHostBroke, "interrupted"
+		v.Kind, v.Title = verdict.HostBroke.String(), "interrupted"
 	}
-	run.State = v.state(run.Status)
+	run.State = state(v, run.Status)
 	tests.result(run, v.Raw)
 	if names := failedTests(run.Tests); strings.HasPrefix(v.Title, "exit status ") && names != "" {
 		v.Title = names + " failed"

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/report"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
 // mostMemory is how much the heap may grow while a run prints without an end.
@@ -19,7 +20,7 @@ const mostMemory = 56 << 20
 // measured runs the fake and checks the memory and the time that this takes.
 func (f fake) measured(t *testing.T) report.Run {
 	t.Helper()
-	f.Verdict = &verdict{Version: 1}
+	f.Verdict = &verdict.Report{Version: 1}
 	runtime.GC()
 	start := time.Now()
 	before := rss(t)
@@ -151,7 +152,7 @@ func TestGuestStringsAreClean(t *testing.T) {
 	const evilName = "TestA/" + evil
 	run, lines := fake{
 		Output:  "kmodtest: " + evil + "\n\x16=== RUN   " + evilName + "\nprinted " + evil + "\n\x16--- FAIL: " + evilName + " (0.00s)\n\x16FAIL\n",
-		Verdict: &verdict{Version: 1, Kind: "kernel fault", Title: evil + strings.Repeat("long ", 1000), Advice: evil, Raw: "raw " + evil, Release: evil, Package: evil},
+		Verdict: &verdict.Report{Version: 1, Kind: "kernel fault", Title: evil + strings.Repeat("long ", 1000), Advice: evil, Raw: "raw " + evil, Platform: verdict.Platform{Release: evil, Package: evil}},
 		Log:     evil, Status: 255,
 	}.do(t.Context(), t)
 	bad := regexp.MustCompile(`[\x00-\x08\x0b-\x1f\x7f\x{202e}]`)

@@ -140,9 +140,9 @@ func (w *work) one(ctx context.Context, job *Job) {
 		return
 	}
 	w.options.Viewer.Started(job)
-	run, verdict := job.do(ctx, w)
+	run, v := job.do(ctx, w)
 	w.mu.Lock()
-	w.report.AddKernel(report.Kernel{Name: job.Kernel, Order: job.order, Release: verdict.Release, Version: verdict.Package})
+	w.report.AddKernel(report.Kernel{Name: job.Kernel, Order: job.order, Release: v.Release, Version: v.Package})
 	run = w.report.AddRun(run)
 	w.mu.Unlock()
 	w.options.Viewer.Finished(job, &run)

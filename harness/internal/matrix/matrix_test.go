@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/report"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
 // fakeVariable makes this test binary behave like one whose tests run in a
@@ -26,8 +27,8 @@ type fake struct {
 	Output  string // is printed
 	Piece   string // is printed Pieces times after that, with %d replaced by a number
 	Pieces  int
-	End     string   // is printed after that
-	Verdict *verdict // nil for no verdict
+	End     string          // is printed after that
+	Verdict *verdict.Report // nil for no verdict
 	Log     string
 	Status  int
 	Killed  bool // ends by a signal
@@ -129,7 +130,7 @@ const tests = "\x16=== RUN   TestA\n\x16=== RUN   TestA/one\n    a_test.go:7: a 
 func TestRunHasStateTimeAndOutputOfEachTest(t *testing.T) {
 	run, lines := fake{
 		Output: tests, Status: 255, Log: "[    0.1] hello\n[    0.2] bad \xff byte\n",
-		Verdict: &verdict{Version: 1, Status: 255, Kind: "kernel fault", Stage: "tests", Title: "BUG: it", Raw: "the oops", Accel: "tcg"},
+		Verdict: &verdict.Report{Version: 1, Status: 255, Kind: "kernel fault", Stage: "tests", Title: "BUG: it", Raw: "the oops", Platform: verdict.Platform{Accel: "tcg"}},
 	}.do(t.Context(), t)
 	want := []report.Test{
 		{Name: "TestA", State: report.Passed, Seconds: 0.5},
@@ -163,7 +164,7 @@ func TestFaultIsStateOfItsTest(t *testing.T) {
 		Output: "\x16=== RUN   TestA\n\x16=== RUN   TestA/b/c\n    kernel fault (warn): WARNING in poke\n        the report\n\x16=== NAME  TestA\n    a_test.go:1: no\n" +
 			"\x16--- FAIL: TestA (0.00s)\n\x16    --- FAIL: TestA/b/c (0.00s)\n\x16=== RUN   TestB\n    b_test.go:2: kernel fault (none)\n\x16--- FAIL: TestB (0.00s)\n" +
 			"\x16=== RUN   TestC\nkernel fault (expected)\n\x16--- PASS: TestC (0.00s)\n\x16FAIL\n",
-		Verdict: &verdict{Version: 1, Kind: "kernel fault", Stage: "tests", Status: 255, Title: "WARNING in poke"}, Status: 255,
+		Verdict: &verdict.Report{Version: 1, Kind: "kernel fault", Stage: "tests", Status: 255, Title: "WARNING in poke"}, Status: 255,
 	}.do(t.Context(), t)
 	var got []string
 	for _, test := range run.Tests {
@@ -176,7 +177,7 @@ func TestFaultIsStateOfItsTest(t *testing.T) {
 
 func TestHarnessLinesBelongToNoTest(t *testing.T) {
 	run, _ := fake{
-		Output: "\x16=== RUN   TestA\nkmodtest: a word\nmine\n\x16--- PASS: TestA (0.00s)\n\x16PASS\n", Verdict: &verdict{Version: 1},
+		Output: "\x16=== RUN   TestA\nkmodtest: a word\nmine\n\x16--- PASS: TestA (0.00s)\n\x16PASS\n", Verdict: &verdict.Report{Version: 1},
 	}.do(t.Context(), t)
 	if run.State != report.Passed || run.Output != "kmodtest: a word\n" || run.Tests[0].Output != "mine\n" {
 		t.Errorf("got state %s, output %q and of the test %q", run.State, run.Output, run.Tests[0].Output)
@@ -186,7 +187,7 @@ func TestHarnessLinesBelongToNoTest(t *testing.T) {
 func TestNotesAreHarnessLinesBeforeOtherOutput(t *testing.T) {
 	_, lines := fake{
 		Output: "kmodtest: building a kernel\nmake: no rule\nkmodtest: the command was: make\nkmodtest: FAIL: test failed\n", Status: 1,
-		Verdict: &verdict{Version: 1, Kind: "test failed", Stage: "build", Status: 1, Title: "it does not build"},
+		Verdict: &verdict.Report{Version: 1, Kind: "test failed", Stage: "build", Status: 1, Title: "it does not build"},
 	}.do(t.Context(), t)
 	if !strings.Contains(lines, "9.9 tests: building a kernel\n") || strings.Contains(lines, "9.9 tests: the command") || strings.Contains(lines, "9.9 tests: FAIL") {
 		t.Errorf("got lines\n%s", lines)
@@ -205,9 +206,9 @@ func TestRunWithoutVerdictDoesNotPass(t *testing.T) {
 		"no verdict":     {fake{Output: "\x16PASS\n"}, "ended without a verdict"},
 		"status alone":   {fake{Status: 3}, "ended with exit status 3 and without a verdict"},
 		"killed":         {fake{Killed: true}, "was killed before"},
-		"other version":  {fake{Verdict: &verdict{Version: 2}}, "version is 2"},
-		"status differs": {fake{Verdict: &verdict{Version: 1}, Status: 4}, ""},
-		"unknown kind":   {fake{Verdict: &verdict{Version: 1, Kind: "new kind", Title: "a title"}}, "a title"},
+		"other version":  {fake{Verdict: &verdict.Report{Version: 2}}, "version is 2"},
+		"status differs": {fake{Verdict: &verdict.Report{Version: 1}, Status: 4}, ""},
+		"unknown kind":   {fake{Verdict: &verdict.Report{Version: 1, Kind: "new kind", Title: "a title"}}, "a title"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run, _ := c.fake.do(t.Context(), t)
@@ -221,7 +222,7 @@ func TestRunWithoutVerdictDoesNotPass(t *testing.T) {
 func TestFailedTestsAreNamed(t *testing.T) {
 	run, _ := fake{
 		Output:  "\x16=== RUN   TestA\n\x16--- FAIL: TestA (0.00s)\n\x16FAIL\n",
-		Verdict: &verdict{Version: 1, Kind: "test failed", Stage: "tests", Status: 1, Title: "exit status 1"}, Status: 1,
+		Verdict: &verdict.Report{Version: 1, Kind: "test failed", Stage: "tests", Status: 1, Title: "exit status 1"}, Status: 1,
 	}.do(t.Context(), t)
 	if run.State != report.Failed || run.Title != "TestA failed" {
 		t.Errorf("got state %s and title %q", run.State, run.Title)

@@ -4,48 +4,25 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
 	"github.com/kmodtest/kmodtest/harness/internal/report"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
-// verdictVersion is the version of the file that a test binary writes to the
-// path in KMODTEST_VERDICT.
-const verdictVersion = 1
-
-// verdict is how a test binary judges its run.
-type verdict struct {
-	Version int            `json:"version"`
-	Status  int            `json:"status"`
-	Kind    string         `json:"kind"`
-	Stage   string         `json:"stage"`
-	Title   string         `json:"title"`
-	Advice  string         `json:"advice"`
-	Raw     string         `json:"raw"`
-	Release string         `json:"release"`
-	Package string         `json:"package"`
-	Accel   string         `json:"accel"`
-	Phases  []report.Phase `json:"phases"`
-}
-
-// Failure kinds. There are others, which all mean report.Broken.
-const (
-	kindPassed      = ""
-	kindTestFailed  = "test failed"
-	kindKernelFault = "kernel fault"
-	kindHostBroke   = "host side broke"
-)
-
-// stateOfKind maps a failure kind to the state of the run.
+// stateOfKind maps a failure kind to the state of the run. All other kinds mean
+// report.Broken.
 var stateOfKind = map[string]report.State{
-	kindPassed:      report.Passed,
-	kindTestFailed:  report.Failed,
-	kindKernelFault: report.Fault,
+	"":                           report.Passed,
+	verdict.TestFailed.String():  report.Failed,
+	verdict.KernelFault.String(): report.Fault,
 }
 
-// state returns the state of the run. A run passed only if its exit status is 0.
-func (v *verdict) state(status int) report.State {
+// state returns the state of a run that ended with that status. It passed only if
+// the status is 0.
+func state(v verdict.Report, status int) report.State {
 	state, ok := stateOfKind[v.Kind]
 	if !ok || state == report.Passed && status != 0 {
 		return report.Broken
@@ -56,26 +33,48 @@ func (v *verdict) state(status int) report.State {
 // readVerdict reads the verdict of a test binary that ended with that status. A
 // run without a verdict has not passed: it was killed, or its tests did not run in
 // a machine.
-func readVerdict(path string, status int) verdict {
-	b, err := os.ReadFile(path)
+func readVerdict(path string, status int) verdict.Report {
+	b, err := readLimited(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return withoutVerdict(status)
 	}
-	var v verdict
+	var v verdict.Report
 	if err == nil {
 		err = json.Unmarshal(b, &v)
 	}
-	if err == nil && v.Version != verdictVersion {
-		err = fmt.Errorf("its version is %d; this kmodtest reads version %d", v.Version, verdictVersion)
+	if err == nil && v.Version != verdict.ReportVersion {
+		err = fmt.Errorf("its version is %d; this kmodtest reads version %d", v.Version, verdict.ReportVersion)
 	}
 	if err != nil {
-		return verdict{Kind: kindHostBroke, Title: fmt.Sprintf("read the verdict of the test binary: %v", err)}
+		return broken(fmt.Sprintf("read the verdict of the test binary: %v", err))
 	}
 	return v
 }
 
-func withoutVerdict(status int) verdict {
-	v := verdict{Kind: kindHostBroke, Title: "the test binary was killed before it wrote its verdict"}
+// maxVerdict is how many bytes a verdict may have: a kernel's report and a
+// compiler's messages have far fewer.
+const maxVerdict = 64 << 20
+
+func readLimited(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxVerdict+1))
+	if err == nil && len(b) > maxVerdict {
+		err = fmt.Errorf("it has more than %d bytes", maxVerdict)
+	}
+	return b, err
+}
+
+// broken returns the verdict on a run of which nothing is known about the module.
+func broken(title string) verdict.Report {
+	return verdict.Report{Kind: verdict.HostBroke.String(), Title: title}
+}
+
+func withoutVerdict(status int) verdict.Report {
+	v := broken("the test binary was killed before it wrote its verdict")
 	switch {
 	case status == 0:
 		v.Title = "the test binary ended without a verdict"

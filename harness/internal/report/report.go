@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
 // Version is the version of the format that docs/report.md describes. It changes
@@ -72,11 +74,7 @@ type Step struct {
 }
 
 // Phase is a measured part of a run, in seconds since the run's start.
-type Phase struct {
-	Name    string  `json:"name"`
-	Start   float64 `json:"start"`
-	Seconds float64 `json:"seconds"`
-}
+type Phase = verdict.Phase
 
 // Test is a test, a subtest, an example or a fuzz target.
 type Test struct {

@@ -30,9 +30,9 @@ func sample() *Report {
 		Packages: []string{"example.org/a/alpha", "example.org/a/beta"},
 	}
 	run := func(kernel, pkg string, state State, stage, title string, tests ...Test) *Run {
-		phases := []Phase{{"kernel", 0, 0.5}, {"build", 0.5, 1.5}, {"restore or boot", 2, 1}, {"tests", 3, 4}}
+		phases := []Phase{{Name: "kernel", Start: 0, Seconds: 0.5}, {Name: "build", Start: 0.5, Seconds: 1.5}, {Name: "restore or boot", Start: 2, Seconds: 1}, {Name: "tests", Start: 3, Seconds: 4}}
 		if state == Passed {
-			phases = append(phases, Phase{"checks", 7, 1})
+			phases = append(phases, Phase{Name: "checks", Start: 7, Seconds: 1})
 		}
 		r.Runs = append(r.Runs, Run{
 			Kernel: kernel, Package: "example.org/a/" + pkg, State: state, Title: title, Stage: stage, Accel: "tcg",
@@ -138,8 +138,8 @@ func TestStatusIsStatusOfWorstRun(t *testing.T) {
 }
 
 func TestStepsEndWhereRunEnds(t *testing.T) {
-	phases := []Phase{{"kernel", 0, 1}, {"build", 1, 2}, {"restore or boot", 3, 4}, {"upload", 7, 1}, {"tests", 8, 5}}
-	withChecks := append(phases, Phase{"checks", 13, 1}, Phase{"exit", 14, 1})
+	phases := []Phase{{Name: "kernel", Start: 0, Seconds: 1}, {Name: "build", Start: 1, Seconds: 2}, {Name: "restore or boot", Start: 3, Seconds: 4}, {Name: "upload", Start: 7, Seconds: 1}, {Name: "tests", Start: 8, Seconds: 5}}
+	withChecks := append(phases, Phase{Name: "checks", Start: 13, Seconds: 1}, Phase{Name: "exit", Start: 14, Seconds: 1})
 	for _, c := range []struct {
 		state  State
 		stage  string
