@@ -33,17 +33,7 @@ type job struct {
 
 // newJob returns the job that runs the selected tests of a group.
 func (r *run) newJob(g *group, s testoutput.Selection, reporter *testoutput.Reporter) *job {
-	q := g.request
-	if s.Turns != "" {
-		q = withRemainingTime(q, r.Request)
-	}
-	if s.Skip != "" {
-		skip := s.Skip
-		if own := q.Values["test.skip"]; own != "" {
-			skip = own + "|" + skip
-		}
-		q = q.With("test.skip", skip)
-	}
+	q := withSelection(g.request, s, r.Request)
 	return &job{run: r, group: g, reporter: reporter, flags: readTestFlags(q), turns: s.Turns}
 }
 

@@ -1,7 +1,6 @@
 package timeline
 
 import (
-	"regexp"
 	"slices"
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
@@ -15,16 +14,12 @@ type Finding struct {
 	Printed bool // the output of a test contains it
 }
 
-// Allow excuses faults of the whole run that match one of the patterns, as
-// Config.Allow asks. It replaces the patterns of earlier calls.
-func (t *Timeline) Allow(patterns []*regexp.Regexp) { t.allowed = patterns }
-
 // Findings returns the faults so far, and notes which expectations are met.
 func (t *Timeline) Findings() []Finding {
 	var all []Finding
 	for _, fault := range t.scan.Faults() {
 		f := Finding{Fault: fault, Tests: t.guilty(fault.At), Printed: t.printed[fault.At]}
-		f.Excused = slices.ContainsFunc(t.allowed, f.Matches)
+		f.Excused = t.allowed.include(f)
 		for _, test := range f.Tests {
 			for r := test; r != nil; r = r.parent {
 				f.Excused = r.excuses(f) || f.Excused
@@ -33,17 +28,6 @@ func (t *Timeline) Findings() []Finding {
 		all = append(all, f)
 	}
 	return all
-}
-
-// guilty returns the tests that were active when the fault began whose first
-// record is at. It remembers them, as spans are kept for some time only.
-func (t *Timeline) guilty(at int) []*TestRun {
-	tests, known := t.attributed[at]
-	if !known {
-		tests = t.during(at)
-		t.attributed[at] = tests
-	}
-	return tests
 }
 
 // Unexpected returns the faults so far that nobody expected or allowed.

@@ -128,13 +128,3 @@ func (t *testRuns) Failed() string { return t.failed }
 
 // Forget forgets the test that ended with that mark. Its faults stay.
 func (t *testRuns) Forget(mark uint64) { delete(t.ended, mark) }
-
-// during returns the tests that were active when a record was logged.
-func (t *testRuns) during(at int) []*TestRun {
-	for _, span := range slices.Backward(t.spans) {
-		if span.from <= at {
-			return span.active
-		}
-	}
-	return nil
-}

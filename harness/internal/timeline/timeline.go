@@ -3,7 +3,6 @@
 package timeline
 
 import (
-	"regexp"
 	"slices"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
@@ -16,7 +15,7 @@ type Timeline struct {
 	Word string // of this machine's marks
 	testRuns
 
-	allowed    []*regexp.Regexp // in the whole run
+	allowed    allowedFaults // in the whole run
 	scan       klog.Scanner
 	quiet      int                // heartbeats since the kernel logged something
 	printed    map[int]bool       // faults, by their first record, that the output of a test contains

@@ -1,0 +1,82 @@
+package harness_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// hostileRun is a run of a test that tries to mislead, fill or break the host.
+type hostileRun struct {
+	test   string // of testdata/hostile
+	env    []string
+	args   []string
+	status int
+	want   string // in the output, as a regular expression
+	not    string // not in it
+}
+
+// A guest whose root is hostile gets neither a pass nor the host's files, memory
+// or terminal.
+func TestHostileGuestGetsNowhere(t *testing.T) {
+	t.Parallel()
+	outside := filepath.Join(t.TempDir(), "file")
+	for name, c := range map[string]hostileRun{
+		"a result file and an exit": {test: "LeavesWithForgedResult", status: 1, want: `exited with status 0 (while|but|before)|TestLeavesWithForgedResult was running`},
+		"the end of a run":          {test: "ForgesTheEnd", env: []string{"HOSTILE_CODE=0"}, status: 1, want: `exited with status 0 while TestForgesTheEnd was running`},
+		"exit code 256":             {test: "ForgesTheEnd", env: []string{"HOSTILE_CODE=256"}, status: 69, want: `the guest sent invalid data`},
+		"many requests":             {test: "AsksForMachines", env: []string{"HOSTILE_NAME=TestAsksForMachines"}, status: 69, want: `more than \d+ tests at once ask for machines`},
+		"requests without a test":   {test: "AsksForMachines", env: []string{"HOSTILE_NAME=TestThatIsNotThere"}, status: 69, want: `there is no such test|more than \d+ tests at once`},
+		"requests of fresh tests":   {test: "AsksForMachines", env: []string{"HOSTILE_NAME=TestX", "KMODTEST_FRESH=test"}, status: 69, want: `asks for a machine of its own, and has one`},
+		"lines in the pipe":         {test: "WritesToPipe", env: []string{"KMODTEST_FRESH=test"}, status: 0, want: `PASS`},
+		"a file at the wrong time":  {test: "SendsFile", env: []string{"HOSTILE_NAME=" + outside}, status: 69, want: `unexpected file record`},
+		"a sparse file":             {test: "MakesHole", args: []string{"-test.artifacts", "-test.outputdir=" + t.TempDir()}, status: 69, want: `hole.*exceeds the limit`},
+		"escape sequences":          {test: "WritesEscapes", status: 255, want: `sysrq triggered crash`, not: `[\x1b\x07]`},
+		"its own PASS":              {test: "PrintsPass", status: 1, want: `(?s)PASS\ncoverage: 50% of statements\nafter that\n.*\nFAIL\n`},
+		"secrets": {
+			test: "ShowsEnvironment", env: []string{"MY_SECRET=1", "MY_TOKEN=1", "HOSTILE_SECRET=allowed"}, status: 0,
+			want: `(?s)in the guest: HOSTILE_SECRET=allowed.*look like secrets.*MY_SECRET, MY_TOKEN|(?s)look like secrets.*MY_SECRET, MY_TOKEN.*in the guest: HOSTILE_SECRET=allowed`,
+			not:  `in the guest: MY_`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run := newCommand(t, c.env, binary(t, "hostile"), append(c.args, "-test.run=^Test"+c.test+"$", "-test.timeout=4m")...)
+			status := run.status(t)
+			out := run.stdout.String() + run.stderr.String()
+			if status != c.status || !regexp.MustCompile(c.want).MatchString(out) || c.not != "" && regexp.MustCompile(c.not).MatchString(out) {
+				t.Errorf("exit status %d, want %d and %q, not %q:\n%s", status, c.status, c.want, c.not, strings.ToValidUTF8(out[max(0, len(out)-3000):], "?"))
+			}
+			if c.status != 0 && regexp.MustCompile(`(?m)^ok\b`).MatchString(out) {
+				t.Error("the output says ok")
+			}
+			if _, err := os.Stat(outside); err == nil {
+				t.Error("the guest has written a file of the host")
+			}
+		})
+	}
+}
+
+// Lines that a test logs are kept until it ends. The host keeps the first and the
+// last of them.
+func TestEndlessLogTakesLittleMemory(t *testing.T) {
+	t.Parallel()
+	run := newCommand(t, nil, binary(t, "hostile"), "-test.run=^TestLogsWithoutEnd$", "-test.timeout=20s")
+	if status := run.status(t); status == 0 {
+		t.Error("the run passed")
+	}
+	usage, ok := run.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		t.Fatal("no resource usage")
+	}
+	// The process is kmodtest-run, which the test binary has become.
+	if mib := usage.Maxrss >> 10; mib > 256 {
+		t.Errorf("the host needed %d MiB", mib)
+	}
+	if out := run.stdout.String(); len(out) > 64<<20 {
+		t.Errorf("%d MiB of output", len(out)>>20)
+	}
+}

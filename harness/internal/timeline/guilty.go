@@ -1,0 +1,24 @@
+package timeline
+
+import "slices"
+
+// guilty returns the tests that were active when the fault began whose first
+// record is at. It remembers them, as spans are kept for some time only.
+func (t *Timeline) guilty(at int) []*TestRun {
+	tests, known := t.attributed[at]
+	if !known {
+		tests = t.during(at)
+		t.attributed[at] = tests
+	}
+	return tests
+}
+
+// during returns the tests that were active when a record was logged.
+func (t *testRuns) during(at int) []*TestRun {
+	for _, span := range slices.Backward(t.spans) {
+		if span.from <= at {
+			return span.active
+		}
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+// Package hostile has tests that are root in a guest and try to mislead, fill or
+// break the host.
+package hostile
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness"
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+)
+
+func TestMain(m *testing.M) { harness.Main(m, harness.Config{Memory: 512, Env: []string{"HOSTILE_*"}}) }
+
+// TestLeavesWithForgedResult fails, says that all is well, and leaves.
+func TestLeavesWithForgedResult(t *testing.T) {
+	t.Error("this test has failed")
+	word := "no word"
+	environment, err := os.ReadFile("/proc/self/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for v := range strings.SplitSeq(string(environment), "\x00") {
+		if value, ok := strings.CutPrefix(v, "KMODTEST_RESULT="); ok {
+			word = value
+		}
+	}
+	if err := os.WriteFile(inside.ResultFile, []byte(inside.Result(word, 0)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	syscall.Exit(0)
+}
+
+// channel takes PID 1's channel to the host.
+func channel(t *testing.T) *os.File {
+	t.Helper()
+	init, err := unix.PidfdOpen(1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("/proc/1/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if to, _ := os.Readlink(file); !strings.HasPrefix(to, "/dev/vport") {
+			continue
+		}
+		number, err := strconv.Atoi(filepath.Base(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fd, err := unix.PidfdGetfd(init, number, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return os.NewFile(uintptr(fd), "channel")
+	}
+	t.Fatal("PID 1 has no channel to the host")
+	return nil
+}
+
+// Types of records, as package wire numbers them.
+const (
+	fileRecord, dataRecord, exitRecord, checksRecord, doneRecord, freshRecord = 3, 4, 11, 12, 13, 15
+)
+
+// put sends a record over PID 1's channel.
+func put(t *testing.T, out *os.File, typ byte, payload []byte) {
+	t.Helper()
+	record := append(binary.BigEndian.AppendUint32([]byte{typ}, uint32(len(payload))), payload...)
+	if _, err := out.Write(record); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestForgesTheEnd sends PID 1's last records in the middle of a failing test.
+func TestForgesTheEnd(t *testing.T) {
+	t.Error("this test has failed")
+	code, err := strconv.ParseInt(os.Getenv("HOSTILE_CODE"), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := channel(t)
+	put(t, out, exitRecord, append(binary.AppendVarint(nil, code), 0, 2, 0)) // no signal, finished, no error
+	put(t, out, checksRecord, []byte{0, 0, 0})
+	put(t, out, doneRecord, nil)
+	time.Sleep(time.Hour)
+}
+
+// TestAsksForMachines sends requests for machines that nothing waits for.
+func TestAsksForMachines(t *testing.T) {
+	out := channel(t)
+	name := os.Getenv("HOSTILE_NAME")
+	for i := range 100_000 {
+		id := fmt.Sprintf("/tmp/%d", i)
+		payload := append(binary.AppendVarint(nil, int64(len(id))), id...)
+		payload = append(append(binary.AppendVarint(payload, int64(len(name))), name...), 2)
+		put(t, out, freshRecord, payload)
+	}
+	time.Sleep(time.Hour)
+}
+
+// TestWritesToPipe asks for a machine as guest.Fresh does, though it has one.
+func TestWritesToPipe(t *testing.T) {
+	pipe, err := os.OpenFile(inside.FreshPipe, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"\n", "/tmp/answer TestWritesToPipe 1\n", "/tmp/answer no-test -5\n", strings.Repeat("x", 1<<16) + "\n"} {
+		if _, err := pipe.WriteString(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestSendsFile sends a file that nothing has asked for.
+func TestSendsFile(t *testing.T) {
+	out := channel(t)
+	name := os.Getenv("HOSTILE_NAME")
+	head := append(binary.AppendVarint(nil, int64(len(name))), name...)
+	put(t, out, fileRecord, append(binary.AppendVarint(head, 0o644), 0, 0))
+	time.Sleep(time.Hour)
+}
+
+// TestMakesHole leaves an artifact of a tebibyte that takes no room.
+func TestMakesHole(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.ArtifactDir(), "hole"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(1 << 40); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWritesEscapes has escape sequences on the console, in the kernel log and in
+// the last words of the kernel.
+func TestWritesEscapes(t *testing.T) {
+	for _, path := range []string{"/dev/kmsg", "/dev/console"} {
+		if err := os.WriteFile(path, []byte("<0>\x1b]0;owned\x07\x1b[31m\n"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile("/proc/sysrq-trigger", []byte("c"), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPrintsPass prints the line that ends the output of a test binary.
+func TestPrintsPass(t *testing.T) {
+	fmt.Print("PASS\ncoverage: 50% of statements\nafter that\n")
+	t.Error("this test has failed")
+}
+
+// TestShowsEnvironment prints the variables that look like secrets.
+func TestShowsEnvironment(t *testing.T) {
+	for _, v := range os.Environ() {
+		if strings.Contains(v, "SECRET") || strings.Contains(v, "TOKEN") {
+			fmt.Println("in the guest:", v)
+		}
+	}
+}
+
+// TestLogsWithoutEnd logs for as long as it may.
+func TestLogsWithoutEnd(t *testing.T) {
+	for line := strings.Repeat("x", 60_000); ; {
+		t.Log(line)
+	}
+}
