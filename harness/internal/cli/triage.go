@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	statusUnusable = 69  // an input can not be read
-	statusFault    = 255 // as that of a run whose kernel reported one
+	statusUnusable = 69  // an input cannot be read
+	statusFault    = 255 // as of a run with a kernel fault
 )
 
 type triage struct {
@@ -31,12 +31,12 @@ func triageCommand() *cobra.Command {
 	var t triage
 	cmd := &cobra.Command{
 		Use:   "triage [FILE]",
-		Short: "Find faults in a kernel's log",
-		Long: "Find the faults that a kernel reported in FILE, or on standard input: what it printed to its console, any form of dmesg's output,\n" +
-			"a file of syslog's, or records of /dev/kmsg.\n\n" +
-			"Places in modules are found by the debug information of the .ko files that --module names, or of those that the harness has\n" +
-			"built; places in the kernel itself by that of --vmlinux.\n\n" +
-			"The exit status is 0 if there is no fault, 255 if there is one, and 69 if something can not be read.",
+		Short: "Find faults in a kernel log",
+		Long: "Find the faults that a kernel reported in FILE, or on standard input: a console log, the output of dmesg in any of its forms,\n" +
+			"a syslog file, or records of /dev/kmsg.\n\n" +
+			"The file and line of a place in a module come from the debug information of the .ko files that --module names, or that the\n" +
+			"harness has built; of a place in the kernel, from --vmlinux.\n\n" +
+			"The exit status is 0 if there is no fault, 255 if there is one, and 69 if an input cannot be read.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: t.run,
 	}
@@ -65,7 +65,7 @@ func (t *triage) run(cmd *cobra.Command, args []string) error {
 		err = writeFaults(cmd.OutOrStdout(), faults)
 	}
 	if err != nil {
-		return &statusError{statusUnusable, fmt.Errorf("write what was found: %w", err)}
+		return &statusError{statusUnusable, fmt.Errorf("write faults: %w", err)}
 	}
 	if len(faults) > 0 {
 		what := "a fault"
@@ -92,7 +92,8 @@ func readLog(stdin io.Reader, args []string) (string, error) {
 	return string(b), nil
 }
 
-// symbols returns what the flags name, and then the harness's own modules.
+// symbols returns the files that the flags name, then the modules that the harness
+// has built.
 func (t *triage) symbols() (*symbols.Table, error) {
 	var table symbols.Table
 	paths := t.modules
@@ -116,7 +117,7 @@ func (t *triage) symbols() (*symbols.Table, error) {
 func writeJSON(w io.Writer, faults []klog.Fault) error {
 	type document struct {
 		klog.Fault
-		Line   int    `json:"line"` // of the log, the first one being 1
+		Line   int    `json:"line"` // of the log, from 1
 		Report string `json:"report"`
 	}
 	documents := []document{}

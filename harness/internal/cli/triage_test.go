@@ -57,7 +57,7 @@ func TestTriageOfHealthyLogFindsNothing(t *testing.T) {
 	}
 }
 
-func TestTriageSaysWhatItCanNotRead(t *testing.T) {
+func TestTriageNamesInputThatItCannotRead(t *testing.T) {
 	log := logFile(t, oops)
 	for _, args := range [][]string{{log + ".missing"}, {"--module", log, log}, {"--vmlinux", log + ".missing", log}} {
 		stdout, stderr, status := run(t, append([]string{"triage"}, args...)...)

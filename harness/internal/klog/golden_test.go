@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 // logs returns the paths of the logs of a directory of testdata.
 func logs(t testing.TB, pattern string) []string {
@@ -32,8 +32,8 @@ func content(t testing.TB, path string) string {
 	return string(b)
 }
 
-// golden is what was found in a log: kind, title, first and last line, and the
-// frames that the kernel is sure of.
+// golden returns the text of a golden file: for each fault its kind, title, first
+// and last line, and the frames that the kernel is sure of.
 func golden(faults []Fault) string {
 	var b strings.Builder
 	for _, f := range faults {
@@ -66,7 +66,7 @@ func TestGolden(t *testing.T) {
 				t.Errorf("-want +got:\n%s", d)
 			}
 			if got == "" {
-				t.Error("nothing was found")
+				t.Error("no fault was found")
 			}
 		})
 	}
@@ -80,17 +80,17 @@ func TestCleanLogsHaveNoFaults(t *testing.T) {
 	}
 }
 
-// Whatever is left of a report, it is found as soon as its head is there, its
-// lines are the log's, in their order, and it is no longer than the log.
+// A report is found as soon as its head is in the log; its lines are lines of the
+// log, in their order.
 func TestTruncatedReports(t *testing.T) {
 	for _, path := range logs(t, "*/*.log") {
 		lines := strings.SplitAfter(content(t, path), "\n")
 		known := 0
-		for n := 0; n < len(lines); n += 1 + n/20 { // the more are left out, the more is already known
+		for n := 0; n < len(lines); n += 1 + n/20 { // fewer steps in long logs
 			log := strings.Join(lines[:n], "")
 			faults := ConsoleFaults(log)
 			if len(faults) < known {
-				t.Fatalf("%s: %d faults in %d lines, and %d in less", path, len(faults), n, known)
+				t.Fatalf("%s: %d faults in %d lines, and %d in fewer", path, len(faults), n, known)
 			}
 			known = len(faults)
 			for _, f := range faults {

@@ -141,8 +141,8 @@ var gluedPrefixes = sync.OnceValue(func() []string {
 	return found
 })
 
-// gluedHead returns where in a line a head begins behind other text, or 0: a
-// program printed that text without an end of line.
+// gluedHead returns where in a line a head begins after other text, or 0: a program
+// printed that text without an end of line.
 func gluedHead(line string) int {
 	for _, prefix := range gluedPrefixes() {
 		if at := strings.Index(line, prefix); at > 0 {

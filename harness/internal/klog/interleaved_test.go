@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// said returns the lines of a log without what stands before them.
+// said returns the lines of a log without their prefixes.
 func said(log string) []string {
 	var texts []string
 	for raw := range strings.Lines(log) {
@@ -16,7 +16,7 @@ func said(log string) []string {
 	return texts
 }
 
-// by makes records of texts.
+// by returns records of a caller with the texts.
 func by(caller string, texts []string) []Record {
 	var records []Record
 	for _, text := range texts {
@@ -25,7 +25,7 @@ func by(caller string, texts []string) []Record {
 	return records
 }
 
-// shuffled takes a record of each log in turn.
+// shuffled returns the records of both logs, one of each in turn.
 func shuffled(a, b []Record) []Record {
 	var all []Record
 	for len(a)+len(b) > 0 {
@@ -39,7 +39,7 @@ func shuffled(a, b []Record) []Record {
 	return all
 }
 
-// outline is what is to be the same of faults wherever they stand in the log.
+// outline returns the parts of faults that do not depend on their place in the log.
 func outline(faults []Fault) []string {
 	var outlines []string
 	for _, f := range faults {
@@ -48,7 +48,8 @@ func outline(faults []Fault) []string {
 	return outlines
 }
 
-// Where the kernel tells who prints, reports are told apart line by line.
+// If the kernel logs callers, the reports of two of them are separated line by
+// line.
 func TestReportsOfTwoCallersAtOnce(t *testing.T) {
 	other := said(content(t, "testdata/6.1/warn.log"))
 	want := outline(Faults(by("C1", other)))
@@ -72,8 +73,8 @@ func TestReportsOfTwoCallersAtOnce(t *testing.T) {
 	}
 }
 
-// Where it does not tell, healthy lines in between change neither kind nor
-// title, nor are reports lost.
+// If it does not, healthy lines in between change neither kind nor title, and no
+// report is lost.
 func TestHealthyLinesInsideReports(t *testing.T) {
 	foreign := []string{"virtio_net virtio0 eth0: renamed from veth1", "IPv6: ADDRCONF(NETDEV_CHANGE): lo: link becomes ready"}
 	for _, path := range logs(t, "[5-9]*/*.log") {
@@ -81,7 +82,7 @@ func TestHealthyLinesInsideReports(t *testing.T) {
 		var mixed []string
 		for i, text := range texts {
 			mixed = append(mixed, text)
-			// Between these lines stands the message of a warning.
+			// The message of a warning is between these lines.
 			if i%7 == 3 && text != cutHere && (i == 0 || texts[i-1] != cutHere) {
 				mixed = append(mixed, foreign...)
 			}

@@ -21,7 +21,7 @@ func TestParse(t *testing.T) {
 	}
 	for _, bad := range []string{"", "text", "6,1;text", "x,1,2,-;text", "6,x,2,-;text", "6,1,x,-;text"} {
 		if rec, err := Parse([]byte(bad)); err == nil {
-			t.Errorf("%q was taken for %+v", bad, rec)
+			t.Errorf("%q was parsed as %+v", bad, rec)
 		}
 	}
 }
@@ -72,12 +72,12 @@ func TestHealthyLinesAreNoFaults(t *testing.T) {
 		"Spectre V2 : WARNING: Unprivileged eBPF is enabled with eIBRS on",
 	} {
 		if found := Faults([]Record{{Text: line}}); len(found) != 0 {
-			t.Errorf("%q was taken for %v", line, found)
+			t.Errorf("%q was judged %v", line, found)
 		}
 	}
 	forged := Record{Facility: 1, Text: "BUG: kernel NULL pointer dereference"}
 	if found := Faults([]Record{forged}); len(found) != 0 {
-		t.Errorf("a line that user space wrote was taken for %v", found)
+		t.Errorf("a line that user space wrote was judged %v", found)
 	}
 }
 
@@ -97,19 +97,19 @@ func TestReportEndsAtItsEnd(t *testing.T) {
 	}
 }
 
-// On a console, the kernel begins where a program has not ended its line, and
-// again where it had no time to end its own.
+// On a console, a line of the kernel follows text of a program without an end of
+// line, or a line of its own that was cut off.
 func TestFaultBeginsInsideLine(t *testing.T) {
 	for _, before := range []string{"login: ", "** 93 printk messages dropped ** ", "[   12.000000] half a line"} {
 		found := ConsoleFaults("first\n" + before + "[   12.345678] BUG: of the kernel\n")
 		if len(found) != 1 || found[0].At != 1 || found[0].Report[0] != "[   12.345678] BUG: of the kernel" {
-			t.Errorf("behind %q: %+v", before, found)
+			t.Errorf("after %q: %+v", before, found)
 		}
 	}
 	for _, before := range []string{"<1>", "kern  :alert : ", "Nov 24 12:00:00 host kernel: "} {
 		raw := before + "[   12.345678] BUG: of the kernel"
 		if found := ConsoleFaults(raw + "\n"); len(found) != 1 || found[0].Report[0] != raw {
-			t.Errorf("behind %q: %+v", before, found)
+			t.Errorf("after %q: %+v", before, found)
 		}
 	}
 	if found := ConsoleFaults("<12>[   12.345678] BUG: of user space\n"); len(found) != 0 {

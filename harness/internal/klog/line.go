@@ -4,19 +4,19 @@ import (
 	"strings"
 )
 
-// line is one line of the log without what the console or dmesg put before it.
+// line is one line of the log without the prefix of the console or of dmesg.
 type line struct {
 	text   string
-	raw    string // as it was, without its end
-	stamp  string // the time before it, or ""
+	raw    string // with its prefix, without its end
+	stamp  string // the time in its prefix, or ""
 	caller string // T12, C0 or ""
 	user   bool   // known to come from user space
 	record bool   // of /dev/kmsg
-	at     int    // which record or line of the log it is
+	at     int    // index of its record, or line, in the log
 }
 
-// parseLine reads a line of a console, of any form of dmesg, of a syslog file or
-// of /dev/kmsg.
+// parseLine parses a line of a console, of any form of dmesg, of a syslog file or of
+// /dev/kmsg.
 func parseLine(raw string, at int) line {
 	l := line{raw: raw, at: at}
 	if head, _, ok := strings.Cut(raw, ";"); ok && isRecord(head) {
@@ -42,9 +42,9 @@ func parseLine(raw string, at int) line {
 	return l
 }
 
-// parts splits a line of a console where a second one begins inside it: behind
-// what a program has printed without an end of line, or of which the kernel had
-// no time to print more.
+// parts splits a line of a console where a second one begins inside it: after text
+// that a program printed without an end of line, or after a line of the kernel
+// that was cut off.
 func parts(raw string) []string {
 	var found []string
 	for from := 1; ; {
@@ -67,14 +67,14 @@ func parts(raw string) []string {
 	}
 }
 
-// startsLine tells whether what stands before a time belongs there: a priority,
-// or the words of syslog.
+// startsLine reports whether the text before a time is a prefix: a priority, or
+// that of syslog.
 func startsLine(before string) bool {
 	rest, _ := cutPriority(before)
 	return rest == "" || strings.HasSuffix(before, " kernel: ")
 }
 
-// isRecord tells whether what stands before a semicolon is the head of a record.
+// isRecord reports whether the text before a semicolon is the head of a record.
 func isRecord(head string) bool {
 	if head == "" || head[0] < '0' || head[0] > '9' || strings.Count(head, ",") < 3 {
 		return false
@@ -82,13 +82,13 @@ func isRecord(head string) bool {
 	return !strings.ContainsAny(head, " []")
 }
 
-// cutPriority takes <6> or "kern  :warn  : " from the beginning, and tells
-// whether that names user space.
+// cutPriority removes <6> or "kern  :warn  : " from the beginning, and reports
+// whether it names user space.
 func cutPriority(text string) (rest string, user bool) {
 	if strings.HasPrefix(text, "<") {
 		end := strings.IndexByte(text, '>')
 		if end > 0 && end < 6 && isNumber(text[1:end]) {
-			// Above 7 is the facility, of which 0 is the kernel's.
+			// Bits above 7 are the facility; 0 is the kernel.
 			return text[end+1:], end > 2 || text[1] > '7'
 		}
 	}
@@ -99,8 +99,8 @@ func cutPriority(text string) (rest string, user bool) {
 	return text, false
 }
 
-// cutBrackets takes [what] and the space behind it from the beginning, if it is
-// one that is wanted.
+// cutBrackets removes [text] and the space after it from the beginning, if the text
+// is wanted.
 func cutBrackets(text string, wanted func(string) bool) (string, bool) {
 	if !strings.HasPrefix(text, "[") {
 		return text, false
@@ -116,7 +116,7 @@ func cutBrackets(text string, wanted func(string) bool) (string, bool) {
 	return strings.TrimPrefix(rest, " "), true
 }
 
-// isStamp knows 12.345678 and Mon Jan  2 15:04:05 2006.
+// isStamp recognizes 12.345678 and Mon Jan  2 15:04:05 2006.
 func isStamp(s string) bool {
 	if whole, fraction, ok := strings.Cut(s, "."); ok {
 		return isNumber(whole) && isNumber(fraction)

@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	headLines  = 1500 // of a report, that are kept in any case
+	headLines  = 1500 // of a report that are kept in any case
 	tailLines  = 400  // that are kept if there are more
 	firstBytes = 192 << 10
 	tailBytes  = 56 << 10
-	readLines  = 600 // from which kind, title and frames are taken
+	readLines  = 600 // that are read for kind, title and frames
 
 	oomLines = 600 // lines of an oom-kill do not look like those of a dump
 	gapLines = 25  // foreign lines inside a report that has an end mark
@@ -26,7 +26,7 @@ type report struct {
 	total  int       // lines that are surely of the report
 	bytes  int       // of reading.lines
 	last   []line    // the latest of the lines that reading.lines has no room for
-	loose  []line    // lines behind them, which may be foreign
+	loose  []line    // lines after them, which may be foreign
 	small  bool      // only the first lines are kept: the log has too many reports
 	ending ending
 	traced bool // the trace has begun
@@ -35,7 +35,7 @@ type report struct {
 	ended  bool // its end mark has been seen
 	opened int  // streams that print to it
 	made   Fault
-	madeOf int // lines
+	madeOf int // total when it was made
 }
 
 func newReport(h *head, l line, before []line) *report {

@@ -46,6 +46,9 @@ func (s *Scanner) Add(rec Record) {
 // AddLine takes the next line of a log that is text, in any of the forms that
 // [ConsoleFaults] knows.
 func (s *Scanner) AddLine(raw string) {
+	if strings.HasPrefix(raw, " kernel:[") { // syslog's copy on a terminal
+		raw = ""
+	}
 	for _, part := range parts(strings.TrimRight(raw, "\r\n")) {
 		l := parseLine(part, s.added)
 		s.stamped = s.stamped || l.stamp != "" || l.record

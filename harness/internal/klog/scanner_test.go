@@ -7,9 +7,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Asked again and again, a scanner tells the same as one that was not, and what
-// it says is at its end does not change any more.
-func TestScannerTellsWhileTheLogComes(t *testing.T) {
+// Calls of Faults in between do not change the result, and a fault that is not
+// Open does not change any more.
+func TestFaultsWhileTheLogIsWritten(t *testing.T) {
 	for _, path := range logs(t, "*/*.log") {
 		log := content(t, path)
 		ended := map[int]Fault{}
@@ -25,7 +25,7 @@ func TestScannerTellsWhileTheLogComes(t *testing.T) {
 				}
 				if old, ok := ended[f.At]; ok {
 					if d := cmp.Diff(old, f); d != "" {
-						t.Fatalf("%s: changed after its end: -want +got:\n%s", path, d)
+						t.Fatalf("%s: changed after it was settled: -want +got:\n%s", path, d)
 					}
 				}
 				if !f.Open {
@@ -39,7 +39,7 @@ func TestScannerTellsWhileTheLogComes(t *testing.T) {
 	}
 }
 
-func TestScannerTellsWhereFaultsBegin(t *testing.T) {
+func TestFaultsHaveTheirBeginnings(t *testing.T) {
 	var s Scanner
 	var begins []int
 	for _, rec := range []Record{

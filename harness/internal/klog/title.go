@@ -7,8 +7,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
 )
 
-// reading is what a report says, for those who only want to know which fault it
-// is.
+// reading finds the kind, the title and the frames of a report.
 type reading struct {
 	head  *head
 	line  string   // the head's line
@@ -39,7 +38,7 @@ func (r *reading) fault() Fault {
 	return f
 }
 
-// kind returns the head's kind, or the one that the rest of the report tells.
+// kind returns the head's kind, or a more exact one from the rest of the report.
 func (r *reading) kind() Kind {
 	kind := r.head.kind
 	if kind == Bug || kind == Warning {

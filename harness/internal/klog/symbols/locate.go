@@ -14,8 +14,8 @@ type spot struct {
 	line int
 }
 
-// locate returns file and line of a frame, or "". Where a function of a header
-// was inlined, it is the line that calls it.
+// locate returns file and line of a frame, or "" if they are not known. If a
+// function of a header was inlined, they are those of the call.
 func (o *object) locate(f klog.Frame) (string, int) {
 	s := o.find(f)
 	if s == nil {
@@ -23,7 +23,7 @@ func (o *object) locate(f klog.Frame) (string, int) {
 	}
 	pc := s.address + f.Offset
 	if f.Return && f.Offset > 0 {
-		pc-- // behind the call may be another line
+		pc-- // the instruction after the call may be of another line
 	}
 	unit, err := o.data.Reader().SeekPC(pc)
 	if err != nil {
@@ -48,8 +48,8 @@ func (o *object) locate(f klog.Frame) (string, int) {
 	return at.file, at.line
 }
 
-// lineAt looks through all of a unit's sequences, one for each section: those of
-// a module are in no order, which the reader's own search counts on.
+// lineAt searches all sequences of a unit, one for each section: those of a module
+// are not sorted, as the reader's own search requires.
 func lineAt(lines *dwarf.LineReader, pc uint64) (spot, bool) {
 	var last, entry dwarf.LineEntry
 	last.EndSequence = true
@@ -62,8 +62,7 @@ func lineAt(lines *dwarf.LineReader, pc uint64) (spot, bool) {
 	return spot{}, false
 }
 
-// inlinedAt returns the calls that were inlined at an address, the outermost
-// first.
+// inlinedAt returns the calls that were inlined at an address, outermost first.
 func (o *object) inlinedAt(unit *dwarf.Entry, files []*dwarf.LineFile, pc uint64) []spot {
 	var calls []spot
 	r := o.data.Reader()
@@ -90,7 +89,7 @@ func (o *object) inlinedAt(unit *dwarf.Entry, files []*dwarf.LineFile, pc uint64
 	}
 }
 
-// covers tells whether an address is in the code of an entry.
+// covers reports whether an address is in the code of an entry.
 func (o *object) covers(e *dwarf.Entry, pc uint64) bool {
 	ranges, err := o.data.Ranges(e)
 	if err != nil {

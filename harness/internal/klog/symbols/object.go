@@ -22,10 +22,10 @@ type object struct {
 	buildID   string
 }
 
-// function is where one is, in bytes.
+// function is the place of a function in its section, in bytes.
 type function struct {
 	address, size uint64
-	room          uint64 // up to the next one, which the kernel takes for the size; 0 is not known
+	room          uint64 // up to the next function, which is the size in reports; 0 is unknown
 }
 
 // readObject reads a .ko or vmlinux.
@@ -64,7 +64,7 @@ func parseObject(content []byte) (*object, error) {
 	}
 	first, err := o.data.Reader().Next()
 	if err == nil && first == nil {
-		err = errors.New("it has none")
+		err = errors.New("the file has none")
 	}
 	if err != nil {
 		return nil, err
@@ -99,18 +99,18 @@ func functionsOf(symbols []elf.Symbol) map[string][]function {
 	return found
 }
 
-// symbolSize is that of a symbol in the table of a 64-bit object, and valueAt
-// and sectionAt where in it the value and the section's index are.
+// symbolSize is the size of a symbol in the table of a 64-bit object; valueAt and
+// sectionAt are the offsets of its value and of its section's index.
 const (
 	symbolSize = 24
 	sectionAt  = 6
 	valueAt    = 8
 )
 
-// spread gives the sections of a module addresses that differ. All begin at 0
-// until the kernel loads them, so that a place in .text could not be told from
-// one in .init.text. What is written here into the table of symbols comes into
-// the debug information when its relocations are applied.
+// spread gives the sections of a module different addresses. All begin at 0 until
+// the kernel loads them, and a place in .text would equal one in .init.text. The
+// relocations of the debug information apply what is written into the table of
+// symbols here.
 func spread(file *elf.File, content []byte) error {
 	var bases []uint64
 	next := uint64(1 << 20)
@@ -124,7 +124,7 @@ func spread(file *elf.File, content []byte) error {
 	}
 	table := file.SectionByType(elf.SHT_SYMTAB)
 	if table == nil || file.Class != elf.ELFCLASS64 || table.Offset+table.Size > uint64(len(content)) {
-		return errors.New("it is no module with symbols")
+		return errors.New("not a 64-bit module with symbols")
 	}
 	symbols := content[table.Offset : table.Offset+table.Size]
 	for ; len(symbols) >= symbolSize; symbols = symbols[symbolSize:] {
@@ -137,7 +137,8 @@ func spread(file *elf.File, content []byte) error {
 	return nil
 }
 
-// buildID returns what the kernel can print behind a module's name.
+// buildID returns the identifier that the kernel can print after a module's name,
+// or "".
 func buildID(file *elf.File) string {
 	s := file.Section(".note.gnu.build-id")
 	if s == nil {
@@ -154,10 +155,10 @@ func buildID(file *elf.File) string {
 	return hex.EncodeToString(note[16 : 16+size])
 }
 
-// fits tells whether a report can be of this build of the module.
+// fits reports whether a report can be of this build of the module.
 func (o *object) fits(module string, frames []klog.Frame) bool {
 	for _, f := range frames {
-		if f.Module != module {
+		if f.Module != module || f.Size == 0 {
 			continue
 		}
 		if f.BuildID != "" && o.buildID != "" && f.BuildID != o.buildID {
@@ -170,8 +171,8 @@ func (o *object) fits(module string, frames []klog.Frame) bool {
 	return true
 }
 
-// find returns the function of a frame, or nil: of several of the same name it
-// is the one with the size that the report names, if no other has it, too.
+// find returns the function of a frame, or nil. If several have the same name, it
+// is the only one with the size that the report names.
 func (o *object) find(f klog.Frame) *function {
 	found := o.candidates(f)
 	if len(found) != 1 {

@@ -1,5 +1,5 @@
-// Package symbols finds the file and line of places in the kernel and its
-// modules, by the debug information of these.
+// Package symbols finds the file and line of places in the kernel and its modules
+// in their debug information.
 package symbols
 
 import (
@@ -14,16 +14,16 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 )
 
-// Table knows where debug information is. Its zero value knows nothing. It may
-// not be used by several goroutines at once.
+// Table lists files with debug information. Its zero value is empty. It must not
+// be used by several goroutines at once.
 type Table struct {
-	modules map[string][]string // by name, the paths of .ko files, the best first
+	modules map[string][]string // paths of .ko files by the module's name, best first
 	vmlinux string
-	objects map[string]*object // by path, those that have been read; nil is one that could not be
+	objects map[string]*object // files that have been read, by path; nil if that failed
 }
 
-// Resolve fills in file and line of the frames of faults where debug information
-// tells them: that of .ko files, and of vmlinux unless it is "".
+// Resolve sets file and line of the frames of faults that are found in the debug
+// information of the .ko files modules, and of vmlinux unless it is "".
 func Resolve(faults []klog.Fault, vmlinux string, modules ...string) {
 	var t Table
 	t.SetKernel(vmlinux)
@@ -35,8 +35,8 @@ func Resolve(faults []klog.Fault, vmlinux string, modules ...string) {
 	}
 }
 
-// AddModule names a module's .ko file with debug information. Of several of the
-// same name the first that fits is taken.
+// AddModule adds a module's .ko file with debug information. If several have the
+// same name, the first one that fits a report is used.
 func (t *Table) AddModule(path string) {
 	if t.modules == nil {
 		t.modules = map[string][]string{}
@@ -45,8 +45,8 @@ func (t *Table) AddModule(path string) {
 	t.modules[name] = append(t.modules[name], path)
 }
 
-// AddCache names the modules that the harness has built in the cache directory
-// dir, the newest first. A directory that is not there is one without modules.
+// AddCache adds the modules that the harness has built in the cache directory dir,
+// newest first. A missing directory has no modules.
 func (t *Table) AddCache(dir string) error {
 	paths, err := filepath.Glob(filepath.Join(dir, "modules", "*", "*.ko"))
 	if err != nil {
@@ -70,11 +70,11 @@ func (t *Table) AddCache(dir string) error {
 	return nil
 }
 
-// SetKernel names the vmlinux with debug information of the kernel itself.
+// SetKernel sets the path of the vmlinux with debug information of the kernel itself.
 func (t *Table) SetKernel(path string) { t.vmlinux = path }
 
-// Check reads all that was named one by one and returns why the first of it
-// can not be used.
+// Check reads the files and returns the error of the first one that cannot be
+// used.
 func (t *Table) Check(paths ...string) error {
 	for _, path := range paths {
 		if _, err := readObject(path); err != nil {
@@ -84,9 +84,9 @@ func (t *Table) Check(paths ...string) error {
 	return nil
 }
 
-// Resolve fills in file and line of a fault's frames, where they can be known.
-// A module that has another build than the one in the report is not believed:
-// functions must have the sizes that the report names.
+// Resolve sets file and line of a fault's frames that are found. It does not use
+// another build of a module than the one in the report: functions must have the
+// sizes that the report names.
 func (t *Table) Resolve(fault *klog.Fault) {
 	chosen := map[string]*object{}
 	for i := range fault.Frames {
@@ -102,7 +102,7 @@ func (t *Table) Resolve(fault *klog.Fault) {
 	}
 }
 
-// choose returns the object that all frames of a module fit.
+// choose returns the object that fits all frames of a module, or nil.
 func (t *Table) choose(module string, frames []klog.Frame) *object {
 	paths := t.modules[module]
 	if module == "" {
@@ -126,7 +126,7 @@ func (t *Table) read(path string) *object {
 	}
 	o, err := readObject(path)
 	if err != nil {
-		o = nil // it is as if it were not there
+		o = nil // the same as a missing file
 	}
 	if t.objects == nil {
 		t.objects = map[string]*object{}

@@ -13,7 +13,7 @@ import (
 )
 
 // source has functions in several sections, as a module does, and one that is
-// inlined from a header. The lines that matter are marked.
+// inlined from a header. The lines that are looked up are marked.
 const source = `volatile int here;
 #include "inlined.h"
 #define in(s) __attribute__((noinline, used, section(s)))
@@ -58,7 +58,7 @@ func compile(t *testing.T, name string, flags ...string) string {
 	return filepath.Join(dir, name)
 }
 
-// lineOf returns the number of the line of source that is marked so.
+// lineOf returns the number of the line of source with a mark.
 func lineOf(mark string) int {
 	before, _, _ := strings.Cut(source, "/* "+mark+" */")
 	return strings.Count(before, "\n") + 1
@@ -120,8 +120,8 @@ func TestKernelFrames(t *testing.T) {
 	check(t, fault.Frames[2], "end")
 }
 
-// Another build of a module, in which functions have other sizes, is passed over.
-func TestOtherBuildIsNotBelieved(t *testing.T) {
+// Another build of a module, with functions of other sizes, is not used.
+func TestOtherBuildIsNotUsed(t *testing.T) {
 	other := compile(t, "some-mod.ko", "-c", "-g", "-DOTHER")
 	path := compile(t, "some-mod.ko", "-c", "-g")
 	for _, order := range [][]string{{other}, {other, path}} {
@@ -133,7 +133,7 @@ func TestOtherBuildIsNotBelieved(t *testing.T) {
 		fault.Frames[0].Size = frame(t, path, "begin", "some_mod", 0).Size
 		table.Resolve(&fault)
 		if len(order) == 1 && fault.Frames[0].File != "" {
-			t.Errorf("the wrong build said %s", fault.Frames[0])
+			t.Errorf("the wrong build gave %s", fault.Frames[0])
 		}
 		if len(order) == 2 {
 			check(t, fault.Frames[0], "inlined")
@@ -141,7 +141,7 @@ func TestOtherBuildIsNotBelieved(t *testing.T) {
 	}
 }
 
-func TestObjectsWithoutDebugInformationAreToldSo(t *testing.T) {
+func TestCheckFailsWithoutDebugInformation(t *testing.T) {
 	var table Table
 	for _, path := range []string{compile(t, "plain.ko", "-c"), filepath.Join(t.TempDir(), "missing.ko")} {
 		if err := table.Check(path); err == nil || !strings.Contains(fmt.Sprint(err), "read debug information") {

@@ -11,7 +11,7 @@ import (
 type Frame struct {
 	Function string `json:"function"`
 	Offset   uint64 `json:"offset"` // into the function, in bytes
-	Size     uint64 `json:"size"`   // of the function, in bytes; 0 if the report does not tell it, nor the offset
+	Size     uint64 `json:"size"`   // of the function, in bytes; 0 if the report names only the function
 	Module   string `json:"module,omitempty"`
 	Guess    bool   `json:"guess,omitempty"`  // the kernel is not sure: "? f+0x1/0x2"
 	Return   bool   `json:"return,omitempty"` // the offset is a return address

@@ -22,7 +22,7 @@ type Reader struct {
 	taken  []Frame  // where lockdep says that the reported lock is taken
 	Passes []string // parts of the names of functions that are skipped in this report
 	aside  bool     // the next stack is that of a thread of RCU
-	wants  bool     // the next place behind "at:" is where a lock is taken
+	wants  bool     // the next place after "at:" is where a lock is taken
 }
 
 // Frames returns the frames in the order of the report.
