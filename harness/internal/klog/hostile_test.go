@@ -52,8 +52,8 @@ func TestFaultsHaveNoControlCharacters(t *testing.T) {
 		"BUG: Bad " + strings.Repeat("💥", 200),
 		"WARNING: CPU: 0 PID: 1 at x.c:1 " + strings.Repeat("f", 1000) + "+0x1/0x2",
 	} {
-		found := Faults([]Record{{Text: text}, {Text: " \x1b[31mf+0x1/0x2"}})
-		if len(found) != 1 || len(found[0].Report) != 2 {
+		found := Faults([]Record{{Text: text}, {Text: "foreign \x9e"}, {Text: " \x1b[31mf+0x1/0x2"}})
+		if len(found) != 1 || len(found[0].Report) != 3 {
 			t.Errorf("%q: found %d faults", text, len(found))
 			continue
 		}

@@ -98,9 +98,8 @@ func (r *report) absorb(h *head, l line) {
 
 // keep adds a line, and the loose ones before it.
 func (r *report) keep(l line) {
-	l.raw = visible(l.raw)
-	r.loose = append(r.loose, l)
-	for _, l := range r.loose {
+	for _, l := range append(r.loose, l) {
+		l.raw = visible(l.raw)
 		r.total++
 		if len(r.last) == 0 && len(r.lines) < headLines && r.bytes < firstBytes && !(r.small && len(r.lines) > tailLines/8) {
 			r.lines = append(r.lines, l)
