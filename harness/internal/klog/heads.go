@@ -29,7 +29,7 @@ var heads = []head{
 		`CPU \d+ Unable to handle kernel paging request`, `Unhandled fault: page domain fault`, `Unhandled fault: .*(?:translation|permission)`,
 	}, change: []change{{"Failing address: 0000000000000", NullDereference}}},
 	{kind: StackOverflow, ends: traced, title: "BUG: stack guard page was hit", forms: []string{`*stack guard page was hit*BUG: .*stack guard page was hit`}},
-	{kind: StackOverflow, ends: traced, title: "kernel stack overflow", forms: []string{`kernel stack overflow`, `Kernel stack overflow`}},
+	{kind: StackOverflow, ends: traced, title: "kernel stack overflow", forms: []string{`kernel stack overflow`, `Kernel stack overflow(?: in process|[.,]|$)`}},
 	{kind: GeneralProtection, ends: traced, glued: true, title: "general protection fault", forms: []string{
 		`general protection fault.*\[#\d`, `segment-related general protection fault.*\[#\d`,
 	}, change: []change{
@@ -106,7 +106,7 @@ var heads = []head{
 	{kind: Usercopy, ends: untraced, message: true, sources: []string{"mm/usercopy.c"}, forms: []string{
 		`usercopy: [Kk]ernel memory .*attempt detected`, `Bad or missing usercopy whitelist`, `Buffer overflow detected \(`,
 	}},
-	{kind: UseAfterFree, ends: dumped, message: true, sources: []string{"lib/debugobjects.c"}, forms: []string{`ODEBUG: [a-z]`}},
+	{kind: UseAfterFree, ends: dumped, message: true, sources: []string{"lib/debugobjects.c"}, forms: []string{`ODEBUG: .* object.* type: `}},
 	{kind: MemoryLeak, ends: dumped, message: true, forms: []string{`kmem_cache_destroy .*[Ss]lab cache still has objects`}},
 	{kind: SlabCorruption, ends: dumped, message: true, forms: []string{
 		`cache_from_obj: `, `kmem_cache_free\(.*belongs to different cache`, `virt_to_cache: `, `kmem_cache of name `,
