@@ -11,14 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kmodtest/kmodtest/harness/internal/exitstatus"
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 	"github.com/kmodtest/kmodtest/harness/internal/klog/symbols"
 	"github.com/kmodtest/kmodtest/images/cache"
-)
-
-const (
-	statusUnusable = 69  // an input cannot be read
-	statusFault    = 255 // as of a run with a kernel fault
 )
 
 type triage struct {
@@ -49,11 +45,11 @@ func triageCommand() *cobra.Command {
 func (t *triage) run(cmd *cobra.Command, args []string) error {
 	text, err := readLog(cmd.InOrStdin(), args)
 	if err != nil {
-		return &statusError{statusUnusable, err}
+		return &statusError{exitstatus.HostBroke, err}
 	}
 	table, err := t.symbols()
 	if err != nil {
-		return &statusError{statusUnusable, err}
+		return &statusError{exitstatus.HostBroke, err}
 	}
 	faults := klog.ConsoleFaults(text)
 	for i := range faults {
@@ -65,14 +61,14 @@ func (t *triage) run(cmd *cobra.Command, args []string) error {
 		err = writeFaults(cmd.OutOrStdout(), faults)
 	}
 	if err != nil {
-		return &statusError{statusUnusable, fmt.Errorf("write faults: %w", err)}
+		return &statusError{exitstatus.HostBroke, fmt.Errorf("write faults: %w", err)}
 	}
 	if len(faults) > 0 {
 		what := "a fault"
 		if len(faults) > 1 {
 			what = fmt.Sprintf("%d faults", len(faults))
 		}
-		return &statusError{statusFault, errors.New("the kernel reported " + what)}
+		return &statusError{exitstatus.KernelFault, errors.New("the kernel reported " + what)}
 	}
 	return nil
 }

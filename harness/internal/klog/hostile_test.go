@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/kmodtest/kmodtest/harness/internal/printable"
 )
 
 func TestControlCharactersAreMadeVisible(t *testing.T) {
@@ -20,7 +22,7 @@ func TestControlCharactersAreMadeVisible(t *testing.T) {
 		"a line \u2028 and café 💥":    `a line \xe2\x80\xa8 and café 💥`,
 		"the replacement character �": "the replacement character �",
 	} {
-		if got := visible(text); got != want {
+		if got := printable.Line(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
 		if got := (Record{Text: text}).String(); got != "[    0.000000] "+want {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/printable"
 )
 
 // Record is one record of /dev/kmsg.
@@ -67,7 +69,7 @@ func (r Record) String() string {
 	stamp := fmt.Sprintf("[%5d.%06d] ", r.Microsecs/1e6, r.Microsecs%1e6)
 	lines := strings.Split(r.Text, "\n")
 	for i, text := range lines {
-		lines[i] = stamp + visible(text)
+		lines[i] = stamp + printable.Line(text)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
+	"github.com/kmodtest/kmodtest/harness/internal/printable"
 )
 
 const (
@@ -99,7 +100,7 @@ func (r *report) absorb(h *head, l line) {
 // keep adds a line, and the loose ones before it.
 func (r *report) keep(l line) {
 	for _, l := range append(r.loose, l) {
-		l.raw = visible(l.raw)
+		l.raw = printable.Line(l.raw)
 		r.total++
 		if len(r.last) == 0 && len(r.lines) < headLines && r.bytes < firstBytes && !(r.small && len(r.lines) > tailLines/8) {
 			r.lines = append(r.lines, l)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
+	"github.com/kmodtest/kmodtest/harness/internal/printable"
 )
 
 // reading finds the kind, the title and the frames of a report.
@@ -34,7 +35,7 @@ func (r *reading) fault() Fault {
 	if at, ok := s.Guilty(r.blame(), r.outOfTree()); ok && !hasPlace(title, at.Place()) {
 		in = limitTitle(" in "+at.Place(), titleBytes/2)
 	}
-	f.Title = limitTitle(visible(title), titleBytes-len(in)) + in
+	f.Title = limitTitle(printable.Line(title), titleBytes-len(in)) + in
 	return f
 }
 
