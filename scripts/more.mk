@@ -43,6 +43,10 @@ stress: deps ## restore 1,000 machines, two per processor at a time
 blame: deps ## cause 1,000 kernel warnings in a test that runs between two others
 	go test -count=1 -timeout 60m -run '^TestBlameIsNeverWrong$$' ./harness -warnings 1000
 
+.PHONY: panics
+panics: deps ## make kernels panic 2,000 times at random moments (takes long)
+	go test -count=1 -timeout 3h -run '^TestPanicsAreFaults$$' ./harness -panics 2000
+
 .PHONY: faults
 faults: deps ## cause every kind of fault in several kernels, and update docs/faults.md (takes long)
 	go test -v -tags faults -count=1 -timeout 6h -run 'EachWay|LKDTM' ./harness \
@@ -67,10 +71,10 @@ systems: ## run the suite on SYSTEMS="bookworm trixie sid", installed anew, as r
 matrix-readme: matrix ## run the matrix and copy its table into README.md
 	scripts/matrix-readme.sh
 
-# No ## text yet: the command that takes the picture is missing.
 .PHONY: report-picture
-report-picture: chromium
-	@echo "report-picture has no command yet; it will write docs/report.png" >&2; exit 1
+report-picture: chromium ## take the picture of kmodtest-report/report.html in README.md, after make matrix
+	go test -tags machines -count=1 -run '^TestPictureOfReport$$' ./harness/internal/matrix \
+		-report "$$PWD/kmodtest-report" -picture "$$PWD/docs/report.png"
 
 ## Prepare other hosts:
 
