@@ -32,14 +32,35 @@ func newConnected() *connected {
 	return c
 }
 
-func (c *connected) PID() int                                { return 0 }
-func (c *connected) Ended() <-chan struct{}                  { return c.ended }
-func (c *connected) Err() error                              { return nil }
-func (c *connected) Said() string                            { return "" }
-func (c *connected) CommandLine() string                     { return "" }
-func (c *connected) Press(context.Context, byte) error       { return nil }
-func (c *connected) Strike(context.Context) error            { return nil }
-func (c *connected) Save(context.Context, *os.File) error    { return nil }
+// PID returns 0.
+func (c *connected) PID() int { return 0 }
+
+// Ended returns a closed channel.
+func (c *connected) Ended() <-chan struct{} { return c.ended }
+
+// Err returns nil.
+func (c *connected) Err() error { return nil }
+
+// Said returns nothing.
+func (c *connected) Said() string { return "" }
+
+// CommandLine returns nothing.
+func (c *connected) CommandLine() string { return "" }
+
+// Press does nothing.
+func (c *connected) Press(context.Context, byte) error { return nil }
+
+// Strike does nothing.
+func (c *connected) Strike(context.Context) error { return nil }
+
+// Save does nothing.
+func (c *connected) Save(context.Context, *os.File) error { return nil }
+
+// Restore does nothing.
 func (c *connected) Restore(context.Context, *os.File) error { return nil }
-func (c *connected) Kill()                                   {}
-func (c *connected) Stop()                                   {}
+
+// Kill does nothing.
+func (c *connected) Kill() {}
+
+// Stop does nothing.
+func (c *connected) Stop() {}

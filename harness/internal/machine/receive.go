@@ -27,11 +27,20 @@ type idle struct{}
 
 var errIdle = &wire.GarbledError{Err: errors.New("the guest has no job")}
 
-func (idle) Stdout([]byte) error                     { return errIdle }
-func (idle) Stderr([]byte) error                     { return errIdle }
-func (idle) Advance() error                          { return nil }
+// Stdout returns an error.
+func (idle) Stdout([]byte) error { return errIdle }
+
+// Stderr returns an error.
+func (idle) Stderr([]byte) error { return errIdle }
+
+// Advance does nothing.
+func (idle) Advance() error { return nil }
+
+// Create returns an error.
 func (idle) Create(wire.FileHead) (wire.Sink, error) { return nil, errIdle }
-func (idle) Fresh(wire.FreshTest) error              { return errIdle }
+
+// Fresh returns an error.
+func (idle) Fresh(wire.FreshTest) error { return errIdle }
 
 // receive acts on one record.
 func (m *Machine) receive(rec wire.Record) error {

@@ -173,7 +173,7 @@ func TestFreshRequestsWaitWhenManyAreOpen(t *testing.T) {
 		fmt.Fprintf(&lines, "%s TestA 1\n", askers[i].path)
 	}
 	r, w := io.Pipe()
-	t.Cleanup(func() { r.Close() })
+	t.Cleanup(func() { _ = r.Close() })
 	f := newFreshRequests(wire.NewWriter(w))
 	ended := make(chan struct{})
 	go func() { f.relay(strings.NewReader(lines.String())); w.Close(); close(ended) }()

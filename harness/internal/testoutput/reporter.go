@@ -31,7 +31,6 @@ type Reporter struct {
 	again    bool               // this is not the first machine
 	timeline *timeline.Timeline // of the current machine
 	past     map[string]bool    // tests that ran when a machine died, by identity
-	failed   bool               // a test has failed, by its own result or because of the kernel
 	faulty   bool               // because of the kernel
 }
 

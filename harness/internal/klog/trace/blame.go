@@ -8,6 +8,7 @@ import (
 // Blame names the stacks of a report in which the guilty function is looked for.
 type Blame int
 
+// The stacks in which the guilty function is looked for.
 const (
 	AnyStack    Blame = iota // all stacks, in their order
 	Interrupted              // what the reporting interrupt interrupted

@@ -144,8 +144,7 @@ func Frames(text string) []Frame {
 	if !indented && !addressed {
 		return nil
 	}
-	guess := false
-	rest, guess = strings.CutPrefix(rest, "? ")
+	rest, guess := strings.CutPrefix(rest, "? ")
 	name := symbol(rest)
 	if name == "" {
 		return nil

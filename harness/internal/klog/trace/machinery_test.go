@@ -37,7 +37,7 @@ func TestMachineryIsSkipped(t *testing.T) {
 func TestMachineryHasNoNameTwice(t *testing.T) {
 	seen := map[string]reason{}
 	for _, row := range machinery {
-		for _, name := range strings.Fields(row.functions) {
+		for name := range strings.FieldsSeq(row.functions) {
 			if why, ok := seen[name]; ok {
 				t.Errorf("%s is in the table as %q and %q", name, why, row.why)
 			}

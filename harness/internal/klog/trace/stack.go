@@ -123,7 +123,8 @@ func (r *Reader) place(text string) {
 			r.all = append(r.all, f)
 		}
 	case strings.HasPrefix(text, " #") && strings.Contains(text, " at: "), strings.HasPrefix(text, "hardirqs last disabled at "):
-		if f, ok := frameIn(text[strings.Index(text, " at"):]); ok {
+		_, place, _ := strings.Cut(text, " at")
+		if f, ok := frameIn(place); ok {
 			r.noted = append(r.noted, f)
 		}
 	case strings.Contains(text, "is trying to "), strings.HasSuffix(text, " takes:"):
@@ -151,12 +152,13 @@ func (r *Reader) pointer(f Frame) {
 	if f.Function == "" {
 		return
 	}
-	if len(s.frames) == 0 {
+	switch n := len(s.frames); {
+	case n == 0:
 		s.pointed = true
-	} else if s.frames[len(s.frames)-1] == f {
+	case s.frames[n-1] == f:
 		return // NIP again
-	} else if !s.pointed && s.broken == 0 {
-		s.broken = len(s.frames)
+	case !s.pointed && s.broken == 0:
+		s.broken = n
 	}
 	r.add(f)
 }
