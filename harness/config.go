@@ -52,10 +52,12 @@ type Config struct {
 	Files []string
 
 	// Env are names of environment variables that the tests get although they look
-	// like secrets, such as a name with TOKEN or PASSWORD in it, or with the prefix
-	// AWS_. Entries may be patterns of path.Match. Tests get all other variables of
-	// the host, except those that name places on the host: HOME, PATH, PWD, SHELL,
-	// TMPDIR, XDG_* and the sockets of agents.
+	// like secrets (a name with TOKEN or PASSWORD in it, the prefix AWS_, a URL with
+	// a password and so on) or name places on the host (SHELL, XDG_*, the sockets of
+	// agents and so on). Entries may be patterns of path.Match. The tests get all
+	// other variables of the host without an entry, except that HOME, PATH, PWD,
+	// TMPDIR, USER and LOGNAME always have values of the guest.
+	// docs/configuration.md lists the rules.
 	Env []string
 
 	// Kernel is the kernel to run on unless KMODTEST_KERNEL is set: the name of a

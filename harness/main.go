@@ -13,7 +13,7 @@
 // KMODTEST_FRESH (test, off) decides whether each test has its own machine.
 // KMODTEST_ACCEL (kvm, tcg) and KMODTEST_QEMU select how QEMU runs.
 // KMODTEST_KERNEL_LOG=1 prints the kernel log of each run; any other value is the path
-// of a file to write it to. The README lists all variables.
+// of a file to write it to. docs/configuration.md lists all variables.
 package harness
 
 import (
@@ -178,7 +178,7 @@ func become(ctx context.Context, r request.Request) error {
 		return err
 	}
 	program, err := gobuild.BuildOwn(ctx, dir, r.Dir, runPackage, func() {
-		fmt.Fprintln(os.Stderr, prefix+"building its own programs, which are kept")
+		fmt.Fprintln(os.Stderr, prefix+"building its own programs (once; later runs use the cache)")
 	})
 	if err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 )
 
 // Evidence is what is known about one machine after it has ended. Its zero
-// value is a guest that never said anything, which does not pass.
+// value is a guest that sent nothing, which does not pass.
 type Evidence struct {
 	// Err ended the conversation with the guest early: an *InterruptError, a
 	// *LoadError, a *SilenceError, an *EndError, a *wire.GarbledError or any
@@ -30,8 +30,8 @@ type Evidence struct {
 	Failed string
 
 	Greeted bool           // the guest's first process has sent a record
-	Exit    *wire.Status   // how the test binary ended; nil if the guest did not say
-	Checks  *wire.Findings // what the checks found; nil if the guest did not say
+	Exit    *wire.Status   // how the test binary ended; nil if the guest did not report it
+	Checks  *wire.Findings // what the checks found; nil if the guest did not report it
 	Done    bool           // the guest has sent its done record
 
 	KVM      bool   // the machine runs under KVM
@@ -51,12 +51,12 @@ type Fault struct {
 // InterruptError is the cause of a run that was stopped from outside.
 type InterruptError struct {
 	Signal syscall.Signal
-	Orphan bool // the go command that started the run is gone
+	Orphan bool // the go command that started the run has ended
 }
 
 func (e *InterruptError) Error() string {
 	if e.Orphan {
-		return "the go command that started the tests is gone"
+		return "the go command that started the tests has ended"
 	}
 	return fmt.Sprintf("interrupted (%v)", e.Signal)
 }

@@ -56,7 +56,7 @@ type Failure struct {
 	Title  string // one line
 	Advice string // what to do next; may be empty
 	Status int    // exit status of the run
-	Quiet  bool   // the tests' own output already says everything
+	Quiet  bool   // the tests' own output already shows the failure
 	Raw    string // printed first, unchanged: a compiler's messages, a fault report, the console
 	Err    error  // the underlying error; may be nil
 }
@@ -118,8 +118,8 @@ func AsFailure(err error) *Failure {
 // Prefix stands before each line that the harness itself prints.
 const Prefix = "kmodtest: "
 
-// Text returns the failure as the user reads it. Nothing in it controls a
-// terminal, as much of it comes from a guest.
+// Text returns the failure in the form in which it is printed. It escapes control
+// characters, as much of a failure comes from a guest.
 func (f *Failure) Text() string {
 	var b strings.Builder
 	if f.Raw != "" {

@@ -34,15 +34,15 @@ func Judge(e Evidence) *Failure {
 	return nil
 }
 
-// MachinesUsedUp returns the failure of a run that has tests left after as many
-// machines have died as Config.Machines allows.
+// MachinesUsedUp returns the failure of a run that has used as many machines as
+// Config.Machines allows, and has tests that did not run.
 func MachinesUsedUp(limit int) *Failure {
-	return Failf(TestFailed, nil, "tests were left when %d machines had died", limit).At(TestsStage)
+	return Failf(TestFailed, nil, "%d machines were used, and some tests did not run", limit).At(TestsStage)
 }
 
-// EarlierTestFailed returns the failure of a run in which a test failed that the
-// test binary in the last machine knows nothing of. The tests' output has told
-// of it.
+// EarlierTestFailed returns the failure of a run in which a test failed, but not
+// in the last machine, whose test binary passed. The tests' output shows the
+// failure.
 func EarlierTestFailed() *Failure {
 	f := Failf(TestFailed, nil, "exit status %d", exitstatus.TestFailed).At(TestsStage)
 	f.Quiet = true
@@ -79,7 +79,7 @@ func kernelFault(e Evidence) (*Failure, bool) {
 	}
 	f.Raw = e.Fault.Report
 	if !e.Done {
-		f.Advise("the machine did not survive it; " + e.emulator())
+		f.Advise("the fault ended the machine; " + e.emulator())
 	}
 	return f, true
 }
@@ -119,7 +119,7 @@ func conversationEnded(e Evidence) (*Failure, bool) {
 	case errors.As(e.Err, &garbled):
 		f = Failf(GuestDown, e.Err, "the guest sent %s", InvalidData)
 	default:
-		f = Failf(HostBroke, e.Err, "the conversation with the guest broke off")
+		f = Failf(HostBroke, e.Err, "the channel to the guest broke")
 	}
 	return e.lost(f), true
 }
@@ -180,7 +180,7 @@ func checksFailed(e Evidence) (*Failure, bool) {
 			stuck = append(stuck, fmt.Sprintf("module %s does not unload: %s", module, reason))
 		}
 		return Failf(TestFailed, nil, "%s", strings.Join(stuck, "; ")).At(ChecksStage).
-			Advise("a reference that is never dropped, or something that a test left behind and that holds one, keeps a module in use"), true
+			Advise("a module stays in use if it never drops a reference, or if a test left something behind that holds one"), true
 	}
 	if len(e.Checks.Errors) > 0 {
 		return Failf(HostBroke, errors.New(strings.Join(e.Checks.Errors, "; ")), "the guest could not finish").At(ChecksStage), true

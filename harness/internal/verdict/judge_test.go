@@ -70,7 +70,7 @@ var rows = map[string]map[string]*Failure{
 		"invalid data":                 Judge(endedBy(&wire.GarbledError{Err: errors.New("record 77")})),
 		"off during the checks":        Judge(with(func(e *Evidence) { e.Err, e.Checks, e.Done = &EndError{}, nil, false })),
 	},
-	"the conversation with the guest broke off, the guest did not report how the tests ended, or it could not start the test binary": {
+	"the channel to the guest broke, the guest did not report how the tests ended, or it could not start the test binary": {
 		"broke off":   Judge(endedBy(errors.New("read: input/output error"))),
 		"nothing":     Judge(Evidence{}),
 		"no exit":     Judge(with(func(e *Evidence) { e.Exit = nil })),
@@ -100,7 +100,7 @@ var rows = map[string]map[string]*Failure{
 	"the kernel logged faster than its log could be read, or a file could not be sent back": {
 		"lost records": Judge(found(wire.Findings{Errors: []string{"the kernel log was overwritten"}})),
 	},
-	"tests were left when as many machines had died as `Config.Machines` allows": {
+	"as many machines were used as `Config.Machines` allows, and some tests did not run": {
 		"two machines": MachinesUsedUp(2),
 	},
 }
@@ -146,7 +146,7 @@ func TestEachRowOfTheTableIsJudgedAsDocumented(t *testing.T) {
 			t.Errorf("no evidence here for the documented row %q", row)
 		}
 	}
-	statuses := map[string]int{"128 + the signal's number": 130, "69": 69, "255": 255, "1": 1, "theirs": 7}
+	statuses := map[string]int{"128 + the signal's number": 130, "69": 69, "255": 255, "1": 1, "that of the tests": 7}
 	for row, cases := range rows {
 		want, ok := table[row]
 		if !ok {
@@ -203,7 +203,7 @@ func TestFailureShowsWhatHelps(t *testing.T) {
 		}
 		for _, not := range c.not {
 			if strings.Contains(text, not) {
-				t.Errorf("%s: %q stands in\n%s", name, not, text)
+				t.Errorf("%s: %q is in\n%s", name, not, text)
 			}
 		}
 	}
