@@ -18,7 +18,7 @@ import (
 // binaries are the test binaries of packages below testdata, each built once.
 var binaries sync.Map // package's name to func() (path string, err error)
 
-// binary returns the path of a package's test binary, built by go test -c.
+// binary returns the path of a package's test binary, which go test -c has built.
 func binary(t *testing.T, name string) string {
 	t.Helper()
 	build, _ := binaries.LoadOrStore(name, sync.OnceValues(func() (string, error) {
@@ -51,8 +51,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// command is a process whose offspring can be found: all of it has a variable
-// in its environment with a value of its own.
+// command is a process whose descendants can be found: a variable in their
+// environments has a value that no other command uses.
 type command struct {
 	*exec.Cmd
 	mark           string
@@ -63,8 +63,8 @@ type command struct {
 // markVariable is the name of that variable.
 const markVariable = "HARNESS_TEST_MARK"
 
-// newCommand prepares a process that is to leave nothing behind: no process and
-// no temporary file. That is checked when the test ends.
+// newCommand prepares a command. When the test ends, it checks that the command has
+// left no process and no temporary file.
 func newCommand(t *testing.T, env []string, name string, args ...string) *command {
 	t.Helper()
 	c := &command{Cmd: exec.Command(name, args...), mark: rand.Text(), tmp: t.TempDir()}
@@ -100,8 +100,8 @@ func (c *command) leavesNothing(t *testing.T) {
 	}
 }
 
-// awaitProcesses waits until the command has n processes, itself included, or
-// for some seconds at most: the kernel needs a moment to end those whose parent
+// awaitProcesses waits until the command has n processes, itself included, but at
+// most for some seconds: the kernel needs a moment to end processes whose parent
 // has died. It returns their command lines, with the process ids in front.
 func (c *command) awaitProcesses(n int) []string {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
@@ -118,7 +118,7 @@ func (c *command) processes(text string) []string {
 	var found []string
 	for _, path := range environments {
 		env, err := os.ReadFile(path)
-		// QEMU has an environment of its own, with the directory for temporary files.
+		// QEMU gets a different environment, but with TMPDIR.
 		if err != nil || !bytes.Contains(env, []byte(markVariable+"="+c.mark+"\x00")) && !bytes.Contains(env, []byte("TMPDIR="+c.tmp+"\x00")) {
 			continue // gone, or not ours
 		}
@@ -132,17 +132,17 @@ func (c *command) processes(text string) []string {
 	return found
 }
 
-// awaitOutput returns when the process has printed text.
+// awaitOutput waits until the process has printed text.
 func awaitOutput(ctx context.Context, t *testing.T, out *watched, text string) {
 	t.Helper()
 	select {
 	case <-out.seen(text):
 	case <-ctx.Done():
-		t.Fatalf("%q was not printed, but %q", text, out.String())
+		t.Fatalf("%q was not printed; the output is %q", text, out.String())
 	}
 }
 
-// watched is a writer that tells when a text has been written to it.
+// watched is a writer that reports when a text has been written to it.
 type watched struct {
 	mu    sync.Mutex
 	text  bytes.Buffer

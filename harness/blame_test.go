@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// results reads from what a verbose run printed how each test ended.
+// results returns how each test ended, from the output of a verbose run.
 func results(out string) map[string]string {
 	ends := map[string]string{}
 	for _, m := range regexp.MustCompile(`(?m)^ *--- (PASS|FAIL|SKIP): (\S+) \(`).FindAllStringSubmatch(out, -1) {
@@ -23,8 +23,7 @@ func results(out string) map[string]string {
 	return ends
 }
 
-// blame runs tests of testdata/blame and returns what they print, and the exit
-// status.
+// blame runs tests of testdata/blame and returns their output and the exit status.
 func blame(t *testing.T, env []string, args ...string) (out string, status int) {
 	t.Helper()
 	c := newCommand(t, env, binary(t, "blame"), args...)
@@ -54,11 +53,11 @@ func TestKernelFaultFailsTheTestThatCausedIt(t *testing.T) {
 	}
 }
 
-// warnings is how often TestBlameIsNeverWrong has the kernel warn.
-var warnings = flag.Int("warnings", 20, "how often a test is to make the kernel warn between two others")
+// warnings is how often TestBlameIsNeverWrong makes the kernel warn.
+var warnings = flag.Int("warnings", 20, "how often a test makes the kernel warn between two others")
 
-// A test whose first statement makes the kernel warn is to blame each time, and
-// its neighbours never are.
+// A warning is attributed each time to the test whose first statement causes it,
+// and never to the tests before and after it.
 func TestBlameIsNeverWrong(t *testing.T) {
 	t.Parallel()
 	out, status := blame(t, nil, "-test.v", "-test.count="+strconv.Itoa(*warnings), "-test.run=Before|WarnsAtOnce|Between", "-test.timeout=60m")
@@ -98,12 +97,12 @@ func TestFaultsAreExpectedOrAllowed(t *testing.T) {
 		t.Errorf("status %d, %v; want 255, %v\n%s", status, got, want, out)
 	}
 	if !strings.Contains(out, "the kernel did not report a fault of kind kasan that matches crash_warn") {
-		t.Errorf("nobody says what was not reported:\n%s", out)
+		t.Errorf("the output does not name the fault that was not reported:\n%s", out)
 	}
 }
 
-// A failure that the test binary which ends last knows nothing of fails the run:
-// one of the harness's, or one before a machine died as was expected.
+// A failure fails the run even if the test binary in the last machine passes: a
+// failure that the harness found, or one in a machine that died as expected.
 func TestFailureOfAnyMachineFailsRun(t *testing.T) {
 	t.Parallel()
 	for _, pattern := range []string{"ExpectsInVain", "Row08|ExpectsEndOfKernel"} {
@@ -122,7 +121,7 @@ func TestRunPassesWithExpectedFaults(t *testing.T) {
 	}
 }
 
-// All tests that run when a fault begins fail, and no other.
+// All tests that run when a fault begins fail, and no others.
 func TestParallelTestsFailTogether(t *testing.T) {
 	t.Parallel()
 	out, _ := blame(t, nil, "-test.v", "-test.run=Together|After")
@@ -134,7 +133,7 @@ func TestParallelTestsFailTogether(t *testing.T) {
 	}
 }
 
-// rowWithout is how a row ends in which no test breaks the kernel.
+// rowWithout returns the results of the TestRow tests if none breaks the kernel.
 func rowWithout() map[string]string {
 	ends := map[string]string{}
 	for i := range 20 {
@@ -148,8 +147,8 @@ func rowWithout() map[string]string {
 	return ends
 }
 
-// When the kernel dies, the tests that had finished keep their results, those
-// that ran fail, and the rest go on in a new machine.
+// When the kernel dies, the tests that had finished keep their results, the running
+// ones fail, and the remaining ones run in a new machine.
 func TestTestsGoOnWhenTheKernelDies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short")
@@ -182,7 +181,7 @@ func TestTestsGoOnWhenTheKernelDies(t *testing.T) {
 				want[name] = strings.Repeat(end, max(c.times, 1))
 			}
 			got := results(out)
-			if name == "in a parallel test" { // its neighbour may have run beside it
+			if name == "in a parallel test" { // the other parallel test may have run at the same time
 				delete(got, "TestRow12")
 				delete(want, "TestRow12")
 			}
@@ -196,7 +195,7 @@ func TestTestsGoOnWhenTheKernelDies(t *testing.T) {
 	}
 }
 
-// go test itself understands what comes from several machines.
+// go test can parse the output of several machines.
 func TestJSONOfSeveralMachinesIsValid(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command("go", "test", "-json", "-count=1", "-run=Row", ".")
@@ -226,7 +225,7 @@ func TestJSONOfSeveralMachinesIsValid(t *testing.T) {
 		t.Errorf("results %v, want %v\n%s", got, want, out)
 	}
 	if !strings.Contains(report, "Kernel panic - not syncing") || !strings.Contains(report, "crash_panic") {
-		t.Errorf("the output of the test that broke the kernel lacks the report:\n%s", report)
+		t.Errorf("the output of the test that broke the kernel has no fault report:\n%s", report)
 	}
 }
 
@@ -236,7 +235,7 @@ func TestFailfastStopsAtKernelFault(t *testing.T) {
 		out, status := blame(t, []string{env}, "-test.v", "-test.failfast", "-test.run=Row1")
 		got := results(out)
 		if status != 255 || got["TestRow10"] != "FAIL" || got["TestRow14"] != "" {
-			t.Errorf("%s: status %d, %v; want 255, and nothing behind TestRow10\n%s", env, status, got, out)
+			t.Errorf("%s: status %d, %v; want 255, and nothing after TestRow10\n%s", env, status, got, out)
 		}
 	}
 }
@@ -247,7 +246,7 @@ func TestCoverProfileIsOfMachinesThatLived(t *testing.T) {
 	cmd := exec.Command("go", "test", "-count=1", "-run=Row", "-coverprofile="+profile, "-coverpkg=github.com/kmodtest/kmodtest/harness/guest,.", ".")
 	cmd.Dir = filepath.Join("testdata", "blame")
 	cmd.Env = append(os.Environ(), "BLAME_ROW=panic")
-	out, _ := cmd.CombinedOutput() // it fails, as it should
+	out, _ := cmd.CombinedOutput() // the run is expected to fail
 	text, err := os.ReadFile(profile)
 	if err != nil || !strings.HasPrefix(string(text), "mode: ") {
 		t.Errorf("the profile is %q, %v\n%s", text, err, out)
@@ -258,12 +257,12 @@ func TestMachinesAreLimited(t *testing.T) {
 	t.Parallel()
 	out, _ := blame(t, []string{"BLAME_SUBTEST=panic", "BLAME_MACHINES=2"}, "-test.v", "-test.count=3", "-test.run=Row10")
 	if !strings.Contains(out, "a run uses at most 2 machines") {
-		t.Errorf("nothing says that there are no more machines:\n%s", out)
+		t.Errorf("the output does not report the limit of machines:\n%s", out)
 	}
 }
 
-// The file with the kernel's log has the log of each machine, to the last words
-// of one that died, which are on its console alone.
+// The kernel log file has the log of each machine, including the last lines of a
+// dead machine, which only its console has.
 func TestWrittenLogHasLastWords(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "kernel.log")
@@ -274,7 +273,7 @@ func TestWrittenLogHasLastWords(t *testing.T) {
 	}
 	first, second, found := strings.Cut(string(log), "kmodtest: machine 2\n")
 	if !found || !strings.Contains(first, "Kernel panic - not") || strings.Contains(second, "Kernel panic") || !strings.Contains(second, "Linux version") {
-		t.Errorf("the log has not several machines, of which the first died:\n%s\n%s", log, out)
+		t.Errorf("the log does not show a machine that died and a second one:\n%s\n%s", log, out)
 	}
 }
 
@@ -283,7 +282,7 @@ func TestFaultInTestMainFailsRun(t *testing.T) {
 	out, status := blame(t, []string{"BLAME_MAIN=warn"}, "-test.v", "-test.run=Before|After")
 	got := results(out)
 	if status != 255 || got["TestBefore"] != "PASS" || got["TestAfter"] != "PASS" || strings.Contains(out, ", during ") {
-		t.Errorf("status %d, %v; want 255, and nobody to blame\n%s", status, got, out)
+		t.Errorf("status %d, %v; want 255, and a fault that is attributed to no test\n%s", status, got, out)
 	}
 	out, status = blame(t, []string{"BLAME_MAIN=panic"}, "-test.v", "-test.run=Before|After")
 	if status != 255 || len(results(out)) != 0 || !strings.Contains(out, "crash_panic") {
@@ -291,9 +290,9 @@ func TestFaultInTestMainFailsRun(t *testing.T) {
 	}
 }
 
-// Each hang ends within its time, with the backtrace of what hangs in the output
-// of its test. A processor that takes no interrupts may be the one that would
-// have answered, or another one.
+// Each hang ends at the timeout, with a backtrace of the hanging code in the output
+// of the test. It does not matter whether the hanging processor is the one that
+// handles the request for the backtrace.
 func TestHangEndsWithItsBacktrace(t *testing.T) {
 	for _, c := range []struct{ way, cpu, want string }{
 		{"hard-lockup", "0", "crash_hard_lockup"},
@@ -305,7 +304,7 @@ func TestHangEndsWithItsBacktrace(t *testing.T) {
 			t.Parallel()
 			out, status := blame(t, []string{"BLAME_HANG=" + c.way, "BLAME_CPU=" + c.cpu}, "-test.v", "-test.run=Before|Hangs", "-test.timeout=40s")
 			if status == 0 || !strings.Contains(out, c.want) || !slices.Contains([]string{"", "FAIL"}, results(out)["TestHangs"]) {
-				t.Errorf("status %d; want one that tells of a failure, and %s\n%s", status, c.want, out)
+				t.Errorf("status %d; want a failure, and %s in the output\n%s", status, c.want, out)
 			}
 		})
 	}

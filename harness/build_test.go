@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// buildable makes a directory with the sources of a module of testdata, and a
-// link to another one in which there is a header.
+// buildable makes a directory with the sources of a module of testdata, and with a
+// link to another directory that contains a header.
 func buildable(t *testing.T) string {
 	t.Helper()
 	dir, shared := t.TempDir(), t.TempDir()
@@ -24,8 +24,8 @@ func buildable(t *testing.T) string {
 	return dir
 }
 
-// What the kernel's build system warns of on request depends on W, which is a
-// variable of the environment for us and an argument for make.
+// W turns on additional compiler warnings. For the harness it is an environment
+// variable; make requires it as an argument.
 func TestBuildHeedsW(t *testing.T) {
 	t.Parallel()
 	dir := buildable(t)
@@ -34,11 +34,11 @@ func TestBuildHeedsW(t *testing.T) {
 		t.Errorf("without W the compiler warns:\n%s", out)
 	}
 	if out := pass(t, "RED_MODULE="+dir, "W=1"); !strings.Contains(out, warning) {
-		t.Errorf("with W=1 nothing warns of a variable that is not used:\n%s", out)
+		t.Errorf("with W=1 the compiler does not warn of an unused variable:\n%s", out)
 	}
 }
 
-// Whatever a link leads to is part of what is built.
+// The targets of links are inputs of the build.
 func TestBuildNoticesChangeBehindLink(t *testing.T) {
 	t.Parallel()
 	dir := buildable(t)

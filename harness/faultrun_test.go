@@ -20,12 +20,12 @@ import (
 )
 
 var (
-	faultKernels  = flag.String("kernels", "6.1", "comma-separated names of the kernels that are broken")
-	faultDocument = flag.String("document", "", "the document that takes the tables; the kernels are to be all")
-	faultLogs     = flag.String("logs", "", "a directory for what the kernels printed")
+	faultKernels  = flag.String("kernels", "6.1", "comma-separated names of the kernels to break")
+	faultDocument = flag.String("document", "", "the document to update with the tables; requires all kernels in -kernels")
+	faultLogs     = flag.String("logs", "", "a directory for the consoles of the kernels")
 )
 
-// breakage is what became of a run with one test that breaks the kernel.
+// breakage is the result of a run with one test that breaks the kernel.
 type breakage struct {
 	faults  []klog.Fault
 	console string
@@ -34,11 +34,11 @@ type breakage struct {
 	passed  []string
 }
 
-// result is a line of the testing package's about how a test ended.
+// result matches the testing package's line about the end of a test.
 var result = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL): (\S+) `)
 
-// breakKernel runs the tests of a pattern, of which one breaks the kernel, and
-// keeps all that the kernel prints.
+// breakKernel runs the tests that match a pattern, one of which breaks the kernel,
+// and keeps all output of the kernel.
 func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string, timeout time.Duration) breakage {
 	t.Helper()
 	dir := *faultLogs
@@ -57,7 +57,7 @@ func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string, timeo
 		"KMODTEST_KERNEL=" + kernel, "KMODTEST_QEMU=" + qemu, consoleVariable + "=" + log,
 		"CRASHES_CONSOLE=1",
 	}, binary, "-test.v", "-test.timeout="+timeout.String(), "-test.run="+pattern)
-	c.status(t) // what the run says of itself is looked at test by test
+	c.status(t) // the results of the tests are checked one by one
 	console, err := os.ReadFile(log)
 	if err != nil {
 		t.Fatal(err)
@@ -72,11 +72,11 @@ func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string, timeo
 	return b
 }
 
-// consoleVariable names the file that takes what a machine prints.
+// consoleVariable names the file for a machine's console.
 const consoleVariable = "HARNESS_TEST_CONSOLE"
 
-// listener makes a program that is QEMU, but has its console written to a file,
-// too. One does for many machines, which then are copies of the same snapshot.
+// listener makes a script that starts QEMU and also writes the console to a file.
+// All machines use the same script, so that they are copies of one snapshot.
 func listener(t *testing.T) string {
 	t.Helper()
 	qemu, err := exec.LookPath("qemu-system-x86_64")
@@ -84,7 +84,7 @@ func listener(t *testing.T) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "qemu")
-	// QEMU has an environment of its own: the variable is that of who started it.
+	// QEMU's environment lacks the variable, so the script reads its parent's.
 	script := fmt.Sprintf("#!/bin/bash\nlog=$(tr '\\0' '\\n' </proc/$PPID/environ | sed -n 's/^%s=//p')\n"+
 		"exec %s \"$@\" > >(exec tee -a \"$log\")\n", consoleVariable, qemu)
 	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
@@ -109,8 +109,8 @@ func resolve(t *testing.T, faults []klog.Fault) {
 	}
 }
 
-// sort tells the tests that passed from those that are to blame: not those
-// around them, which fail with them.
+// sort sets the tests that passed and the tests that are guilty. The parents of a
+// guilty test, which fail with it, are not included.
 func (b *breakage) sort(stdout string) {
 	var failed []string
 	for _, m := range result.FindAllStringSubmatch(stdout, -1) {
@@ -128,7 +128,8 @@ func (b *breakage) sort(stdout string) {
 	}
 }
 
-// attributed tells whether the test that broke the kernel is to blame, alone.
+// attributed reports whether the faults are attributed to the test that broke the
+// kernel, and to no other.
 func (b *breakage) attributed(test string) bool { return slices.Equal(b.blamed, []string{test}) }
 
 // kinds returns the kinds of the faults, each once.
@@ -142,31 +143,31 @@ func (b *breakage) kinds() []string {
 	return kinds
 }
 
-// complaint is what a kernel that reports a fault prints, whatever the fault.
+// complaint matches a line that a kernel prints when it reports any fault.
 var complaint = regexp.MustCompile(`(?m)^.*(Call Trace:|BUG: |WARNING: |Oops: |Kernel panic|cut here|KASAN|UBSAN|detected stall|soft lockup|hard LOCKUP|blocked for more|Tainted: ).*$`)
 
-// failedAllocation is what the kernel prints of memory that it does not have,
-// with a call trace: it is no fault.
+// failedAllocation matches a kernel message, with a call trace, about a failed
+// allocation. It is not a fault.
 var failedAllocation = regexp.MustCompile(`(?s)page allocation failure: .*?Mem-Info:`)
 
-// unseen returns the first line of the console that tells of a fault which was
-// not found, or "". What the kernel prints when it is asked is none: it is asked
-// when the time of a test that hangs is over.
+// unseen returns the first console line of a fault that was not found, or "". It
+// skips the kernel's answers to SysRq keys, which are sent when a test that hangs
+// exceeds its timeout.
 func (b *breakage) unseen() string {
 	if len(b.faults) > 0 {
 		return ""
 	}
 	unasked, _, _ := strings.Cut(b.console, "sysrq: Show backtrace")
 	for _, line := range complaint.FindAllString(failedAllocation.ReplaceAllString(unasked, ""), -1) {
-		if !strings.Contains(line, "lkdtm: ") { // which names what a kernel lacks
+		if !strings.Contains(line, "lkdtm: ") { // these lines name the options that a kernel lacks
 			return line
 		}
 	}
 	return ""
 }
 
-// documented returns the cells of the document's table of that name by column and
-// row, as far as there is one.
+// documented returns the cells of the document's table of that name, by column and
+// row. It returns no cells if there is no table.
 func documented(t *testing.T, name string) map[string]string {
 	t.Helper()
 	cells := map[string]string{}
@@ -200,8 +201,8 @@ func document(t *testing.T, name, table string) {
 	}
 }
 
-// around returns the document's table of that name, and what is before and behind
-// it, marks included.
+// around returns the document's table of that name, and the text before and after
+// it, with the marks.
 func around(t *testing.T, name string) (head, table, foot string) {
 	t.Helper()
 	text, err := os.ReadFile(*faultDocument)

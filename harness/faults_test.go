@@ -18,14 +18,14 @@ import (
 	"github.com/kmodtest/kmodtest/harness/testdata/crashes"
 )
 
-// Each way in which the module breaks the kernel is found as what it is, at its
-// line, and is the fault of its own test alone.
+// Each way to break the kernel is found with the expected kind and line, and is
+// attributed only to its own test.
 func TestEachWayToBreakTheKernel(t *testing.T) {
 	bin, qemu := binary(t, "crashes"), listener(t)
 	kernels := strings.Split(*faultKernels, ",")
 	marks := marks(t)
 	var mu sync.Mutex
-	found := documented(t, "ways") // by kernel and way; what does not run this time stays
+	found := documented(t, "ways") // by kernel and way; cells of ways that do not run now stay
 	t.Run("kernels", func(t *testing.T) {
 		for _, kernel := range kernels {
 			for _, way := range crashes.Ways {
@@ -56,7 +56,7 @@ func TestEachWayToBreakTheKernel(t *testing.T) {
 	document(t, "debug", onlyDebug(kernels, found))
 }
 
-// onlyDebug lists the ways that nothing but the debug kernel notices.
+// onlyDebug lists the ways that only the debug kernel reports.
 func onlyDebug(kernels []string, found map[string]string) string {
 	byKind := map[string][]string{}
 	for _, way := range crashes.Ways {
@@ -75,7 +75,7 @@ func onlyDebug(kernels []string, found map[string]string) string {
 func checkWay(t *testing.T, kernel string, way crashes.Way, b breakage, marks map[string][]string) {
 	t.Helper()
 	if line := b.unseen(); line != "" {
-		t.Errorf("the kernel reports what is not found: %s", line)
+		t.Errorf("the kernel reported a fault that was not found: %s", line)
 	}
 	want := way.Kind(kernel)
 	if way.MayPass(kernel) && len(b.faults) == 0 {
@@ -88,8 +88,8 @@ func checkWay(t *testing.T, kernel string, way crashes.Way, b breakage, marks ma
 		t.Errorf("found %v, want nothing", b.kinds())
 	case !slices.Contains(b.kinds(), string(want)):
 		t.Errorf("found %v, want %s", b.kinds(), want)
-	case want != klog.Taint && !b.attributed(test+"/breaks"): // nobody knows when a kernel was tainted
-		t.Errorf("blamed are %q", b.blamed)
+	case want != klog.Taint && !b.attributed(test+"/breaks"): // the time of a taint is unknown
+		t.Errorf("the faults are attributed to %q", b.blamed)
 	}
 	if places := marks[way.Mark()]; want != "" && len(places) > 0 && way.Placed(kernel) && !namesLine(b.faults, places) {
 		t.Errorf("no frame is at %q:\n%v", places, b.faults)
@@ -101,7 +101,7 @@ func checkWay(t *testing.T, kernel string, way crashes.Way, b breakage, marks ma
 	}
 }
 
-// namesLine tells whether one of the frames is at one of the places.
+// namesLine reports whether one of the frames is at one of the places.
 func namesLine(faults []klog.Fault, places []string) bool {
 	for _, f := range faults {
 		for _, frame := range f.Frames {

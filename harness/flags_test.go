@@ -19,10 +19,11 @@ import (
 // native makes the tests of testdata/flags run on the host.
 const native = "FLAGS_NATIVE=1"
 
-// varying is what differs from one run to the next.
+// varying matches the text that differs from one run to the next.
 var varying = regexp.MustCompile(`\(\d+\.\d+s\)|in \d+\.\d+s|\t\s*\d+\t\s*[\d.]+ ns/op|(?m:^cpu: .*$)|-test\.shuffle \d+|0x[0-9a-f]+|goroutine \d+`)
 
-// same is what a run prints, without what varies and without our own lines.
+// same returns the output of a run without varying text and without the lines of
+// the harness.
 func same(out string) string {
 	var b strings.Builder
 	for line := range strings.Lines(out) {
@@ -33,12 +34,12 @@ func same(out string) string {
 	return b.String()
 }
 
-// Each flag of go test does in a guest what it does without one.
+// Each flag of go test has the same effect in a guest as on the host.
 func TestFlagsWorkAsOnHost(t *testing.T) {
 	compareWithHost(t, nil)
 }
 
-// So it does where each test has a guest of its own.
+// The same holds if each test has a fresh machine.
 func TestFlagsWorkInFreshMachines(t *testing.T) {
 	compareWithHost(t, []string{freshMode, "FLAGS_NOT_PARALLEL=1"})
 }
@@ -54,7 +55,7 @@ func compareWithHost(t *testing.T, env []string) {
 		"shuffle":   {"-test.v", "-test.shuffle=7", "-test.run=Double|Reads|Skipped"},
 		"cpu":       {"-test.v", "-test.cpu=1,2", "-test.run=TestProcessors"},
 		"parallel":  {"-test.parallel=1", "-test.run=Parallel"},
-		"benchmark": {"-test.bench=.", "-test.benchtime=1x", "-test.run=^$", "-test.cpu=2"}, // as many as guests have
+		"benchmark": {"-test.bench=.", "-test.benchtime=1x", "-test.run=^$", "-test.cpu=2"}, // the number of processors of a guest
 		"no test":   {"-test.run=^$"},
 		"two words": {"-test.run", "TestDouble", "-test.v"},
 	} {
@@ -97,8 +98,7 @@ func TestTimeoutDumpsGoroutines(t *testing.T) {
 	}
 }
 
-// A machine is not started for what needs none: with a QEMU that does not exist
-// the list still comes.
+// -test.list starts no machine: it works with a QEMU that does not exist.
 func TestListNeedsNoMachine(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t, []string{"KMODTEST_QEMU=qemu-system-none"}, binary(t, "flags"), "-test.list=Double")
@@ -126,7 +126,7 @@ func TestProfilesArrive(t *testing.T) {
 	}
 }
 
-// Relative paths of output are relative to where the binary was started.
+// Relative paths of output files start from the working directory.
 func TestProfileLandsInWorkingDirectory(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t, nil, binary(t, "flags"), "-test.run=Double", "-test.cpuprofile=cpu")
@@ -139,7 +139,7 @@ func TestProfileLandsInWorkingDirectory(t *testing.T) {
 	}
 }
 
-// Started anywhere, a binary runs in its package's directory.
+// A test binary can be started anywhere. Its tests run in the package's directory.
 func TestBinaryRunsFromAnywhere(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t, nil, binary(t, "flags"), "-test.run=Reads", "-test.v")
@@ -149,7 +149,7 @@ func TestBinaryRunsFromAnywhere(t *testing.T) {
 	}
 }
 
-// So does one whose TestMain calls another package's function, which calls Main.
+// The same holds if TestMain calls a function of another package that calls Main.
 func TestMainIsCalledThroughAnotherPackage(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t, nil, binary(t, "through"), "-test.v")
@@ -201,7 +201,7 @@ func TestJSONIsWhole(t *testing.T) {
 			open[id] = true
 		case "pass", "skip":
 			if !open[id] {
-				t.Errorf("%s ends without a beginning", id)
+				t.Errorf("%s has ended but never began", id)
 			}
 			delete(open, id)
 			ended++
@@ -233,8 +233,8 @@ func TestRaceDetectorWorks(t *testing.T) {
 	}
 }
 
-// A binary of 32 bits runs in the guest: by itself where the host can start it,
-// and with one of 64 bits before it everywhere.
+// A 32-bit test binary runs in the guest: started directly if the host can run it,
+// and as KMODTEST_BINARY of a 64-bit one on every host.
 func Test32BitBinaryWorks(t *testing.T) {
 	t.Parallel()
 	small := filepath.Join(t.TempDir(), "flags386.test")
@@ -246,7 +246,7 @@ func Test32BitBinaryWorks(t *testing.T) {
 	args := []string{"test", "-count=1", "-v", "-run=TestDouble|Reads", "./testdata/flags"}
 	runs := []*command{newCommand(t, []string{"KMODTEST_BINARY=" + small}, "go", args...)}
 	if err := exec.Command(small, "-test.list=.").Run(); errors.Is(err, unix.ENOEXEC) {
-		t.Log("this host's kernel starts no programs of 32 bits")
+		t.Log("this host's kernel cannot run 32-bit programs")
 	} else {
 		runs = append(runs, newCommand(t, env, "go", args...))
 	}
@@ -257,8 +257,8 @@ func Test32BitBinaryWorks(t *testing.T) {
 	}
 }
 
-// Fuzzing goes on until somebody interrupts it, and that is a regular end, with
-// all that comes back from one.
+// Fuzzing continues until it is interrupted. That is a regular end: the run passes,
+// and its files are sent back.
 func TestInterruptEndsFuzzing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -269,16 +269,17 @@ func TestInterruptEndsFuzzing(t *testing.T) {
 	if err := c.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.Wait() // its status is looked at next
+	_ = c.Wait() // its status is checked next
 	if got := c.ProcessState.ExitCode(); got != 0 || !strings.HasSuffix(c.stdout.String(), "PASS\n") {
 		t.Errorf("exit status %d, want 0 and PASS:\n%s%s", got, &c.stdout, progress.text.String())
 	}
 	if info, err := os.Stat(filepath.Join(dir, "profile")); err != nil || info.Size() == 0 {
-		t.Errorf("the profile has not come back: %v", err)
+		t.Errorf("the profile was not sent back: %v", err)
 	}
 }
 
-// What fuzzing finds lands in the package's testdata, as without a machine.
+// Fuzzing writes the inputs that it finds to the package's testdata, as without a
+// machine.
 func TestFuzzingWorks(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t, nil, "go", "test", "-run=^$", "-fuzz=FuzzDouble", "-fuzztime=20x", "./testdata/flags")

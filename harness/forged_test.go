@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What looks like a fault of the kernel is none if user space wrote it: on
-// standard output and error, to the console, or to the kernel's log.
+// Text that looks like a kernel fault is not one if user space wrote it: to
+// standard output or error, to the console, or to the kernel log.
 func TestForgedFaultsFoolNobody(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t, nil, binary(t, "forged"), "-test.v")

@@ -12,11 +12,10 @@ import (
 
 const freshMode = "KMODTEST_FRESH=test"
 
-// place is where a test's source calls it, in its output.
+// place matches the position in the source that precedes a line of t.Log.
 var place = regexp.MustCompile(`_test\.go:\d+`)
 
-// Two tests that spoil the same state of the kernel pass only in machines of
-// their own.
+// Two tests that change the same state of the kernel pass only in fresh machines.
 func TestFreshMachinesKeepTestsApart(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -39,8 +38,8 @@ func TestFreshMachinesKeepTestsApart(t *testing.T) {
 	}
 }
 
-// A test that asks for a machine of its own gets one in the middle of a run, and
-// its output stands where it always does.
+// A test that requests a fresh machine gets one in the middle of a run, and its
+// output is printed at the usual place.
 func TestFreshMachineForOneTest(t *testing.T) {
 	t.Parallel()
 	run := newCommand(t, nil, binary(t, "fresh"), "-test.v", "-test.count=2", "-test.run=AsksForFresh|IsLast")
@@ -75,7 +74,7 @@ func TestFailureInFreshMachineFailsRun(t *testing.T) {
 	}
 }
 
-// A kernel that dies takes its own test with it, and no other.
+// If the kernel of a fresh machine dies, only the test in that machine fails.
 func TestCrashInFreshMachineLeavesOthers(t *testing.T) {
 	t.Parallel()
 	for name, env := range map[string][]string{"by the test": nil, "of all tests": {freshMode}} {
@@ -107,7 +106,7 @@ func TestFreshMachineForSubtestIsRefused(t *testing.T) {
 	}
 }
 
-// Behind the first failure nothing is shown, though it may have run.
+// No output of tests after the first failure is printed, even if they have run.
 func TestFreshFailfastStopsAtFirstFailure(t *testing.T) {
 	t.Parallel()
 	run := newCommand(t, []string{freshMode, "FLAGS_FAIL=1"}, binary(t, "flags"), "-test.v", "-test.failfast", "-test.count=3", "-test.run=Double|FailsIfAsked")
@@ -121,7 +120,7 @@ func TestFreshFailfastStopsAtFirstFailure(t *testing.T) {
 	}
 }
 
-// The profile of many machines is that of one.
+// The merged cover profile of many machines is the same as that of one machine.
 func TestFreshCoverProfileIsMerged(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -143,7 +142,7 @@ func TestFreshCoverProfileIsMerged(t *testing.T) {
 		t.Errorf("profile (-one machine +many):\n%s", d)
 	}
 	if gotPercent != wantPercent {
-		t.Errorf("many machines say %q, one says %q", gotPercent, wantPercent)
+		t.Errorf("coverage with many machines: %q, with one: %q", gotPercent, wantPercent)
 	}
 }
 

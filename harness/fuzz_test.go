@@ -9,18 +9,18 @@ import (
 	"testing"
 )
 
-// fuzzing is go test -fuzz in a module of its own, as a user has one.
+// fuzzing is a run of go test -fuzz in a separate Go module, like a user's.
 type fuzzing struct {
 	target string
 	env    []string
 	status int
-	want   []string // what it prints, as regular expressions
-	kept   int      // at least how many inputs fail in the end; 0 is none
+	want   []string // regular expressions that match the output
+	kept   int      // minimum number of inputs that are kept; 0 means exactly none
 	args   []string
 }
 
-// An input that breaks the kernel is kept where package testing keeps one that
-// fails, and does it again.
+// An input that breaks the kernel is kept where package testing keeps failing
+// inputs, and breaks the kernel again when it is run from there.
 func TestFuzzingKeepsWhatBreaksTheKernel(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]fuzzing{
@@ -78,7 +78,7 @@ func (f fuzzing) check(t *testing.T) {
 	}
 }
 
-// moduleOf copies a package into a Go module of its own that needs this one.
+// moduleOf copies a package into a separate Go module that requires this one.
 func moduleOf(t *testing.T, pkg string) string {
 	t.Helper()
 	dir, root := t.TempDir(), ".."

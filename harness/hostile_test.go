@@ -15,12 +15,12 @@ type hostileRun struct {
 	env    []string
 	args   []string
 	status int
-	want   string // in the output, as a regular expression
-	not    string // not in it
+	want   string // regular expression that matches the output
+	not    string // regular expression that must not match
 }
 
-// A guest whose root is hostile gets neither a pass nor the host's files, memory
-// or terminal.
+// A guest whose root is hostile cannot make the run pass, write the host's files,
+// fill its memory or control its terminal.
 func TestHostileGuestGetsNowhere(t *testing.T) {
 	t.Parallel()
 	outside := filepath.Join(t.TempDir(), "file")
@@ -28,9 +28,9 @@ func TestHostileGuestGetsNowhere(t *testing.T) {
 		"a result file and an exit": {test: "LeavesWithForgedResult", status: 1, want: `exited with status 0 (while|but|before)|TestLeavesWithForgedResult was running`},
 		"the end of a run":          {test: "ForgesTheEnd", env: []string{"HOSTILE_CODE=0"}, status: 1, want: `exited with status 0 while TestForgesTheEnd was running`},
 		"exit code 256":             {test: "ForgesTheEnd", env: []string{"HOSTILE_CODE=256"}, status: 69, want: `the guest sent invalid data`},
-		"many requests":             {test: "AsksForMachines", env: []string{"HOSTILE_NAME=TestAsksForMachines"}, status: 69, want: `more than \d+ tests at once ask for machines`},
-		"requests without a test":   {test: "AsksForMachines", env: []string{"HOSTILE_NAME=TestThatIsNotThere"}, status: 69, want: `there is no such test|more than \d+ tests at once`},
-		"requests of fresh tests":   {test: "AsksForMachines", env: []string{"HOSTILE_NAME=TestX", "KMODTEST_FRESH=test"}, status: 69, want: `asks for a machine of its own, and has one`},
+		"many requests":             {test: "AsksForMachines", env: []string{"HOSTILE_NAME=TestAsksForMachines"}, status: 69, want: `more than \d+ tests request fresh machines at the same time`},
+		"requests without a test":   {test: "AsksForMachines", env: []string{"HOSTILE_NAME=TestThatIsNotThere"}, status: 69, want: `there is no such test|more than \d+ tests request`},
+		"requests of fresh tests":   {test: "AsksForMachines", env: []string{"HOSTILE_NAME=TestX", "KMODTEST_FRESH=test"}, status: 69, want: `requests a fresh machine, but already runs in one`},
 		"lines in the pipe":         {test: "WritesToPipe", env: []string{"KMODTEST_FRESH=test"}, status: 0, want: `PASS`},
 		"a file at the wrong time":  {test: "SendsFile", env: []string{"HOSTILE_NAME=" + outside}, status: 69, want: `unexpected file record`},
 		"a sparse file":             {test: "MakesHole", args: []string{"-test.artifacts", "-test.outputdir=" + t.TempDir()}, status: 69, want: `hole.*exceeds the limit`},
@@ -54,7 +54,7 @@ func TestHostileGuestGetsNowhere(t *testing.T) {
 				t.Error("the output says ok")
 			}
 			if _, err := os.Stat(outside); err == nil {
-				t.Error("the guest has written a file of the host")
+				t.Error("the guest wrote a file of the host")
 			}
 		})
 	}
@@ -72,7 +72,7 @@ func TestEndlessLogTakesLittleMemory(t *testing.T) {
 	if !ok {
 		t.Fatal("no resource usage")
 	}
-	// The process is kmodtest-run, which the test binary has become.
+	// The test binary has replaced itself with kmodtest-run in this process.
 	if mib := usage.Maxrss >> 10; mib > 256 {
 		t.Errorf("the host needed %d MiB", mib)
 	}

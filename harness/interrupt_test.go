@@ -40,7 +40,7 @@ func longRun(t *testing.T) *command {
 	return startLongRun(t, binary(t, "red"), "-test.run=^TestRunsLong$")
 }
 
-// one returns the process id of the only process of c with text in its command
+// one returns the process ID of the only process of c with text in its command
 // line.
 func (c *command) one(t *testing.T, text string) int {
 	t.Helper()
@@ -63,7 +63,7 @@ func TestInterruptEndsMachine(t *testing.T) {
 			if err := c.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
-			_ = c.Wait() // its status is looked at next
+			_ = c.Wait() // its status is checked next
 			if got := c.ProcessState.ExitCode(); got != 128+int(sig) {
 				t.Errorf("exit status %d, want %d", got, 128+int(sig))
 			}
@@ -74,8 +74,8 @@ func TestInterruptEndsMachine(t *testing.T) {
 	}
 }
 
-// A run that was started by nohup outlives its terminal. To see that the signal
-// changes nothing takes another one that does, and which comes after it.
+// A run that was started by nohup survives the hangup of its terminal. The test
+// sends SIGTERM after SIGHUP: the exit status shows that only SIGTERM had an effect.
 func TestIgnoredHangupDoesNotEndMachine(t *testing.T) {
 	t.Parallel()
 	c := startLongRun(t, "nohup", binary(t, "red"), "-test.v", "-test.run=^TestRunsLong$")
@@ -84,7 +84,7 @@ func TestIgnoredHangupDoesNotEndMachine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_ = c.Wait() // its status is looked at next
+	_ = c.Wait() // its status is checked next
 	if got := c.ProcessState.ExitCode(); got != 128+int(syscall.SIGTERM) {
 		t.Errorf("exit status %d, want %d", got, 128+int(syscall.SIGTERM))
 	}
@@ -111,7 +111,7 @@ func TestKilledGoCommandLeavesNoMachine(t *testing.T) {
 	if left := c.awaitProcesses(0); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
-	// What the go command itself leaves when it is killed is its own affair.
+	// The test ignores temporary files of the killed go command itself.
 	if err := os.RemoveAll(c.tmp); err != nil {
 		t.Error(err)
 	}
@@ -124,7 +124,7 @@ func TestEndedQEMUFailsRun(t *testing.T) {
 	t.Parallel()
 	for signal, want := range map[syscall.Signal][]string{
 		syscall.SIGKILL: {"QEMU ended before the guest was done: signal: killed", "QEMU was killed: the host"},
-		// QEMU obeys this one, and then ends as if all was well.
+		// QEMU handles this signal, and then exits with status 0.
 		syscall.SIGTERM: {"host side broke: QEMU ended before the guest was done: qemu-system-x86_64: terminating on signal 15"},
 	} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestEndedQEMUFailsRun(t *testing.T) {
 			if err := syscall.Kill(c.one(t, "qemu-system"), signal); err != nil {
 				t.Fatal(err)
 			}
-			_ = c.Wait() // its status is looked at next
+			_ = c.Wait() // its status is checked next
 			if got := c.ProcessState.ExitCode(); got != 69 {
 				t.Errorf("exit status %d, want 69", got)
 			}
@@ -146,15 +146,14 @@ func TestEndedQEMUFailsRun(t *testing.T) {
 	}
 }
 
-// The go command asks for the goroutines with SIGQUIT when a test takes too
-// long.
+// The go command requests the goroutines with SIGQUIT when a test takes too long.
 func TestQuitDumpsGuestsGoroutines(t *testing.T) {
 	t.Parallel()
 	c := longRun(t)
 	if err := c.Process.Signal(syscall.SIGQUIT); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.Wait() // its status is looked at next
+	_ = c.Wait() // its status is checked next
 	out := c.Stdout.(*watched).String() + c.stderr.String()
 	if c.ProcessState.ExitCode() != 2 || !strings.Contains(out, "SIGQUIT: quit") || !strings.Contains(out, "red.TestRunsLong") {
 		t.Errorf("exit status %d, want 2; the output has no dump of the test:\n%s", c.ProcessState.ExitCode(), out)

@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// point is a line of the list of lkdtm's crash points.
+// point matches a line in the list of lkdtm's crash points.
 var point = regexp.MustCompile(`(?m)^point (\S+)$`)
 
-// endless are points that take longer than their tests have: -timeout ends the
-// run, and nothing goes on.
+// endless are points that take longer than -timeout, which ends the run: the tests
+// after them do not run.
 var endless = []string{"ATOMIC_TIMING", "HARDLOCKUP", "HUNG_TASK", "LOOP", "REFCOUNT_TIMING", "SMP_CALL_LOCKUP", "SOFTLOCKUP"}
 
-// Each crash point of lkdtm is triggered once, in a run of its own between two
-// tests that do no harm. What the kernel reports is found.
+// Each crash point of lkdtm is triggered once, in a separate run, between two
+// harmless tests. All faults that the kernel reports are found.
 func TestLKDTM(t *testing.T) {
 	bin, qemu := binary(t, "lkdtm"), listener(t)
 	list := newCommand(t, []string{"KMODTEST_KERNEL=debug"}, bin, "-test.run=^TestList$")
@@ -37,9 +37,9 @@ func TestLKDTM(t *testing.T) {
 				t.Parallel()
 				b := breakKernel(t, "debug", qemu, bin, "lkdtm-"+strings.ToLower(name), "^TestPoint$/^"+name+"$", time.Minute)
 				test := "TestPoint/" + name
-				hangs := slices.Contains(endless, name) // and what it is asked then is on its console
+				hangs := slices.Contains(endless, name) // its console then has the answers to SysRq keys
 				if line := b.unseen(); line != "" && !hangs {
-					t.Errorf("the kernel reports what is not found: %s", line)
+					t.Errorf("the kernel reported a fault that was not found: %s", line)
 				}
 				found, blamed, on := len(b.faults) > 0, b.attributed(test+"/breaks"), slices.Contains(b.passed, test+"/after")
 				if found && !blamed || on == hangs {

@@ -13,21 +13,21 @@ import (
 type red struct {
 	test   string   // of testdata/red; "" is TestPasses
 	module string   // of testdata/modules, or an absolute path
-	env    []string // beside it
+	env    []string // in addition to RED_MODULE
 	status int
 	stage  string   // of the verdict
-	want   []string // what standard output and error say, as regular expressions
+	want   []string // regular expressions that match standard output or error
 }
 
-// check is run, beside others.
+// check is run, in parallel with other tests.
 func (r red) check(t *testing.T) {
 	t.Helper()
 	t.Parallel()
 	r.run(t)
 }
 
-// run runs the red run and checks all that is the same for each: it says what
-// happened, ends with a status of its own, and leaves no PASS or ok behind.
+// run does the red run and checks its output, its exit status, that it prints
+// neither PASS nor ok, and the verdict file.
 func (r red) run(t *testing.T) {
 	t.Helper()
 	test := r.test
@@ -56,7 +56,7 @@ func (r red) run(t *testing.T) {
 	}
 }
 
-// checkReport checks the verdict that was written for programs.
+// checkReport checks the verdict file.
 func (r red) checkReport(t *testing.T, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -76,7 +76,7 @@ func (r red) checkReport(t *testing.T, path string) {
 		kind = "test failed"
 	}
 	if got.Version != 1 || got.Status != r.status || !strings.Contains(kind, got.Kind) || got.Kind == "" || got.Stage != r.stage || got.Title == "" {
-		t.Errorf("the written verdict is %+v; want status %d, kind %s, stage %q and a title", got, r.status, kind, r.stage)
+		t.Errorf("the verdict file has %+v; want status %d, kind %s, stage %q and a title", got, r.status, kind, r.stage)
 	}
 }
 
@@ -127,8 +127,8 @@ func TestMachineThatEndsEarlyFailsRun(t *testing.T) {
 	}}.check(t)
 }
 
-// What QEMU says while it runs as it should is passed on, and is not why a machine
-// ended.
+// A warning that QEMU prints while it works is shown, but not as the reason for
+// the end of the machine.
 func TestWarningOfQEMUIsNoReason(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "qemu")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\necho 'warning: it is late' >&2\nexec qemu-system-x86_64 \"$@\"\n"), 0o755); err != nil {
@@ -163,7 +163,7 @@ func TestWarningWhileLoadingFailsRun(t *testing.T) {
 	}}.check(t)
 }
 
-// It passes each time: no machine is kept in which a fault was reported.
+// It passes each time: a machine in which a fault was reported is not saved.
 func TestWarningWhileLoadingCanBeAllowed(t *testing.T) {
 	t.Parallel()
 	for range 2 {
@@ -183,19 +183,18 @@ func TestOopsWhileUnloadingFailsRun(t *testing.T) {
 	}}.check(t)
 }
 
-// The taint is a second witness, for faults that the log's reader misses.
+// The taint also shows faults that were not found in the kernel log.
 func TestTaintedKernelFailsRun(t *testing.T) {
 	red{test: "TestTaintsKernel", status: 255, want: []string{`FAIL: kernel fault: the kernel is tainted \(warning \(W\)\)`}}.check(t)
 }
 
-// A fault may have been among what was overwritten before it was read.
+// The records that were overwritten before they were read may contain a fault.
 func TestOverrunKernelLogFailsRun(t *testing.T) {
 	red{test: "TestFloodsKernelLog", stage: "checks", status: 69, want: []string{`the kernel logged faster than its log could be read`}}.check(t)
 }
 
-// A first process that is frozen never says that it is done; only its silence
-// tells. The time is long enough for a machine to come up on a loaded host, in
-// whose quiet phases nothing is printed.
+// If PID 1 is frozen, it sends nothing, and the time limit ends the run. The limit
+// is longer than any time without output while a machine boots on a loaded host.
 func TestSilentGuestFailsRun(t *testing.T) {
 	red{test: "TestFreezesInit", env: []string{"KMODTEST_SILENCE=30s"}, status: 69, want: []string{
 		`FAIL: guest down: the guest has shown no sign of life for 30s`, `-device virtio-serial-pci`,
@@ -203,7 +202,7 @@ func TestSilentGuestFailsRun(t *testing.T) {
 }
 
 func TestBadSilenceFailsRun(t *testing.T) {
-	red{env: []string{"KMODTEST_SILENCE=long"}, status: 69, want: []string{`KMODTEST_SILENCE is "long"; it may be a time such as 90s`}}.check(t)
+	red{env: []string{"KMODTEST_SILENCE=long"}, status: 69, want: []string{`KMODTEST_SILENCE is "long"; it may be a duration such as 90s`}}.check(t)
 }
 
 func TestModuleThatDoesNotCompileFailsRun(t *testing.T) {
@@ -217,7 +216,7 @@ func TestModuleThatDoesNotCompileFailsRun(t *testing.T) {
 func TestModuleThatDoesNotLoadFailsRun(t *testing.T) {
 	red{module: "noload", stage: "load", status: 1, want: []string{
 		`FAIL: module noload does not load: no such device`,
-		`noload: the device is not there`, // from the kernel's log
+		`noload: the device is not there`, // from the kernel log
 	}}.check(t)
 }
 
@@ -258,7 +257,7 @@ func TestFileBelowMountIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	env, snapshots := ownCache(t)
-	if err := os.Remove(filepath.Join(filepath.Dir(snapshots), "initramfs")); err != nil { // it is made for this run alone
+	if err := os.Remove(filepath.Join(filepath.Dir(snapshots), "initramfs")); err != nil { // no other run uses it
 		t.Fatal(err)
 	}
 	c := newCommand(t, []string{env, "RED_FILE=" + path, "KMODTEST_SNAPSHOT=off"}, binary(t, "red"), "-test.run=^TestHasFile$")

@@ -13,8 +13,8 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// ownCache makes a cache whose snapshots are its own, and whose kernels and
-// builds are those of the user.
+// ownCache makes a cache that has its own snapshots, but shares the kernels and
+// builds of the user's cache.
 func ownCache(t *testing.T) (env, snapshots string) {
 	t.Helper()
 	users, err := cache.Dir()
@@ -26,7 +26,7 @@ func ownCache(t *testing.T) (env, snapshots string) {
 	if err := os.Mkdir(own, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// Absolute paths in the cache must stay what they are.
+	// Absolute paths in the cache must stay valid.
 	for _, name := range []string{"kernels", "modules", "programs", "initramfs"} {
 		if err := os.MkdirAll(filepath.Join(users, name), 0o755); err != nil {
 			t.Fatal(err)
@@ -38,7 +38,7 @@ func ownCache(t *testing.T) (env, snapshots string) {
 	return "XDG_CACHE_HOME=" + home, filepath.Join(own, "snapshots")
 }
 
-// theSnapshot returns the directory of the only snapshot there is.
+// theSnapshot returns the directory of the only snapshot.
 func theSnapshot(t *testing.T, snapshots string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(snapshots, "*", "state"))
@@ -48,7 +48,7 @@ func theSnapshot(t *testing.T, snapshots string) string {
 	return filepath.Dir(found[0])
 }
 
-// pass runs a test that passes, and returns what the harness said.
+// pass runs a test that passes, and returns the output of the harness.
 func pass(t *testing.T, env ...string) string {
 	t.Helper()
 	c := newCommand(t, env, binary(t, "red"), "-test.run=^TestPasses$")
@@ -58,8 +58,8 @@ func pass(t *testing.T, env ...string) string {
 	return c.stderr.String()
 }
 
-// A damaged snapshot is noticed, said once, removed, and made anew by the next
-// run.
+// A damaged snapshot is reported once and removed, and the next run makes a new
+// one.
 func TestDamagedSnapshotIsReplaced(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -76,17 +76,17 @@ func TestDamagedSnapshotIsReplaced(t *testing.T) {
 			t.Parallel()
 			env, snapshots := ownCache(t)
 			if said := pass(t, env); strings.Contains(said, "cannot restore") {
-				t.Fatalf("the first run says %q", said)
+				t.Fatalf("the first run prints %q", said)
 			}
 			if err := c.damage(theSnapshot(t, snapshots)); err != nil {
 				t.Fatal(err)
 			}
 			said := pass(t, env)
 			if n := strings.Count(said, "cannot restore the snapshot; booting instead"); n != 1 || !strings.Contains(said, c.want) {
-				t.Errorf("the run with the damage says it %d times, want once with %q:\n%s", n, c.want, said)
+				t.Errorf("the run with the damaged snapshot reports it %d times, want once with %q:\n%s", n, c.want, said)
 			}
 			if said := pass(t, env); strings.Contains(said, "cannot restore the snapshot") {
-				t.Errorf("the next run says %q", said)
+				t.Errorf("the next run prints %q", said)
 			}
 			theSnapshot(t, snapshots)
 		})
@@ -103,7 +103,7 @@ func flipByte(dir string) error {
 	return os.WriteFile(path, b, 0o644)
 }
 
-// Several runs that find no snapshot make one, and all pass.
+// If several runs start without a snapshot, one is made, and all runs pass.
 func TestSnapshotIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	env, snapshots := ownCache(t)
@@ -130,12 +130,11 @@ func TestSnapshotOffBoots(t *testing.T) {
 	}
 }
 
-// copies is how many machines TestCopiesDiffer restores; make stress has more of
-// them.
+// copies is how many machines TestCopiesDiffer restores; make stress uses more.
 var copies = flag.Int("copies", 8, "restore this `many` machines from one snapshot")
 
-// However many machines are restored from one snapshot, at the same time, each
-// works, and what must not be the same in two of them is not.
+// Many machines can be restored from one snapshot at the same time. Each works,
+// and values that must be unique differ.
 func TestCopiesDiffer(t *testing.T) {
 	t.Parallel()
 	env, snapshots := ownCache(t)
@@ -166,8 +165,8 @@ func TestCopiesDiffer(t *testing.T) {
 	}
 }
 
-// identity runs a test that prints who its machine is, checks the time in it,
-// and returns the rest.
+// identity runs a test that prints its machine's unique values and its time, checks
+// the time, and returns the unique values.
 func identity(t *testing.T, env string) map[string]string {
 	t.Helper()
 	before := time.Now()

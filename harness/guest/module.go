@@ -137,7 +137,7 @@ func finitModule(path string, params []string) error {
 }
 
 // deleteModule unloads one module. It does not wait until the module is unused. It does
-// wait for other loads and unloads, and goes on after a signal.
+// wait for other loads and unloads, and retries after a signal.
 func deleteModule(name string) error {
 	err := error(unix.EINTR)
 	for errors.Is(err, unix.EINTR) {
@@ -160,7 +160,7 @@ func moduleLoaded(name string) (bool, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
-	return false, fmt.Errorf("look for module %s: %w", name, err)
+	return false, fmt.Errorf("check whether module %s is loaded: %w", name, err)
 }
 
 // moduleName returns the kernel's name of the module in a file.

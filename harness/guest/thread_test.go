@@ -131,7 +131,7 @@ func TestNewNetworkNamespaceNeedsCapability(t *testing.T) {
 
 // The first thread outlives a goroutine that is locked to it, so no test may run there.
 func TestNoTestRunsOnFirstThread(t *testing.T) {
-	const many = 64 // more than there are threads before
+	const many = 64 // more than the threads that exist before
 	var locked, ended sync.WaitGroup
 	locked.Add(many)
 	for range many {

@@ -44,7 +44,7 @@ func TestInUserNamespaceIsRootOfItsOwn(t *testing.T) {
 		}
 	})
 	if inChild(t) {
-		t.Error("the child went on after the body")
+		t.Error("the child continued after the body")
 	}
 }
 

@@ -77,7 +77,7 @@ type reporter struct {
 	mu     sync.Mutex
 	starts int         // number of top-level tests that have started
 	hushed string      // test that is not selected, whose events are not printed
-	muted  atomic.Bool // whether the last event was not printed
+	muted  atomic.Bool // reports that the last event was not printed
 }
 
 // wrap makes all tests, examples, benchmarks and fuzz targets begin and end with a mark.
@@ -148,8 +148,8 @@ func (r *reporter) attach(t test, name string, selected bool) (unsaid string) {
 	return ""
 }
 
-// start marks that a test starts or continues. All earlier output has gone to the host
-// before, whatever the test does to the machine.
+// start marks that a test starts or continues. All earlier output has reached the host
+// by then, so it is not lost if the test breaks the machine.
 func (r *reporter) start(verb, name string) {
 	r.drain()
 	r.mark(verb, name)

@@ -4,8 +4,9 @@
 package exitstatus
 
 const (
-	// TestFailed is the status of a test binary that a signal killed, and of a
-	// module that does not build, load or unload.
+	// TestFailed is the status if the test binary was killed or exited before its
+	// tests ended, if a module does not build, load or unload, if a program does
+	// not build, or if expected faults used up Config.Machines.
 	TestFailed = 1
 	// HostBroke is the status when the host side broke or the guest is down:
 	// EX_UNAVAILABLE of sysexits.h.

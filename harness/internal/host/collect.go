@@ -66,7 +66,7 @@ type memorySink struct{ *bytes.Buffer }
 // Commit does nothing.
 func (memorySink) Commit() error { return nil }
 
-// Discard forgets what has come of the file.
+// Discard drops the received content.
 func (s memorySink) Discard() { s.Reset() }
 
 // newFile makes the file at path, which the user has named.
@@ -146,7 +146,7 @@ func (f *pendingFile) Commit() error {
 	return err
 }
 
-// Discard removes what has come of the file.
+// Discard removes the received content.
 func (f *pendingFile) Discard() {
 	f.Close()
 	_ = f.root.Remove(f.tmp)

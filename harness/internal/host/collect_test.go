@@ -10,7 +10,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// send has a guest send a file.
+// send passes a file to createResult as if a guest sent it.
 func send(name string, mode fs.FileMode, results []result) error {
 	sink, err := createResult(wire.FileHead{Name: name, Mode: mode}, results)
 	if err != nil {
@@ -81,12 +81,12 @@ func TestGuestWritesOnlyWhatFlagsAskFor(t *testing.T) {
 		t.Errorf("files were written through a link: %v, %v", list, err)
 	}
 	if err := send(tree+"/dir", fs.ModeDir|0o755, results); err == nil {
-		t.Error("a directory is taken for a file")
+		t.Error("a directory is accepted as a file")
 	}
 	// Nothing is left of files that could not be written.
 	left, err := filepath.Glob(filepath.Join(dir, "*", "*", "*", ".*"))
 	if err != nil || len(left) > 0 {
-		t.Errorf("left: %q, %v", left, err)
+		t.Errorf("temporary files are left: %q, %v", left, err)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
-// conclude ends a run: it merges what its groups have left, prints the final
-// lines, and returns why the groups did not all pass. err is a failure that is
+// conclude ends a run: it merges the cover profiles of its groups, prints the
+// final lines, and returns the failure of the run. err is a failure that is
 // already known. finish prints the final lines; covered is the share of statements
 // that ran in percent, or below 0 if it is unknown.
 func conclude(r request.Request, groups []*group, err error, finish func(passed bool, covered float64) error) error {

@@ -21,10 +21,10 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// hostile is a guest: what it sends once it has a job.
+// hostile is a guest. The function sends its records after the job has arrived.
 type hostile func(word string, out *wire.Writer)
 
-// Machine returns a machine with that guest. It ends when the guest has sent all.
+// Machine returns a machine with that guest. It ends when the function returns.
 func (h hostile) Machine(ctx context.Context, _ bool) (*machine.Machine, error) {
 	ours, theirs := net.Pipe()
 	go func() {
@@ -50,8 +50,8 @@ func (h hostile) Machine(ctx context.Context, _ bool) (*machine.Machine, error) 
 	return machine.Connect(ctx, ours), nil
 }
 
-// converse runs a group of tests in such a guest, and returns its verdict. Files
-// that come back may be in dir only.
+// converse runs a group of tests in such a guest, and returns its verdict. The
+// guest may send files only to places in dir.
 func converse(t testing.TB, dir string, guest hostile, flags map[string]string) error {
 	t.Helper()
 	r := &run{
@@ -71,7 +71,7 @@ func converse(t testing.TB, dir string, guest hostile, flags map[string]string) 
 	return r.runGroup(ctx, guest, g)
 }
 
-// well sends what a guest does whose tests pass.
+// well sends the records of a guest whose tests pass.
 func well(word string, out *wire.Writer) {
 	_ = out.Write(wire.KernelLog, mark("run TestA #1", word))
 	_ = out.Write(wire.Stdout, []byte("\x16=== RUN   TestA\n\x16>>> 0 TestA\n"))
@@ -164,7 +164,7 @@ func watchHeap() (stop func() uint64) {
 	return func() uint64 { close(done); <-ended; return largest.Load() }
 }
 
-// A guest that never stops sending fills neither the memory nor the disk.
+// A guest that never stops sending cannot fill the host's memory or disk.
 func TestFloodsAreBounded(t *testing.T) {
 	chunk := strings.Repeat("x", 64<<10)
 	const much = 300 << 20 // bytes
@@ -239,7 +239,8 @@ func TestFloodsAreBounded(t *testing.T) {
 	}
 }
 
-// FuzzConversation has a guest send records in any order, cut anywhere.
+// FuzzConversation lets a guest send records in any order. The stream may end
+// anywhere.
 func FuzzConversation(f *testing.F) {
 	for _, script := range []string{"", "ABCDEFxyz", "ABxyz", "ACCCBDExyz", "ABCDExfffyz", "0123456789", "Axyz", "xyzAB", "ABCDEmnopqrstuvwxyz"} {
 		f.Add([]byte(script), -1)
@@ -256,15 +257,15 @@ func FuzzConversation(f *testing.F) {
 			"test.timeout": "5s", "test.cpuprofile": "cpu.out", "test.artifacts": "true", "test.outputdir": inner,
 		})
 		if err == nil && !told.mayPass() {
-			t.Errorf("a guest passes that has sent %+v", told)
+			t.Errorf("the run passed, but the guest sent %+v", told)
 		}
 		if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
-			t.Errorf("there are files outside of the package: %v, %v", list, err)
+			t.Errorf("files were written outside of the package: %v, %v", list, err)
 		}
 		list, err := os.ReadDir(inner)
 		for _, entry := range list {
 			if name := entry.Name(); name != "cpu.out" && name != "_artifacts" {
-				t.Errorf("there is a file %q", name)
+				t.Errorf("unexpected file %q", name)
 			}
 		}
 		if err != nil {
@@ -273,11 +274,11 @@ func FuzzConversation(f *testing.F) {
 	})
 }
 
-// model is what a guest has sent until it was done.
+// model tracks what a guest sends up to its done record.
 type model struct {
 	begun    map[string]int // tests that have begun and not ended, by marks and by output
-	failed   bool           // a test has
-	finished bool           // the first exit record says that all is well
+	failed   bool           // a test has failed
+	finished bool           // the first exit record reports a regular end
 	exited   bool
 	done     bool
 	unclear  bool // the output has a line without an end
@@ -300,7 +301,7 @@ func (m *model) play(script []byte, cut int, word string, out *wire.Writer) {
 	for _, c := range script {
 		typ, payload := m.record(c, word)
 		if size := 5 + len(payload); cut >= 0 && sent+size > cut {
-			return // in the middle of a record is the end of the stream, as between two
+			return // the stream ended, inside a record or between two
 		}
 		sent += 5 + len(payload)
 		if out.Write(typ, payload) != nil {
@@ -312,7 +313,7 @@ func (m *model) play(script []byte, cut int, word string, out *wire.Writer) {
 // testNames are the names in a conversation.
 var testNames = [...]string{"TestA", "TestB", "TestA/x", "TestA/x/y"}
 
-// record returns the record for a byte of the script, and follows it.
+// record returns the record for a byte of the script, and updates the model.
 func (m *model) record(c byte, word string) (wire.Type, []byte) {
 	name := testNames[c>>6]
 	switch c & 63 {
@@ -391,7 +392,7 @@ func (m *model) record(c byte, word string) (wire.Type, []byte) {
 	return wire.Stdout, []byte{c & 63, '\n'}
 }
 
-// add adds to how many tests of that name are running.
+// add adds n to the number of running tests of that name.
 func (m *model) add(name string, n int) {
 	if !m.done {
 		m.begun[name] = max(0, m.begun[name]+n)

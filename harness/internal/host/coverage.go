@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// coverage is what several cover profiles of one test binary say together, in
+// coverage is the sum of several cover profiles of one test binary. They have
 // the text format of the go command: a line "mode: MODE", then for each block
 // "FILE:FROM,TO STATEMENTS COUNT".
 type coverage struct {
@@ -19,13 +19,13 @@ type coverage struct {
 
 type block struct{ statements, count int }
 
-// profile is a cover profile in the text format, and whose it is.
+// profile is a cover profile in the text format, and the name of its machine.
 type profile struct {
 	of   string
 	text []byte
 }
 
-// mergeProfiles adds up profiles, of which some may be empty.
+// mergeProfiles adds up profiles. Some may be empty.
 func mergeProfiles(profiles []profile) (*coverage, error) {
 	c := &coverage{blocks: map[string]*block{}}
 	for _, p := range profiles {

@@ -8,23 +8,23 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 )
 
-// environment is all that the harness takes from environment variables.
+// environment has the values of the harness's own environment variables.
 type environment struct {
-	Kernel    string     // KMODTEST_KERNEL: a name or a path; "" leaves it to Config
+	Kernel    string     // KMODTEST_KERNEL: a name or a path; "" means Config.Kernel
 	QEMU      string     // KMODTEST_QEMU: a program's name or path
 	Accel     qemu.Accel // KMODTEST_ACCEL: kvm or tcg; "" detects
-	Snapshot  string     // KMODTEST_SNAPSHOT: off boots each time; "" or on restores when it can
-	Fresh     string     // KMODTEST_FRESH: test gives each test a machine of its own, off does not; "" leaves it to Config
-	Trace     string     // KMODTEST_TRACE: 1 prints how long the phases of a run took; else a file to write them to
-	KernelLog string     // KMODTEST_KERNEL_LOG: "" prints it of failing runs, 1 always; else a file to write it to
-	Verdict   string     // KMODTEST_VERDICT: a file to write to how the run ended; "" for none
+	Snapshot  string     // KMODTEST_SNAPSHOT: off boots each time; "" or on restores if possible
+	Fresh     string     // KMODTEST_FRESH: test gives each test a fresh machine, off does not; "" means Config.Fresh
+	Trace     string     // KMODTEST_TRACE: 1 prints how long the phases of a run took; otherwise a file to write that to
+	KernelLog string     // KMODTEST_KERNEL_LOG: "" prints the log if the run fails, 1 always; otherwise a file to write it to
+	Verdict   string     // KMODTEST_VERDICT: a file for the verdict; "" for none
 	Binary    string     // KMODTEST_BINARY: the test binary that runs in the guest; "" is the one that was started
-	// KMODTEST_SILENCE: how long a machine may show no sign of life; 0 leaves
-	// it to usualSilence.
+	// KMODTEST_SILENCE: how long a machine may show no sign of life; 0 means
+	// usualSilence.
 	Silence time.Duration
 }
 
-// readEnvironment is the one place that reads variables of the harness's own.
+// readEnvironment reads the variables and checks their values.
 func readEnvironment() (environment, error) {
 	e := environment{
 		Kernel:    os.Getenv("KMODTEST_KERNEL"),
@@ -43,7 +43,7 @@ func readEnvironment() (environment, error) {
 	if text := os.Getenv("KMODTEST_SILENCE"); text != "" {
 		var err error
 		if e.Silence, err = time.ParseDuration(text); err != nil || e.Silence <= 0 {
-			return e, fmt.Errorf("KMODTEST_SILENCE is %q; it may be a time such as 90s, or empty", text)
+			return e, fmt.Errorf("KMODTEST_SILENCE is %q; it may be a duration such as 90s, or empty", text)
 		}
 	}
 	switch e.Snapshot {

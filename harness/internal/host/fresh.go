@@ -15,7 +15,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// doFresh runs each test in a machine of its own, several at a time, and prints
+// doFresh runs each test in a fresh machine, several at a time, and prints
 // their output in the order of the tests. The error is nil if all passed.
 func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	if err := refuseFlags(r.Request); err != nil {
@@ -53,7 +53,7 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	})
 }
 
-// freshTests runs tests in machines of their own.
+// freshTests runs tests in fresh machines.
 type freshTests struct {
 	run  *run
 	src  *machine.Source
@@ -114,8 +114,8 @@ func (f *freshTests) start(ctx context.Context, groups []*group) *sync.WaitGroup
 	return &ended
 }
 
-// runGroup runs a group in a machine of its own, and closes its done. number is
-// that of its thread in the trace.
+// runGroup runs a group in a fresh machine, and closes the group's done channel.
+// number is the number of its thread in the trace.
 func (f *freshTests) runGroup(ctx context.Context, g *group, number int) {
 	defer close(g.done)
 	g.request = f.request(g)

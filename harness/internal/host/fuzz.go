@@ -12,9 +12,9 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 )
 
-// keepInputs writes the inputs of a machine that died to the corpora below dir:
-// those that its workers were trying or, if none was, the last ones. It returns
-// lines for the user.
+// keepInputs writes inputs of a machine that died to the corpora below dir: the
+// inputs that its workers were trying or, if no worker was trying one, the last
+// ones. It returns lines for the user.
 func keepInputs(dir string, inputs []machine.FuzzInput) string {
 	running := map[string]bool{} // targets
 	for _, in := range inputs {
@@ -25,7 +25,7 @@ func keepInputs(dir string, inputs []machine.FuzzInput) string {
 	for _, in := range inputs {
 		which := "the input that was being tried"
 		if !in.Running {
-			which = "the last input before that, which may not be the cause,"
+			which = "the last input before the kernel died, which may not be the cause,"
 		}
 		if name, err := keepInput(dir, in.Target, in.Input); err != nil {
 			fmt.Fprintf(&b, "%s is lost: %v\n", which, err)
@@ -45,7 +45,7 @@ func keepInput(dir, target string, in inside.Input) (string, error) {
 	// The name comes from the guest, which must not choose another place. A
 	// long one is cut off.
 	case !strings.HasPrefix(target, "Fuzz") || strings.ContainsAny(target, "/~"):
-		return "", fmt.Errorf("%q is not the name of a fuzz target, or is too long", target)
+		return "", fmt.Errorf("%q is not the name of a fuzz target, or the name is too long", target)
 	}
 	name := fmt.Sprintf("%s/%x", target, sha256.Sum256([]byte(in.Text)))[:len(target)+1+16]
 	f, err := newFileBelow(dir, name, true)

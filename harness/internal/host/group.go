@@ -17,8 +17,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// group is tests that share a machine: all of a run, or one test that has a
-// machine of its own. When the machine dies, the remaining tests go on in others.
+// group is tests that share a machine: all tests of a run, or one test that has a
+// fresh machine. When the machine dies, the remaining tests run in another.
 type group struct {
 	test  string // name of the only test; "" for several
 	procs int    // GOMAXPROCS of that test
@@ -30,11 +30,11 @@ type group struct {
 	stderr  io.Writer
 	thread  trace.Thread
 	profile string // path of the cover profile in the guest; "" for none
-	// fresh is called for a test that asks for a machine of its own; nil if
-	// each test has one.
+	// fresh is called for a test that requests a fresh machine; nil if each
+	// test has one.
 	fresh func(*machine.Machine, wire.FreshTest) error
 
-	transcript transcript // of a test that has a machine of its own
+	transcript transcript // of a test that has a fresh machine
 	machines   int        // used so far
 	profiles   []profile  // cover profiles, some of which may be empty
 	final      []byte     // the testing package's final lines
@@ -42,7 +42,7 @@ type group struct {
 	done       chan struct{}
 }
 
-// output takes what a group's tests print, and holds back the final lines of the
+// output takes the output of a group's tests, and holds back the final lines of the
 // testing package.
 type output interface {
 	io.Writer

@@ -23,8 +23,8 @@ var hostVariables = []string{
 }
 
 // secretVariables are patterns of variables, in upper case, that look like
-// secrets: the code under test does not need them, and its output may be
-// published.
+// secrets. They stay on the host because tests rarely need them and test output
+// may be published.
 var secretVariables = []string{
 	"*TOKEN*", "*SECRET*", "*PASSWORD*", "*PASSWD*", "*PASSPHRASE*", "*CREDENTIAL*", "*_KEY", "*_KEY_*", "*APIKEY*", "*_PAT", "*_AUTH",
 	"ACTIONS_*", "AWS_*", "AZURE_*", "GITHUB_PAT*", "NETRC", "DOCKER_AUTH_CONFIG",
@@ -32,8 +32,9 @@ var secretVariables = []string{
 
 // guestEnvironment returns the environment of the tests: that of the host, so that
 // a variable that is set for a test reaches it, without variables that name places
-// on the host, and without secrets. withheld are the names of the latter. A
-// variable whose name matches one of the allowed patterns is no secret.
+// on the host, and without secrets. withheld are the names of the secrets. A
+// variable of either kind is passed on if its name matches one of the allowed
+// patterns.
 func guestEnvironment(host []string, dir string, allowed []string) (env, withheld []string) {
 	env = []string{"PWD=" + dir}
 	for name, value := range guestVariables {
@@ -64,8 +65,8 @@ func matches(patterns []string, name string) bool {
 	})
 }
 
-// hasPassword reports whether a value is, or is a list of, addresses of which one
-// contains a password, such as that of a proxy.
+// hasPassword reports whether a value is a URL with a password, such as that of a
+// proxy, or a list that contains one.
 func hasPassword(value string) bool {
 	return slices.ContainsFunc(strings.FieldsFunc(value, func(c rune) bool { return c == ',' || c == ' ' || c == '|' }), func(part string) bool {
 		u, err := url.Parse(part)

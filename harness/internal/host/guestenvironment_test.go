@@ -38,14 +38,14 @@ func TestSecretsStayOnTheHost(t *testing.T) {
 			t.Errorf("%s: in the guest: %v, want %v", v, got, inGuest)
 		}
 		if inGuest && len(withheld) > 0 {
-			t.Errorf("%s: %q are withheld", v, withheld)
+			t.Errorf("%s: withheld: %q, want none", v, withheld)
 		}
 	}
 	env, withheld := guestEnvironment([]string{"B_TOKEN=1", "A_TOKEN=2", "HOME=/host"}, "/src", nil)
 	if got := strings.Join(withheld, " "); got != "A_TOKEN B_TOKEN" {
-		t.Errorf("withheld are %q", got)
+		t.Errorf("withheld: %q, want A_TOKEN and B_TOKEN", got)
 	}
 	if !slices.Contains(env, "HOME=/root") || !slices.Contains(env, "PWD=/src") {
-		t.Errorf("the guest has no place of its own: %q", env)
+		t.Errorf("HOME and PWD do not have the values of the guest: %q", env)
 	}
 }

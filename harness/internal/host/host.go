@@ -1,5 +1,5 @@
-// Package host leads a run of tests: it prepares the machine's files, has the
-// tests run in machines, prints their output, and ends with the verdict.
+// Package host controls a run of tests: it prepares the machine's files, runs the
+// tests in machines, prints their output, and ends with the verdict.
 package host
 
 import (
@@ -62,7 +62,7 @@ func (r *run) setUp() (err error) {
 	}
 	var withheld []string
 	if r.guestEnv, withheld = guestEnvironment(os.Environ(), r.Dir, r.Config.Env); len(withheld) > 0 {
-		r.say("not passed to the guest, as they look like secrets (harness.Config.Env allows them): %s", strings.Join(withheld, ", "))
+		r.say("these variables look like secrets and stay on the host (harness.Config.Env can pass them on): %s", strings.Join(withheld, ", "))
 	}
 	for _, pattern := range r.Config.Allow {
 		re, err := regexp.Compile(pattern)
@@ -75,8 +75,9 @@ func (r *run) setUp() (err error) {
 	return err
 }
 
-// watched returns the process whose end ends the run: the go command, which
-// always sets this flag; hardly anything else does. 0 is no process.
+// watched returns the process ID of the go command that started the run, whose
+// end ends the run, or 0 if there is none. The go command always sets this flag,
+// and hardly anything else does.
 func watched(asked request.Request) int {
 	if asked.Values["test.paniconexit0"] == "true" {
 		return asked.Parent

@@ -83,15 +83,15 @@ func (j *job) work() wire.Work {
 	}
 }
 
-// settle reports the tests that the machine's end has cut off, and returns why
-// the job did not pass.
+// settle ends the tests that were running when the machine ended, and returns
+// why the job did not pass.
 func (j *job) settle(outcome machine.Outcome) error {
 	j.outcome = &outcome
 	err := j.reporter.Flush()
 	if d := outcome.Death(); err == nil && d != nil {
 		j.goesOn = outcome.CanGoOn()
 		d.Account = outcome.Account()
-		if !outcome.Exited() { // else its workers have ended, and their memory is used otherwise
+		if !outcome.Exited() { // otherwise its workers have ended, and their memory may have been reused
 			d.Account += keepInputs(filepath.Join(j.run.Dir, "testdata", "fuzz"), outcome.FuzzInputs())
 		}
 		err = j.reporter.Died(*d)
@@ -118,10 +118,10 @@ func (j *job) Stdout(p []byte) error {
 // Stderr prints output of the tests.
 func (j *job) Stderr(p []byte) error { return writeOutput(j.group.stderr, p) }
 
-// errFailFast ends the machines of tests after the first that failed.
+// errFailFast ends the machines of the tests after the first failed test.
 var errFailFast = errors.New("a test before this one has failed")
 
-// Advance prints what waited for the kernel log.
+// Advance prints the output that waited for the kernel log.
 func (j *job) Advance() error {
 	err := j.reporter.Advance()
 	if err == nil && j.reporter.Stopped() {
@@ -139,10 +139,10 @@ func (j *job) Create(head wire.FileHead) (wire.Sink, error) {
 	return createResult(head, j.flags.Results)
 }
 
-// Fresh runs a test in a machine of its own.
+// Fresh runs a test in a fresh machine.
 func (j *job) Fresh(test wire.FreshTest) error {
 	if j.group.fresh == nil {
-		return &wire.GarbledError{Err: fmt.Errorf("%q asks for a machine of its own, and has one", test.Name)}
+		return &wire.GarbledError{Err: fmt.Errorf("%q requests a fresh machine, but already runs in one", test.Name)}
 	}
 	return j.group.fresh(j.machine, test)
 }

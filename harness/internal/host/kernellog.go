@@ -18,9 +18,10 @@ type kernelLogs struct {
 	all strings.Builder
 }
 
-// print prints the kernel log of a machine to where KMODTEST_KERNEL_LOG says: a
-// file, or, for 1, to w. Without it, print prints the end of the log to w if the
-// machine's job has failed. name names the machine; "" if there is one only.
+// print writes the kernel log of a machine. where is the value of
+// KMODTEST_KERNEL_LOG: 1 means w, and any other value a file. If it is empty, print
+// writes the end of the log to w if the machine's job failed. name is the machine's
+// name; "" if there is only one.
 func (k *kernelLogs) print(where string, w io.Writer, outcome machine.Outcome, failed bool, name string) error {
 	of := ""
 	if name != "" {

@@ -6,8 +6,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
-// Idle restores as many machines as asked for, as a run with that request would,
-// calls look with the process IDs of QEMU, and ends them. It is for measurements.
+// Idle restores several machines, as a run with that request would, calls look
+// with the process IDs of QEMU, and ends the machines. It is for measurements.
 func Idle(ctx context.Context, asked request.Request, machines int, look func(pids []int) error) error {
 	r := newRun(asked)
 	if err := r.setUp(); err != nil {

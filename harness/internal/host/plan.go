@@ -15,14 +15,14 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
-// plan is the tests that run, in their order.
+// plan lists the tests that run, in their order.
 type plan struct {
 	request.PlanHead
 	steps   []request.PlanStep
 	shuffle string // the testing package's line about the order; "" if it does not shuffle
 }
 
-// askPlan asks the test binary, on the host, which tests it would run.
+// askPlan runs the test binary on the host and gets the tests that it would run.
 func (r *run) askPlan(ctx context.Context) (*plan, error) {
 	pr, pw, err := os.Pipe()
 	if err != nil {
@@ -50,7 +50,7 @@ func (r *run) askPlan(ctx context.Context) (*plan, error) {
 	p := &plan{}
 	readErr := p.read(json.NewDecoder(pr))
 	if err := errors.Join(readErr, cmd.Wait()); err != nil {
-		return nil, fmt.Errorf("ask the test binary which tests there are: %w\n%s%s", err, &stdout, &stderr)
+		return nil, fmt.Errorf("list the tests of the test binary: %w\n%s%s", err, &stdout, &stderr)
 	}
 	for line := range strings.Lines(stdout.String()) {
 		if strings.HasPrefix(line, "-test.shuffle ") {

@@ -22,15 +22,14 @@ import (
 // initPackage is the package of PID 1.
 const initPackage = "harness/cmd/kmodtest-init"
 
-// prepare makes everything that the machine is started from, or finds it in the
-// cache.
+// prepare makes all inputs of the machine, or finds them in the cache.
 func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	name := r.env.Kernel
 	if name == "" {
 		name = r.Config.Kernel
 	}
 	m := qemu.Config{Binary: r.env.QEMU, CPUs: r.Config.CPUs, Memory: r.Config.Memory}
-	if _, err := qemu.Find(m.Binary); err != nil { // before minutes are spent on a kernel
+	if _, err := qemu.Find(m.Binary); err != nil { // checked before a kernel is fetched or built, which may take minutes
 		return m, err
 	}
 	end := r.trace.Thread(0).Phase("kernel")
@@ -79,8 +78,8 @@ func (r *run) source(config qemu.Config) *machine.Source {
 	}
 }
 
-// addPlaces makes the files and lines of the kernel and the modules under test
-// known.
+// addPlaces adds the debug information of the kernel and of the modules under
+// test.
 func addPlaces(places *timeline.Places, kernel *images.Kernel, built []*kbuild.Result) {
 	places.SetKernel(kernel.Boot)
 	for _, result := range built {

@@ -59,12 +59,13 @@ func interruptedOr(ctx context.Context, err error) error {
 	return err
 }
 
-// say prints one line of our own to standard error.
+// say prints one line of the harness to standard error.
 func (r *run) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(r.stderr, verdict.Prefix+format+"\n", args...) // an error cannot be reported anywhere
 }
 
-// writeTrace prints or writes the phases of the run where KMODTEST_TRACE says.
+// writeTrace prints the phases of the run or writes them to a file, as
+// KMODTEST_TRACE specifies.
 func (r *run) writeTrace() error {
 	switch r.env.Trace {
 	case "":

@@ -11,8 +11,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
-// request returns the request for one group: the user's, without the other tests.
-// The user's own patterns stay, as they may select subtests.
+// request returns the request for one group: the user's request, but it skips all
+// other tests. The user's own patterns stay, as they may select subtests.
 func (f *freshTests) request(g *group) request.Request {
 	r, p := f.run.Request, f.plan
 	var skip []string
@@ -39,12 +39,12 @@ func (f *freshTests) request(g *group) request.Request {
 	return q
 }
 
-// freshProfile is where, in the guest, the cover profile of such a group is.
+// freshProfile is the path of such a group's cover profile in the guest.
 const freshProfile = "/tmp/kmodtest-cover"
 
-// withSelection returns q for the selected tests of a group, when a machine has
-// died: with what is left of the time of the user's request r, and without the
-// subtests that have ended.
+// withSelection returns q for the tests of a group that remain after a machine has
+// died: with the remaining time of the user's request r, and without the subtests
+// that have ended.
 func withSelection(q request.Request, s testoutput.Selection, r request.Request) request.Request {
 	if s.Turns != "" {
 		q = withRemainingTime(q, r)
@@ -71,6 +71,6 @@ func refuseFlags(r request.Request) error {
 	if i < 0 {
 		return nil
 	}
-	return verdict.Failf(verdict.HostBroke, nil, "-%s requires one machine for all tests, but each test has a machine of its own", strings.TrimPrefix(oneMachineFlags[i], "test.")).
+	return verdict.Failf(verdict.HostBroke, nil, "-%s requires one machine for all tests, but each test has a fresh machine", strings.TrimPrefix(oneMachineFlags[i], "test.")).
 		Advise("KMODTEST_FRESH=off runs all tests in one machine")
 }

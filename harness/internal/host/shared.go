@@ -15,15 +15,15 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// shared is a run whose tests share a machine, except those that ask for one of
-// their own. It is the output of the shared machine.
+// shared is a run whose tests share a machine, except those that request a fresh
+// one. It takes the output of the shared machine.
 type shared struct {
 	run     *run
 	src     *machine.Source
 	askPlan func() (*plan, error)
 	slots   chan struct{} // one for each machine that may run at the same time
 	running sync.WaitGroup
-	open    atomic.Int32 // requests for machines
+	open    atomic.Int32 // open requests for fresh machines
 
 	mu    sync.Mutex // of the following, and of the tests' output
 	out   *testoutput.PassLine
@@ -31,8 +31,8 @@ type shared struct {
 	fresh []*group
 }
 
-// maxOpen is how many requests for machines may be open at once. A guest that is
-// not corrupt keeps them below that: see package pid1.
+// maxOpen is how many requests for fresh machines may be open at the same time. An
+// intact guest has fewer: see package pid1.
 const maxOpen = 128
 
 // doShared runs the tests in one machine. The error is nil if all passed.
@@ -48,7 +48,7 @@ func (r *run) doShared(ctx context.Context, src *machine.Source) error {
 	}
 	g.fresh = func(m *machine.Machine, test wire.FreshTest) error {
 		if s.open.Add(1) > maxOpen {
-			return &wire.GarbledError{Err: fmt.Errorf("more than %d tests at once ask for machines of their own", maxOpen)}
+			return &wire.GarbledError{Err: fmt.Errorf("more than %d tests request fresh machines at the same time", maxOpen)}
 		}
 		s.running.Go(func() {
 			s.runFresh(ctx, m, test)
@@ -57,7 +57,7 @@ func (r *run) doShared(ctx context.Context, src *machine.Source) error {
 		return nil
 	}
 	g.err = r.runGroup(ctx, src, g)
-	cancel() // the tests that asked for a machine have ended with theirs
+	cancel() // the tests that requested fresh machines have ended
 	s.running.Wait()
 	return conclude(r.Request, append([]*group{g}, s.fresh...), s.lines.Flush(), func(passed bool, covered float64) error {
 		if len(s.fresh) == 0 && g.machines < 2 {
@@ -82,8 +82,8 @@ func (s *shared) Take() []byte {
 	return s.out.Take()
 }
 
-// runFresh runs a test of the shared machine in one of its own, prints its output
-// in its place, and tells the guest how it ended.
+// runFresh runs a test of the shared machine in a fresh one, prints its output in
+// its place, and tells the guest how it ended.
 func (s *shared) runFresh(ctx context.Context, m *machine.Machine, test wire.FreshTest) {
 	s.slots <- struct{}{}
 	defer func() { <-s.slots }()
@@ -95,24 +95,24 @@ func (s *shared) runFresh(ctx context.Context, m *machine.Machine, test wire.Fre
 	if p, err := s.askPlan(); err != nil {
 		g.err = err
 	} else if !slices.Contains(p.Names, test.Name) {
-		g.err = verdict.Failf(verdict.GuestDown, nil, "the guest asks to run %q in a machine of its own; there is no such test", test.Name)
+		g.err = verdict.Failf(verdict.GuestDown, nil, "the guest requests a fresh machine for %q, but there is no such test", test.Name)
 	} else {
 		(&freshTests{s.run, s.src, p}).runGroup(ctx, g, number)
 	}
 	s.print(g)
-	// If the machine is gone, that shows where it is read from.
+	// If the machine has ended, its reader reports that.
 	_ = m.AnswerFresh(wire.FreshResult{ID: test.ID, Passed: g.err == nil})
 }
 
-// print prints the output of a test that had a machine of its own, except the
-// line that starts it, which the shared machine has printed. The shared machine's
-// own line on the end of the test is left out.
+// print prints the output of a test that had a fresh machine, except its first
+// line, which the shared machine has printed. It drops the shared machine's own
+// line about the end of the test.
 func (s *shared) print(g *group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	once := testoutput.NewLineFilter(s.out)
 	once.Drop("=== RUN   " + g.test + "\n")
-	// An error of the output shows at the next line of the shared machine.
+	// The next line of the shared machine reports an error of the output.
 	_ = errors.Join(g.transcript.print(once, s.run.stderr), once.Flush())
 	switch {
 	case g.err != nil:

@@ -37,8 +37,8 @@ func untilInterrupted(ctx context.Context, parent int, handled func() bool) (con
 }
 
 // whenEnds calls f when the parent process ends, or if it is not the parent any
-// more. Nothing else would tell the binary that a go command was killed: its
-// tests would go on without a reader.
+// more. Without it, this process would not notice that a go command was
+// killed: its tests would continue without a reader.
 func whenEnds(parent int, f func()) {
 	fd, err := unix.PidfdOpen(parent, 0)
 	if os.Getppid() != parent {
@@ -62,7 +62,7 @@ func whenEnds(parent int, f func()) {
 }
 
 // endFuzzing passes an interrupt on to tests that fuzz, once: people end fuzzing
-// that way, and its results are to come back. It reports whether tests fuzz.
+// that way, and its results must be sent back. It reports whether tests fuzz.
 func (r *run) endFuzzing() bool {
 	m := r.fuzzing.Swap(nil)
 	if m == nil {
@@ -73,14 +73,14 @@ func (r *run) endFuzzing() bool {
 }
 
 // relayQuit passes SIGQUIT on to the test binary, which then prints its
-// goroutines: the go command sends it when a test takes too long. The function
-// that it returns stops that.
+// goroutines: the go command sends it when a test takes too long. stop ends the
+// relay.
 func relayQuit(m *machine.Machine) (stop func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGQUIT)
 	go func() {
 		for range signals {
-			// A broken channel shows where it is read.
+			// The reader of the channel reports an error of it.
 			_ = m.Signal(syscall.SIGQUIT)
 		}
 	}()

@@ -7,7 +7,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
-// testFlags is what the flags of a test binary mean to the host.
+// testFlags are the effects of a test binary's flags on the host.
 type testFlags struct {
 	Args    []string      // for the binary in the guest
 	Timeout time.Duration // 0: none
@@ -32,10 +32,10 @@ var outputFlags = []string{
 	"test.coverprofile", "test.cpuprofile", "test.memprofile", "test.blockprofile", "test.mutexprofile", "test.trace",
 }
 
-// kept reports whether the guest sees a flag of the command line: not the log
-// from which the go command would conclude that a result may be cached, since it
-// does not contain kernels and modules, and not the flags that readTestFlags
-// sets.
+// kept reports whether a flag of the command line is passed to the guest. The
+// flags that readTestFlags sets are not, nor is test.testlogfile: with that log the
+// go command would cache the result, but the log does not contain kernels and
+// modules.
 func kept(name string) bool {
 	return name != "test.testlogfile" && name != "test.outputdir" && name != "test.paniconexit0"
 }
@@ -71,8 +71,8 @@ func readTestFlags(r request.Request) testFlags {
 	for _, result := range f.Results {
 		f.Mkdir = append(f.Mkdir, filepath.Dir(result.path))
 	}
-	// An os.Exit(0) before the tests end must be noticed, with its caller, even
-	// if the go command did not start this run.
+	// With this flag an os.Exit(0) before the tests end panics and so shows its
+	// caller. The go command sets it, but may not have started this run.
 	f.Args = append(f.Args, "-test.paniconexit0")
 	for _, flag := range r.Flags {
 		if kept(flag.Name) {
@@ -97,8 +97,8 @@ func resultPath(r request.Request, flag string) string {
 	return filepath.Clean(resolve(resolve(r.Cwd, r.Values["test.outputdir"]), r.Values[flag]))
 }
 
-// withRemainingTime returns q with what is left of the -test.timeout of the user's
-// request r.
+// withRemainingTime returns q with the time that remains of the -test.timeout of
+// the user's request r.
 func withRemainingTime(q, r request.Request) request.Request {
 	timeout, err := time.ParseDuration(r.Values["test.timeout"])
 	if err != nil || timeout <= 0 {

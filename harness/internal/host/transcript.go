@@ -7,8 +7,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 )
 
-// transcript keeps the output of a test that has a machine of its own until its
-// turn to be printed. Its methods may be called by several goroutines at once.
+// transcript keeps the output of a test that has a fresh machine until the outputs
+// of the tests before it are printed. Its methods may be called by several goroutines at once.
 type transcript struct {
 	mu   sync.Mutex
 	kept testoutput.Excerpt
@@ -18,7 +18,7 @@ type transcript struct {
 func (t *transcript) stdout() io.Writer { return transcriptStream{t, 0} }
 func (t *transcript) stderr() io.Writer { return transcriptStream{t, 1} }
 
-// print prints the output so far, and from then on all that comes.
+// print prints the output so far, and from then on all further output at once.
 func (t *transcript) print(stdout, stderr io.Writer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -2,8 +2,8 @@ package host
 
 import "github.com/kmodtest/kmodtest/harness/internal/verdict"
 
-// writeVerdict writes how the run ended to the file that KMODTEST_VERDICT names.
-// err is why it did not pass.
+// writeVerdict writes the verdict to the file that KMODTEST_VERDICT names. err is
+// the reason why the run did not pass.
 func (r *run) writeVerdict(err error) error {
 	if r.env.Verdict == "" {
 		return nil
@@ -15,7 +15,7 @@ func (r *run) writeVerdict(err error) error {
 		}
 	}
 	if err := verdict.NewReport(err, r.platform, phases).Write(r.env.Verdict); err != nil {
-		return verdict.Failf(verdict.HostBroke, err, "write how the run ended to KMODTEST_VERDICT")
+		return verdict.Failf(verdict.HostBroke, err, "write the verdict to KMODTEST_VERDICT")
 	}
 	return nil
 }

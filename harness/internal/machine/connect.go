@@ -12,7 +12,7 @@ import (
 
 // Connect returns a machine whose guest is at the other end of conn, waits for a
 // job and has its files. There is no QEMU. It is for tests of the host side, which
-// have to bear anything that a guest sends.
+// must handle any data from a guest.
 func Connect(ctx context.Context, conn io.ReadWriter) *Machine {
 	v := newVM(ctx, qemu.Config{Accel: qemu.TCG}, time.Minute)
 	v.process, v.channel = newConnected(), conn
@@ -22,8 +22,8 @@ func Connect(ctx context.Context, conn io.ReadWriter) *Machine {
 	return m
 }
 
-// connected is the process of a machine without QEMU: it has ended, regularly, as
-// soon as somebody asks.
+// connected is the process of a machine without QEMU. It has always ended
+// regularly.
 type connected struct{ ended chan struct{} }
 
 func newConnected() *connected {

@@ -12,7 +12,7 @@ type console struct {
 	mu      sync.Mutex
 	text    []byte
 	written func() // called on each write
-	asked   int    // where the answers begin to what the kernel was asked; -1 if it was not
+	asked   int    // offset of the kernel's answers to ask; -1 if it was not asked
 }
 
 // newConsole returns a console that calls written on each write.
@@ -43,7 +43,7 @@ func (c *console) String() string {
 	return plain(c.text)
 }
 
-// ask notes that what comes from here on are answers.
+// ask notes that all later text answers a request for the kernel's state.
 func (c *console) ask() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
-// endHanging asks a machine that hangs what it is doing, and ends it. reason is a
-// sentence without a period.
+// endHanging asks the kernel of a hanging machine for its state, and ends the
+// machine. reason is a sentence without a period.
 func (v *vm) endHanging(reason string) {
 	if !v.asked.CompareAndSwap(false, true) {
 		return
@@ -19,19 +19,19 @@ func (v *vm) endHanging(reason string) {
 	v.cancel(&verdict.SilenceError{Reason: reason})
 }
 
-// keys are the SysRq keys that a kernel that hangs is sent, in this order. The
+// keys are the SysRq keys that are sent to a kernel that hangs, in this order. The
 // first one sets the console's log level, so that it prints the answers.
 const keys = "8lwd"
 
-// The kernel has answered when its console has been quiet for a while. Under
-// emulation and on a busy host it may take long to begin.
+// The kernel has answered when it has printed something and then nothing for
+// answerEnds. Under emulation and on a busy host the answer may begin late.
 const (
 	answerEnds  = time.Second
 	answerLimit = 20 * time.Second
 )
 
-// interrogate has the kernel print to its console what it is doing. If it does not
-// react to keys, it gets an NMI. The machine is of no use afterwards.
+// interrogate makes the kernel print its state to the console. If it does not
+// react to keys, it gets an NMI. The machine cannot be used afterwards.
 func (v *vm) interrogate() {
 	v.console.ask()
 	for _, key := range []byte(keys) {
@@ -74,26 +74,26 @@ func (v *vm) awaitConsole() {
 	}
 }
 
-// lateness counts how long a test binary stays silent when its time is over.
+// lateness counts how long a test binary stays silent after its timeout.
 type lateness struct {
 	over   atomic.Bool
 	beats  int // heartbeats since the test binary printed something
 	reason string
 }
 
-// begin notes that the tests' time is over: the test binary is about to print
-// that, and to end. If it does not, a test is stuck in the kernel.
+// begin notes that the tests have exceeded their timeout: the test binary is about
+// to print that and to exit. If it does not, a test is stuck in the kernel.
 func (l *lateness) begin(timeout time.Duration) {
-	l.reason = fmt.Sprintf("the tests have exceeded their timeout of %v, and do not end", timeout)
+	l.reason = fmt.Sprintf("the tests have exceeded their timeout of %v and do not end", timeout)
 	l.over.Store(true)
 }
 
 // lateBeats is how many seconds, by the guest's clock, a test binary may stay
-// silent when its time is over.
+// silent after its timeout.
 const lateBeats = 10
 
-// beat counts a heartbeat of the guest, and reports whether its machine is to end:
-// the guest lives while the tests neither end nor print anything.
+// beat counts a heartbeat of the guest, and reports whether to end the machine:
+// the guest responds, but the tests neither end nor print anything.
 func (l *lateness) beat() bool {
 	if !l.over.Load() {
 		return false

@@ -18,7 +18,7 @@ type Job struct {
 	// TimerSlack.
 	Work wire.Work
 	// Upload sends the files of the job. It is not called for a machine that
-	// has them.
+	// already has them.
 	Upload  func(out *wire.Writer) error
 	Timeout time.Duration // of the tests; 0 for none
 	Client  Client
@@ -26,7 +26,7 @@ type Job struct {
 }
 
 // Run runs a job in a machine that is ready, and returns when the guest is done.
-// The machine is of no use afterwards.
+// The machine cannot be used afterwards.
 func (m *Machine) Run(j Job) error {
 	m.client = j.Client
 	if err := m.upload(j); err != nil {
@@ -52,10 +52,10 @@ func (m *Machine) upload(j Job) error {
 	return m.out.WriteMessage(wire.Job, &work)
 }
 
-// timerSlack is how much later than asked for the program's sleeps may end; 0
-// stands for the kernel's default. Go's scheduler sleeps for 20 µs again and
-// again, and each time TCG has to set a timer in another thread: with the default
-// of 50 µs that takes a sixth of the time of a run.
+// timerSlack returns how much later than requested the program's sleeps may end; 0
+// means the kernel's default. Go's scheduler often sleeps for 20 µs, and for each
+// sleep TCG sets a timer in another thread: with the default of 50 µs that takes a
+// sixth of the time of a run.
 func timerSlack(accel qemu.Accel) time.Duration {
 	if accel == qemu.TCG {
 		return 2 * time.Millisecond
@@ -86,7 +86,7 @@ func (m *Machine) awaitDone(j Job) error {
 	}
 	defer j.Thread.Phase("checks")()
 	t := time.AfterFunc(grace, func() {
-		m.cancel(&verdict.SilenceError{Reason: fmt.Sprintf("the checks after the tests, such as unloading the modules, have not ended in %v", grace)})
+		m.cancel(&verdict.SilenceError{Reason: fmt.Sprintf("the checks after the tests, such as unloading the modules, did not end within %v", grace)})
 	})
 	defer t.Stop()
 	return m.listen(func() bool { return m.guest.done })
@@ -97,8 +97,8 @@ func (m *Machine) Signal(sig syscall.Signal) error {
 	return m.out.Write(wire.Signal, []byte{byte(sig)})
 }
 
-// AnswerFresh tells the guest how a test ended that it asked to run in a machine
-// of its own.
+// AnswerFresh tells the guest how a test ended for which it requested a fresh
+// machine.
 func (m *Machine) AnswerFresh(result wire.FreshResult) error {
 	return m.out.WriteMessage(wire.FreshDone, &result)
 }

@@ -28,8 +28,8 @@ func (l *kernelLog) add(rec klog.Record, booting bool, t *timeline.Timeline) {
 	t.Add(rec)
 }
 
-// addConsole adds what only the console of a dead machine has. Later calls do
-// nothing.
+// addConsole adds the records that only the console of a dead machine has. Later
+// calls do nothing.
 func (l *kernelLog) addConsole(console string, t *timeline.Timeline) {
 	if l.consoleRead {
 		return
@@ -79,7 +79,7 @@ type records struct {
 // kept.
 const recordsHalf = 16 << 20
 
-// size is what a record takes, in bytes.
+// size returns how many bytes a record takes.
 func size(rec klog.Record) int { return len(rec.Text) + len(rec.Caller) + 128 }
 
 func (r *records) add(rec klog.Record) {
@@ -97,7 +97,7 @@ func (r *records) add(rec klog.Record) {
 	}
 }
 
-// recordsOf returns all of a log, which may be shared.
+// recordsOf returns a log with these records. It does not change the slice.
 func recordsOf(all []klog.Record) records {
 	r := records{head: slices.Clip(all)}
 	for _, rec := range all {

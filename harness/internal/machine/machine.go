@@ -16,8 +16,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// Machine is a virtual machine, and what its guest has sent so far. Except Stop
-// and Cancel, its methods are for one goroutine at a time.
+// Machine is a virtual machine with the data that its guest has sent so far. Only
+// Stop and Cancel may be called by several goroutines at once.
 type Machine struct {
 	*vm
 
@@ -32,7 +32,7 @@ type Machine struct {
 	log    kernelLog
 	files  wire.Receiver
 	client Client   // of the job; nil before it
-	late   lateness // of tests whose time is over
+	late   lateness // of tests after their timeout
 }
 
 // guestState is what the guest has reported of itself.
@@ -106,7 +106,7 @@ func (m *Machine) awaitReady() error {
 func (m *Machine) awaitAnswer() error {
 	m.guest.answered = false
 	t := time.AfterFunc(m.silence, func() {
-		m.cancel(&verdict.SilenceError{Reason: fmt.Sprintf("the guest has not answered in %v", m.silence)})
+		m.cancel(&verdict.SilenceError{Reason: fmt.Sprintf("the guest did not answer within %v", m.silence)})
 	})
 	defer t.Stop()
 	if err := m.out.Write(wire.Beat, nil); err != nil {
@@ -115,8 +115,8 @@ func (m *Machine) awaitAnswer() error {
 	return m.listen(func() bool { return m.guest.answered })
 }
 
-// drain reads what the guest had sent when its machine was killed: no copy of
-// the machine will send that again.
+// drain reads the records that the guest had sent when its machine was killed: a
+// restored copy does not send them again.
 func (m *Machine) drain() error {
 	for {
 		rec, err := m.in.Read()
@@ -149,15 +149,15 @@ func (m *Machine) listen(enough func() bool) error {
 	return nil
 }
 
-// faulty reports whether the kernel has reported a fault that nobody expected or
-// allowed.
+// faulty reports whether the kernel has reported a fault that is neither expected
+// nor allowed.
 func (m *Machine) faulty() bool {
 	m.addConsole()
 	return len(m.Timeline.Unexpected()) > 0
 }
 
-// addConsole adds to the kernel log what only the console has of a machine that
-// ended early.
+// addConsole adds to the kernel log of a machine that ended early the records that
+// only the console has.
 func (m *Machine) addConsole() {
 	if !m.guest.done {
 		own, _ := m.console.parts()

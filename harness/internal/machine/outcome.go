@@ -49,21 +49,20 @@ func (o Outcome) Death() *testoutput.Death {
 	return nil
 }
 
-// CanGoOn reports whether the remaining tests can run in another machine: not if
-// the time for all of them is over, or something else than tests was running.
+// CanGoOn reports whether the remaining tests can run in another machine. They
+// cannot after the timeout of the run, or if anything but tests was running.
 func (o Outcome) CanGoOn() bool {
 	return !o.m.late.over.Load() &&
 		!slices.ContainsFunc(o.m.Timeline.Running(), func(r *timeline.TestRun) bool { return !strings.HasPrefix(r.Name, "Test") })
 }
 
-// LateExit reports whether the test binary ended irregularly after its time was
-// over.
+// LateExit reports whether the test binary ended irregularly after its timeout.
 func (o Outcome) LateExit() bool {
 	return o.m.late.over.Load() && o.m.guest.exit != nil && !o.m.guest.exit.Finished
 }
 
-// Account returns what the kernel was doing when the tests' time was over, or when
-// it was asked, as lines; "" if it is unknown.
+// Account returns lines about the kernel's state at the tests' timeout, or when
+// the host asked for it; "" if it is unknown.
 func (o Outcome) Account() string {
 	_, answers := o.m.console.parts()
 	text := strings.TrimSpace(answers)
@@ -79,8 +78,8 @@ func (o Outcome) Account() string {
 // Exited reports whether the guest has reported the end of the test binary.
 func (o Outcome) Exited() bool { return o.m.guest.exit != nil }
 
-// Evidence returns what the verdict is based on. goesOn says that another machine
-// runs the remaining tests.
+// Evidence returns the evidence for the verdict. goesOn reports whether another
+// machine runs the remaining tests.
 func (o Outcome) Evidence(goesOn bool) verdict.Evidence {
 	m := o.m
 	return verdict.Evidence{
@@ -113,12 +112,12 @@ func (o Outcome) running() []string {
 }
 
 // diedAsExpected reports whether the machine died as its tests expected. goesOn
-// says that another machine runs the remaining tests.
+// reports whether another machine runs the remaining tests.
 func (o Outcome) diedAsExpected(goesOn bool) bool {
 	return goesOn && o.m.guest.exit == nil && o.m.Timeline.DiedAsExpected()
 }
 
-// fault returns the first fault that nobody expected.
+// fault returns the first fault that is neither expected nor allowed.
 func (o Outcome) fault() *verdict.Fault {
 	faults := o.m.Timeline.Unexpected()
 	if len(faults) == 0 {

@@ -13,16 +13,16 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// Limits of the snapshots in the cache. The one that was just made is kept.
+// Limits of the snapshots in the cache. A snapshot that was just made is kept.
 const (
 	snapshotAge  = 14 * 24 * time.Hour // since its last use
 	snapshotRoom = 4 << 30             // bytes on the disk, of all together
 )
 
 // pruneSnapshots removes snapshots that have not been used for a long time, and
-// then the least recently used ones that exceed the limit of space. Machines that
-// run from a removed one go on. Snapshots that cannot be removed now are left for
-// the next time.
+// then the least recently used ones until the others fit into the limit of space.
+// Machines that run from a removed snapshot are not affected. Snapshots that cannot
+// be removed now are left for the next time.
 func pruneSnapshots(dir, keep string, now time.Time) {
 	type entry struct {
 		path string
@@ -50,7 +50,7 @@ func pruneSnapshots(dir, keep string, now time.Time) {
 	}
 }
 
-// removeSnapshot removes a snapshot. Machines that run from it go on.
+// removeSnapshot removes a snapshot. Machines that run from it are not affected.
 func removeSnapshot(dir string) error {
 	gone := dir + ".tmp-gone"
 	if err := os.RemoveAll(gone); err != nil { // left by a removal that was interrupted

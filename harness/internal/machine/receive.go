@@ -18,7 +18,7 @@ type Client interface {
 	Advance() error
 	// Create makes a file that the guest sends back.
 	Create(head wire.FileHead) (wire.Sink, error)
-	// Fresh runs a test in a machine of its own, and returns at once.
+	// Fresh runs a test in a fresh machine, and returns at once.
 	Fresh(test wire.FreshTest) error
 }
 

@@ -17,8 +17,9 @@ func usualSilence(accel qemu.Accel) time.Duration {
 	return 90 * time.Second
 }
 
-// stoppage is a time for which other work does not keep this process from
-// running: it was stopped, as by Ctrl-Z, and the guest's records wait to be read.
+// stoppage is longer than a busy host delays this process. After a longer gap the
+// process was stopped, for example by Ctrl-Z, and records of the guest may wait to
+// be read.
 const stoppage = 5 * time.Second
 
 // watch ends a machine that shows no sign of life.
@@ -42,15 +43,15 @@ func (v *vm) watch() {
 	}
 }
 
-// signs remembers the last sign of life. While it is held, the delay is the
-// host's: the reader of the tests' output may be slow.
+// signs remembers the last sign of life. While it is held, the host causes the
+// delay: the reader of the tests' output may be slow.
 type signs struct {
 	last atomic.Int64 // nanoseconds since epoch
 	held atomic.Bool
 }
 
-// epoch makes times comparable that come from the monotonic clock, which nobody
-// sets and which stands still while the host is suspended.
+// epoch is the start of the times in signs, by the monotonic clock: nobody sets
+// it, and it stops while the host is suspended.
 var epoch = time.Now()
 
 func (s *signs) note()    { s.last.Store(int64(time.Since(epoch))) }

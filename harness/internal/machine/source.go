@@ -21,7 +21,7 @@ type Source struct {
 	Allow    []*regexp.Regexp                 // faults that do not count
 	Say      func(format string, args ...any) // prints a line for the user
 
-	loaded *loaded // nil: machines come without files
+	loaded *loaded // nil if machines start without files
 }
 
 // Machine returns a machine that is ready for a job: restored if possible, else
@@ -39,7 +39,7 @@ func (s *Source) Machine(ctx context.Context, keep bool) (*Machine, error) {
 func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 	if s.loaded != nil {
 		config := s.Config
-		config.InTurns = true // as many run as there are processors
+		config.InTurns = true // as many machines run as there are processors
 		m, err := s.loaded.restore(ctx, config, false, s.silence())
 		if m != nil {
 			m.HasFiles = true
@@ -53,7 +53,7 @@ func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 	if m != nil && errors.Is(err, errFaulty) {
 		m.Timeline.Allow(s.Allow)
 		if !m.faulty() {
-			m = nil // its faults are allowed; it is not saved all the same
+			m = nil // its faults are allowed, but it is not saved
 		}
 	}
 	if err == nil {
@@ -129,9 +129,9 @@ func (s *Source) giveUp(err error) {
 	}
 }
 
-// Preload makes all further machines come with the files that upload sends, which
-// saves time from the third machine on. If that is not possible they come without,
-// and their own uploads show what is wrong.
+// Preload makes all further machines start with the files that upload sends, which
+// saves time from the third machine on. If that fails they start without files, and
+// their own uploads report the error.
 func (s *Source) Preload(ctx context.Context, upload func(*wire.Writer) error) {
 	if s.NoSaving {
 		return

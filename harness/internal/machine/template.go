@@ -21,8 +21,8 @@ type template struct {
 	memory, state string   // paths
 	file          *os.File // of the memory, for a template that was copied
 	boot, log     []klog.Record
-	// known says that this process has saved it: a restored machine need not
-	// answer before it gets its job.
+	// known reports that this process has saved it: then a restored machine
+	// need not answer before it gets its job.
 	known bool
 }
 
@@ -41,7 +41,7 @@ func (t *template) restore(ctx context.Context, config qemu.Config, shared bool,
 	if err != nil {
 		return nil, err
 	}
-	// The kernel log goes on where that of the saved machine ended.
+	// The kernel log continues that of the saved machine.
 	m.guest.greeted, m.guest.ready = true, &wire.Readiness{}
 	m.log.boot, m.log.tests = recordsOf(t.boot), recordsOf(t.log)
 	for _, rec := range t.log {
@@ -65,7 +65,7 @@ func (t *template) restore(ctx context.Context, config qemu.Config, shared bool,
 	return nil, errors.Join(err, m.process.Err())
 }
 
-// copy returns a template with memory of its own, from which one machine can be
+// copy returns a template with a copy of the memory, from which one machine can be
 // restored. The caller closes its file.
 func (t *template) copy() (*template, error) {
 	file, path, err := newMemory()
@@ -124,7 +124,7 @@ func (t *template) load(ctx context.Context, config qemu.Config, silence time.Du
 	return l, m.drain()
 }
 
-// close frees the memory. Machines that were restored from it go on.
+// close frees the memory. Machines that were restored from it are not affected.
 func (l *loaded) close() {
 	for _, f := range l.files {
 		if f != nil {

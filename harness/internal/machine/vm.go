@@ -35,11 +35,11 @@ type vm struct {
 	channel io.ReadWriter // to the guest
 	console *console
 	signs   signs         // of life
-	silence time.Duration // without a sign of life, after which the machine ends
+	silence time.Duration // the machine ends after this time without a sign of life
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	memory  *os.File    // the guest's, if it can be read after its death; else nil
-	asked   atomic.Bool // it hangs, and is being asked what it does
+	asked   atomic.Bool // it hangs, and was asked for its state
 }
 
 // start starts QEMU. The machine ends with ctx, and when it has shown no sign of

@@ -18,7 +18,7 @@ import (
 )
 
 // maxFresh is the number of requests for fresh machines that may be open at the same
-// time. The tests behind them wait until one is answered.
+// time. Further tests wait until one is answered.
 const maxFresh = 64
 
 // freshRequests are the tests' requests for fresh machines.

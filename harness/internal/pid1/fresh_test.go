@@ -137,7 +137,7 @@ func TestInvalidFreshRequestsDoNotReachHost(t *testing.T) {
 		}
 		f.relay(strings.NewReader(c.line + "\n" + fifo.path + " TestA 1\n"))
 		if n := len(requests(t, &channel)); n != 1 {
-			t.Errorf("%s: %d requests were relayed behind it, want 1", name, n)
+			t.Errorf("%s: %d requests were relayed after it, want 1", name, n)
 		}
 		fifo.answer(t)
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// headStart returns how long before the tests' timeout the kernel is asked what it
-// is doing: when the test binary itself notices the timeout, the state that it was
+// headStart returns how long before the tests' timeout the kernel is asked for its
+// state: when the test binary itself notices the timeout, the state that it was
 // stuck in may be gone. It counts from the start of the process; the binary starts to
 // count a little later. The longer the timeout, the more likely is it that the whole
 // machine was halted for a while at that moment.
@@ -20,8 +20,8 @@ func headStart(timeout time.Duration) time.Duration {
 	return min(max(timeout/20, 200*time.Millisecond), 2*time.Second, timeout/2)
 }
 
-// accountWhenLate makes the kernel log what it is doing, if the tests still run
-// shortly before their timeout.
+// accountWhenLate makes the kernel log its state, if the tests still run shortly
+// before their timeout.
 func accountWhenLate(work wire.Work, pid int) {
 	timeout := time.Duration(work.Timeout)
 	if timeout <= 0 {

@@ -1,4 +1,4 @@
-// Package printable makes text that comes from a guest fit for a terminal.
+// Package printable escapes text from a guest for a terminal.
 package printable
 
 import (

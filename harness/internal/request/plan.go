@@ -8,7 +8,7 @@ const PlanVariable = "KMODTEST_PLAN"
 // PlanFile is the file descriptor of the answer.
 const PlanFile = 3
 
-// PlanHead is the part of the plan that does not depend on the flags.
+// PlanHead is the part of the answer that does not depend on the flags.
 type PlanHead struct {
 	Names     []string // names of all tests, benchmarks, fuzz targets and examples
 	CoverMode string   // the result of testing.CoverMode

@@ -10,13 +10,12 @@ import (
 type Death struct {
 	Reason   string // one line
 	Account  string // what the kernel was doing; lines, or empty
-	OfKernel bool   // the kernel died or hung, which a test may expect; else only the test binary ended
+	OfKernel bool   // the kernel died or hung, which a test may expect; if false, only the test binary ended
 }
 
-// Died reports how the tests ended that were active when their machine died: they
-// fail, unless they expected it. The others are as if they had not begun, except
-// the tests around the active ones, which the next machine completes. Flush must
-// have been called.
+// Died ends the tests that were active when their machine died: they fail, unless
+// they expected it. The next machine completes the parents of active tests. All
+// other tests that have not ended count as not begun. Flush must have been called.
 func (r *Reporter) Died(d Death) error {
 	end := deathReport{r, d}
 	if err := end.recover(); err != nil {
@@ -47,8 +46,8 @@ type deathReport struct {
 	Death
 }
 
-// recover reports the tests whose end is in the kernel log, but did not come
-// through on standard output.
+// recover reports the tests whose end is in the kernel log, but did not arrive on
+// standard output.
 func (r deathReport) recover() error {
 	var numbers []uint64
 	for number, run := range r.timeline.Ended() {
@@ -97,14 +96,13 @@ func (r deathReport) perish(t *test, run *timeline.TestRun) error {
 	if err := r.conclude(t, result, t.took()); err != nil {
 		return err
 	}
-	if again { // it makes no progress: nor do the tests around it
+	if again { // it died before: to run its parents again would make no progress
 		return r.abandon(t.parent)
 	}
 	return nil
 }
 
-// abandon ends a test and those around it, whose remaining subtests cannot be
-// reached.
+// abandon ends a test and its parents, whose remaining subtests cannot be reached.
 func (r deathReport) abandon(t *test) error {
 	for ; t != nil; t = t.parent {
 		if err := r.conclude(t, "--- FAIL", t.took()); err != nil {
@@ -125,7 +123,7 @@ func (r deathReport) openTest(marked string) *test {
 		number = r.tests.next()
 	}
 	t := r.tests.begin(marked, number)
-	// An error of the output shows at the next line.
+	// The next line reports an error of the output.
 	_ = r.out.event(item{what: "=== RUN", text: marked}, "=== RUN   ")
 	return t
 }

@@ -14,7 +14,7 @@ type machineOutput struct {
 	marks  string // separated by "; "
 }
 
-// replay passes it to a Reporter, and has the machine die.
+// replay passes the output to a Reporter, and lets the machine die.
 func (m machineOutput) replay(t *testing.T, r *Reporter) {
 	t.Helper()
 	l := newLogger()
@@ -88,13 +88,13 @@ func TestMachineTakesOnlyRunningTestsAlong(t *testing.T) {
 			t.Errorf("%s: prints %q, want %q", name, got, c.want)
 		}
 		if got := r.Remaining(); !slices.Equal(got, c.rest) {
-			t.Errorf("%s: left are %q, want %q", name, got, c.rest)
+			t.Errorf("%s: remaining: %q, want %q", name, got, c.rest)
 		}
 	}
 }
 
-// The test around a subtest that died ends when the next machine has run what was
-// left of it, and its output is one.
+// The parent of a subtest that died ends when the next machine has run its other
+// subtests. Its output is printed as a whole.
 func TestRestOfSubtestsComesFromNextMachine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -118,7 +118,7 @@ func TestRestOfSubtestsComesFromNextMachine(t *testing.T) {
 	}
 }
 
-// A subtest that dies again and again does not keep machines busy for ever.
+// A subtest that kills every machine does not use up all of them.
 func TestTestThatDiesAgainIsGivenUp(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -129,7 +129,7 @@ func TestTestThatDiesAgainIsGivenUp(t *testing.T) {
 	// A second round of -test.count is not the same test.
 	machineOutput{"^=== RUN   TestA\n^>>> 1 TestA\n^=== RUN   TestA/x\n", "run TestA; run TestA/x"}.replay(t, r)
 	if got := r.Remaining(); len(got) != 2 || got[0].Turns != "only 1" {
-		t.Errorf("left of the second round are %q", got)
+		t.Errorf("remaining in the second round: %q", got)
 	}
 	delete(r.tests.open, "TestA")
 	delete(r.tests.ended, 1)
@@ -166,19 +166,19 @@ func TestResultWaitsForLog(t *testing.T) {
 		t.Errorf("printed\n%s", out.String())
 	}
 	if !r.faulty || !l.timeline.Findings()[0].Printed {
-		t.Error("nobody knows of it")
+		t.Error("the fault is not recorded")
 	}
 }
 
-// What has run in a machine that died does not run again, however little of it
-// came through on standard output.
+// Tests that have ended in a machine that died do not run again, even if little of
+// their output arrived.
 func TestTestsThatHaveRunAreNotLeft(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		output machineOutput
 		turn   string
 	}{
-		"the log alone tells of some": {
+		"only the log has some results": {
 			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA; end TestA PASS 0.10s; run TestB; end TestB PASS 0.1s; run TestC"},
 			"but 0,1,2",
 		},
@@ -197,13 +197,13 @@ func TestTestsThatHaveRunAreNotLeft(t *testing.T) {
 		r := NewReporter(&bytes.Buffer{}, Options{})
 		c.output.replay(t, r)
 		if got := r.Remaining(); !slices.Equal(got, []Selection{{Turns: c.turn}}) {
-			t.Errorf("%s: left are %q, want %q", name, got, c.turn)
+			t.Errorf("%s: remaining: %q, want %q", name, got, c.turn)
 		}
 	}
 }
 
-// With -test.failfast a machine ends in the middle of tests: what is known of
-// those that failed is printed.
+// With -test.failfast a machine ends in the middle of tests: the known results of
+// failed tests are printed.
 func TestCutShortTestsAreTold(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -47,8 +47,8 @@ func (r *Reporter) addFaults(t *test, run *timeline.TestRun) error {
 	return nil
 }
 
-// identity distinguishes a fault from others that the kernel reported at another
-// instruction, or that were reached by other calls.
+// identity is the same for faults at the same instruction that were reached by the
+// same calls.
 func identity(f timeline.Finding) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", f.Kind, f.Title)
@@ -60,13 +60,13 @@ func identity(f timeline.Finding) string {
 	return b.String()
 }
 
-// faultText returns the lines about a fault in a test's output. Its report is
-// printed once only.
+// faultText returns the lines about a fault in a test's output. The fault report
+// is printed only once.
 func faultText(f timeline.Finding) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "kernel fault (%s): %s\n", f.Kind, f.Title)
 	if f.Printed {
-		b.WriteString("    see its report at the other test that ran at the same time\n")
+		b.WriteString("    the report is in the output of another test that ran at the same time\n")
 		return b.String()
 	}
 	last := ""

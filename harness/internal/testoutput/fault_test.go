@@ -14,7 +14,7 @@ func TestFaultsOfOnePlaceAreAlike(t *testing.T) {
 	f, caller, guess := klog.Frame{Function: "f", Offset: 1}, klog.Frame{Function: "g", Offset: 2}, klog.Frame{Function: "h", Guess: true}
 	first := fault("WARNING in f", f, caller)
 	if same := fault("WARNING in f", f, guess, caller); identity(first) != identity(same) {
-		t.Error("a frame that the kernel is not sure of makes another fault")
+		t.Error("a frame that the kernel marks as a guess makes a different fault")
 	}
 	line, by, module := f, caller, f
 	line.Offset, by.Function, module.Module = 3, "other", "m"

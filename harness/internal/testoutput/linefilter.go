@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// LineFilter passes text on except lines with certain beginnings, each of which
-// it leaves out once. It holds back the beginning of a line only as long as the
-// line may be one of them.
+// LineFilter passes text on, but leaves out one line for each call of Drop. It
+// holds back the beginning of a line only as long as it may have to leave out the
+// line.
 type LineFilter struct {
 	w     io.Writer
 	drops []string // beginnings of lines, each of which is left out once
@@ -64,8 +64,8 @@ func (f *LineFilter) piece(p []byte) error {
 	return err
 }
 
-// match returns the index of the line to leave out that text begins, or -1 and
-// whether text may become such a line.
+// match returns which of drops text begins with, or -1. maybe reports whether text
+// could still begin with one when it gets longer.
 func (f *LineFilter) match(text string) (which int, maybe bool) {
 	for i, beginning := range f.drops {
 		if strings.HasPrefix(text, beginning) {

@@ -27,7 +27,7 @@ func TestLineFilterDropsEachLineOnce(t *testing.T) {
 	}
 }
 
-// Who waits for output does not wait for the filter, unless it must.
+// The filter holds back output only if it must: a reader may be waiting for it.
 func TestLineFilterHoldsNoMoreThanItMust(t *testing.T) {
 	var out strings.Builder
 	f := NewLineFilter(&out)

@@ -19,7 +19,7 @@ Call Trace:
  </TASK>
 ---[ end trace 0000000000000000 ]---`
 
-// logger writes a log for a timeline: marks, and what the kernel says.
+// logger writes a log for a timeline: marks and kernel messages.
 type logger struct {
 	timeline *timeline.Timeline
 	number   int

@@ -9,7 +9,7 @@ import (
 )
 
 // PassLine passes on a test binary's output, but holds back the line PASS or FAIL
-// at its end, and the line on coverage behind it, until the verdict is known: the
+// at its end, and the line about coverage after it, until the verdict is known: the
 // testing package prints them before the kernel has been checked.
 type PassLine struct {
 	w    io.Writer
@@ -20,10 +20,11 @@ type PassLine struct {
 // NewPassLine returns a PassLine that passes output on to w.
 func NewPassLine(w io.Writer) *PassLine { return &PassLine{w: w} }
 
-// coverage starts a line that the testing package may print behind PASS.
+// coverage starts a line that the testing package may print after PASS.
 var coverage = []byte("coverage: ")
 
-// Write passes on what is not the end. It never fails for what it holds back.
+// Write passes on everything that cannot be the final lines. It returns an error
+// only for output that it passes on.
 func (l *PassLine) Write(p []byte) (int, error) {
 	l.held = append(l.held, p...)
 	for len(l.held) > 0 {
@@ -70,7 +71,7 @@ func mayBeEnd(p []byte) bool {
 	return endsWith(p, "PASS\n") || endsWith(p, "FAIL\n")
 }
 
-// maxCoverageLine is how long the line on coverage may be, in bytes. It names the
+// maxCoverageLine is how long the line about coverage may be, in bytes. It names the
 // packages of -coverpkg.
 const maxCoverageLine = 64 << 10
 
@@ -97,7 +98,7 @@ func (l *PassLine) Take() []byte {
 	return held
 }
 
-// coverageLine is the testing package's line on coverage.
+// coverageLine matches the testing package's line about coverage.
 var coverageLine = regexp.MustCompile(`(?m)^coverage: [0-9.]+% of statements`)
 
 // FinalLines returns the last lines of a run: held is what a PassLine held back

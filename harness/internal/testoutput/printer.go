@@ -11,7 +11,7 @@ import (
 type style int
 
 const (
-	styleQuiet   style = iota // only those of tests that fail
+	styleQuiet   style = iota // only results of tests that fail
 	styleVerbose              // -test.v
 	styleJSON                 // -test.v=test2json
 )
@@ -86,7 +86,7 @@ func (p *printer) log(t *test, name, text string) error {
 	return p.print(text)
 }
 
-// add is log for lines of our own about an open test.
+// add is log for the harness's own lines about an open test.
 func (p *printer) add(t *test, text string) error {
 	if text == "" {
 		return nil

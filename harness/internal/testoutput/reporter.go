@@ -1,5 +1,5 @@
 // Package testoutput turns the output of a test binary into the output that the
-// testing package would have printed, and adds what the kernel log says: a test
+// testing package would have printed, and adds the faults in the kernel log: a test
 // during which the kernel reported a fault fails.
 package testoutput
 
@@ -15,7 +15,7 @@ import (
 )
 
 // Reporter prints the output of one test binary, which runs in one machine and,
-// when that dies in the middle of the tests, goes on in others.
+// if that dies in the middle of the tests, in further ones.
 //
 // The end of a test is printed when the kernel log has been read up to there.
 type Reporter struct {
@@ -27,7 +27,7 @@ type Reporter struct {
 	tests    tests
 	stream   itemizer           // its items wait for the kernel log
 	mark     uint64             // of the next end of a test
-	lead     string             // the top-level test that has just started, though it may not be its turn
+	lead     string             // the top-level test that has just started; it may turn out to be skipped
 	again    bool               // this is not the first machine
 	timeline *timeline.Timeline // of the current machine
 	past     map[string]bool    // tests that ran when a machine died, by identity
@@ -65,11 +65,11 @@ func (r *Reporter) Running() []string {
 	return names
 }
 
-// Stopped reports whether Options.FailFast ends the tests here: one has failed
-// because of the kernel, which the test binary does not know.
+// Stopped reports whether Options.FailFast ends the tests here: a test has failed
+// because of the kernel, and the test binary does not know that.
 func (r *Reporter) Stopped() bool { return r.FailFast && r.faulty }
 
-// Follow goes on with the timeline of another machine.
+// Follow continues with the timeline of another machine.
 func (r *Reporter) Follow(t *timeline.Timeline) {
 	r.again = r.timeline != nil
 	r.timeline, r.tests.starts, r.mark = t, 0, 0
@@ -86,7 +86,7 @@ func (r *Reporter) Write(p []byte) (int, error) {
 	}
 	err := r.advance(true)
 	if err == nil {
-		err = r.out.print(fmt.Sprintf("kmodtest: more than %d MiB of output waited for the kernel log: a fault may appear after its test\n", maxWaiting>>20))
+		err = r.out.print(fmt.Sprintf("kmodtest: more than %d MiB of output waited for the kernel log; a fault may be printed after the test that it belongs to\n", maxWaiting>>20))
 	}
 	return len(p), err
 }
@@ -101,7 +101,7 @@ func (r *Reporter) Advance() error { return r.advance(false) }
 func (r *Reporter) Flush() error {
 	r.stream.end()
 	err := r.advance(true)
-	if err == nil && isTest(r.lead) { // its number did not come through
+	if err == nil && isTest(r.lead) { // its number did not arrive
 		err = r.begin(r.lead, r.tests.next())
 	}
 	r.out.name, r.lead = "", ""
@@ -211,8 +211,7 @@ func (r *Reporter) conclude(t *test, result, took string) error {
 	return r.out.result(t, result, took)
 }
 
-// CutShort ends the tests around those that failed, when no machine goes on with
-// them.
+// CutShort ends the parents of failed tests if no further machine runs.
 func (r *Reporter) CutShort() error {
 	for _, t := range slices.Backward(r.tests.sorted()) { // subtests first
 		if !t.failed {

@@ -29,19 +29,19 @@ func sample(t *testing.T) string {
 	return binary
 }
 
-// runSample returns what the sample prints, and its exit code; with a log, it
-// tells of its tests.
+// runSample returns the sample's output and exit code. With a log, the sample
+// reports the events of its tests.
 func runSample(t *testing.T, binary, log string, env []string, args ...string) (stdout string, code int) {
 	t.Helper()
 	cmd := exec.Command(binary, append([]string{"-test.parallel=1", "-test.paniconexit0"}, args...)...)
 	cmd.Env = append(append(os.Environ(), "SAMPLE_LOG="+log), env...)
 	var out bytes.Buffer
 	cmd.Stdout = &out
-	_ = cmd.Run() // its code tells
+	_ = cmd.Run() // the exit code is checked by the callers
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 
-// times are what differs between two runs.
+// times matches the text that differs between two runs.
 var times = regexp.MustCompile(`\d+\.\d\ds|0x[0-9a-f]+|\t *\d+\t *[\d.]+ ns/op|(?m:^cpu: .*)`)
 
 // A Reporter turns the events into exactly what the testing package would have
@@ -106,8 +106,8 @@ func completeTimeline(t *testing.T) *timeline.Timeline {
 	return tl
 }
 
-// Lines that parallel tests log stay below their own test, though without -test.v
-// nothing is printed as they take turns.
+// The log of each parallel test is printed below its own result, although without
+// -test.v no line marks the change from one test to another.
 func TestLogsOfParallelTestsStayApart(t *testing.T) {
 	t.Parallel()
 	binary, log := sample(t), filepath.Join(t.TempDir(), "log")

@@ -19,7 +19,7 @@ type item struct {
 	text string // the rest of the line, without its end; or all of it
 }
 
-// leads are the beginnings of lines behind a marker.
+// leads are the beginnings of lines after a marker.
 var leads = []string{
 	"=== RUN   ", "=== PAUSE ", "=== CONT  ", "=== NAME  ", "=== ATTR  ", "=== ARTIFACTS ",
 	"--- PASS: ", "--- FAIL: ", "--- SKIP: ", ">>> ", "<<< ", "    ",

@@ -12,7 +12,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// tests is which tests have begun and ended, over all machines.
+// tests records which tests have begun and ended, in all machines.
 type tests struct {
 	open   map[string]*test // have begun and not ended, by name
 	ended  map[int]bool     // top-level tests, by number
@@ -33,7 +33,7 @@ var ErrTooMany = fmt.Errorf("the test binary reports more than %d tests, or more
 // full reports whether the guest has reported too many tests.
 func (ts *tests) full() bool { return ts.size > maxNames || len(ts.ended) > maxTests }
 
-// cost is what a name takes, in bytes.
+// cost returns how many bytes a name takes.
 func cost(name string) int { return len(name) + 64 }
 
 // test is a test that has begun.
@@ -43,9 +43,9 @@ type test struct {
 	number int       // of a top-level test; -1 if it has none
 	began  time.Time // by the host's clock
 	text   Excerpt   // printed below its last line
-	failed bool      // whatever the guest says
+	failed bool      // even if the guest reports a pass
 	over   []string  // names of its subtests that have ended
-	met    []string  // the faults that it expected of an earlier machine, and got
+	met    []string  // the faults that it expected and that came, in earlier machines
 }
 
 func (ts *tests) begin(name string, number int) *test {
@@ -55,7 +55,7 @@ func (ts *tests) begin(name string, number int) *test {
 	return t
 }
 
-// forget makes it as if the test had not begun.
+// forget removes a test, as if it had not begun.
 func (ts *tests) forget(t *test) {
 	if ts.open[t.name] == t {
 		delete(ts.open, t.name)
@@ -78,7 +78,7 @@ func (ts *tests) end(t *test) {
 	}
 }
 
-// around returns the open test that a test with that name is a subtest of.
+// around returns the open parent test of a test with that name.
 func (ts *tests) around(name string) *test {
 	for {
 		i := strings.LastIndexByte(name, '/')

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Allow excuses faults of the whole run that match one of the patterns, as
-// Config.Allow asks. It replaces the patterns of earlier calls.
+// Allow sets the patterns of Config.Allow: faults of the whole run that match one
+// of them are excused. It replaces the patterns of earlier calls.
 func (t *Timeline) Allow(patterns []*regexp.Regexp) { t.allowed = patterns }
 
 // allowedFaults are the patterns of Config.Allow.

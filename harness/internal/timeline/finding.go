@@ -30,20 +30,20 @@ func (t *Timeline) Findings() []Finding {
 	return all
 }
 
-// Unexpected returns the faults so far that nobody expected or allowed.
+// Unexpected returns the faults so far that are neither expected nor allowed.
 func (t *Timeline) Unexpected() []Finding {
 	return slices.DeleteFunc(t.Findings(), func(f Finding) bool { return f.Excused })
 }
 
-// Of returns the faults that are attributed to a test and that nobody expected,
-// and the faults that it expected and that did not come.
+// Of returns the faults that are attributed to a test and are not excused, and the
+// faults that it expected and that did not come.
 func (t *Timeline) Of(r *TestRun) (faults []Finding, unmet []*Expectation) {
 	faults = slices.DeleteFunc(t.Unexpected(), func(f Finding) bool { return !slices.Contains(f.Tests, r) })
 	return faults, r.unmet()
 }
 
-// DiedAsExpected reports whether tests are active and each of them, or one around
-// it, has got a fault that it expected.
+// DiedAsExpected reports whether tests are active, and for each of them a fault
+// came that the test or one of its parents expected.
 func (t *Timeline) DiedAsExpected() bool {
 	t.Findings()
 	active := t.Active()
@@ -61,8 +61,8 @@ func (t *Timeline) FaultWhileRunning() bool {
 // SetPrinted notes that the output of a test contains the fault.
 func (t *Timeline) SetPrinted(f Finding) { t.printed[f.At] = true }
 
-// AllPrinted reports whether there were faults, and the tests' output contains
-// all that nobody expected.
+// AllPrinted reports whether there were faults, and the tests' output contains all
+// that are not excused.
 func (t *Timeline) AllPrinted() bool {
 	faults := t.Unexpected()
 	return len(faults) > 0 && !slices.ContainsFunc(faults, func(f Finding) bool { return !f.Printed })

@@ -2,8 +2,8 @@ package timeline
 
 import "slices"
 
-// guilty returns the tests that were active when the fault began whose first
-// record is at. It remembers them, as spans are kept for some time only.
+// guilty returns the tests that were active when a fault began. at is the number of
+// the fault's first record. It remembers them, as old spans are dropped.
 func (t *Timeline) guilty(at int) []*TestRun {
 	tests, known := t.attributed[at]
 	if !known {

@@ -10,7 +10,7 @@ import (
 
 // TestRun is one run of a test, from its first mark to its last.
 type TestRun struct {
-	Name   string     // as it stands in marks
+	Name   string     // as in marks, see inside.MarkedName
 	Paused bool       // waits for its turn, after a call of t.Parallel
 	Result string     // PASS, FAIL or SKIP; "" until it has ended
 	Took   string     // its time as the testing package prints it
@@ -85,7 +85,7 @@ func (r *TestRun) Met() []string {
 	return all
 }
 
-// AnyMet reports whether a fault came that the test, or one around it, expected.
+// AnyMet reports whether a fault came that the test or one of its parents expected.
 func (r *TestRun) AnyMet() bool {
 	for ; r != nil; r = r.parent {
 		if len(r.Met()) > 0 {

@@ -16,7 +16,7 @@ const (
 	maxEnded   = 1 << 16 // tests whose end the test binary has not reported
 )
 
-// testRuns is which tests ran when.
+// testRuns records which tests ran at which records of the log.
 type testRuns struct {
 	number  uint64 // of the last mark
 	running []*TestRun
@@ -41,7 +41,7 @@ func (t *testRuns) follow(m inside.Mark, at int) {
 		run = t.around(name)
 	}
 	switch {
-	case m.Verb == inside.MarkDump: // of no test
+	case m.Verb == inside.MarkDump: // belongs to no test
 	case m.Verb == inside.MarkRun:
 		if len(t.running) >= maxRunning {
 			return
@@ -83,7 +83,7 @@ func (t *testRuns) find(name string) *TestRun {
 	return nil
 }
 
-// around returns the running test that a test with that name is a subtest of.
+// around returns the running parent test of a test with that name.
 func (t *testRuns) around(name string) *TestRun {
 	for {
 		i := strings.LastIndexByte(name, '/')

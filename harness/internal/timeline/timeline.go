@@ -1,5 +1,5 @@
-// Package timeline reads the kernel log of one machine: which tests ran when, by
-// the marks in the log, and which faults are theirs.
+// Package timeline reads the kernel log of one machine. It finds the faults in it
+// and, from the marks, the tests that they are attributed to.
 package timeline
 
 import (
@@ -20,7 +20,7 @@ type Timeline struct {
 	quiet      int                // heartbeats since the kernel logged something
 	printed    map[int]bool       // faults, by their first record, that the output of a test contains
 	attributed map[int][]*TestRun // tests, by the first record of their fault
-	answers    []string           // what the kernel logged of itself when it was asked
+	answers    []string           // the kernel's state, as it logged it on request
 	asked      bool
 }
 
@@ -47,8 +47,8 @@ func (t *Timeline) Add(rec klog.Record) {
 	}
 }
 
-// AddConsole adds what only the console of a dead machine has. The console does
-// not distinguish the kernel's lines from those that user space logged.
+// AddConsole adds the records that only the console of a dead machine has. The
+// console does not distinguish the kernel's records from those of user space.
 func (t *Timeline) AddConsole(records []klog.Record) {
 	for _, rec := range records {
 		t.scan.Add(rec)
@@ -79,6 +79,6 @@ func (t *Timeline) Complete(mark uint64) bool {
 		!slices.ContainsFunc(t.scan.Faults(), func(f klog.Fault) bool { return f.Open && !f.Whole }))
 }
 
-// Answers returns what the kernel logged of itself when the guest asked it,
-// shortly before the end of the tests' time.
+// Answers returns the state that the kernel logged when the guest requested it,
+// shortly before the tests' timeout.
 func (t *Timeline) Answers() []string { return t.answers }

@@ -20,7 +20,7 @@ Call Trace:
  </TASK>
 ---[ end trace 0000000000000000 ]---`
 
-// logger writes a log for a timeline: marks, and what the kernel says.
+// logger writes a log for a timeline: marks and kernel messages.
 type logger struct {
 	timeline *Timeline
 	number   int
@@ -102,7 +102,7 @@ func TestForgedMarksAndFaultsAreNone(t *testing.T) {
 	l.user("kmodtest: end TestA PASS 0.0s #2 guess")
 	l.user("WARNING: CPU: 0 PID: 7 at /m/m.c:1 f+0x5/0x10 [m]")
 	l.user(fmt.Sprintf(warning, "f"))
-	l.kernel("kmodtest: end TestA PASS 0.0s #2 word") // the kernel sets no marks
+	l.kernel("kmodtest: end TestA PASS 0.0s #2 word") // the kernel writes no marks
 	l.warn("g")
 	if got := l.blamed(); !slices.Equal(got, []string{"g[TestA]"}) {
 		t.Errorf("%q, want g and TestA", got)
@@ -141,7 +141,7 @@ func TestExpectedFaultIsExcused(t *testing.T) {
 	}
 }
 
-// A fault from before it was expected is not the one.
+// A fault before the call of ExpectKernelFault does not meet the expectation.
 func TestEarlierFaultIsNotExpected(t *testing.T) {
 	t.Parallel()
 	l := newLogger()
@@ -154,8 +154,8 @@ func TestEarlierFaultIsNotExpected(t *testing.T) {
 	}
 }
 
-// What a dying kernel says only on its console belongs to the test of which the
-// console has the mark.
+// A fault that only the console of a dying kernel shows is attributed to the test
+// whose mark precedes it on the console.
 func TestConsoleGoesOnWhereLogEnds(t *testing.T) {
 	t.Parallel()
 	l := newLogger()

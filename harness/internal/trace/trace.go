@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Trace is the phases of one run. Its methods may be called by several
+// Trace records the phases of one run. Its methods may be called by several
 // goroutines at once.
 type Trace struct {
 	start time.Time
@@ -30,8 +30,8 @@ type Phase struct {
 // New returns a trace whose times count from start.
 func New(start time.Time) *Trace { return &Trace{start: start} }
 
-// Thread is the phases of one machine at a time. Number 0 is that of the run's
-// first or only machine.
+// Thread records the phases of one machine at a time. The run's first or only
+// machine has number 0.
 type Thread struct {
 	trace  *Trace
 	number int

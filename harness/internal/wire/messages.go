@@ -43,7 +43,7 @@ type Work struct {
 	// Mark is the word that ends each mark in the kernel log.
 	Mark string
 	// Timeout is the tests' timeout in nanoseconds; 0 is none. Shortly before
-	// it ends, PID 1 asks the kernel to log what it is doing.
+	// it ends, PID 1 makes the kernel log its state.
 	Timeout int64
 	// TimerSlack is how much later than requested the program's sleeps may
 	// end, in nanoseconds; 0 means the kernel's default.
