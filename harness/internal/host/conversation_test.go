@@ -240,7 +240,7 @@ func TestFloodsAreBounded(t *testing.T) {
 }
 
 // FuzzConversation lets a guest send records in any order. The stream may end
-// anywhere.
+// after any of them.
 func FuzzConversation(f *testing.F) {
 	for _, script := range []string{"", "ABCDEFxyz", "ABxyz", "ACCCBDExyz", "ABCDExfffyz", "0123456789", "Axyz", "xyzAB", "ABCDEmnopqrstuvwxyz"} {
 		f.Add([]byte(script), -1)
@@ -294,14 +294,14 @@ func (m *model) mayPass() bool {
 	return m.done && m.finished && (m.unclear || !m.failed)
 }
 
-// play sends a record for each byte of the script. The stream ends after cut
-// bytes, if that is not negative.
+// play sends a record for each byte of the script. The stream ends after at most
+// cut bytes, if that is not negative.
 func (m *model) play(script []byte, cut int, word string, out *wire.Writer) {
 	sent := 0
 	for _, c := range script {
 		typ, payload := m.record(c, word)
 		if size := 5 + len(payload); cut >= 0 && sent+size > cut {
-			return // the stream ended, inside a record or between two
+			return // the stream ends before this record, even if cut is inside it
 		}
 		sent += 5 + len(payload)
 		if out.Write(typ, payload) != nil {
