@@ -10,13 +10,13 @@ const (
 	endOfPanic = "---[ end Kernel panic"
 )
 
-// isRule recognizes the lines of = that reports are put between.
+// isRule recognizes the lines of = before and after a report.
 func isRule(text string) bool {
 	return len(text) > 20 && strings.Trim(text, "=") == ""
 }
 
-// bodies are the beginnings of lines of a dump, by their first byte. Lines that
-// begin with a space are always part of it.
+// bodies are the beginnings of lines that are part of a dump, by their first byte.
+// Lines that begin with a space always are.
 var bodies = map[byte][]string{
 	'"': {`"echo 0 > /proc/sys/kernel/hung_task`},
 	'#': {"#PF: "},

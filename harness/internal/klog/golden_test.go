@@ -80,8 +80,8 @@ func TestCleanLogsHaveNoFaults(t *testing.T) {
 	}
 }
 
-// A report is found as soon as its head is in the log; its lines are lines of the
-// log, in their order.
+// A report is found as soon as its head is in the log, and consists of lines of the
+// log in their order.
 func TestTruncatedReports(t *testing.T) {
 	for _, path := range logs(t, "*/*.log") {
 		lines := strings.SplitAfter(content(t, path), "\n")

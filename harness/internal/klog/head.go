@@ -9,27 +9,27 @@ import (
 )
 
 // head describes one form of fault: the line that begins its report, and how the
-// report is read. What its forms match must not be in a healthy kernel's log.
+// report is read. Its forms must not match a line of a healthy kernel's log.
 type head struct {
 	forms  []string // regular expressions for the beginning of the line
 	kind   Kind
 	ends   ending
 	blame  trace.Blame
 	title  string            // template of the title, with $1 for a group of the form; "" is $0, the line
-	body   func(string) bool // what its report may hold in addition to the lines of any dump; nil is nothing
-	change []change          // kinds that the rest of the report makes more exact
-	detail detail            // what is added to the title
+	body   func(string) bool // recognizes lines that only this report may have, not any dump; nil for no lines
+	change []change          // more exact kinds, which the rest of the report determines
+	detail detail            // text that is added to the title
 
 	message bool     // the line can also be the message of a BUG or WARNING, which then is of this kind
 	sources []string // files whose BUG and WARNING are of this kind
-	passes  []string // parts of the names of functions that only pass on what the report is about
-	within  string   // a part of the line with which it belongs to the open report of a KASAN fault
-	glued   bool     // may follow other text on its line where the log has no times
-	weak    bool     // counts only with a time where other lines of the log have one
+	passes  []string // parts of the names of functions that cannot be the guilty one
+	within  string   // a line that contains this belongs to the open report of a KASAN fault
+	glued   bool     // may follow other text on its line if the log has no times
+	weak    bool     // counts only with a time if other lines of the log have one
 }
 
-// change makes a kind more exact if the head has a text in it, or another line
-// of the report begins with that text.
+// change replaces the kind by a more exact one if the head contains a text, or
+// another line of the report begins with it.
 type change struct {
 	text string
 	kind Kind
@@ -40,7 +40,7 @@ type pattern struct {
 	head   *head
 	prefix string
 	needs  string         // a literal text anywhere in the line
-	rest   *regexp.Regexp // of the whole line; nil if the prefix is all
+	rest   *regexp.Regexp // for the whole line; nil if the prefix is enough
 }
 
 // headBytes is how much of a line is compared with the forms of heads.
@@ -85,7 +85,7 @@ func (p *pattern) matches(line string) bool {
 	return strings.HasPrefix(line, p.prefix) && (p.needs == "" || strings.Contains(line, p.needs)) && (p.rest == nil || p.rest.MatchString(line))
 }
 
-// headOf returns the head that a line is, or nil.
+// headOf returns the head that matches a line, or nil.
 func headOf(line string) *head {
 	p, _ := patternOf(line)
 	if p == nil {
@@ -94,8 +94,8 @@ func headOf(line string) *head {
 	return p.head
 }
 
-// patternOf returns the pattern that a line matches, or nil, and the line as the
-// forms of heads have it: without brackets around it or "Oops: " before it.
+// patternOf returns the pattern that a line matches, or nil, and the line without
+// the brackets around it or the "Oops: " before it, which forms do not have.
 func patternOf(line string) (*pattern, string) {
 	if len(line) < 8 {
 		return nil, line
@@ -126,8 +126,8 @@ func patternOf(line string) (*pattern, string) {
 	return nil, line
 }
 
-// gluedPrefixes are the texts that heads begin with which may follow other text
-// on their line.
+// gluedPrefixes are the beginnings of those heads that may follow other text on
+// their line.
 var gluedPrefixes = sync.OnceValue(func() []string {
 	var found []string
 	for i := range heads {
@@ -141,8 +141,8 @@ var gluedPrefixes = sync.OnceValue(func() []string {
 	return found
 })
 
-// gluedHead returns where in a line a head begins after other text, or 0: a program
-// printed that text without an end of line.
+// gluedHead returns the index in a line at which a head follows other text, or 0. A
+// program printed that text without an end of line.
 func gluedHead(line string) int {
 	for _, prefix := range gluedPrefixes() {
 		if at := strings.Index(line, prefix); at > 0 {

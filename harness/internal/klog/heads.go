@@ -2,8 +2,8 @@ package klog
 
 import "github.com/kmodtest/kmodtest/harness/internal/klog/trace"
 
-// severities are the forms of a message of lockdep, whose first word changed
-// with the kernel's release.
+// severities returns the forms of a message of lockdep. Its first word depends on
+// the kernel's release.
 func severities(message string) []string {
 	return []string{"WARNING: " + message, "INFO: " + message, "BUG: " + message}
 }
@@ -19,7 +19,7 @@ var heads = []head{
 	}},
 	{kind: StackOverflow, ends: traced, forms: []string{`Insufficient stack space to handle exception`}, title: "Kernel panic - not syncing: kernel stack overflow"},
 
-	// Accesses that the processor refused.
+	// Memory accesses that the processor rejected.
 	{kind: NullDereference, ends: traced, glued: true, title: "BUG: kernel NULL pointer dereference", forms: []string{
 		`BUG: kernel NULL pointer dereference`, `BUG: Kernel NULL pointer dereference`, `BUG: unable to handle kernel NULL pointer dereference`,
 		`Unable to handle kernel NULL pointer dereference`, `BUG: Unable to handle kernel instruction fetch \(NULL`,
@@ -33,7 +33,7 @@ var heads = []head{
 	{kind: GeneralProtection, ends: traced, glued: true, title: "general protection fault", forms: []string{
 		`general protection fault.*\[#\d`, `segment-related general protection fault.*\[#\d`,
 	}, change: []change{
-		{"KASAN: null-ptr-deref in range", NullDereference}, // KASAN makes a non-canonical address of it
+		{"KASAN: null-ptr-deref in range", NullDereference}, // KASAN's shadow of NULL has a non-canonical address
 		{"KASAN: probably user-memory-access in range", PageFault}, {"KASAN: maybe wild-memory-access in range", GeneralProtection},
 	}},
 
@@ -98,7 +98,7 @@ var heads = []head{
 		"kernel/locking/lockdep.c", "kernel/lockdep.c", "kernel/locking/mutex.c", "kernel/locking/mutex-debug.c",
 	}},
 
-	// What a warning says first, or where it is.
+	// BUGs and warnings whose kind depends on their message or source file.
 	{kind: Refcount, ends: dumped, message: true, sources: []string{"lib/refcount.c"}, forms: []string{`refcount_t: `}},
 	{kind: ListCorruption, ends: untraced, message: true, sources: []string{"lib/list_debug.c"}, forms: []string{
 		`list_(?:add|del).*corruption`, `list_add double add`, `list_add attempted on`,

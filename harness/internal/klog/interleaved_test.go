@@ -73,8 +73,8 @@ func TestReportsOfTwoCallersAtOnce(t *testing.T) {
 	}
 }
 
-// If it does not, healthy lines in between change neither kind nor title, and no
-// report is lost.
+// If the kernel does not log callers, healthy lines inside a report change neither
+// its kind nor its title, and no report is lost.
 func TestHealthyLinesInsideReports(t *testing.T) {
 	foreign := []string{"virtio_net virtio0 eth0: renamed from veth1", "IPv6: ADDRCONF(NETDEV_CHANGE): lo: link becomes ready"}
 	for _, path := range logs(t, "[5-9]*/*.log") {

@@ -53,12 +53,12 @@ const (
 	untraced               // ---[ end trace if cut here follows, else its head
 )
 
-// detail is what the title of a fault has in addition to the head's.
+// detail is text in the title of a fault in addition to the head's title.
 type detail int
 
 const (
 	noDetail      detail = iota
 	messageDetail        // the message of the BUG or WARNING
 	lineDetail           // the line after the head
-	slabDetail           // what is wrong with the object
+	slabDetail           // the problem of the object
 )

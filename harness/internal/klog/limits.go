@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	titleBytes = 300 // the most that a title has
+	titleBytes = 300 // maximum length of a title
 	lineBytes  = 8 << 10
 )
 
@@ -23,7 +23,7 @@ func limitTitle(title string, most int) string {
 	return title[:end] + more
 }
 
-// limitLine shortens a line of a report that no kernel prints.
+// limitLine shortens a line that is longer than any that a kernel prints.
 func limitLine(text string) string {
 	if len(text) <= lineBytes {
 		return text

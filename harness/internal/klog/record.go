@@ -21,7 +21,7 @@ type Record struct {
 
 // Parse parses a record in the format of /dev/kmsg:
 //
-//	level,sequence,microseconds,flags[,…];text
+//	priority,sequence,microseconds,flags[,…];text
 //	 KEY=value
 //
 // The priority has the level in its low three bits and the facility in the

@@ -9,24 +9,24 @@ import (
 )
 
 const (
-	headLines  = 1500 // of a report that are kept in any case
-	tailLines  = 400  // that are kept if there are more
+	headLines  = 1500 // first lines of a report that are kept
+	tailLines  = 400  // last lines of a longer report that are kept
 	firstBytes = 192 << 10
 	tailBytes  = 56 << 10
-	readLines  = 600 // that are read for kind, title and frames
+	readLines  = 600 // lines that determine kind, title and frames
 
 	oomLines = 600 // lines of an oom-kill do not look like those of a dump
 	gapLines = 25  // foreign lines inside a report that has an end mark
-	shortGap = 3   // foreign lines inside one that has none, after its trace has begun
+	shortGap = 3   // foreign lines inside a report without an end mark, after its trace has begun
 )
 
 // report is a fault whose lines are still being collected.
 type report struct {
 	reading
-	lasts  []*stream // those that closed it
-	total  int       // lines that are surely of the report
+	lasts  []*stream // streams that closed it
+	total  int       // lines that certainly belong to the report
 	bytes  int       // of reading.lines
-	last   []line    // the latest of the lines that reading.lines has no room for
+	last   []line    // the last of the lines for which reading.lines has no room
 	loose  []line    // lines after them, which may be foreign
 	small  bool      // only the first lines are kept: the log has too many reports
 	ending ending
@@ -36,7 +36,7 @@ type report struct {
 	ended  bool // its end mark has been seen
 	opened int  // streams that print to it
 	made   Fault
-	madeOf int // total when it was made
+	madeOf int // total when made was set
 }
 
 func newReport(h *head, l line, before []line) *report {
@@ -84,7 +84,7 @@ func (r *report) joins(h *head, text string) bool {
 	return r.ending == traced && !r.traced && h.ends == traced && strings.Contains(text, "[#")
 }
 
-// absorb takes a line that joins.
+// absorb takes a line for which joins returned true.
 func (r *report) absorb(h *head, l line) {
 	r.keep(l)
 	if h != nil && h.kind == Panic {
@@ -115,8 +115,8 @@ func (r *report) keep(l line) {
 	r.loose = r.loose[:0]
 }
 
-// offer gives the report the next line of its stream. It is not taken if the
-// report has come to its end, and then the report is closed.
+// offer gives the report the next line of its stream. If the report has ended,
+// offer closes it and does not take the line.
 func (r *report) offer(l line) (taken bool) {
 	text := l.text
 	r.look(text)

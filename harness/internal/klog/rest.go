@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// clockSkew is how much earlier than the log's last record a line can be that was
-// printed after it, in microseconds, if no line of the log is on the console: the
-// clocks of processors differ.
+// clockSkew is how far the clocks of processors may differ, in microseconds. If no
+// line of the log is on the console, a line of the console that is older than the
+// log's last record by at most this may have been printed after it.
 const clockSkew = 1_000_000
 
-// Rest returns what a console shows beyond a log: what the kernel printed after
-// the log's last record. A kernel that dies cannot hand on its last records, but
-// prints them.
+// Rest returns the records of a console that a log lacks: those that the kernel
+// printed after the log's last record. A kernel that dies prints its last records,
+// but user space can no longer read them.
 //
-// The log's last line that is on the console marks the place: every line after it
+// They begin after the log's last line that is on the console: every line after it
 // that is not in the log counts, whatever its time. Lines without a time are
 // skipped if the log has times: user space writes to the console, too.
 func Rest(log []Record, console string) []Record {
@@ -36,7 +36,7 @@ func Rest(log []Record, console string) []Record {
 		case l.stamp == "" && last > 0:
 		case known[key] > 0:
 			known[key]--
-			rest, found = nil, true // what was before is in the log, too, or is not the kernel's
+			rest, found = nil, true // earlier lines are in the log, too, or not of the kernel
 		default:
 			rest = append(rest, rec)
 		}
@@ -53,7 +53,7 @@ func Rest(log []Record, console string) []Record {
 	return late
 }
 
-// keyOf returns what is the same for a line of the log and of the console.
+// keyOf returns a key that is the same for a line in the log and on the console.
 func keyOf(microsecs uint64, text string) string {
 	return strconv.FormatUint(microsecs, 10) + " " + strings.TrimRight(text, "\r")
 }

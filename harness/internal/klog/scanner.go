@@ -7,30 +7,30 @@ import (
 )
 
 const (
-	maxFaults  = 10_000   // that are kept
+	maxFaults  = 10_000   // faults that are kept
 	maxText    = 64 << 20 // bytes of reports, after which only their first lines are kept
 	maxStreams = 256
-	staleLines = 20_000 // lines of others after which a stream's reports are closed
+	staleLines = 20_000 // lines of other callers after which a stream's reports are closed
 )
 
-// Scanner finds faults in a log while it is written. Its zero value has seen an
-// empty log. It must not be used by several goroutines at once.
+// Scanner finds faults in a log while it is written. The zero value is ready for
+// the beginning of a log. It must not be used by several goroutines at once.
 //
-// It keeps the first 10,000 faults and counts the others; the report of the last
-// one says how many. A report has at most 2,000 lines and 256 KiB, its first and
-// its last ones.
+// It keeps the first 10,000 faults and counts the others; the last report that it
+// keeps ends with their number. Of a longer report it keeps the first and the last
+// lines: at most 2,000 lines and 256 KiB.
 type Scanner struct {
 	added   int
 	lines   int // records may have several
 	streams map[string]*stream
-	order   []string  // of the streams' callers, as they came
-	locked  *stream   // the one in which a stall was reported last
+	order   []string  // callers of the streams, in the order of their first lines
+	locked  *stream   // the stream in which a stall was reported last
 	stamped bool      // lines of the log have times
 	reports []*report // in the order of their heads
 	text    int       // bytes in reports that are closed
 	more    int       // faults that are not kept
-	settled int       // the first reports, which do not change any more
-	view    []Fault   // the result of Faults; that of the settled ones is final
+	settled int       // number of reports, from the first on, that no longer change
+	view    []Fault   // the result of Faults; its settled first elements are final
 }
 
 // Add takes the next record of /dev/kmsg. A record that the kernel did not write
@@ -66,8 +66,8 @@ func (s *Scanner) AddLine(raw string) {
 	s.added++
 }
 
-// Added returns the number of records and lines that were added: a fault that
-// begins with the next one has it as its At.
+// Added returns the number of records and lines that were added: the At of a fault
+// that begins with the next one.
 func (s *Scanner) Added() int { return s.added }
 
 // Faults returns the faults so far, in the order of their beginnings. Faults that
@@ -149,7 +149,7 @@ func (s *Scanner) add(l line) {
 	}
 }
 
-// stream returns the one of a caller.
+// stream returns the stream of a caller.
 func (s *Scanner) stream(caller string) *stream {
 	if st := s.streams[caller]; st != nil {
 		return st
@@ -203,7 +203,7 @@ func (s *Scanner) pop(st *stream) {
 func (s *Scanner) give(st *stream, l line) {
 	rule := isRule(l.text)
 	lead := isLead(l.text)
-	if len(st.pending) > 0 && !rule && !lead && l.text != "" { // a rule that no head followed
+	if len(st.pending) > 0 && !rule && !lead && l.text != "" { // no head followed a rule
 		st.pending = nil
 	}
 	for r := st.top(); r != nil; r = st.top() {

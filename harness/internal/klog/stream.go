@@ -11,16 +11,16 @@ const (
 	openReports  = 8    // of one caller
 )
 
-// stream is what one task or processor prints; or all, where the log does not
-// name callers.
+// stream holds the state of the lines of one caller, a task or a processor; or of
+// all lines, if the log does not name callers.
 type stream struct {
-	open    []*report // the last one is printed to
-	pending []line    // what came before a head: cut here, a rule
-	stall   *report   // the open one of a stall
-	last    *report   // the one that was closed last
-	since   int       // lines of the stream ago
-	ended   int       // the number of the line in the log
-	seen    int       // the number of the stream's last line
+	open    []*report // the last one takes the next line
+	pending []line    // lines before a head: cut here, a rule
+	stall   *report   // the open report of a stall
+	last    *report   // the report that was closed last
+	since   int       // lines of the stream since last was closed
+	ended   int       // number of the log's line that closed last
+	seen    int       // number of the stream's last line
 }
 
 // warned is the head of a report that has only its cut-here line.
@@ -43,7 +43,8 @@ func (st *stream) push(r *report) {
 	r.opened++
 }
 
-// pop removes the report that is printed to. now is the number of the log's line.
+// pop removes the report that takes the next line. now is the number of the log's
+// line.
 func (st *stream) pop(now int) *report {
 	r := st.top()
 	st.open = st.open[:len(st.open)-1]
@@ -56,8 +57,8 @@ func (st *stream) pop(now int) *report {
 	return r
 }
 
-// remembers reports whether a panic would belong to the report that was closed
-// last.
+// remembers reports whether a panic that follows now would belong to the report
+// that was closed last.
 func (st *stream) remembers(now int) bool {
 	return st.last != nil && st.since <= panicGap && now-st.ended <= panicLines
 }

@@ -13,8 +13,8 @@ type reading struct {
 	head  *head
 	line  string   // the head's line
 	notes []string // the messages before it
-	lines []line   // all, the head's too
-	at    int      // of lines, the head
+	lines []line   // all lines, including the head
+	at    int      // index of the head in lines
 }
 
 // fault returns the kind, the title and the frames.
@@ -23,7 +23,7 @@ func (r *reading) fault() Fault {
 	s := trace.Reader{Passes: r.head.passes}
 	s.Head(r.line)
 	for i, l := range r.lines {
-		if i != r.at && strings.HasPrefix(l.text, endOfTrace) { // the same again follows
+		if i != r.at && strings.HasPrefix(l.text, endOfTrace) { // the same stack follows again
 			break
 		}
 		if i > r.at {
@@ -64,7 +64,7 @@ func (r *reading) kind() Kind {
 	return kind
 }
 
-// blame returns where the guilty function is looked for.
+// blame returns the stacks in which the guilty function is looked for.
 func (r *reading) blame() trace.Blame {
 	if h := headOf(r.note()); h != nil && h.message && h.blame != trace.AnyStack {
 		return h.blame
@@ -72,7 +72,7 @@ func (r *reading) blame() trace.Blame {
 	return r.head.blame
 }
 
-// has reports whether a line of the report begins so.
+// has reports whether a line of the report begins with prefix.
 func (r *reading) has(prefix string) bool {
 	return slices.ContainsFunc(r.lines, func(l line) bool { return strings.HasPrefix(l.text, prefix) })
 }
@@ -106,7 +106,7 @@ func hasPlace(title, place string) bool {
 	return ok && !isSymbol(after[0])
 }
 
-// detail returns what the title has after the head's, or "".
+// detail returns the text that follows the head's title, or "".
 func (r *reading) detail() string {
 	switch r.head.detail {
 	case messageDetail:
@@ -122,9 +122,9 @@ func (r *reading) detail() string {
 	return ""
 }
 
-// note returns the message that was printed before the head, or after it by
-// machines that make a warning by a call and not by an exception; "" is none.
-// Something else may have been printed in between.
+// note returns the message of a BUG or WARNING, or "". It precedes the head, or
+// follows it on architectures whose warnings are a call and not an exception. Other
+// lines may have been printed in between.
 func (r *reading) note() string {
 	for _, note := range r.notes {
 		if h := headOf(note); h != nil && h.message {
@@ -143,8 +143,8 @@ func (r *reading) note() string {
 	return ""
 }
 
-// slabProblem returns what is wrong with a slab's object. Since 6.12 a line
-// before the head says so, in brackets.
+// slabProblem returns the problem of a slab's object. Since 6.12 it is in a line
+// before the head, in brackets.
 func (r *reading) slabProblem() string {
 	for _, note := range r.notes {
 		if isSlabLead(note) {

@@ -1,5 +1,5 @@
 // Package blame has tests that break the kernel, between others that do not. The
-// harness's own tests look at which of them fail, and how.
+// harness's own tests check which of them fail, and how.
 package blame
 
 import (
@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 	harness.Main(m, config)
 }
 
-// breakKernel breaks the kernel in one of the ways of the module.
+// breakKernel makes the module crash break the kernel in the given way.
 func breakKernel(way string) {
 	if err := os.WriteFile("/proc/crash", []byte(way), 0); err != nil {
 		panic(err)
@@ -53,7 +53,8 @@ func TestFailsAndWarns(t *testing.T) {
 
 func TestAfter(*testing.T) {}
 
-// A row of twenty tests, of which the tenth breaks the kernel as it is asked.
+// Twenty tests in a row. The tenth breaks the kernel in the way that BLAME_ROW or
+// BLAME_SUBTEST names, the thirteenth in that of BLAME_PARALLEL.
 func TestRow01(*testing.T) {}
 func TestRow02(t *testing.T) {
 	t.Run("passes", func(*testing.T) {})
@@ -96,7 +97,8 @@ func TestRow18(*testing.T)   {}
 func TestRow19(*testing.T)   {}
 func TestRow20(t *testing.T) { t.Error("the twentieth fails anyway") }
 
-// TestTogether has two tests run at a time while a third waits.
+// TestTogether runs two parallel subtests, one of which breaks the kernel, after a
+// subtest that is not parallel.
 func TestTogether(t *testing.T) {
 	var both, broken sync.WaitGroup
 	both.Add(2)
@@ -141,7 +143,7 @@ func TestAllows(t *testing.T) {
 	t.Run("inside", func(*testing.T) { breakKernel("warn") })
 }
 
-// TestForges says what a kernel says that warns.
+// TestForges writes fault reports like the kernel's to its output and to /dev/kmsg.
 func TestForges(t *testing.T) {
 	text := "------------[ cut here ]------------\nWARNING: CPU: 0 PID: 1 at a.c:1 f+0x1/0x2\nCall Trace:\n f+0x1/0x2\n---[ end trace 0000000000000000 ]---\n" +
 		"Kernel panic - not syncing: forged\nBUG: kernel NULL pointer dereference, address: 0000000000000000\n"
@@ -159,8 +161,8 @@ func TestForges(t *testing.T) {
 	}
 }
 
-// TestHangs breaks the kernel in a way that lets nobody go on, on a processor if
-// one is named.
+// TestHangs makes the kernel hang in the way that BLAME_HANG names, on the
+// processor BLAME_CPU if that is set.
 func TestHangs(t *testing.T) {
 	if cpu, err := strconv.Atoi(os.Getenv("BLAME_CPU")); err == nil {
 		runtime.LockOSThread()

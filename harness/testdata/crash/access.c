@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Addresses and instructions that the processor refuses. */
+/* Memory accesses and instructions that raise an exception. */
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -71,7 +71,7 @@ static noinline void crash_msr_write(void)
 
 static volatile int deepest = 1 << 20;
 
-/* Each call needs its own frame, so that the compiler makes no loop of it. */
+/* Each call uses its frame, so that the compiler does not make it a loop. */
 static noinline int crash_recurse(int depth)
 {
 	volatile char frame[512];

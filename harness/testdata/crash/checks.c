@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the kernel's own checks refuse. */
+/* Mistakes that the kernel's own checks report. */
 #include <linux/bug.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
@@ -93,7 +93,7 @@ static noinline void crash_refcount_saturated(void)
 	refcount_inc(&count); /* refcount-saturated */
 }
 
-/* The compiler does not know the size of what is pointed to. */
+/* The pointer is volatile, so the compiler does not know the object's size. */
 static noinline void crash_usercopy(void)
 {
 	volatile size_t size = 128;
@@ -104,7 +104,7 @@ static noinline void crash_usercopy(void)
 	kfree(object);
 }
 
-/* Unlike copy_from_user(), this does not clear what it could not copy. */
+/* Unlike copy_from_user(), this does not clear the bytes it could not copy. */
 static noinline void crash_usercopy_from(void)
 {
 	volatile size_t size = 128;
@@ -137,7 +137,7 @@ static noinline void crash_fortify(void)
 		pr_info("crash: found one\n");
 }
 
-/* What a machine check would leave behind, without a word in the log. */
+/* Sets the taint flag of a machine check, and logs nothing. */
 static noinline void crash_taint(void)
 {
 	add_taint(TAINT_MACHINE_CHECK, LOCKDEP_STILL_OK);

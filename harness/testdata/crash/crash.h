@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What breaks the kernel, each in one way. */
+/* The ways to break the kernel. */
 #ifndef CRASH_H
 #define CRASH_H
 
@@ -10,7 +10,7 @@ struct crash_way {
 	void (*run)(void);
 };
 
-/* Each ends with an entry that has no name. */
+/* Each table ends with an entry that has no name. */
 extern const struct crash_way crash_access[];
 extern const struct crash_way crash_checks[];
 extern const struct crash_way crash_hangs[];
@@ -22,13 +22,13 @@ extern const struct crash_way crash_places[];
 extern const struct crash_way crash_races[];
 extern const struct crash_way crash_slab[];
 
-/* For ways that hang: whether as long as was asked for has passed since start. */
+/* For ways that hang: reports whether the requested time since start is over. */
 u64 crash_start(void);
 bool crash_over(u64 start);
-/* And the same for what waits, in jiffies. */
+/* For ways that wait: the requested time in jiffies. */
 unsigned long crash_timeout(void);
 
-/* Out of the compiler's sight, which would warn. */
+/* In another file, where the compiler cannot see the mistake and warn. */
 int crash_touch(volatile int *at);
 void crash_fill(char *at, int byte, size_t size);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What never ends, or not in time. */
+/* Code that never ends, or not in time. */
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/irqflags.h>
@@ -113,7 +113,7 @@ static void crash_idle(struct work_struct *work)
 static DECLARE_WORK(busy, crash_busy);
 static DECLARE_WORK(waiting, crash_idle);
 
-/* On one processor, so that the second has to wait for the first. */
+/* Both run on one processor, so that the second waits for the first. */
 static noinline void crash_workqueue(void)
 {
 	schedule_work_on(1, &busy);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Locks that may deadlock one day: what lockdep is for. */
+/* Uses of locks that may deadlock, which lockdep reports. */
 #include <linux/err.h>
 #include <linux/irq_work.h>
 #include <linux/kernel.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Locks and contexts used as they may not be. */
+/* Invalid uses of locks, and calls that sleep in atomic context. */
 #include <linux/delay.h>
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
@@ -14,7 +14,7 @@
 
 static DEFINE_SPINLOCK(spin);
 
-/* Taken twice by the same task: it waits for itself. */
+/* The task takes a spinlock that it holds, and so waits for itself. */
 static noinline void crash_spin_twice(void)
 {
 	spin_lock(&spin);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A module that breaks the kernel in the way that is written to /proc/crash, or
- * that a parameter names for its loading or unloading. Reading that file lists
- * the ways. Behind the name of a way that hangs may stand for how many seconds;
- * without, it is for ever.
+ * A module that breaks the kernel in the way whose name is written to
+ * /proc/crash, or that a parameter names for its loading or unloading. Reading
+ * the file lists the ways. The name of a way that hangs may be followed by a
+ * number of seconds; without it, the way hangs forever.
  *
- * In each way, the line at which the kernel breaks, or which calls what notices
- * it, is marked with its name.
+ * A comment with the name of the way marks the line at which the kernel breaks,
+ * or which calls the check that notices it.
  */
 #include <linux/ktime.h>
 #include <linux/module.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Objects used as they may not be. */
+/* Invalid accesses to objects, double frees and leaks. */
 #include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
@@ -78,7 +78,7 @@ static noinline void crash_invalid_free(void)
 	char *volatile inside = object + 8;
 
 	kfree(inside); /* invalid-free */
-	/* Whoever gets that next, overruns it: that is to be nobody. */
+	/* The next owner of that address would overrun it: keep it. */
 	inside = kmalloc(64, GFP_KERNEL);
 }
 
@@ -103,7 +103,7 @@ static void crash_new(void *object)
 {
 }
 
-/* A cache that makes its objects has its own slabs. */
+/* A cache with a constructor is not merged, so it has its own slabs. */
 static noinline void crash_cache_remains(void)
 {
 	struct kmem_cache *cache = kmem_cache_create("crash_cache", 96, 0, 0, crash_new);
@@ -114,7 +114,7 @@ static noinline void crash_cache_remains(void)
 		kmem_cache_destroy(cache); /* cache-remains */
 }
 
-/* Several, as a stale pointer to one may lie around. */
+/* Several objects: a stale pointer to one hides it from kmemleak. */
 static noinline void crash_leak(void)
 {
 	char *object;
@@ -138,7 +138,7 @@ static noinline void crash_uninitialized(void)
 	kfree((void *)object);
 }
 
-/* For what looks at few objects only. */
+/* Repeats the mistake, for KFENCE, which checks only few objects. */
 static noinline void crash_often(void)
 {
 	u64 start = crash_start();

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Pages that are given back wrongly, or not at all. */
+/* Pages that are freed wrongly, or never. */
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/vmalloc.h>
 
 #include "crash.h"
 
-/* Of this order on pages are looked at when they are freed, and not later. */
+/* Pages of this order or higher are checked when they are freed, not later. */
 #define LOOKED_AT	4
 
 static noinline void crash_bad_page(void)
@@ -53,7 +53,7 @@ static struct page *pop_page(struct page **pages)
 	return page;
 }
 
-/* Nobody finds a large page, and everybody small ones: nobody is killed. */
+/* No large page is free, but small ones are, so that no process is killed. */
 static noinline void crash_large_page(void)
 {
 	const unsigned int order = 8;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One fault, in each place that code of a module runs in; at another address
- * each, so that the compiler does not make one function of all.
+ * The same fault in each context in which code of a module runs. The addresses
+ * differ, so that the compiler does not merge the functions.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Two that change the same at once. */
+/* Threads that access the same variable at once. */
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Objects of a cache that checks itself, on every kernel whose allocator can. A
- * cache that was broken is left behind.
+ * Objects of a cache with consistency checks, on every kernel whose allocator
+ * has them. A cache that was broken is left behind.
  */
 #include <linux/kernel.h>
 #include <linux/slab.h>

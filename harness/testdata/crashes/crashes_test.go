@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	harness.Main(m, harness.Config{Modules: []string{"../crash"}})
 }
 
-// TestCrash has a test for each way, between two that do no harm.
+// TestCrash has a test for each way, between two harmless ones.
 func TestCrash(t *testing.T) {
 	for _, way := range Ways {
 		t.Run(way.Name, func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// harmless checks that the module is there, and that each of its ways is known.
+// harmless checks that the module is loaded, and that Ways has all of its ways.
 func harmless(t *testing.T) {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -48,20 +48,20 @@ func harmless(t *testing.T) {
 	slices.Sort(got)
 	slices.Sort(known)
 	if !slices.Equal(got, known) {
-		t.Errorf("the module's ways are %q, but the table has %q", got, known)
+		t.Errorf("the module has the ways %q, but the table has %q", got, known)
 	}
 }
 
-// soon is how long a kernel may take to notice what is wrong: at a tick while the
-// thread runs, as the processor turns to another one, as the thread ends.
+// soon is how long a kernel may take to notice a mistake: at a tick while the
+// thread runs, when the processor switches to another thread, or when it ends.
 const soon = 300 * time.Millisecond
 
-// writeAlone writes to the module's file by a thread that does nothing else, goes
-// on for a while, and ends.
+// writeAlone writes to the module's file on a thread of its own, which then runs
+// until soon is over, and ends.
 func writeAlone(how string) error {
 	result := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked, so that it ends with the goroutine
+		runtime.LockOSThread() // never unlocked, so the thread ends with its goroutine
 		err := os.WriteFile(file, []byte(how), 0)
 		for start := time.Now(); time.Since(start) < soon; {
 		}
@@ -70,10 +70,10 @@ func writeAlone(how string) error {
 	return <-result
 }
 
-// breaks breaks the kernel.
+// breaks breaks the kernel in this way.
 func (w Way) breaks(t *testing.T) {
 	if os.Getenv("CRASHES_CONSOLE") != "" {
-		// Until the end of the machine, the console shows all.
+		// The console shows all records until the machine ends.
 		if err := os.WriteFile("/proc/sys/kernel/printk", []byte("8"), 0); err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,8 @@ func (w Way) breaks(t *testing.T) {
 	}
 }
 
-// set writes a file of the kernel, and what was in it again when the test ends.
+// set writes a file of the kernel, if it exists, and restores it when the test
+// ends.
 func set(t *testing.T, path, value string) {
 	t.Helper()
 	old, err := os.ReadFile(path)
@@ -124,8 +125,8 @@ func set(t *testing.T, path, value string) {
 	})
 }
 
-// findLeaks has kmemleak look, where the kernel has it: it takes an object for
-// lost only some seconds after it was allocated.
+// findLeaks makes kmemleak scan until it reports a leak, if the kernel has
+// kmemleak. It reports an object only some seconds after its allocation.
 func findLeaks(t *testing.T) {
 	const kmemleak = "/sys/kernel/debug/kmemleak"
 	if _, err := os.Stat(kmemleak); errors.Is(err, fs.ErrNotExist) {
@@ -143,5 +144,5 @@ func findLeaks(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 	}
-	t.Error("kmemleak has found nothing")
+	t.Error("kmemleak reported no leak in 60 scans")
 }

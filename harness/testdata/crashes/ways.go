@@ -1,5 +1,5 @@
-// Package crashes holds the tests of the module that breaks the kernel, and what
-// is known of each way in which it does.
+// Package crashes holds the tests of the module that breaks the kernel, and a
+// table of the ways in which it does so.
 package crashes
 
 import (
@@ -12,40 +12,41 @@ import (
 // Way is one way in which the module breaks the kernel.
 type Way struct {
 	Name string
-	// Seconds is how long a way that hangs does so.
+	// Seconds is how long a way hangs or repeats; 0 if it does neither or is
+	// Endless.
 	Seconds int
-	// Endless ways hang until the tests' time is over: what is left does not run.
+	// Endless ways hang until the tests time out: later tests do not run.
 	Endless bool
-	// Slow ways take minutes until they are noticed.
+	// Slow means that the kernel takes minutes to notice.
 	Slow bool
-	// Settings are files, and what is written to each first. One that is not
-	// there is of something that the kernel has not.
+	// Settings maps files of the kernel to the text that is written to them
+	// first. A file that does not exist is skipped.
 	Settings map[string]string
-	// Parameter of the module, where the way is not written to its file, is the
-	// name of the one that does it; Does is what.
+	// Parameter is the module parameter that takes the way Does, "" if the way
+	// is written to the module's file.
 	Parameter, Does string
-	// Found is the kind of a fault that is found.
+	// Found is the kind of the fault that each kernel reports.
 	Found Found
-	// Unplaced are kernels whose reports do not name the marked line.
+	// Unplaced names kernels whose reports do not name the marked line.
 	Unplaced []string
-	// Chancy are kernels that notice in some runs only.
+	// Chancy names kernels that notice only in some runs.
 	Chancy []string
 }
 
-// Found are kinds of faults by the name of a kernel, or of several alike; that
-// of "" is for all others.
+// Found maps names of kernels, or of groups of kernels, to the kinds of faults
+// that they report. The key "" is for all others.
 type Found map[string]klog.Kind
 
-// Names of kernels that are alike.
+// Names of groups of kernels.
 const (
-	minimal = "min"   // those with the least that a guest needs
-	debug   = "debug" // those with all that finds mistakes
+	minimal = "min"   // kernels with the minimum that a guest needs
+	debug   = "debug" // kernels with all checks that find mistakes
 )
 
-// plain are kernels that do not look for mistakes: they stumble over some later.
+// plain are kernels without these checks: some mistakes break them only later.
 var plain = []string{"5.10", "6.1", "6.12", minimal}
 
-// nothing is the kind where the kernel does not notice.
+// nothing is the kind for a kernel that does not notice the mistake.
 const nothing klog.Kind = ""
 
 var nowhere = Found{}
@@ -54,9 +55,8 @@ func everywhere(kind klog.Kind) Found { return Found{"": kind} }
 
 func onDebug(kind klog.Kind) Found { return Found{debug: kind} }
 
-// Kind returns the kind of a fault that is found on a kernel, or "" if
-// that does not notice. The kernel is named as in the table of kernels, or by
-// its release.
+// Kind returns the kind of the fault that a kernel reports, or "" if it reports
+// none. The kernel is named as in the table of kernels, or by its release.
 func (w Way) Kind(kernel string) klog.Kind {
 	for name, kind := range w.Found {
 		if name != "" && alike(kernel, name) {
@@ -66,26 +66,28 @@ func (w Way) Kind(kernel string) klog.Kind {
 	return w.Found[""]
 }
 
-// Placed tells whether reports of a kernel name the marked line.
+// Placed reports whether a kernel's reports name the marked line.
 func (w Way) Placed(kernel string) bool {
 	return !among(w.Unplaced, kernel)
 }
 
-// MayPass tells whether a kernel does not notice in some runs.
+// MayPass reports whether a kernel does not notice in some runs.
 func (w Way) MayPass(kernel string) bool { return among(w.Chancy, kernel) }
 
-// among tells whether a kernel is one of those that have a name; "" names all.
+// among reports whether any of the names is that of the kernel or of its group;
+// "" names all kernels.
 func among(names []string, kernel string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return name == "" || alike(kernel, name) })
 }
 
-// alike tells whether a kernel is that of a name, or one of those of a name.
+// alike reports whether name is that of the kernel or of its group.
 func alike(kernel, name string) bool {
 	return kernel == name || strings.HasPrefix(kernel, name+".") || strings.HasSuffix(kernel, "-"+name) ||
 		strings.HasSuffix(kernel, "-next") && name == minimal
 }
 
-// Mark is what marks the line that is to be found, in the sources of the module.
+// Mark returns the comment that marks the line of the mistake in the module's
+// sources.
 func (w Way) Mark() string {
 	if w.Does != "" {
 		return w.Does
@@ -107,7 +109,7 @@ var (
 	soonLocked = map[string]string{watchdogThresh: "2"}
 )
 
-// Ways are all ways in which the module breaks the kernel.
+// Ways lists all ways in which the module breaks the kernel.
 var Ways = []Way{
 	{Name: "null-read", Found: everywhere(klog.NullDereference)},
 	{Name: "null-write", Found: everywhere(klog.NullDereference)},

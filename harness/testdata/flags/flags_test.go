@@ -45,8 +45,8 @@ func TestIsSkipped(t *testing.T) { t.Skip("on purpose") }
 func TestParallelA(t *testing.T) { parallel(t) }
 func TestParallelB(t *testing.T) { parallel(t) }
 
-// parallel is t.Parallel, unless the environment of the host says otherwise: the
-// output of tests that run at the same time is mixed.
+// parallel is t.Parallel, unless FLAGS_NOT_PARALLEL is set: the output of tests
+// that run at the same time is mixed.
 func parallel(t *testing.T) {
 	if os.Getenv("FLAGS_NOT_PARALLEL") == "" {
 		t.Parallel()
@@ -55,7 +55,7 @@ func parallel(t *testing.T) {
 
 func TestProcessors(t *testing.T) { t.Logf("GOMAXPROCS is %d", runtime.GOMAXPROCS(0)) }
 
-// TestFailsIfAsked fails when the environment of the host says so.
+// TestFailsIfAsked fails if FLAGS_FAIL is set on the host.
 func TestFailsIfAsked(t *testing.T) {
 	if os.Getenv("FLAGS_FAIL") != "" {
 		t.Error("as it was asked to")

@@ -1,5 +1,5 @@
-// Package forged holds a test that writes what looks like a fault of the kernel
-// wherever user space can.
+// Package forged holds a test that writes forged fault reports wherever user space
+// can write.
 package forged
 
 import (
@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m, harness.Config{}) }
 
-// report looks like the kernel's.
+// report looks like a fault report of the kernel.
 const report = `------------[ cut here ]------------
 kernel BUG at lib/list_debug.c:51!
 BUG: kernel NULL pointer dereference, address: 0000000000000000
@@ -30,9 +30,9 @@ func TestForges(t *testing.T) {
 	write(t, "/dev/kmsg", report) // one record of several lines
 	for line := range strings.Lines(report) {
 		write(t, "/dev/kmsg", line)
-		write(t, "/dev/kmsg", "<0>"+line)      // as grave as can be, and of the kernel
-		write(t, "/dev/kmsg", "<8>"+line)      // of user space
-		write(t, "/dev/kmsg", "0,1,2,-;"+line) // like a record
+		write(t, "/dev/kmsg", "<0>"+line)      // level emergency, facility kernel
+		write(t, "/dev/kmsg", "<8>"+line)      // facility user
+		write(t, "/dev/kmsg", "0,1,2,-;"+line) // in the format of a record
 		write(t, "/dev/kmsg", "[    1.234567] "+line)
 	}
 }

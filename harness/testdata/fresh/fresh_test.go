@@ -1,4 +1,4 @@
-// Package fresh holds tests that spoil a kernel for each other.
+// Package fresh holds tests that fail if they share a kernel.
 package fresh
 
 import (
@@ -15,7 +15,7 @@ func TestMain(m *testing.M) {
 	harness.Main(m, harness.Config{Fresh: os.Getenv("FRESH_CONFIG") != ""})
 }
 
-// spoil fails where it has been called before in the same kernel.
+// spoil fails if it has been called before in the same kernel.
 func spoil(t *testing.T) {
 	t.Helper()
 	var name unix.Utsname

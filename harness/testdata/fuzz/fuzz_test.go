@@ -1,5 +1,5 @@
 // Package fuzz has fuzz targets that break the kernel with some inputs. The
-// harness's own tests look at what comes back.
+// harness's own tests check the result.
 package fuzz
 
 import (
@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()                                        // as a package with flags of its own does
-	memory, _ := strconv.Atoi(os.Getenv("FUZZ_MEMORY")) // 0 is the usual one
+	memory, _ := strconv.Atoi(os.Getenv("FUZZ_MEMORY")) // 0 is the default
 	config := harness.Config{Modules: []string{os.Getenv("FUZZ_MODULE")}, Memory: memory}
 	if pattern := os.Getenv("FUZZ_ALLOW"); pattern != "" {
 		config.Allow = []string{pattern}
@@ -25,13 +25,13 @@ func TestMain(m *testing.M) {
 
 func FuzzWarns(f *testing.F) { fuzz(f, "warn") }
 
-// FuzzMayWarn is FuzzWarns where nobody minds.
+// FuzzMayWarn is FuzzWarns with the warning allowed.
 func FuzzMayWarn(f *testing.F) {
 	guest.AllowKernelLog(f, "crash_warn")
 	fuzz(f, "warn")
 }
 
-// fuzz breaks the kernel with any input but the first.
+// fuzz breaks the kernel with any input except the first.
 func fuzz(f *testing.F, way string) {
 	f.Add([]byte("first"))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -42,8 +42,8 @@ func fuzz(f *testing.F, way string) {
 	})
 }
 
-// FuzzDies has arguments of all types that there are, and breaks the kernel with
-// any but the first.
+// FuzzDies has arguments of all types that fuzzing supports, and breaks the kernel
+// with any input except the first.
 func FuzzDies(f *testing.F) {
 	f.Add([]byte{1}, "a", true, byte(1), 'a', float32(1), float64(1), 1, int8(1), int16(1), int64(1), uint(1), uint16(1), uint32(1), uint64(1))
 	f.Fuzz(func(t *testing.T, data []byte, s string, b bool, u8 byte, i32 rune, f32 float32, f64 float64,

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m, harness.Config{Memory: 512, Env: []string{"HOSTILE_*"}}) }
 
-// TestLeavesWithForgedResult fails, says that all is well, and leaves.
+// TestLeavesWithForgedResult fails, writes a result that reports success, and exits.
 func TestLeavesWithForgedResult(t *testing.T) {
 	t.Error("this test has failed")
 	word := "no word"
@@ -40,7 +40,7 @@ func TestLeavesWithForgedResult(t *testing.T) {
 	syscall.Exit(0)
 }
 
-// channel takes PID 1's channel to the host.
+// channel returns PID 1's channel to the host.
 func channel(t *testing.T) *os.File {
 	t.Helper()
 	init, err := unix.PidfdOpen(1, 0)
@@ -83,7 +83,7 @@ func put(t *testing.T, out *os.File, typ byte, payload []byte) {
 	}
 }
 
-// TestForgesTheEnd sends PID 1's last records in the middle of a failing test.
+// TestForgesTheEnd sends the records that end a run from a failing test.
 func TestForgesTheEnd(t *testing.T) {
 	t.Error("this test has failed")
 	code, err := strconv.ParseInt(os.Getenv("HOSTILE_CODE"), 10, 64)
@@ -97,7 +97,7 @@ func TestForgesTheEnd(t *testing.T) {
 	time.Sleep(time.Hour)
 }
 
-// TestAsksForMachines sends requests for machines that nothing waits for.
+// TestAsksForMachines requests fresh machines and does not wait for them.
 func TestAsksForMachines(t *testing.T) {
 	out := channel(t)
 	name := os.Getenv("HOSTILE_NAME")
@@ -110,7 +110,8 @@ func TestAsksForMachines(t *testing.T) {
 	time.Sleep(time.Hour)
 }
 
-// TestWritesToPipe asks for a machine as guest.Fresh does, though it has one.
+// TestWritesToPipe requests a fresh machine as guest.Fresh does, and writes invalid
+// requests.
 func TestWritesToPipe(t *testing.T) {
 	pipe, err := os.OpenFile(inside.FreshPipe, os.O_WRONLY, 0)
 	if err != nil {
@@ -123,7 +124,7 @@ func TestWritesToPipe(t *testing.T) {
 	}
 }
 
-// TestSendsFile sends a file that nothing has asked for.
+// TestSendsFile sends a file that the host did not request.
 func TestSendsFile(t *testing.T) {
 	out := channel(t)
 	name := os.Getenv("HOSTILE_NAME")
@@ -132,7 +133,7 @@ func TestSendsFile(t *testing.T) {
 	time.Sleep(time.Hour)
 }
 
-// TestMakesHole leaves an artifact of a tebibyte that takes no room.
+// TestMakesHole leaves an artifact that is a sparse file of one tebibyte.
 func TestMakesHole(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.ArtifactDir(), "hole"))
 	if err != nil {
@@ -143,8 +144,8 @@ func TestMakesHole(t *testing.T) {
 	}
 }
 
-// TestWritesEscapes has escape sequences on the console, in the kernel log and in
-// the last words of the kernel.
+// TestWritesEscapes writes escape sequences to the console and to the kernel log,
+// and then crashes the kernel.
 func TestWritesEscapes(t *testing.T) {
 	for _, path := range []string{"/dev/kmsg", "/dev/console"} {
 		if err := os.WriteFile(path, []byte("<0>\x1b]0;owned\x07\x1b[31m\n"), 0); err != nil {
@@ -171,7 +172,7 @@ func TestShowsEnvironment(t *testing.T) {
 	}
 }
 
-// TestLogsWithoutEnd logs for as long as it may.
+// TestLogsWithoutEnd logs until it is stopped.
 func TestLogsWithoutEnd(t *testing.T) {
 	for line := strings.Repeat("x", 60_000); ; {
 		t.Log(line)

@@ -1,5 +1,5 @@
-// Package lkdtm has a test for each way in which the kernel's own module for
-// that, lkdtm, breaks it.
+// Package lkdtm has a test for each crash point of lkdtm, the kernel's own module
+// that breaks it.
 package lkdtm
 
 import (
@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	harness.Main(m, harness.Config{KernelModules: []string{"lkdtm"}})
 }
 
-// points returns what the module offers.
+// points returns the module's crash points.
 func points(t *testing.T) []string {
 	t.Helper()
 	if !guest.ModuleLoaded(t, "lkdtm") {
@@ -43,7 +43,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// TestPoint has a test for each crash point, between two that do no harm.
+// TestPoint has a test for each crash point, between two harmless ones.
 func TestPoint(t *testing.T) {
 	for _, point := range points(t) {
 		t.Run(point, func(t *testing.T) {
@@ -61,16 +61,16 @@ func harmless(t *testing.T) {
 	}
 }
 
-// breaks triggers a crash point. What hangs is noticed sooner than usual.
+// breaks triggers a crash point. It lowers the kernel's timeouts for hangs first.
 func breaks(t *testing.T, point string) {
 	if os.Getenv("CRASHES_CONSOLE") != "" {
-		set(t, "/proc/sys/kernel/printk", "8") // the console shows all
+		set(t, "/proc/sys/kernel/printk", "8") // the console shows all records
 	}
 	set(t, "/proc/sys/kernel/hung_task_timeout_secs", "5")
 	set(t, "/proc/sys/kernel/hung_task_check_interval_secs", "1")
 	set(t, "/proc/sys/kernel/watchdog_thresh", "3")
 	if err := os.WriteFile(file, []byte(point), 0); err != nil {
-		t.Logf("the kernel answers: %v", err) // some are refused as they should
+		t.Logf("the kernel rejects the crash point: %v", err) // some are rejected as they should be
 	}
 }
 

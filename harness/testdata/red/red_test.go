@@ -1,5 +1,5 @@
-// Package red holds tests that end in every way that is not right. The
-// harness's own tests run them one by one and must see each fail.
+// Package red holds tests that fail in every way. The harness's own tests run them
+// one by one, and check that each fails as it should.
 package red
 
 import (
@@ -42,7 +42,7 @@ func TestPasses(t *testing.T) {
 	}
 }
 
-// TestPrintsWhoItIs prints what no two machines may share.
+// TestPrintsWhoItIs prints values that must differ between machines.
 func TestPrintsWhoItIs(t *testing.T) {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -56,7 +56,7 @@ func TestPrintsWhoItIs(t *testing.T) {
 		id, random, maphash.String(maphash.MakeSeed(), ""), time.Now().Format(time.RFC3339Nano))
 }
 
-// TestHasFile wants the file of Config.Files.
+// TestHasFile checks the file of Config.Files.
 func TestHasFile(t *testing.T) {
 	text, err := os.ReadFile(os.Getenv("RED_FILE"))
 	if err != nil || string(text) != "of the host" {
@@ -70,7 +70,7 @@ func TestPanics(*testing.T) { panic("this test panics") }
 
 func TestExitsZero(*testing.T) { os.Exit(0) }
 
-// TestLeavesUnseen ends the process behind the back of the testing package.
+// TestLeavesUnseen ends the process without the testing package's knowledge.
 func TestLeavesUnseen(*testing.T) { syscall.Exit(0) }
 
 func TestIsKilled(t *testing.T) {
@@ -80,7 +80,7 @@ func TestIsKilled(t *testing.T) {
 	select {} // until the signal arrives
 }
 
-// TestCrashesKernel asks the kernel for a panic.
+// TestCrashesKernel makes the kernel panic.
 func TestCrashesKernel(t *testing.T) {
 	write(t, "/proc/sysrq-trigger", "c")
 	select {}
@@ -90,8 +90,8 @@ func TestSwitchesMachineOff(t *testing.T) {
 	t.Fatal(unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF))
 }
 
-// TestSpeaksForInit writes what makes no sense to where PID 1 speaks to the host,
-// as would one whose memory is overwritten.
+// TestSpeaksForInit writes invalid data to PID 1's channel to the host, as PID 1
+// would if its memory were overwritten.
 func TestSpeaksForInit(t *testing.T) {
 	init, err := unix.PidfdOpen(1, 0)
 	if err != nil {
@@ -121,7 +121,7 @@ func TestSpeaksForInit(t *testing.T) {
 	t.Fatal("PID 1 has no channel to the host")
 }
 
-// TestFreezesInit stops PID 1, so that nobody is left to say a word.
+// TestFreezesInit freezes PID 1, so that the guest stops responding.
 func TestFreezesInit(t *testing.T) {
 	group := "/sys/fs/cgroup/frozen"
 	if err := os.Mkdir(group, 0o755); err != nil {
@@ -131,8 +131,8 @@ func TestFreezesInit(t *testing.T) {
 	write(t, group+"/cgroup.freeze", "1")
 }
 
-// TestFloodsKernelLog logs more at a time than the kernel's log can hold until
-// it is read. Each line of what it logs costs the reader a record.
+// TestFloodsKernelLog logs faster than the kernel log can be read, so that records
+// are lost. Each line is a record.
 func TestFloodsKernelLog(t *testing.T) {
 	var group sync.WaitGroup
 	for range 4 {
@@ -155,10 +155,10 @@ func TestFloodsKernelLog(t *testing.T) {
 	group.Wait()
 }
 
-// TestTaintsKernel sets the bit that a warning sets, without one.
+// TestTaintsKernel sets the taint flag of a warning without a warning.
 func TestTaintsKernel(t *testing.T) { write(t, "/proc/sys/kernel/tainted", "512") }
 
-// TestRunsLong runs until somebody ends it.
+// TestRunsLong runs until it is stopped.
 func TestRunsLong(*testing.T) {
 	_, _ = os.Stdout.WriteString("it runs\n")
 	time.Sleep(time.Hour)

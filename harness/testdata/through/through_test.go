@@ -1,5 +1,4 @@
-// Package through is a package whose tests are started by a function of another
-// one.
+// Package through has tests that a function of another package starts.
 package through
 
 import (
@@ -11,8 +10,8 @@ import (
 
 func TestMain(m *testing.M) { common.Main(m) }
 
-// The working directory and testdata are this package's, and the paths of the
-// configuration start where that is written.
+// The working directory and testdata are this package's. Paths in the configuration
+// are relative to the package whose source has it.
 func TestFilesAreThere(t *testing.T) {
 	for name, want := range map[string]string{"testdata/linked": "linked\n", "common/beside": "beside\n"} {
 		if got, err := os.ReadFile(name); err != nil || string(got) != want {

@@ -11,15 +11,15 @@ type Blame int
 // The stacks in which the guilty function is looked for.
 const (
 	AnyStack    Blame = iota // all stacks, in their order
-	Interrupted              // what the reporting interrupt interrupted
-	FirstStack               // the first one: others are of other tasks
-	Everything               // all stacks, also those that are not of the time of the fault; no guesses
+	Interrupted              // the code that the reporting interrupt interrupted
+	FirstStack               // the first stack: the others are of other tasks
+	Everything               // all stacks, including older ones such as that of an allocation; no guesses
 	Noted                    // where a lock was taken or interrupts were disabled, then as AnyStack
-	Nowhere                  // none: the head names all that is known
+	Nowhere                  // no stack: the head names everything that is known
 )
 
-// Guilty returns the frame that a report is about: the first one in a module that
-// is not part of the kernel's tree, then in any module, then in the kernel.
+// Guilty returns the frame that a report is about: the first one in an out-of-tree
+// module, else the first one in any module, else the first one in the kernel.
 func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 	if where == Nowhere {
 		return Frame{}, false
@@ -74,8 +74,8 @@ func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 	return Frame{}, false
 }
 
-// guesses returns the frames of which the kernel is not sure, if it is sure of no
-// caller: it was built without an unwinder.
+// guesses returns the frames that the kernel guessed, if it guessed all callers: it
+// was built without an unwinder.
 func (r *Reader) guesses(where Blame, stacks [][]Frame) [][]Frame {
 	if where == Everything {
 		return nil
@@ -108,8 +108,8 @@ func first(stacks [][]Frame, wanted func(*Frame) bool) (Frame, bool) {
 	return Frame{}, false
 }
 
-// interrupted returns the frames of what ran when the interrupt came in which the
-// report was made.
+// interrupted returns the frames of the code that was interrupted by the interrupt
+// that made the report.
 func (s *stack) interrupted() []Frame {
 	if s.pointed {
 		return s.frames
@@ -121,7 +121,8 @@ func (s *stack) interrupted() []Frame {
 	return other
 }
 
-// split returns the frames up to an interrupt and those of what it interrupted.
+// split returns the frames of an interrupt, and those of the code that it
+// interrupted.
 func (s *stack) split() (own, other []Frame) {
 	for i := range s.frames {
 		if s.broken > 0 && i >= s.broken {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Frame is a place in the kernel's code that a report names.
+// Frame is a place in the code of the kernel or a module that a report names.
 type Frame struct {
 	Function string `json:"function"`
 	Offset   uint64 `json:"offset"` // into the function, in bytes
 	Size     uint64 `json:"size"`   // of the function, in bytes; 0 if the report names only the function
 	Module   string `json:"module,omitempty"`
-	Guess    bool   `json:"guess,omitempty"`  // the kernel is not sure: "? f+0x1/0x2"
+	Guess    bool   `json:"guess,omitempty"`  // guessed by the kernel: "? f+0x1/0x2"
 	Return   bool   `json:"return,omitempty"` // the offset is a return address
 	BuildID  string `json:"buildID,omitempty"`
 	File     string `json:"file,omitempty"` // as in the debug information; "" is unknown
@@ -118,8 +118,8 @@ func cutHex(s string, to *uint64) (string, bool) {
 	return s[n:], err == nil
 }
 
-// Frames returns the frames in a line of a trace: nothing but addresses and
-// a question mark stands before them.
+// Frames returns the frames in a line of a trace. Only addresses and a question
+// mark may precede them:
 //
 //	 f+0x1/0x2                       most
 //	 [<ffffffff81000000>] f+0x1/0x2  before 4.10, s390, riscv
@@ -203,13 +203,15 @@ func isDecoded(text string) bool {
 	return ok && found && isNumber(line) && (strings.HasSuffix(file, ".c") || strings.HasSuffix(file, ".h") || strings.HasSuffix(file, ".S") || strings.HasSuffix(file, ".rs"))
 }
 
-// pointers begin the lines that name the instruction at which the processor was.
+// pointers are the beginnings of lines that name the instruction at which the
+// processor was.
 var pointers = []string{
 	"RIP: ", "RIP  ", "EIP: ", "EIP is at ", "IP: ", "PC is at ", "pc : ", "epc : ", "epc   : ", "NIP [", "NIP: ", "NIP ", "Krnl PSW : ", "PC: ",
 }
 
-// pointerFrame returns the frame of such a line, and whether it is one. A frame
-// without a name is of user space or of no function.
+// pointerFrame returns the frame of a line that begins with one of pointers, and
+// reports whether the line does. A frame without a name is in user space or in no
+// function.
 func pointerFrame(text string) (Frame, bool) {
 	if text == "" || strings.IndexByte("REIPpeNK", text[0]) < 0 {
 		return Frame{}, false

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// reason is why a function is not the one that a report is about.
+// reason is the reason why a function is not the guilty one.
 type reason string
 
 const (
@@ -13,7 +13,7 @@ const (
 	traps    reason = "traps"    // it handles the exception
 	timer    reason = "timer"    // the interrupt in which stalls are noticed
 	arrives  reason = "arrives"  // an interrupt enters the kernel there
-	checks   reason = "checks"   // it is part of a check that the kernel does on itself
+	checks   reason = "checks"   // it is part of one of the kernel's checks of itself
 	enters   reason = "enters"   // assembly code on the way into the kernel, or a thunk
 	sleeps   reason = "sleeps"   // it waits on behalf of its caller
 	locks    reason = "locks"    // it takes or releases a lock for its caller

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The first function that is not skipped is the guilty one: each row has some
-// that must be skipped, and some that look alike and must not be.
+// The guilty function is the first that is not skipped. The last two rows have
+// functions that look like skipped ones, but must not be skipped.
 func TestMachineryIsSkipped(t *testing.T) {
 	for name, want := range map[string]reason{
 		"dump_stack_lvl": reports, "spin_dump": reports, "rcu_dump_cpu_stacks": reports, "panic": reports, "__warn": reports, "_printk": reports,

@@ -7,9 +7,9 @@ import (
 // stack is a sequence of frames in a report.
 type stack struct {
 	frames  []Frame // innermost first
-	pointed bool    // the first frame is the instruction that the processor was at
+	pointed bool    // the first frame is the instruction at which the processor was
 	broken  int     // index of the frame at which an interrupt came; 0 is none
-	history bool    // not of the time of the fault: an allocation, an earlier lock
+	history bool    // older than the fault: of an allocation or an earlier lock
 	linked  []Frame // return address registers
 }
 
@@ -19,7 +19,7 @@ type Reader struct {
 	stacks []stack
 	all    []Frame  // in the order of the report
 	noted  []Frame  // where locks were taken, or interrupts disabled
-	taken  []Frame  // where lockdep says that the reported lock is taken
+	taken  []Frame  // where the lock that lockdep reports is taken
 	Passes []string // parts of the names of functions that are skipped in this report
 	aside  bool     // the next stack is that of a thread of RCU
 	wants  bool     // the next place after "at:" is where a lock is taken
@@ -79,8 +79,7 @@ func (r *Reader) Line(text string) {
 	}
 }
 
-// boundary takes a line with which another stack begins, and reports whether it
-// is one.
+// boundary takes a line if it begins another stack, and reports whether it does.
 func (r *Reader) boundary(text string) bool {
 	s := r.top()
 	switch {
@@ -113,7 +112,7 @@ func (r *Reader) boundary(text string) bool {
 }
 
 // place takes a line that may name a place outside a trace: a return address
-// register, or what lockdep and the irq stamps say.
+// register, a line of lockdep, or an irq event stamp.
 func (r *Reader) place(text string) {
 	switch {
 	case strings.HasPrefix(text, "lr : "), strings.HasPrefix(text, "LR is at "), strings.HasPrefix(text, "LR ["), strings.HasPrefix(text, " ra : "):
@@ -141,8 +140,8 @@ func (r *Reader) place(text string) {
 	}
 }
 
-// pointer takes an instruction's place: that of the dump of registers before a
-// trace, or of the ones that an interrupt saved, inside it.
+// pointer takes the frame of an instruction pointer: from the registers before a
+// trace, or from those that an interrupt saved, inside the trace.
 func (r *Reader) pointer(f Frame) {
 	s := r.top()
 	if s.history {
@@ -156,14 +155,14 @@ func (r *Reader) pointer(f Frame) {
 	case n == 0:
 		s.pointed = true
 	case s.frames[n-1] == f:
-		return // NIP again
+		return // a second line for NIP
 	case !s.pointed && s.broken == 0:
 		s.broken = n
 	}
 	r.add(f)
 }
 
-// startsHistory reports whether a stack follows that is not of the fault itself.
+// startsHistory reports whether an older stack follows, not that of the fault.
 func startsHistory(text string) bool {
 	switch {
 	case text == "":
@@ -185,7 +184,7 @@ func startsHistory(text string) bool {
 	return strings.HasPrefix(text, "Allocated:") || strings.HasPrefix(text, "Freed:")
 }
 
-// startsStack reports whether another task's or processor's stack follows, or
+// startsStack reports whether the stack of another task or processor follows, or
 // that of the fault after an older one.
 func startsStack(text string) bool {
 	for _, prefix := range []string{

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A module of which more than its directory's own files is needed. */
+/* A module whose build also needs files outside its directory. */
 #include <linux/module.h>
 
 #include "builds.h"

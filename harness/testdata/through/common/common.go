@@ -1,4 +1,4 @@
-// Package common is what several packages of tests share.
+// Package common starts the tests of other packages.
 package common
 
 import (
@@ -7,5 +7,5 @@ import (
 	"github.com/kmodtest/kmodtest/harness"
 )
 
-// Main runs tests in a guest in which a file beside this one is.
+// Main runs tests in a guest that has the file next to this one.
 func Main(m *testing.M) { harness.Main(m, harness.Config{Files: []string{"./beside"}}) }
