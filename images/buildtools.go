@@ -16,14 +16,15 @@ var buildTools = []tool{
 	{"make", "make"}, {"gcc", "gcc"}, {"ld", "binutils"}, {"flex", "flex"}, {"bison", "bison"}, {"bc", "bc"}, {"tar", "tar"}, {"depmod", "kmod"},
 }
 
-// MissingToolsError lists what is required to build a kernel and not installed.
+// MissingToolsError lists the programs and header files that are required to build a kernel and are
+// not installed.
 type MissingToolsError struct {
 	Names    []string // of programs and header files
 	Packages []string // the Debian packages that have them, in the same order
 }
 
 func (e *MissingToolsError) Error() string {
-	return fmt.Sprintf("building a kernel requires %s, not installed here: apt-get install %s",
+	return fmt.Sprintf("building a kernel requires programs or header files that are not installed: %s; run apt-get install %s",
 		strings.Join(e.Names, ", "), strings.Join(e.Packages, " "))
 }
 

@@ -88,7 +88,7 @@ func debianMirror(ctx context.Context, opt Options) (string, error) {
 	}
 	mirror, err := apt.Mirror(ctx)
 	if errors.Is(err, apt.ErrNoMirror) {
-		return "", fmt.Errorf("%w: set KMODTEST_MIRROR to the address of a mirror; it ends in /debian", err)
+		return "", fmt.Errorf("%w: set KMODTEST_MIRROR to the address of a Debian mirror, which ends in /debian", err)
 	}
 	return mirror, err
 }
@@ -121,9 +121,9 @@ func fetchPackages(ctx context.Context, row Row, mirror, entry string, show *pro
 	return packages, nil
 }
 
-// choose returns the newest image that matches the pattern and its headers, and, of the dependencies
-// of these, further headers and the host tools. The headers also depend on a compiler, which the user
-// has to install.
+// choose returns the newest image that matches the pattern, its headers, and the packages with headers
+// and host tools on which these depend. The headers also depend on a compiler, which the user has to
+// install.
 func choose(ctx context.Context, archive *apt.Archive, pattern string) ([]apt.Package, error) {
 	image, err := archive.Find(ctx, pattern)
 	if err != nil {

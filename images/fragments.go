@@ -53,7 +53,7 @@ func (row Row) fragment(name string) (fragment, error) {
 		if row.Table != "" {
 			where = "in " + filepath.Dir(row.Table) + ", nor "
 		}
-		return fragment{}, fmt.Errorf("there is no %s %samong kmodtest's own: %s", name, where, strings.Join(ownFragments(), ", "))
+		return fragment{}, fmt.Errorf("there is no config fragment %s %samong kmodtest's own: %s", name, where, strings.Join(ownFragments(), ", "))
 	}
 	return fragment{name, text}, nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // aging are the directories of the cache whose entries are removed when they have not been used for
-// unusedFor. There is an entry for each version of its inputs, and it can be made again in seconds.
+// unusedFor. They have an entry for each version of the inputs, which can be made again in seconds.
 var aging = []string{"paths", "vmlinux", "modules", "programs", "initramfs", "qemu"}
 
 const unusedFor = 14 * 24 * time.Hour
@@ -27,7 +27,7 @@ type Garbage struct {
 }
 
 // CollectGarbage removes entries from the cache that are no longer needed, and returns them:
-// incomplete entries of dead runs; kernels whose row has changed or been removed; archives with
+// incomplete entries of interrupted runs; kernels whose row has changed or been removed; archives with
 // sources that no row names; and modules, programs, initramfs archives, and files made for kernels at
 // paths, if they have not been used for two weeks. A kernel of a user's table is kept as long as that
 // table has its row.
@@ -83,7 +83,7 @@ func (c *collection) leftovers(context.Context) error {
 	for _, dir := range append([]string{"kernels", "sources", "snapshots"}, aging...) {
 		removed, err := cache.RemoveLeftovers(c.dir(dir))
 		for _, path := range removed {
-			c.found = append(c.found, Garbage{Path: path, Why: "a dead run left it incomplete"})
+			c.found = append(c.found, Garbage{Path: path, Why: "an interrupted run left it incomplete"})
 		}
 		if err != nil {
 			return err
@@ -153,7 +153,7 @@ func (c *collection) oldSources(ctx context.Context) error {
 	keys, err := c.entries("sources")
 	for _, key := range keys {
 		if err == nil && !c.sources[key] {
-			err = c.remove(ctx, "sources", key, "no row is built from it")
+			err = c.remove(ctx, "sources", key, "no kernels.toml row uses these sources")
 		}
 	}
 	return err

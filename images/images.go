@@ -121,7 +121,7 @@ func isPath(name string) bool {
 func checkCachePath(dir string) error {
 	if strings.ContainsAny(dir, " \t:\"") {
 		return fmt.Errorf("modules cannot be built in %q: kernel makefiles do not support a path with a space, a colon or a quote; "+
-			"set XDG_CACHE_HOME to a path without", dir)
+			"set XDG_CACHE_HOME to a path without them", dir)
 	}
 	return nil
 }

@@ -101,8 +101,8 @@ func buildDir(root, modules, release string) (string, error) {
 	return "", fmt.Errorf("modules cannot be built: there is no Makefile in %s; install the headers of this kernel (Debian: linux-headers-%s)", link, release)
 }
 
-// moved reports whether build, below root, includes makefiles by their path in a system with root as
-// its root directory.
+// moved reports whether the makefiles of build, below root, include others by absolute paths, which are
+// right only in a system whose root directory is root.
 func moved(root, build string) bool {
 	text, err := os.ReadFile(filepath.Join(build, "Makefile"))
 	below := strings.HasPrefix(build, filepath.Clean(root)+"/")

@@ -52,7 +52,7 @@ func resolvePath(ctx context.Context, name string, opt Options) (*Kernel, error)
 func findPlace(path string) (*place, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w; a name without a slash is one of %s", err, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("%w; to use a kernel's name instead of a path, write it without a slash: %s", err, strings.Join(Names(), ", "))
 	}
 	if err != nil {
 		return nil, err

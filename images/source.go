@@ -136,8 +136,8 @@ func (b *build) describe(ctx context.Context, r *record, from origin, objects in
 	return r.write(b.entry)
 }
 
-// logPath returns the path of the log of a row's last build. It is not in an entry, so it exists if
-// the build failed as well.
+// logPath returns the path of the log of a row's last build. It is outside the entry, so it exists even
+// if the build failed.
 func logPath(opt Options, key string) string { return filepath.Join(opt.Cache, "builds", key+".log") }
 
 func (b *build) openLog() (*os.File, error) {

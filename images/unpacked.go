@@ -88,7 +88,7 @@ func relocate(root string) error {
 	return nil
 }
 
-// relocateLink makes an absolute link relative, if what it names is below root.
+// relocateLink makes an absolute link relative if its target is below root.
 func relocateLink(root, path string) error {
 	target, err := os.Readlink(path)
 	if err != nil || !filepath.IsAbs(target) {
@@ -120,9 +120,9 @@ func relocateMakefile(text []byte) []byte {
 
 var btfOfModules = regexp.MustCompile(`(?m)^CONFIG_DEBUG_INFO_BTF_MODULES=y\n`)
 
-// withoutBTF makes the build generate no BTF for modules. That requires a vmlinux, which most headers
-// packages lack: then make warns; and pahole, which most hosts lack: then make fails. The C headers
-// keep the option: the layout of struct module depends on it.
+// withoutBTF makes the build generate no BTF for modules. BTF requires a vmlinux, without which make
+// warns, and pahole, without which make fails. Most header packages lack the former, most hosts the
+// latter. The C headers keep the option: the layout of struct module depends on it.
 func withoutBTF(text []byte) []byte {
 	return btfOfModules.ReplaceAllLiteral(text, nil)
 }

@@ -15,13 +15,12 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// Under emulation, unpacking itself takes a kernel a fifth of its boot time. So the kernel is unpacked
-// here, once, if it has a PVH entry point in its ELF notes, with which QEMU starts it directly.
+// Under emulation, a kernel spends a fifth of its boot time on unpacking itself. So the kernel is
+// unpacked here, once, if its ELF notes have a PVH entry point, at which QEMU can start it directly.
 
 // unpackVmlinux writes the kernel inside a bzImage to a file, and reports whether a machine can boot
 // it. If not, the file does not exist: the image may have no payload, a payload in an unknown format,
-// or no PVH entry point. The error is for a damaged payload, with which the image itself does not boot
-// either.
+// or no PVH entry point. A damaged payload is an error, because the image itself does not boot either.
 func unpackVmlinux(ctx context.Context, image, to string) (bool, error) {
 	file, err := os.Open(image)
 	if err != nil {
@@ -46,7 +45,7 @@ func unpackVmlinux(ctx context.Context, image, to string) (bool, error) {
 }
 
 // unpackProblem returns the error for a failure to unpack: a damaged kernel, or files that cannot be
-// read or written. It is nil if a program is missing: then the image unpacks itself.
+// read or written. It is nil if a program is missing: then the machine boots the image itself.
 func unpackProblem(ctx context.Context, image string, err error) error {
 	var missing *command.MissingError
 	var file *fs.PathError
@@ -95,7 +94,7 @@ func findPayload(file *os.File) (*io.SectionReader, error) {
 		return nil, nil
 	}
 	if at+length > info.Size() {
-		return nil, fmt.Errorf("the kernel image %s is truncated: it has %d bytes, but %d by its header", file.Name(), info.Size(), at+length)
+		return nil, fmt.Errorf("the kernel image %s is truncated: it has %d bytes, but its header requires %d", file.Name(), info.Size(), at+length)
 	}
 	return io.NewSectionReader(file, at, length), nil
 }

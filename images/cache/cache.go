@@ -47,8 +47,8 @@ func Dir() (string, error) {
 // fill is called with an empty directory, which becomes the entry when fill returns nil. Its path
 // changes then, so its contents must not refer to it by an absolute path. Callers that ask for the
 // same entry at the same time, in this process or another, wait until it is filled or ctx ends. If
-// fill fails, the next waiting caller tries again. Whatever a filler that died left behind is
-// removed by the next one. For an existing entry, Entry makes three system calls, takes no lock and
+// fill fails, the next waiting caller tries again. If a process dies while it fills an entry, the next
+// caller removes the incomplete files. For an existing entry, Entry makes three system calls, takes no lock and
 // marks the entry as used. It makes dir and the entry private, see MakeDir.
 //
 // key must be usable as the name of a directory: no slash and no leading dot. It must not contain
@@ -71,7 +71,7 @@ func Entry(ctx context.Context, dir, key string, fill func(ctx context.Context, 
 	}
 	lock := flock.New(path + lockSuffix)
 	if _, err := lock.TryLockContext(ctx, retry); err != nil {
-		return "", fmt.Errorf("lock cache entry %s (XDG_CACHE_HOME moves the cache): %w", path, err)
+		return "", fmt.Errorf("lock cache entry %s (set XDG_CACHE_HOME to use another cache): %w", path, err)
 	}
 	defer func() { _ = lock.Close() }() // closing the file unlocks it; no data can be lost
 	if info, err := lookUp(path); info != nil || err != nil {
@@ -123,7 +123,7 @@ func fillLocked(ctx context.Context, path string, fill func(context.Context, str
 }
 
 // removeLeft removes the temporary directories in dir whose names begin with prefix. A program that
-// a dead filler started may still write its last file there, so removal is retried.
+// a dead process started may still write its last file there, so removal is retried.
 func removeLeft(ctx context.Context, dir, prefix string) error {
 	list, err := os.ReadDir(dir)
 	if err != nil {
@@ -146,7 +146,7 @@ func removeLeft(ctx context.Context, dir, prefix string) error {
 
 // fewFiles is the largest number of files that are synced one by one. For tens of thousands of small
 // files, one syncfs(2) is cheaper than an fsync(2) each, but it waits for all other writes of the
-// file system as well.
+// file system, too.
 const fewFiles = 32
 
 // syncContent writes everything below tmp to disk, so that the rename cannot reach the disk first.
@@ -199,7 +199,7 @@ func lookUp(path string) (fs.FileInfo, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("look up cache entry (XDG_CACHE_HOME moves the cache): %w", err)
+		return nil, fmt.Errorf("look up cache entry (set XDG_CACHE_HOME to use another cache): %w", err)
 	}
 	return info, nil
 }

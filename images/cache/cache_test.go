@@ -231,8 +231,8 @@ func TestEntryAfterFillerWasKilled(t *testing.T) {
 	assertOnly(t, path, "file")
 }
 
-// TestFillerThatHangs is the other process of TestEntryAfterFillerWasKilled. On its own it tests that a
-// fill gets the caller's context.
+// TestFillerThatHangs runs in the other process of TestEntryAfterFillerWasKilled. On its own it tests
+// that a fill gets the caller's context.
 func TestFillerThatHangs(t *testing.T) {
 	dir := os.Getenv("CACHE_TEST_HANG_IN")
 	ctx, cancel := context.WithCancel(t.Context())

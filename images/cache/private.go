@@ -15,7 +15,7 @@ const private fs.FileMode = 0o700
 // and belongs to this user, access for others is removed.
 func MakeDir(dir string) error {
 	if err := os.MkdirAll(dir, private); err != nil {
-		return fmt.Errorf("make cache directory (XDG_CACHE_HOME moves the cache): %w", err)
+		return fmt.Errorf("make cache directory (set XDG_CACHE_HOME to use another cache): %w", err)
 	}
 	closeDir(dir)
 	return nil

@@ -57,15 +57,15 @@ func Busy(dir, key string) bool {
 // that Entry uses itself.
 func IsKey(name string) bool { return checkKey(name) == nil }
 
-// RemoveLeftovers removes the temporary directories that dead fillers left in dir, and returns their
-// paths. Entries that are being filled stay.
+// RemoveLeftovers removes the temporary directories that dead processes left in dir, and returns their
+// paths. It does not touch entries that are being filled.
 func RemoveLeftovers(dir string) ([]string, error) {
 	list, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look for leftovers of dead runs: %w", err)
+		return nil, fmt.Errorf("look for leftovers of interrupted runs: %w", err)
 	}
 	var removed []string
 	for _, entry := range list {
@@ -76,7 +76,7 @@ func RemoveLeftovers(dir string) ([]string, error) {
 		path := filepath.Join(dir, entry.Name())
 		done, err := removeUnlocked(filepath.Join(dir, key)+lockSuffix, path)
 		if err != nil {
-			return removed, fmt.Errorf("remove leftovers of a dead run: %w", err)
+			return removed, fmt.Errorf("remove leftovers of an interrupted run: %w", err)
 		}
 		if done {
 			removed = append(removed, path)

@@ -44,9 +44,10 @@ func Mirror(ctx context.Context) (string, error) {
 	return chooseMirror(fetched, configured, isDebian(release))
 }
 
-// chooseMirror returns the first mirror whose list identifies it as Debian's own archive. In a fresh
-// container apt has fetched no lists. Then, on Debian, it returns the first mirror without a fetched
-// list that is not for security updates. The archive's signature shows whether that was right.
+// chooseMirror returns the first mirror whose fetched list identifies it as Debian's own archive. If
+// there is none, as in a fresh container, and this is Debian, it returns the first mirror without a
+// fetched list, except mirrors for security updates. The archive's signature shows whether that was
+// right.
 func chooseMirror(fetched, configured []byte, onDebian bool) (string, error) {
 	asked := map[string]bool{}
 	for _, target := range parseStanzas(fetched) {

@@ -136,8 +136,8 @@ func TestRunEndsWithItsParent(t *testing.T) {
 	assertEnds(t, pid)
 }
 
-// TestParentThatIsKilled is the other process of TestRunEndsWithItsParent. On its own it tests that a
-// deadline ends a command.
+// TestParentThatIsKilled runs in the other process of TestRunEndsWithItsParent. On its own it tests
+// that a deadline ends a command.
 func TestParentThatIsKilled(t *testing.T) {
 	file, wait := os.Getenv("COMMAND_TEST_PID_FILE"), time.Minute
 	if file == "" {

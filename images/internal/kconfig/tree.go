@@ -50,7 +50,7 @@ type reader struct {
 // block is an open if, menu or choice.
 type block struct{ depends []string }
 
-// mostDepth is deeper than files are ever nested.
+// mostDepth is the limit for nested files. No kernel reaches it.
 const mostDepth = 64
 
 func (r *reader) file(name string) error {
@@ -64,7 +64,7 @@ func (r *reader) file(name string) error {
 		return fmt.Errorf("%s sources itself", name)
 	}
 	defer func() { r.depth-- }()
-	helpIndent := -1 // of the text of a help entry, 0 before its first line
+	helpIndent := -1 // of a help text, 0 before its first line, -1 outside
 	for line := range strings.Lines(strings.ReplaceAll(string(text), "\\\n", " ")) {
 		trimmed := strings.TrimSpace(line)
 		if trimmed == "" {
