@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compares the benchmarks of the module at another commit with those of the module as it is here.
+# Compares the benchmarks of the module at another commit with those of the module in this tree.
 # The two alternate, so that changes in the host's load affect both.
 #
 #   scripts/bench-module.sh COMMIT ROUNDS BENCHSTAT    BENCHSTAT is the program that compares

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs missing Debian packages, as root or with sudo if it asks for no password.
+# Installs missing Debian packages. Requires root, or sudo without a password.
 #
 #   scripts/deps.sh GROUP...
 #

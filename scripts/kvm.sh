@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lets every user open /dev/kvm by a udev rule, as root or with sudo if it asks for no password.
+# Adds a udev rule that lets every user open /dev/kvm. Requires root, or sudo without a password.
 # Does nothing if there is no such device or if this user can already open it.
 #
 #   scripts/kvm.sh

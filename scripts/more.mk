@@ -62,7 +62,7 @@ matrix-speed: deps ## compare the matrix with the same runs one after the other 
 	go test -tags speed -count=1 -timeout 60m -v -run Faster ./harness/internal/matrix
 
 .PHONY: systems
-systems: ## run the suite on SYSTEMS="bookworm trixie sid", installed anew, as root (5 minutes each)
+systems: ## run the suite on SYSTEMS="bookworm trixie sid", each newly installed, as root (5 minutes each)
 	for suite in $(SYSTEMS); do .ci/system $$suite; done
 
 ## Update the documentation:

@@ -14,7 +14,7 @@ built) kernels=$(kmodtest kernel list --built --names) ;;
 *) sed -n '/^#   /s/^#   //p' "$0" >&2; exit 2 ;;
 esac
 for kernel in $kernels; do
-	# A build takes longer than go test waits.
+	# A build may take longer than the timeout of go test.
 	[[ $1 != built ]] || kmodtest kernel build "$kernel"
 	KMODTEST_KERNEL=$kernel go -C vmtest test
 done

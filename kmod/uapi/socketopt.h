@@ -72,7 +72,7 @@
  * then cannot write *optlen.
  *
  * The counters are exact, and a get returns a consistent snapshot of them.
- * SOCKET_OPS_STATS returns their values from before it is counted itself.
+ * The answer to SOCKET_OPS_STATS does not count that get itself.
  */
 struct socketopt_stats {
 	__u64 sets;

@@ -31,7 +31,7 @@ const (
 const SocketOpsMsgMax = 64
 
 // Stats is struct socketopt_stats: a consistent snapshot of the counters of one
-// network namespace. A get that returns it is counted only afterwards.
+// network namespace. It does not count the get that returns it.
 type Stats struct {
 	// Sets is the number of messages stored.
 	Sets uint64

@@ -18,8 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// declared returns the constants and structures of a Go source by name. Their
-// text is equal if and only if they are.
+// declared returns the constants and structures of a Go source by name, as text
+// that is equal if and only if they are equal.
 func declared(src string) (map[string]string, error) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "", src, 0)
@@ -84,7 +84,7 @@ func TestGoMatchesHeader(t *testing.T) {
 	}
 }
 
-// TestGoMatchesHeader fails if only the header changes.
+// TestChangedHeaderIsReported checks that a change of only the header is reported.
 func TestChangedHeaderIsReported(t *testing.T) {
 	header, src := readFile(t, "socketopt.h"), readFile(t, "uapi.go")
 	for name, change := range map[string][2]string{
@@ -116,7 +116,7 @@ func TestChangedHeaderIsReported(t *testing.T) {
 	}
 }
 
-// A construct that cannot be compared is an error.
+// A construct that translate does not support is an error.
 func TestUnknownHeaderIsRefused(t *testing.T) {
 	header := readFile(t, "socketopt.h")
 	for name, change := range map[string][2]string{
