@@ -80,7 +80,7 @@ func BenchmarkGetOfLast(b *testing.B) {
 	getCall(b, s, uapi.SocketOpsLast, nil).run(b)
 }
 
-// A command outside the module's range costs the core's search for an owner.
+// Measures the core's search for the owner of a command that has none.
 func BenchmarkCommandOutOfRange(b *testing.B) {
 	getCall(b, newSocket(b), uapi.SocketOpsStats+1, unix.ENOPROTOOPT).run(b)
 }
@@ -95,8 +95,8 @@ func BenchmarkGetByEightThreads(b *testing.B) {
 	getCall(b, newSocket(b), uapi.SocketOpsGet, nil).runInThreads(b, benchThreads)
 }
 
-// The floor is the cost of a call that only reads or writes a field of the
-// socket, in the kernel itself.
+// The floor is the cost of a get or set in the kernel itself that only reads or
+// writes a field of the socket.
 
 func BenchmarkFloorOfGet(b *testing.B) {
 	s, kind, size := newSocket(b), new(int32), new(int32)

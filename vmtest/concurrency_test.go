@@ -12,8 +12,8 @@ import (
 // timeout limits a call that must not wait for anything.
 const timeout = 30 * time.Second
 
-// A reader never sees a partial message, or one that was never set. Without a
-// lock in the module, that takes some ten thousand sets. One writer and one
+// A reader never sees a partial message, or one that was never set. If the module
+// had no lock, it would see one after some ten thousand sets. One writer and one
 // reader, each on its own CPU, collide most often.
 func TestReaderSeesWholeMessages(t *testing.T) {
 	const sets, gets = 100_000, 1000 // at least

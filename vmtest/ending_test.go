@@ -138,8 +138,8 @@ func startHangingChild(t *testing.T, s socket, c hangingCall) *exec.Cmd {
 	return child
 }
 
-// A signal with a handler does not interrupt a call that waits for memory: it does
-// not fail with EINTR, and is not restarted.
+// A signal with a handler does not interrupt a call that waits for memory: the call
+// neither fails with EINTR nor is restarted.
 func TestSignalDuringCall(t *testing.T) {
 	for _, c := range hangingCalls {
 		t.Run(c.name, func(t *testing.T) {

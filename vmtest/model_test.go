@@ -15,7 +15,7 @@ const modelNamespaces = 2
 
 // A model is the contract as a program: it computes the result of every operation
 // and the state afterwards, without a kernel. With a mistake, one line of it is
-// wrong, for tests that check that the suite finds such a line.
+// wrong: other tests check that random sequences find that line.
 type model struct {
 	loaded     bool
 	base       int32

@@ -130,7 +130,7 @@ func poll(t *testing.T, fd int, deadline time.Time, what string) int16 {
 		case err != nil && !errors.Is(err, unix.EINTR):
 			t.Fatalf("wait for %s: %v", what, err)
 		case time.Now().After(deadline):
-			t.Fatalf("%[2]s: did not happen within %[1]v", timeout, what)
+			t.Fatalf("wait for %[2]s: timed out after %[1]v", timeout, what)
 		}
 	}
 }

@@ -13,7 +13,7 @@
 // prints one line per mutant on standard output. The exit status is 0 only if
 // every mutant was killed, except mutants that wait for a kernel that has not
 // been built, and equivalent ones, which must survive. A mutant that does not
-// apply or does not compile is an error, not killed.
+// apply or does not compile counts as an error, not as killed.
 package main
 
 import "os"

@@ -20,7 +20,7 @@ import (
 // kernel.
 //
 // If the patch breaks nothing after all, a paragraph that begins with
-// "Equivalent:" gives the reason and replaces the latter two.
+// "Equivalent:" gives the reason, and replaces the last two paragraphs.
 type mutant struct {
 	name       string
 	path       string // of the patch

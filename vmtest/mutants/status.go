@@ -20,8 +20,8 @@ func (s status) String() string {
 	return [...]string{broken: "ERROR", killed: "killed", survived: "SURVIVED", equivalent: "equivalent", waiting: "waits"}[s]
 }
 
-// The beginning of, or a part of, those verdicts of the harness that do not
-// depend on the mutant's behaviour.
+// Parts of those verdicts of the harness that do not depend on the mutant's
+// behaviour: the beginning of one, the middle of the other.
 const (
 	hostBroke    = "host side broke: "
 	doesNotBuild = " does not build against "

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// The kernels, programs and modules that were in the cache before a mutant stay.
-// Everything else, such as archives and files built from the mutant, is removed.
+// forget keeps the kernels, programs and modules that were in the cache before a
+// mutant. It removes everything else, such as archives and files built from it.
 func TestForgetKeepsEntriesOfNoMutant(t *testing.T) {
 	s := suite{cache: t.TempDir()}
 	for _, file := range []string{"kernels/6.1", "programs/init", "modules/preset", "initramfs/first"} {

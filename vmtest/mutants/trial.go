@@ -32,9 +32,9 @@ const (
 	mutantTimeout    = 30 * time.Second // plus twice the time of the unchanged module
 )
 
-// run runs the suite on the unchanged module, which must pass, and then on each
-// mutant. It fails if a mutant survives that is not equivalent, or could not be
-// tried.
+// run runs the suite on the unchanged module, where it must pass, and then on each
+// mutant. It fails if a mutant that is not equivalent survives, or if a mutant
+// could not be tried.
 func (t *trial) run(ctx context.Context, mutants []mutant) error {
 	if err := t.runUnchanged(ctx); err != nil {
 		return err
@@ -119,8 +119,8 @@ func (t *trial) runOn(ctx context.Context, m mutant) (outcome, error) {
 	return t.suite.run(ctx, p)
 }
 
-// refusal returns the reason why a mutant cannot be tried on the kernel that it
-// requires, or "": the kernel has not been built. An error means that the tests
+// refusal returns "" if a mutant can be tried on the kernel that it requires, or
+// the reason why not: the kernel has not been built. An error means that the tests
 // fail on that kernel without the mutant, or could not be run.
 func (t *trial) refusal(ctx context.Context, m mutant) (string, error) {
 	list, err := images.List(ctx, images.Options{Dir: t.tree.dir})
@@ -140,7 +140,7 @@ func (t *trial) refusal(ctx context.Context, m mutant) (string, error) {
 		}
 		return "", err
 	}
-	return fmt.Sprintf("for kernel %s: kmodtest kernel build %s", m.kernel, m.kernel), nil
+	return fmt.Sprintf("for kernel %s: build it with kmodtest kernel build %s", m.kernel, m.kernel), nil
 }
 
 // print prints the result line of a mutant, and further reasons below it.
