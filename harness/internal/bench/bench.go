@@ -26,7 +26,7 @@ type rowSpec struct {
 // Names of measures.
 const (
 	bare       = "bare boot"
-	bareELF    = "bare boot of the kernel inside of it"
+	bareELF    = "bare boot of the unpacked kernel"
 	native     = "empty test, natively"
 	restored   = "empty test, restored"
 	booted     = "empty test, without snapshot"

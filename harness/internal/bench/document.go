@@ -22,7 +22,7 @@ func Replace(path string, tables []byte) error {
 	head, rest, begins := bytes.Cut(text, []byte(beginMark))
 	_, foot, ends := bytes.Cut(rest, []byte(endMark))
 	if !begins || !ends {
-		return fmt.Errorf("%s has no place for the tables: it needs the lines %q and %q", path, beginMark, endMark)
+		return fmt.Errorf("%s has no place for the tables: add the lines %q and %q", path, beginMark, endMark)
 	}
 	out := bytes.Join([][]byte{head, []byte(beginMark), tables, []byte(endMark), foot}, nil)
 	return os.WriteFile(path, out, 0o644)

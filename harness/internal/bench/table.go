@@ -43,7 +43,7 @@ func (r row) ratios(base row) []float64 {
 // writeTimes writes the rows as a table, with ratios to the first row.
 func writeTimes(w io.Writer, rows []row) error {
 	var text strings.Builder
-	text.WriteString("| what | of a bare boot | quartiles | seconds |\n|---|---:|---:|---:|\n")
+	text.WriteString("| what | ratio to a bare boot | quartiles | seconds |\n|---|---:|---:|---:|\n")
 	for _, r := range rows {
 		q := quartiles(r.ratios(rows[0]))
 		fmt.Fprintf(&text, "| %s | %.3f | %.3f to %.3f | %.3f |\n", r.name, q.median, q.low, q.high, quartiles(r.seconds).median)

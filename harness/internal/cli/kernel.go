@@ -14,8 +14,8 @@ func kernelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "kernel",
 		Short: "Manage kernels and their files",
-		Long: "Manage kernels and their files. Kernels have names in kmodtest, and in a file kernels.toml next to the go.mod of the\n" +
-			"current directory.",
+		Long: "Manage kernels and their files. The names of kernels come from kmodtest's own table, and from a file kernels.toml next\n" +
+			"to the go.mod of the current directory.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -71,7 +71,7 @@ func buildCommand() *cobra.Command {
 		Short: "Fetch or build kernels that are not in the cache",
 		Long: "Fetch or build kernels that are not in the cache. NAME may be a pattern, or several patterns separated by commas. A kernel\n" +
 			"in the cache is not updated, even if the archive has a newer one; --fresh fetches it again. An interrupted build leaves\n" +
-			"nothing that is used later.",
+			"no incomplete kernel in the cache.",
 		Example: "  kmodtest kernel build '6.*-min' debug",
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if all {
@@ -96,7 +96,7 @@ func buildCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "build all kernels that have a name")
-	cmd.Flags().BoolVar(&fresh, "fresh", false, "first remove the kernel and the sources that it was built from")
+	cmd.Flags().BoolVar(&fresh, "fresh", false, "first remove the kernel and its sources from the cache")
 	return cmd
 }
 
@@ -148,7 +148,7 @@ func collectCommand() *cobra.Command {
 		Use:   "gc",
 		Short: "Remove unused files from the cache",
 		Long: "Remove unused files from the cache: incomplete entries of runs that were killed, kernels whose kernel row has changed or\n" +
-			"is gone, sources that no kernel row names, and files that were built for runs and not used for two weeks.",
+			"is gone, sources that no kernel row names, and files that were built for runs and have not been used for two weeks.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found, err := images.CollectGarbage(cmd.Context(), images.Options{})

@@ -25,7 +25,7 @@ const matrixLong = `Run the tests of packages on many kernels, and write reports
 
 Packages are named as for the go command. Packages without tests, or with tests that do not run in a machine, are left
 out. Each package is compiled once and run on each kernel, with as many machines at once as processors and memory allow.
-A kernel on which the module does not build is one result among others. Arguments after -- go to the test binaries:
+If the module does not build against a kernel, only that run fails. Arguments after -- go to the test binaries:
 
     kmodtest matrix -k '6.*' ./... -- -test.run=TestSet
 
@@ -227,8 +227,8 @@ func verdict(rep *report.Report) error {
 	return nil
 }
 
-// isIdle reports whether nothing has run, neither a test nor a benchmark. For
-// benchmarks it depends on the warning of the testing package.
+// isIdle reports whether neither a test nor a benchmark has run. It recognizes a
+// run without benchmarks by the warning of the testing package.
 func isIdle(rep *report.Report) bool {
 	warned := false
 	for _, run := range rep.Runs {

@@ -26,8 +26,8 @@ func reportCommand() *cobra.Command {
 const mergeLong = `Join the reports of parts of one matrix, such as those of kmodtest matrix --shard 1/2 and 2/2.
 
 Each argument is a report.json, or a directory in which all files of that name are read, at any depth. The result is the
-report of the whole matrix. The exit status is that of kmodtest matrix. If a run is missing that the kernels and packages
-of the reports or -k ask for, the exit status is 69 unless it is 255 or 1.`
+report of the whole matrix. The exit status is that of kmodtest matrix, except that it is 69 instead of 0 if a run is
+missing: each package of the reports must have a run on each kernel of the reports and of -k.`
 
 func mergeCommand() *cobra.Command {
 	var output string

@@ -30,15 +30,15 @@ func triageCommand() *cobra.Command {
 		Short: "Find faults in a kernel log",
 		Long: "Find the faults that a kernel reported in FILE, or on standard input: a console log, the output of dmesg in any of its forms,\n" +
 			"a syslog file, or records of /dev/kmsg.\n\n" +
-			"The file and line of a place in a module come from the debug information of the .ko files that --module names, or that the\n" +
-			"harness has built; of a place in the kernel, from --vmlinux.\n\n" +
+			"Files and lines of modules come from the debug information of the .ko files that --module names or that the harness has\n" +
+			"built; those of the kernel come from --vmlinux.\n\n" +
 			"The exit status is 0 if there is no fault, 255 if there is one, and 69 if an input cannot be read.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: t.run,
 	}
 	cmd.Flags().BoolVar(&t.json, "json", false, "print an array of objects with kind, title, report, line and frames")
-	cmd.Flags().StringVar(&t.vmlinux, "vmlinux", "", "the kernel with debug information")
-	cmd.Flags().StringArrayVar(&t.modules, "module", nil, "a module with debug information; may be given again")
+	cmd.Flags().StringVar(&t.vmlinux, "vmlinux", "", "the vmlinux file of the kernel, with debug information")
+	cmd.Flags().StringArrayVar(&t.modules, "module", nil, "a .ko file with debug information; may be repeated")
 	return cmd
 }
 

@@ -115,7 +115,7 @@ func lock(ctx context.Context, record string) (unlock func(), err error) {
 	}
 	l := flock.New(record + ".lock")
 	if _, err := l.TryLockContext(ctx, 20*time.Millisecond); err != nil {
-		return nil, fmt.Errorf("lock %s (XDG_CACHE_HOME moves the cache): %w", record, err)
+		return nil, fmt.Errorf("lock %s (set XDG_CACHE_HOME to use another cache): %w", record, err)
 	}
 	return func() { _ = l.Close() }, nil // closing the file unlocks it
 }

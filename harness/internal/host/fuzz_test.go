@@ -21,7 +21,9 @@ func TestInputsOfDeadMachineAreKept(t *testing.T) {
 		want   string // part of the message
 	}{
 		"one": {
-			"FuzzX", []inside.Input{tried("a")}, []string{"a"},
+			"FuzzX",
+			[]inside.Input{tried("a")},
+			[]string{"a"},
 			"the input that was being tried is kept: testdata/fuzz/FuzzX/ca978112ca1bbdca\ntry it again: go test -run=FuzzX/ca978112ca1bbdca\n",
 		},
 		"two":               {"FuzzX", []inside.Input{tried("a"), tried("b")}, []string{"a", "b"}, "is kept"},

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Signals returns SIGTERM, and SIGINT and SIGHUP unless this process ignores them, as
-// nohup makes it ignore SIGHUP.
+// Signals returns SIGTERM, and SIGINT and SIGHUP unless this process ignores them: under
+// nohup, it ignores SIGHUP.
 func Signals() []os.Signal {
 	signals := []os.Signal{syscall.SIGTERM}
 	for _, sig := range []os.Signal{syscall.SIGINT, syscall.SIGHUP} {

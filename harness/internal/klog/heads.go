@@ -12,10 +12,18 @@ func severities(message string) []string {
 // counts.
 var heads = []head{
 	{kind: Panic, ends: halted, glued: true, forms: []string{`Kernel panic - not syncing`}, change: []change{
-		{"Kernel panic - not syncing: stack-protector", StackOverflow}, {"corrupted stack end", StackOverflow},
-		{"kernel stack overflow", StackOverflow}, {"Kernel stack overflow", StackOverflow}, {"Corrupt kernel stack", StackOverflow},
-		{"Out of memory", OutOfMemory}, {"deadlocked on memory", OutOfMemory}, {"out of memory", OutOfMemory},
-		{"Hard LOCKUP", HardLockup}, {"softlockup: hung tasks", SoftLockup}, {"hung_task: blocked tasks", HungTask}, {"RCU Stall", RCUStall},
+		{"Kernel panic - not syncing: stack-protector", StackOverflow},
+		{"corrupted stack end", StackOverflow},
+		{"kernel stack overflow", StackOverflow},
+		{"Kernel stack overflow", StackOverflow},
+		{"Corrupt kernel stack", StackOverflow},
+		{"Out of memory", OutOfMemory},
+		{"deadlocked on memory", OutOfMemory},
+		{"out of memory", OutOfMemory},
+		{"Hard LOCKUP", HardLockup},
+		{"softlockup: hung tasks", SoftLockup},
+		{"hung_task: blocked tasks", HungTask},
+		{"RCU Stall", RCUStall},
 	}},
 	{kind: StackOverflow, ends: traced, forms: []string{`Insufficient stack space to handle exception`}, title: "Kernel panic - not syncing: kernel stack overflow"},
 

@@ -39,7 +39,7 @@ type collector struct {
 	output   report.Clip // output outside of tests
 	size     int         // bytes kept of the tests' outputs
 	notes    int         // calls of noted
-	others   bool        // there was other output than the harness's
+	others   bool        // there was output that is not the harness's
 }
 
 type collected struct {
@@ -174,8 +174,8 @@ func (c *collector) blame(name string) {
 	}
 }
 
-// isFraming reports whether a line of output only says that a test begins,
-// continues or ends, which events say as well.
+// isFraming reports whether a line of output only reports that a test begins,
+// continues or ends, as events do, too.
 func isFraming(line string) bool {
 	text := strings.TrimLeft(line, " \x16")
 	for _, prefix := range []string{"=== RUN ", "=== PAUSE ", "=== CONT ", "=== NAME ", "--- PASS: ", "--- FAIL: ", "--- SKIP: "} {
@@ -187,8 +187,8 @@ func isFraming(line string) bool {
 }
 
 // result adds the tests and the output to a run whose state is known. A test
-// that has not ended has the state of the run, which ended during it. Raw is not
-// in the outputs.
+// that has not ended gets the state of the run, which ended during the test.
+// result removes raw from the outputs.
 func (c *collector) result(run *report.Run, raw string) {
 	raw = strings.TrimRight(report.Clean([]byte(raw)), "\n")
 	without := func(output *report.Clip) string {
@@ -209,6 +209,6 @@ func (c *collector) result(run *report.Run, raw string) {
 	run.Output = without(&c.output)
 	run.Unlisted = max(c.unlisted, 0)
 	if c.unlisted > 0 {
-		run.Output += fmt.Sprintf("%s%d tests are not listed: a run lists %d\n", harnessPrefix, c.unlisted, testsLimit)
+		run.Output += fmt.Sprintf("%s%d tests are not listed: a run lists %d, and more only if they failed\n", harnessPrefix, c.unlisted, testsLimit)
 	}
 }

@@ -19,7 +19,7 @@ type row struct {
 	run     *report.Run // nil until it has ended
 }
 
-// colourOf maps a state to the terminal's number of its colour.
+// colourOf maps a state to the number of its colour in an escape sequence.
 var colourOf = map[string]string{
 	"running": "36", string(report.Passed): "32", string(report.Failed): "31", string(report.Broken): "33", string(report.Fault): "35",
 }

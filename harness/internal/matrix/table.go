@@ -120,7 +120,7 @@ func (t *Table) Close() {
 	t.draw()
 }
 
-// Sequences of a terminal.
+// Escape sequences of a terminal.
 const (
 	lineUp    = "\x1b[%dA" // by that many
 	clearLine = "\x1b[K"   // from the cursor on

@@ -68,7 +68,7 @@ func readLimited(path string) ([]byte, error) {
 	return b, err
 }
 
-// broken returns the verdict on a run of which nothing is known about the module.
+// broken returns the verdict on a run that shows nothing about the module.
 func broken(title string) verdict.Report {
 	return verdict.Report{Kind: verdict.HostBroke.String(), Title: title}
 }

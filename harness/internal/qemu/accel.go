@@ -65,8 +65,8 @@ func hasVirtualization(cpuinfo string) bool {
 	return slices.Contains(flags, "vmx") || slices.Contains(flags, "svm")
 }
 
-// CPUModel returns the host processor's name and flags, which distinguish models
-// as far as a machine under KVM can.
+// CPUModel returns the host processor's name and flags: everything by which a
+// machine under KVM can distinguish processor models.
 func CPUModel() string {
 	return cpuField(thisHost.cpuinfo, "model name") + ": " + cpuField(thisHost.cpuinfo, "flags")
 }

@@ -160,8 +160,8 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
 // Err returns how QEMU ended. It is valid once Ended is closed: nil for exit
-// status 0, even if QEMU printed warnings; otherwise the error includes Said. It
-// is not nil if a signal made QEMU exit with status 0.
+// status 0, even if QEMU printed warnings; otherwise the error includes Said. An
+// exit with status 0 because of a signal is an error, too.
 func (p *Process) Err() error {
 	said := p.Said()
 	switch {

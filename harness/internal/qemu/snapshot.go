@@ -7,7 +7,7 @@ import (
 
 // RAM describes the memory of a machine that is saved or restored.
 type RAM struct {
-	// File is the path of the file that holds the memory. It has the same size.
+	// File is the path of the file that holds the memory, and has its size.
 	File string
 	// Incoming means that the file holds the memory of an earlier Save, and
 	// that Restore loads the rest of the machine.

@@ -33,7 +33,7 @@ func (c *Clip) WriteString(text string) {
 		c.head = append(c.head, begin...)
 		text = text[len(begin):]
 	}
-	if over := len(text) - 2*c.half(); over > 0 { // none of it would stay
+	if over := len(text) - 2*c.half(); over > 0 { // trim would remove the first over bytes anyway
 		c.leftOut += over + len(c.tail)
 		c.tail, text = c.tail[:0], text[over:]
 	}

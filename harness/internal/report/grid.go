@@ -27,7 +27,7 @@ type group struct {
 // gridRow is a step or a test on all kernels.
 type gridRow struct {
 	Name   string // in full
-	Parent string // the part of the name up to its last slash, with it
+	Parent string // the part of the name up to its last slash, including it
 	Leaf   string // the rest
 	Step   bool
 	Cells  []gridCell

@@ -21,7 +21,7 @@ var pageScript string
 // pageLimit is how many bytes of outputs and logs a page has at most.
 const pageLimit = 32 << 20
 
-// signs are shown in cells, so that no state is told apart by colour alone.
+// signs are shown in cells, so that states do not differ in colour only.
 var signs = map[State]string{Passed: "✓", Skipped: "–", NotRun: "·", Broken: "?", Failed: "✗", Fault: "‼"}
 
 // pageParts is the data of the page's template.

@@ -39,7 +39,7 @@ func (r *Report) Markdown() ([]byte, error) {
 		left := markdownLimit - 200 - b.Len()
 		details := run.markdownDetails(min(max(left/(len(bad)-i), leastDetails), detailsLimit))
 		if len(details) > left {
-			fmt.Fprintf(&b, "\n%s that did not pass left out here; the other reports have the details.\n", count(len(bad)-i, "run"))
+			fmt.Fprintf(&b, "\nLeft out here: %s that did not pass; the other reports have the details.\n", count(len(bad)-i, "run"))
 			break
 		}
 		b.WriteString(details)

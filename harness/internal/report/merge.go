@@ -53,7 +53,7 @@ func (r *Report) AddKernel(kernel Kernel) {
 	known.Version = cmp.Or(known.Version, kernel.Version)
 }
 
-// joinRun adds a run to the whole, unless it is there already.
+// joinRun adds a run to the whole, unless the whole has it already.
 func joinRun(whole *Report, run Run) error {
 	known := whole.Run(run.Kernel, run.Package)
 	if known == nil {

@@ -13,8 +13,8 @@ type State string
 const (
 	Passed  State = "passed"
 	Skipped State = "skipped"
-	NotRun  State = "not run" // not reached, or not asked for
-	Broken  State = "broken"  // the harness, the host or the guest broke: nothing is known about the module
+	NotRun  State = "not run" // not reached, or not selected
+	Broken  State = "broken"  // the harness, the host or the guest broke: the run shows nothing about the module
 	Failed  State = "failed"  // a test, or a module that does not build, load or unload
 	Fault   State = "fault"   // the kernel reported a fault, or died
 )

@@ -19,8 +19,8 @@ var stepOfPhase = map[string]string{
 }
 
 // Steps returns the steps of a run that ended in the given stage with the given
-// state. Stage "" is "tests". In a run that passed, every step passed. Steps after
-// the stage that failed passed if the run has a phase of that name.
+// state. Stage "" is "tests". In a run that passed, every step passed. In other
+// runs, a step after that stage is NotRun unless the run has a phase of its name.
 func Steps(state State, stage string, phases []Phase) []Step {
 	if stage == "" {
 		stage = "tests"

@@ -45,7 +45,7 @@ func (r *Run) tally() string {
 	return strings.Join(words, ", ")
 }
 
-// OfTests returns the state as it reads after a number of tests.
+// OfTests returns the state as a verb whose subject is a number of tests.
 func (s State) OfTests() string {
 	switch s {
 	case Fault:
@@ -90,7 +90,7 @@ func (r *Run) evidence(limit int) string {
 		}
 	}
 	if leftOut > 0 {
-		fmt.Fprintf(&b, "[… %s that did not pass left out here …]\n", count(leftOut, "test"))
+		fmt.Fprintf(&b, "[… left out here: %s that did not pass …]\n", count(leftOut, "test"))
 	}
 	if b.Len() == 0 {
 		b.WriteString(endOf(r.Output, min(excerptLimit, limit)))

@@ -29,7 +29,7 @@ func (r reason) uncertain() bool {
 }
 
 // machinery is the table of functions that are skipped when the guilty function
-// is looked for. A name that ends in * is a prefix; *name* is any part.
+// is looked for. name* is a prefix, *name* any part of a mangled Rust name.
 var machinery = []struct {
 	why       reason
 	functions string
