@@ -105,7 +105,7 @@ func reason(why string, err error) string {
 const probeTimeout = 30 * time.Second
 
 // probeSandbox returns the reason why QEMU rejects the sandbox, or "" if it accepts it. QEMU only
-// parses the option, prints its version and exits. The error is for a QEMU that gave no answer.
+// parses the option, prints its version and exits. If QEMU gives no answer, that is an error.
 func probeSandbox(path string) (why string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()

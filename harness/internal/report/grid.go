@@ -41,8 +41,8 @@ type gridCell struct {
 	Test    int // index of the test in the run; -1 for a step, or if the run has no such test
 }
 
-// shownSteps have a row of their own. The tests have theirs, and the kernel
-// step hardly ever fails.
+// shownSteps are the steps that have a row. The step tests has a row for each test,
+// and the step kernel hardly ever fails.
 var shownSteps = []string{"build", "load", "checks"}
 
 // gridLimit is how many cells a grid has at most: browsers become slow with more.
@@ -98,8 +98,8 @@ func stateOn(r *Report, kernel string) State {
 }
 
 // testNames returns the names of all tests of a package, in the order in which
-// its runs list them: a test that one run lacks comes after the one that it
-// follows in another.
+// its runs list them. A test that is missing in one run comes after the test that
+// it follows in another run.
 func testNames(r *Report, pkg string) []string {
 	var names []string
 	known := map[string]bool{}
@@ -176,7 +176,7 @@ func runIndex(r *Report, kernel, pkg string) int {
 	return slices.IndexFunc(r.Runs, func(run Run) bool { return run.Kernel == kernel && run.Package == pkg })
 }
 
-// States returns the states of the row's cells as classes, each once, separated
+// States returns the states of the row's cells as CSS classes, each once, separated
 // by spaces.
 func (r gridRow) States() string {
 	var states []string

@@ -41,7 +41,7 @@ type Kernel struct {
 	Name    string `json:"name"`
 	Order   int    `json:"order"`             // its place among all known kernels
 	Release string `json:"release,omitempty"` // from uname -r; "" if no run started it
-	Version string `json:"version,omitempty"` // of the package it comes in
+	Version string `json:"version,omitempty"` // of its package
 }
 
 // Run is one package's test binary on one kernel.
