@@ -2,6 +2,7 @@ package klog
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,61 @@ func TestFaultsAfterEachRecord(t *testing.T) {
 			t.Errorf("%s: %v for %d records", name, took, records)
 		} else {
 			t.Logf("%s: %v for %d records", name, took, records)
+		}
+	}
+}
+
+// heapOf returns how many bytes f leaves in memory. keep keeps its result alive.
+func heapOf(f func() (keep any)) uint64 {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	kept := f()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	runtime.KeepAlive(kept)
+	return max(after.HeapAlloc, before.HeapAlloc) - before.HeapAlloc
+}
+
+// A short text in a long record does not keep the record in memory.
+func TestRecordTakesOnlyItsText(t *testing.T) {
+	const records = 2000
+	if size := heapOf(func() any {
+		kept := make([]Record, 0, records)
+		for range records {
+			rec, err := Parse([]byte("6,1,1,-,caller=T1;x\n KEY=" + strings.Repeat("v", 8000)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept = append(kept, rec)
+		}
+		return kept
+	}); size > 1<<20 {
+		t.Errorf("%d records of one character take %d KiB", records, size>>10)
+	}
+}
+
+// Reports that never end, of many callers, take no more memory than others.
+func TestOpenReportsTakeLittleMemory(t *testing.T) {
+	for name, c := range map[string]struct{ head, line string }{
+		"warnings":      {"WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2 [m]", " f+0x1/0x2 [m] " + strings.Repeat("x", 6000)},
+		"out of memory": {"x invoked oom-killer: gfp_mask=0x1", "foreign " + strings.Repeat("x", 6000)},
+		"one record":    {"WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2 [m]", " f+0x1/0x2 [m]\n" + strings.Repeat("x", 6000)},
+	} {
+		if size := heapOf(func() any {
+			var s Scanner
+			for caller := range 60 {
+				s.Add(Record{Text: c.head, Caller: fmt.Sprintf("T%d", caller)})
+				for range 700 {
+					s.Add(Record{Text: c.line + fmt.Sprint(caller), Caller: fmt.Sprintf("T%d", caller)})
+				}
+			}
+			s.Faults()
+			return &s
+		}); size > 2*maxText {
+			t.Errorf("%s: the open reports of 60 callers take %d MiB", name, size>>20)
+		} else {
+			t.Logf("%s: %d MiB", name, size>>20)
 		}
 	}
 }

@@ -15,6 +15,9 @@ type line struct {
 	at     int    // index of its record, or line, in the log
 }
 
+// size is what a line takes in memory, in bytes, roughly.
+func (l line) size() int { return len(l.raw) + 32 }
+
 // parseLine parses a line of a console, of any form of dmesg, of a syslog file or of
 // /dev/kmsg.
 func parseLine(raw string, at int) line {

@@ -46,12 +46,13 @@ func Parse(raw []byte) (Record, error) {
 	}
 	for _, field := range fields[3:] {
 		if caller, ok := strings.CutPrefix(field, "caller="); ok {
-			rec.Caller = caller
+			rec.Caller = strings.Clone(caller)
 		}
 	}
 	// Lines that follow and begin with a space are the record's dictionary.
 	text, _, _ = strings.Cut(text, "\n")
-	rec.Text = strings.ReplaceAll(text, `\x0a`, "\n")
+	// A part of raw would keep all of it in memory.
+	rec.Text = strings.Clone(strings.ReplaceAll(text, `\x0a`, "\n"))
 	return rec, nil
 }
 

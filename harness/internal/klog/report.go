@@ -15,9 +15,10 @@ const (
 	tailBytes  = 56 << 10
 	readLines  = 600 // lines that determine kind, title and frames
 
-	oomLines = 600 // lines of an oom-kill do not look like those of a dump
-	gapLines = 25  // foreign lines inside a report that has an end mark
-	shortGap = 3   // foreign lines inside a report without an end mark, after its trace has begun
+	oomLines   = 600      // lines of an oom-kill do not look like those of a dump
+	looseBytes = 64 << 10 // of foreign lines
+	gapLines   = 25       // foreign lines inside a report that has an end mark
+	shortGap   = 3        // foreign lines inside one that has none, after its trace has begun
 )
 
 // report is a fault whose lines are still being collected.
@@ -26,9 +27,11 @@ type report struct {
 	lasts  []*stream // streams that closed it
 	total  int       // lines that certainly belong to the report
 	bytes  int       // of reading.lines
-	last   []line    // the last of the lines for which reading.lines has no room
+	last   []line    // the latest of the lines that reading.lines has no room for
+	late   int       // bytes of last
+	budget *budget   // of the log
 	loose  []line    // lines after them, which may be foreign
-	small  bool      // only the first lines are kept: the log has too many reports
+	unsure int       // bytes of loose
 	ending ending
 	traced bool // the trace has begun
 	framed bool // it has a frame
@@ -39,8 +42,8 @@ type report struct {
 	madeOf int // total when made was set
 }
 
-func newReport(h *head, l line, before []line) *report {
-	r := &report{ending: h.ends, reading: reading{head: h, line: l.text, at: len(before)}}
+func newReport(h *head, l line, before []line, b *budget) *report {
+	r := &report{ending: h.ends, budget: b, reading: reading{head: h, line: l.text, at: len(before)}}
 	for _, b := range before {
 		r.keep(b)
 		if b.text == cutHere && h.kind == UBSAN {
@@ -102,17 +105,37 @@ func (r *report) keep(l line) {
 	for _, l := range append(r.loose, l) {
 		l.raw = printable.Line(l.raw)
 		r.total++
-		if len(r.last) == 0 && len(r.lines) < headLines && r.bytes < firstBytes && !(r.small && len(r.lines) > tailLines/8) {
+		small := r.budget.used > maxText
+		if len(r.last) == 0 && len(r.lines) < headLines && r.bytes < firstBytes && !(small && len(r.lines) > tailLines/8) {
 			r.lines = append(r.lines, l)
 			r.bytes += len(l.raw) + 1
+			r.budget.used += l.size()
 			continue
 		}
-		if len(r.last) >= 2*tailLines {
-			r.last = append(r.last[:0], r.last[tailLines:]...)
-		}
 		r.last = append(r.last, l)
+		r.late += l.size()
+		r.budget.used += l.size()
+		for len(r.last) > 2*tailLines || r.late > 2*tailBytes || small && len(r.last) > 1 {
+			r.drop(1 + len(r.last)/2)
+		}
 	}
-	r.loose = r.loose[:0]
+	r.loose, r.unsure = r.loose[:0], 0
+}
+
+// doubt keeps a line that may be foreign.
+func (r *report) doubt(l line) {
+	r.loose = append(r.loose, l)
+	r.unsure += l.size()
+}
+
+// drop forgets the first n of the latest lines.
+func (r *report) drop(n int) {
+	for _, l := range r.last[:n] {
+		r.late -= l.size()
+		r.budget.used -= l.size()
+	}
+	r.last = append(r.last[:0], r.last[n:]...)
+	clear(r.last[len(r.last):cap(r.last)])
 }
 
 // offer gives the report the next line of its stream. If the report has ended,
@@ -163,14 +186,14 @@ func (r *report) look(text string) {
 }
 
 func (r *report) offerOOM(l line) bool {
-	if len(r.loose) > oomLines {
+	if len(r.loose) > oomLines || r.unsure > looseBytes {
 		r.closed = true
 		return false
 	}
 	if isBody(l.text) {
 		r.keep(l)
 	} else {
-		r.loose = append(r.loose, l)
+		r.doubt(l)
 	}
 	return true
 }
@@ -190,11 +213,11 @@ func (r *report) offerDump(l line) bool {
 		r.keep(l)
 		return true
 	}
-	if len(r.loose) >= gap {
+	if len(r.loose) >= gap || r.unsure > looseBytes {
 		r.closed = true
 		return false
 	}
-	r.loose = append(r.loose, l)
+	r.doubt(l)
 	return true
 }
 
@@ -215,7 +238,10 @@ func (r *report) fault() Fault {
 }
 
 // release forgets the lines of a report that is read for the last time.
-func (r *report) release() { r.lines, r.last, r.loose, r.notes, r.lasts = nil, nil, nil, nil, nil }
+func (r *report) release() {
+	r.budget.used -= r.late // what is printed of them is in made
+	r.lines, r.last, r.loose, r.notes, r.lasts, r.late = nil, nil, nil, nil, nil, 0
+}
 
 // text returns the lines of the report, without those in the middle of a long
 // one.

@@ -9,12 +9,15 @@ import (
 const (
 	maxFaults  = 10_000   // faults that are kept
 	maxText    = 64 << 20 // bytes of reports, after which only their first lines are kept
-	maxStreams = 256
-	staleLines = 20_000 // lines of other callers after which a stream's reports are closed
+	maxStreams = 128
+	staleLines = 20_000 // lines of others after which a stream's reports are closed
 )
 
-// Scanner finds faults in a log while it is written. The zero value is ready for
-// the beginning of a log. It must not be used by several goroutines at once.
+// budget is how many bytes the reports of a log take, open ones included.
+type budget struct{ used int }
+
+// Scanner finds faults in a log while it is written. Its zero value has seen an
+// empty log. It must not be used by several goroutines at once.
 //
 // It keeps the first 10,000 faults and counts the others; the last report that it
 // keeps ends with their number. Of a longer report it keeps the first and the last
@@ -27,16 +30,20 @@ type Scanner struct {
 	locked  *stream   // the stream in which a stall was reported last
 	stamped bool      // lines of the log have times
 	reports []*report // in the order of their heads
-	text    int       // bytes in reports that are closed
-	more    int       // faults that are not kept
-	settled int       // number of reports, from the first on, that no longer change
-	view    []Fault   // the result of Faults; its settled first elements are final
+	budget  budget
+	more    int     // faults that are not kept
+	settled int     // the first reports, which do not change any more
+	view    []Fault // the result of Faults; that of the settled ones is final
 }
 
 // Add takes the next record of /dev/kmsg. A record that the kernel did not write
 // itself is part of no fault, but is counted.
 func (s *Scanner) Add(rec Record) {
+	several := strings.Contains(rec.Text, "\n")
 	for text := range strings.SplitSeq(rec.Text, "\n") {
+		if several { // a part would keep the whole record in memory
+			text = strings.Clone(text)
+		}
 		text = strings.TrimSuffix(text, "\r")
 		s.add(line{text: text, raw: text, caller: rec.Caller, at: s.added, user: rec.Facility != 0, record: true})
 	}
@@ -70,6 +77,10 @@ func (s *Scanner) AddLine(raw string) {
 // that begins with the next one.
 func (s *Scanner) Added() int { return s.added }
 
+// Dropped returns the number of faults that are not kept: they came after too many
+// others.
+func (s *Scanner) Dropped() int { return s.more }
+
 // Faults returns the faults so far, in the order of their beginnings. Faults that
 // are Open may change when more is added. It is cheap enough to be called after
 // each record. The slice is valid until the next call.
@@ -93,8 +104,9 @@ func (s *Scanner) Faults() []Fault {
 		last.Report = append(slices.Clip(s.reports[n-1].made.Report), fmt.Sprintf("... (%d faults after this one are not kept)", s.more))
 	}
 	found := s.view
+	scratch := s.budget // these reports are made anew by each call
 	for _, name := range s.order {
-		if r := s.streams[name].begun(); r != nil && len(s.reports) < maxFaults {
+		if r := s.streams[name].begun(&scratch); r != nil && len(s.reports) < maxFaults {
 			f := r.fault()
 			f.Open = true
 			found = append(found, f)
@@ -173,7 +185,7 @@ func (s *Scanner) begin(st *stream, h *head, l line) {
 	if r := st.top(); r != nil && (r.ending == dumped || r.ended) {
 		s.pop(st)
 	}
-	r := newReport(h, l, st.pending)
+	r := newReport(h, l, st.pending, &s.budget)
 	st.pending = nil
 	s.enter(st, r)
 	if r.closed {
@@ -183,7 +195,6 @@ func (s *Scanner) begin(st *stream, h *head, l line) {
 
 // enter adds a report to those that a stream prints to.
 func (s *Scanner) enter(st *stream, r *report) {
-	r.small = s.text > maxText
 	if len(s.reports) < maxFaults {
 		s.reports = append(s.reports, r)
 	} else {
@@ -196,7 +207,7 @@ func (s *Scanner) enter(st *stream, r *report) {
 }
 
 func (s *Scanner) pop(st *stream) {
-	s.text += st.pop(s.lines).bytes
+	st.pop(s.lines)
 }
 
 // give hands a line to the open reports, the last one first.
@@ -237,7 +248,7 @@ func (s *Scanner) give(st *stream, l line) {
 
 // abandon stops waiting for the head after a cut-here line.
 func (s *Scanner) abandon(st *stream) {
-	if r := st.begun(); r != nil {
+	if r := st.begun(&s.budget); r != nil {
 		if len(s.reports) < maxFaults {
 			s.reports = append(s.reports, r)
 		} else {

@@ -43,9 +43,8 @@ func (st *stream) push(r *report) {
 	r.opened++
 }
 
-// pop removes the report that takes the next line. now is the number of the log's
-// line.
-func (st *stream) pop(now int) *report {
+// pop removes the report that is printed to. now is the number of the log's line.
+func (st *stream) pop(now int) {
 	r := st.top()
 	st.open = st.open[:len(st.open)-1]
 	st.last, st.since, st.ended = r, 0, now
@@ -54,7 +53,6 @@ func (st *stream) pop(now int) *report {
 	}
 	r.opened--
 	r.lasts = append(r.lasts, st)
-	return r
 }
 
 // remembers reports whether a panic that follows now would belong to the report
@@ -91,11 +89,11 @@ func (st *stream) absorbs(h *head, l line, now int) bool {
 
 // begun returns the report of a cut-here line that no head has followed yet, or
 // nil.
-func (st *stream) begun() *report {
+func (st *stream) begun(b *budget) *report {
 	if len(st.pending) < 2 || st.pending[0].text != cutHere {
 		return nil
 	}
-	r := newReport(&warned, st.pending[1], st.pending[:1])
+	r := newReport(&warned, st.pending[1], st.pending[:1], b)
 	for _, l := range st.pending[2:] {
 		r.offer(l)
 	}
