@@ -18,7 +18,7 @@ const (
 	oomLines   = 600      // lines of an oom-kill do not look like those of a dump
 	looseBytes = 64 << 10 // of foreign lines
 	gapLines   = 25       // foreign lines inside a report that has an end mark
-	shortGap   = 3        // foreign lines inside one that has none, after its trace has begun
+	shortGap   = 3        // foreign lines inside a report without an end mark, after its trace has begun
 )
 
 // report is a fault whose lines are still being collected.
@@ -27,7 +27,7 @@ type report struct {
 	lasts  []*stream // streams that closed it
 	total  int       // lines that certainly belong to the report
 	bytes  int       // of reading.lines
-	last   []line    // the latest of the lines that reading.lines has no room for
+	last   []line    // the last of the lines for which reading.lines has no room
 	late   int       // bytes of last
 	budget *budget   // of the log
 	loose  []line    // lines after them, which may be foreign

@@ -10,10 +10,10 @@ const (
 	maxFaults  = 10_000   // faults that are kept
 	maxText    = 64 << 20 // bytes of reports, after which only their first lines are kept
 	maxStreams = 128
-	staleLines = 20_000 // lines of others after which a stream's reports are closed
+	staleLines = 20_000 // lines of other callers after which a stream's reports are closed
 )
 
-// budget is how many bytes the reports of a log take, open ones included.
+// budget counts the bytes that the reports of a log take, including open ones.
 type budget struct{ used int }
 
 // Scanner finds faults in a log while it is written. Its zero value has seen an
@@ -32,8 +32,8 @@ type Scanner struct {
 	reports []*report // in the order of their heads
 	budget  budget
 	more    int     // faults that are not kept
-	settled int     // the first reports, which do not change any more
-	view    []Fault // the result of Faults; that of the settled ones is final
+	settled int     // number of reports, from the first on, that no longer change
+	view    []Fault // the result of Faults; its settled first elements are final
 }
 
 // Add takes the next record of /dev/kmsg. A record that the kernel did not write

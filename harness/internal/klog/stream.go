@@ -43,7 +43,8 @@ func (st *stream) push(r *report) {
 	r.opened++
 }
 
-// pop removes the report that is printed to. now is the number of the log's line.
+// pop removes the report that takes the next line. now is the number of the log's
+// line.
 func (st *stream) pop(now int) {
 	r := st.top()
 	st.open = st.open[:len(st.open)-1]

@@ -3,6 +3,7 @@ package testoutput
 import (
 	"slices"
 
+	"github.com/kmodtest/kmodtest/harness/internal/printable"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 )
 
@@ -17,7 +18,7 @@ type Death struct {
 // they expected it. The next machine completes the parents of active tests. All
 // other tests that have not ended count as not begun. Flush must have been called.
 func (r *Reporter) Died(d Death) error {
-	end := deathReport{r, d}
+	end := &deathReport{r, d}
 	if err := end.recover(); err != nil {
 		return err
 	}
@@ -29,6 +30,7 @@ func (r *Reporter) Died(d Death) error {
 	for _, run := range r.timeline.Running() {
 		if t := r.tests.marked(run.Name); t != nil {
 			t.met = append(t.met, run.Met()...)
+			t.met = t.met[:min(len(t.met), maxMet)]
 		}
 	}
 	for _, run := range r.timeline.Running() {
@@ -40,6 +42,9 @@ func (r *Reporter) Died(d Death) error {
 	return nil
 }
 
+// maxMet is how many expected faults of earlier machines are kept for a test.
+const maxMet = 1000
+
 // deathReport reports how the tests of a machine that died ended.
 type deathReport struct {
 	*Reporter
@@ -48,7 +53,7 @@ type deathReport struct {
 
 // recover reports the tests whose end is in the kernel log, but did not arrive on
 // standard output.
-func (r deathReport) recover() error {
+func (r *deathReport) recover() error {
 	var numbers []uint64
 	for number, run := range r.timeline.Ended() {
 		if run.Result != "-" {
@@ -73,7 +78,7 @@ func (r deathReport) recover() error {
 }
 
 // perish ends a test that was active when its machine died.
-func (r deathReport) perish(t *test, run *timeline.TestRun) error {
+func (r *deathReport) perish(t *test, run *timeline.TestRun) error {
 	faults, unmet := r.timeline.Of(run)
 	expected := r.OfKernel && run.AnyMet() && len(faults)+len(unmet) == 0
 	if err := r.addFaults(t, run); err != nil {
@@ -89,6 +94,9 @@ func (r deathReport) perish(t *test, run *timeline.TestRun) error {
 		if err := r.out.add(t, reason+r.Account); err != nil {
 			return err
 		}
+		if r.Account != "" { // it is long, and there may be many tests
+			r.Account = "what the kernel was doing: see the first of these tests\n"
+		}
 	}
 	r.out.name = t.name
 	again := r.past[t.identity()]
@@ -103,7 +111,7 @@ func (r deathReport) perish(t *test, run *timeline.TestRun) error {
 }
 
 // abandon ends a test and its parents, whose remaining subtests cannot be reached.
-func (r deathReport) abandon(t *test) error {
+func (r *deathReport) abandon(t *test) error {
 	for ; t != nil; t = t.parent {
 		if err := r.conclude(t, "--- FAIL", t.took()); err != nil {
 			return err
@@ -113,8 +121,9 @@ func (r deathReport) abandon(t *test) error {
 }
 
 // openTest returns the open test that has that name in marks. If its beginning
-// was lost, it begins now.
-func (r deathReport) openTest(marked string) *test {
+// was lost, it begins now; the testing package would not have printed a name that
+// controls a terminal.
+func (r *deathReport) openTest(marked string) *test {
 	if t := r.tests.marked(marked); t != nil {
 		return t
 	}
@@ -122,8 +131,8 @@ func (r deathReport) openTest(marked string) *test {
 	if r.tests.around(marked) == nil && isTest(marked) {
 		number = r.tests.next()
 	}
-	t := r.tests.begin(marked, number)
+	t := r.tests.begin(printable.Text(marked), marked, number)
 	// The next line reports an error of the output.
-	_ = r.out.event(item{what: "=== RUN", text: marked}, "=== RUN   ")
+	_ = r.out.event(item{what: "=== RUN", text: t.name}, "=== RUN   ")
 	return t
 }

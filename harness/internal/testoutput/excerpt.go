@@ -24,18 +24,20 @@ const excerptHalf = 4 << 20
 func (e *Excerpt) Add(stream int, text []byte) {
 	if room := excerptHalf - e.headSize; room > 0 && len(text) > 0 {
 		n := min(room, len(text))
+		before := len(e.head)
 		e.head = appendPiece(e.head, stream, text[:n])
-		e.headSize += n
+		e.headSize += n + pieceCost*(len(e.head)-before)
 		text = text[n:]
 	}
 	if len(text) == 0 {
 		return
 	}
+	before := len(e.tail)
 	e.tail = appendPiece(e.tail, stream, text)
-	e.tailSize += len(text)
-	for e.tailSize-len(e.tail[0].Text) >= excerptHalf {
+	e.tailSize += len(text) + pieceCost*(len(e.tail)-before)
+	for e.tailSize-len(e.tail[0].Text)-pieceCost >= excerptHalf {
 		e.dropped += int64(len(e.tail[0].Text))
-		e.tailSize -= len(e.tail[0].Text)
+		e.tailSize -= len(e.tail[0].Text) + pieceCost
 		e.tail = e.tail[1:]
 	}
 }
@@ -45,6 +47,10 @@ func (e *Excerpt) Drop(n int) { e.dropped += int64(n) }
 
 // Size returns how many bytes are kept.
 func (e *Excerpt) Size() int { return e.headSize + e.tailSize }
+
+// pieceCost is what a piece takes in addition to its text, in bytes: short ones
+// of two streams may alternate.
+const pieceCost = 64
 
 // pieceSize is how long a piece may grow before the next one begins.
 const pieceSize = 64 << 10

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/printable"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 )
 
@@ -40,7 +41,7 @@ func (r *Reporter) addFaults(t *test, run *timeline.TestRun) error {
 			continue
 		}
 		t.failed, r.Failed = true, true
-		if err := r.out.add(t, fmt.Sprintf("the kernel did not report %v\n", e)); err != nil {
+		if err := r.out.add(t, printable.Text(fmt.Sprintf("the kernel did not report %v\n", e))); err != nil {
 			return err
 		}
 	}

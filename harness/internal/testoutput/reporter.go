@@ -46,7 +46,7 @@ func NewReporter(w io.Writer, o Options) *Reporter {
 	r := &Reporter{
 		Options: o,
 		out:     printer{w: w, style: styleOf(o.Verbose)},
-		tests:   tests{open: map[string]*test{}, ended: map[int]bool{}},
+		tests:   tests{open: map[string]*test{}, marks: map[string]*test{}, ended: map[int]bool{}},
 		past:    map[string]bool{},
 	}
 	r.stream.verbose = r.out.style == styleVerbose
@@ -78,15 +78,13 @@ func (r *Reporter) Follow(t *timeline.Timeline) {
 // Write takes what the test binary prints to its standard output.
 func (r *Reporter) Write(p []byte) (int, error) {
 	r.stream.write(p)
-	if r.tests.full() {
-		return 0, ErrTooMany
-	}
-	if r.stream.size <= maxWaiting {
-		return len(p), r.Advance()
-	}
-	err := r.advance(true)
-	if err == nil {
+	waits := r.stream.size <= maxWaiting
+	err := r.advance(!waits)
+	if err == nil && !waits {
 		err = r.out.print(fmt.Sprintf("kmodtest: more than %d MiB of output waited for the kernel log; a fault may be printed after the test that it belongs to\n", maxWaiting>>20))
+	}
+	if err == nil && r.tests.full() {
+		err = ErrTooMany
 	}
 	return len(p), err
 }
@@ -147,6 +145,11 @@ func (r *Reporter) take(i item) error {
 		return nil
 	case ">>>":
 		number, name, _ := strings.Cut(i.text, " ")
+		if r.lead != "" && r.lead != name { // its number did not come
+			if err := r.begin(r.lead, -1); err != nil {
+				return err
+			}
+		}
 		r.lead = ""
 		r.tests.starts++
 		if k, err := strconv.Atoi(number); err == nil {
@@ -172,7 +175,7 @@ func (r *Reporter) begin(name string, number int) error {
 		t.number = max(t.number, number) // something else was printed before its number came
 		return nil
 	}
-	r.tests.begin(name, number)
+	r.tests.begin(name, inside.MarkedName(name), number)
 	return r.out.event(item{what: "=== RUN", text: name}, "=== RUN   ")
 }
 

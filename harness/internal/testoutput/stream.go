@@ -36,7 +36,7 @@ const maxLine = 1 << 20
 // itemizer splits a stream into items.
 type itemizer struct {
 	items   []item // complete, and not yet taken by the user of the itemizer
-	size    int    // of their texts, in bytes
+	size    int    // what they take, in bytes
 	verbose bool   // a line of the testing package may come without a marker
 	rest    []byte
 	inner   bool // the last byte did not end a line
@@ -57,14 +57,17 @@ func (z *itemizer) write(p []byte) {
 	z.rest = nil
 }
 
+// size is what an item takes, in bytes: many are short.
+func (i item) size() int { return len(i.text) + 64 }
+
 func (z *itemizer) add(i item) {
 	z.items = append(z.items, i)
-	z.size += len(i.text)
+	z.size += i.size()
 }
 
 // take removes the first item.
 func (z *itemizer) take() {
-	z.size -= len(z.items[0].text)
+	z.size -= z.items[0].size()
 	z.items = z.items[1:]
 	if len(z.items) == 0 {
 		z.items, z.size = nil, 0

@@ -15,6 +15,8 @@ import (
 // tests records which tests have begun and ended, in all machines.
 type tests struct {
 	open   map[string]*test // have begun and not ended, by name
+	marks  map[string]*test // the same, by the name in marks
+	deep   bool             // a test is nested too deep
 	ended  map[int]bool     // top-level tests, by number
 	starts int              // of top-level tests in this machine
 	size   int              // bytes of the names that are kept
@@ -24,14 +26,19 @@ type tests struct {
 const (
 	maxNames = 64 << 20 // bytes of the names of running tests and their subtests
 	maxTests = 1 << 20  // top-level tests
+	maxDepth = 100      // tests around a test
+	// maxLevels is how many slashes from the end of a subtest's name on the
+	// name of the test around it is looked for.
+	maxLevels = 256
 )
 
 // ErrTooMany is the error of a guest that reports more tests than the host
 // keeps.
-var ErrTooMany = fmt.Errorf("the test binary reports more than %d tests, or more than %d MiB of their names", maxTests, maxNames>>20)
+var ErrTooMany = fmt.Errorf("the test binary reports more than %d tests, more than %d MiB of their names, or tests inside more than %d others",
+	maxTests, maxNames>>20, maxDepth)
 
 // full reports whether the guest has reported too many tests.
-func (ts *tests) full() bool { return ts.size > maxNames || len(ts.ended) > maxTests }
+func (ts *tests) full() bool { return ts.deep || ts.size > maxNames || len(ts.ended) > maxTests }
 
 // cost returns how many bytes a name takes.
 func cost(name string) int { return len(name) + 64 }
@@ -39,7 +46,9 @@ func cost(name string) int { return len(name) + 64 }
 // test is a test that has begun.
 type test struct {
 	name   string
+	mark   string // its name in marks
 	parent *test
+	depth  int       // the number of tests around it
 	number int       // of a top-level test; -1 if it has none
 	began  time.Time // by the host's clock
 	text   Excerpt   // printed below its last line
@@ -48,9 +57,14 @@ type test struct {
 	met    []string  // the faults that it expected and that came, in earlier machines
 }
 
-func (ts *tests) begin(name string, number int) *test {
-	t := &test{name: name, parent: ts.around(name), number: number, began: time.Now()}
+func (ts *tests) begin(name, mark string, number int) *test {
+	t := &test{name: name, mark: mark, parent: ts.around(name), number: number, began: time.Now()}
+	if t.parent != nil {
+		t.depth = t.parent.depth + 1
+		ts.deep = ts.deep || t.depth > maxDepth
+	}
 	ts.open[name] = t
+	ts.marks[mark] = t
 	ts.size += cost(name)
 	return t
 }
@@ -59,6 +73,7 @@ func (ts *tests) begin(name string, number int) *test {
 func (ts *tests) forget(t *test) {
 	if ts.open[t.name] == t {
 		delete(ts.open, t.name)
+		delete(ts.marks, t.mark)
 		ts.size -= cost(t.name)
 	}
 }
@@ -80,7 +95,7 @@ func (ts *tests) end(t *test) {
 
 // around returns the open parent test of a test with that name.
 func (ts *tests) around(name string) *test {
-	for {
+	for range maxLevels {
 		i := strings.LastIndexByte(name, '/')
 		if i < 0 {
 			return nil
@@ -90,6 +105,7 @@ func (ts *tests) around(name string) *test {
 			return parent
 		}
 	}
+	return nil
 }
 
 // sorted returns the open tests, parents before their subtests.
@@ -103,14 +119,7 @@ func (ts *tests) sorted() []*test {
 }
 
 // marked returns the open test that has that name in marks, or nil.
-func (ts *tests) marked(name string) *test {
-	for _, t := range ts.sorted() {
-		if inside.MarkedName(t.name) == name {
-			return t
-		}
-	}
-	return nil
-}
+func (ts *tests) marked(name string) *test { return ts.marks[name] }
 
 // next returns the number of a top-level test whose start was lost with the
 // machine.
@@ -176,7 +185,7 @@ func (t *test) identity() string {
 	for top.parent != nil {
 		top = top.parent
 	}
-	return fmt.Sprintf("%d %s", top.number, t.name)
+	return fmt.Sprintf("%d %s", top.number, inside.MarkedName(t.name))
 }
 
 // took returns how long the test has run so far, as the testing package prints

@@ -7,7 +7,10 @@ import (
 
 // Allow sets the patterns of Config.Allow: faults of the whole run that match one
 // of them are excused. It replaces the patterns of earlier calls.
-func (t *Timeline) Allow(patterns []*regexp.Regexp) { t.allowed = patterns }
+func (t *Timeline) Allow(patterns []*regexp.Regexp) {
+	t.allowed = patterns
+	clear(t.judged)
+}
 
 // allowedFaults are the patterns of Config.Allow.
 type allowedFaults []*regexp.Regexp

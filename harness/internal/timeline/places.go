@@ -11,7 +11,12 @@ import (
 type Places struct {
 	mu    sync.Mutex
 	table symbols.Table
+	used  int // frames that were looked up
 }
+
+// maxPlaces is how many frames of a run are looked up, about a minute's work.
+// Those of later faults have no file and line.
+const maxPlaces = 5000
 
 // SetKernel adds the kernel whose boot image has that path.
 func (p *Places) SetKernel(image string) {
@@ -31,5 +36,7 @@ func (p *Places) AddModule(debug string) {
 func (p *Places) Resolve(f *Finding) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.table.Resolve(&f.Fault)
+	if p.used += len(f.Frames); p.used <= maxPlaces {
+		p.table.Resolve(&f.Fault)
+	}
 }

@@ -1,6 +1,8 @@
 package timeline
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,10 +13,16 @@ import (
 // them.
 const (
 	maxSpans   = 1 << 17 // kept
-	maxRunning = 1 << 14 // tests at the same time
+	maxActive  = 1 << 20 // active tests of all spans
+	maxRunning = 1 << 14 // tests at the same time; more end the conversation
 	maxWorkers = 256     // of a fuzz target
 	maxEnded   = 1 << 16 // tests whose end the test binary has not reported
+	maxName    = 256     // bytes of a name; inside.MarkedName returns shorter ones
 )
+
+// ErrTooMany is the error of a guest that marks more tests as running than the
+// host follows.
+var ErrTooMany = fmt.Errorf("the guest marks more than %d tests as running at the same time", maxRunning)
 
 // testRuns records which tests ran at which records of the log.
 type testRuns struct {
@@ -23,6 +31,11 @@ type testRuns struct {
 	failed  string              // the first test that ended with FAIL; "" if there is none
 	ended   map[uint64]*TestRun // by the number of the mark
 	spans   []span
+	actives int    // tests in spans
+	round   uint64 // of Active
+	tooMany bool   // tests are running that are not in running
+
+	patterns patterns
 }
 
 // span is a part of the log, from a record up to the next span, during which the
@@ -36,6 +49,9 @@ type span struct {
 func (t *testRuns) follow(m inside.Mark, at int) {
 	t.number = max(t.number, m.Number)
 	name := m.Words[0]
+	if len(name) > maxName {
+		return // no mark of ours
+	}
 	run := t.find(name)
 	if run == nil && m.Number == 0 { // a part of a benchmark, which has no marks
 		run = t.around(name)
@@ -44,15 +60,19 @@ func (t *testRuns) follow(m inside.Mark, at int) {
 	case m.Verb == inside.MarkDump: // belongs to no test
 	case m.Verb == inside.MarkRun:
 		if len(t.running) >= maxRunning {
+			t.tooMany = true
 			return
 		}
-		t.running = append(t.running, &TestRun{Name: name, parent: t.around(name)})
-	case run == nil:
-		return // its beginning was lost
+		t.running = append(t.running, &TestRun{Name: strings.Clone(name), parent: t.around(name)}) // the mark is long
+	case run == nil: // its beginning was lost
+		if m.Verb == inside.MarkEnd && len(m.Words) == 3 && m.Words[1] == "FAIL" {
+			t.failed = cmp.Or(t.failed, strings.Clone(name))
+		}
+		return
 	case m.Verb == inside.MarkPause, m.Verb == inside.MarkCont:
 		run.Paused = m.Verb == inside.MarkPause
-	case m.Verb == inside.MarkEnd && len(m.Words) == 3:
-		run.Result, run.Took = m.Words[1], m.Words[2]
+	case m.Verb == inside.MarkEnd && len(m.Words) == 3 && isResult(m.Words[1]) && isTime(m.Words[2]):
+		run.Result, run.Took = strings.Clone(m.Words[1]), strings.Clone(m.Words[2])
 		if run.Result == "FAIL" && t.failed == "" {
 			t.failed = run.Name
 		}
@@ -65,12 +85,46 @@ func (t *testRuns) follow(m inside.Mark, at int) {
 			run.Inputs = append(run.Inputs, pages)
 		}
 	case m.Verb == inside.MarkAllow, m.Verb == inside.MarkExpect:
-		run.expect(m, at)
+		run.expect(m, at, &t.patterns)
 	}
-	if len(t.spans) == maxSpans {
-		t.spans = slices.Clone(t.spans[maxSpans/2:])
+	t.addSpan(at)
+}
+
+// isResult reports whether a word is the result of a test, or "-" for what has
+// none.
+func isResult(word string) bool {
+	return word == "PASS" || word == "FAIL" || word == "SKIP" || word == "-"
+}
+
+// isTime reports whether a word is a time as the testing package prints it, or "-".
+func isTime(word string) bool {
+	return word == "-" || len(word) <= 20 && strings.Trim(word, "0123456789.") == "s"
+}
+
+// addSpan begins a span, unless the same tests are active as in the last one.
+func (t *testRuns) addSpan(at int) {
+	active := t.Active()
+	if n := len(t.spans); n > 0 && slices.Equal(t.spans[n-1].active, active) {
+		return
 	}
-	t.spans = append(t.spans, span{at, t.Active()})
+	for len(t.spans) > 0 && (len(t.spans) == maxSpans || t.actives+len(active) > maxActive) {
+		gone := (len(t.spans) + 1) / 2
+		for _, s := range t.spans[:gone] {
+			t.actives -= len(s.active)
+		}
+		t.spans = slices.Clone(t.spans[gone:])
+	}
+	t.spans = append(t.spans, span{at, active})
+	t.actives += len(active)
+}
+
+// Err returns an error if the guest exceeds a limit after which the tests that run
+// are not known.
+func (t *testRuns) Err() error {
+	if t.tooMany {
+		return ErrTooMany
+	}
+	return nil
 }
 
 // find returns the running test of that name, the last one if there are several.
@@ -104,15 +158,15 @@ func (t *testRuns) Running() []*TestRun { return t.running }
 // Active returns the running tests that wait neither for their turn nor for a
 // subtest.
 func (t *testRuns) Active() []*TestRun {
-	waits := map[*TestRun]bool{}
+	t.round++
 	for _, run := range t.running {
-		if !run.Paused {
-			waits[run.parent] = true
+		if !run.Paused && run.parent != nil {
+			run.parent.waits = t.round
 		}
 	}
 	var active []*TestRun
 	for _, run := range t.running {
-		if !run.Paused && !waits[run] {
+		if !run.Paused && run.waits != t.round {
 			active = append(active, run)
 		}
 	}

@@ -21,15 +21,20 @@ type Timeline struct {
 	printed    map[int]bool       // faults, by their first record, that the output of a test contains
 	attributed map[int][]*TestRun // tests, by the first record of their fault
 	answers    []string           // the kernel's state, as it logged it on request
+	answered   int                // bytes of answers
 	asked      bool
+	judged     map[identity]bool // whether a complete fault is excused
 }
 
-// maxAnswers is how many records of the kernel's answers are kept.
-const maxAnswers = 10_000
+// maxAnswers is how many bytes of the kernel's answers are kept.
+const maxAnswers = 256 << 10
 
 // New returns the timeline of a machine whose marks carry the given word.
 func New(word string) *Timeline {
-	return &Timeline{Word: word, testRuns: testRuns{ended: map[uint64]*TestRun{}}, printed: map[int]bool{}, attributed: map[int][]*TestRun{}}
+	return &Timeline{
+		Word: word, testRuns: testRuns{ended: map[uint64]*TestRun{}},
+		printed: map[int]bool{}, attributed: map[int][]*TestRun{}, judged: map[identity]bool{},
+	}
 }
 
 // Add adds the next record of the log.
@@ -39,7 +44,8 @@ func (t *Timeline) Add(rec klog.Record) {
 	}
 	if t.asked && !inside.IsMark(rec.Text) {
 		t.answers = append(t.answers, rec.Text)
-		t.asked = len(t.answers) < maxAnswers
+		t.answered += len(rec.Text) + 32 // an empty one takes memory, too
+		t.asked = t.answered < maxAnswers
 	}
 	t.scan.Add(rec)
 	if rec.Facility != 0 {
@@ -80,5 +86,5 @@ func (t *Timeline) Complete(mark uint64) bool {
 }
 
 // Answers returns the state that the kernel logged when the guest requested it,
-// shortly before the tests' timeout.
+// shortly before the tests' timeout. The text may contain any characters.
 func (t *Timeline) Answers() []string { return t.answers }
