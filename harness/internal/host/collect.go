@@ -28,8 +28,15 @@ type resultKind int
 const (
 	outputFile resultKind = iota // one file, which is replaced
 	outputTree                   // a directory below which files of any name are replaced
+	coverData                    // a directory in which files with the names of coverage data are replaced
 	corpus                       // a directory below which new inputs of fuzz targets appear
 )
+
+// coverName is the name that the Go runtime gives to a file of coverage data.
+var coverName = regexp.MustCompile(`^cov(meta|counters)\.[0-9a-f.]+$`)
+
+// maxLevels is how many directories below a tree a file may be.
+const maxLevels = 32
 
 // inputName is the name that the testing package gives to an input below the
 // directory of a corpus.
@@ -47,6 +54,11 @@ func createResult(head wire.FileHead, results []result) (wire.Sink, error) {
 		case r.kind == outputFile && path == r.path:
 			return newFile(path)
 		case r.kind == outputTree && below && isPlainPath(name):
+			if strings.Count(name, "/") > maxLevels {
+				return nil, fmt.Errorf("the guest sent a file that is more than %d directories below %s", maxLevels, r.path)
+			}
+			return newFileBelow(r.path, name, false)
+		case r.kind == coverData && below && coverName.MatchString(name):
 			return newFileBelow(r.path, name, false)
 		case r.kind == corpus && below && inputName.MatchString(name):
 			return newFileBelow(r.path, name, true)
@@ -60,8 +72,16 @@ func isPlainPath(path string) bool {
 	return utf8.ValidString(path) && !strings.ContainsFunc(path, func(c rune) bool { return !unicode.IsPrint(c) })
 }
 
-// memorySink keeps a file in memory.
+// memorySink keeps a cover profile in memory.
 type memorySink struct{ *bytes.Buffer }
+
+// Write keeps p.
+func (s memorySink) Write(p []byte) (int, error) {
+	if s.Len()+len(p) > maxProfile {
+		return 0, fmt.Errorf("the guest sent a cover profile of more than %d MiB", maxProfile>>20)
+	}
+	return s.Buffer.Write(p)
+}
 
 // Commit does nothing.
 func (memorySink) Commit() error { return nil }

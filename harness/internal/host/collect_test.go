@@ -28,7 +28,8 @@ func TestGuestWritesOnlyWhatFlagsAskFor(t *testing.T) {
 	fuzz := filepath.Join(dir, "testdata", "fuzz")
 	tree := filepath.Join(dir, "_artifacts")
 	profile := filepath.Join(dir, "cpu.out")
-	results := []result{{profile, outputFile}, {tree, outputTree}, {fuzz, corpus}}
+	data := filepath.Join(dir, "data")
+	results := []result{{profile, outputFile}, {tree, outputTree}, {fuzz, corpus}, {data, coverData}}
 	const input = "0123456789abcdef"
 	for _, d := range []string{filepath.Join(fuzz, "FuzzX"), tree} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -45,30 +46,36 @@ func TestGuestWritesOnlyWhatFlagsAskFor(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]bool{
-		profile:                             true,
-		profile + "/below":                  false,
-		tree + "/TestX/log.txt":             true,
-		tree + "/ä/ö":                       true,
-		fuzz + "/FuzzX/" + input:            true,
-		fuzz + "/FuzzÜ1_/" + input:          true,
-		fuzz + "/FuzzX/seed":                false,
-		fuzz + "/FuzzX/" + input + "0":      false,
-		fuzz + "/TestX/" + input:            false,
-		fuzz + "/FuzzX/sub/" + input:        false,
-		fuzz + "/" + input:                  false,
-		fuzz + "/.git/config":               false,
-		own:                                 false,
-		fuzz + "/FuzzLink/" + input:         false,
-		tree + "/link/" + input:             false,
-		tree + "/\x1b[2J":                   false,
-		tree + "/line\nbreak":               false,
-		tree:                                false,
-		tree + "x/y":                        false,
-		tree + "/../go.mod":                 false,
-		"/etc/passwd":                       false,
-		filepath.Join(dir, "other.out"):     false,
-		strings.TrimPrefix(profile, "/"):    true, // as PID 1 may send it
-		filepath.Dir(fuzz) + "/fuzz/x/../y": false,
+		profile:                 true,
+		profile + "/below":      false,
+		tree + "/TestX/log.txt": true,
+		tree + strings.Repeat("/x", maxLevels) + "/y":   true,
+		tree + strings.Repeat("/x", maxLevels+1) + "/y": false,
+		data + "/covmeta.0123456789abcdef":              true,
+		data + "/covcounters.0123456789abcdef.7.8":      true,
+		data + "/main.go":                               false,
+		data + "/sub/covmeta.0":                         false,
+		tree + "/ä/ö":                                   true,
+		fuzz + "/FuzzX/" + input:                        true,
+		fuzz + "/FuzzÜ1_/" + input:                      true,
+		fuzz + "/FuzzX/seed":                            false,
+		fuzz + "/FuzzX/" + input + "0":                  false,
+		fuzz + "/TestX/" + input:                        false,
+		fuzz + "/FuzzX/sub/" + input:                    false,
+		fuzz + "/" + input:                              false,
+		fuzz + "/.git/config":                           false,
+		own:                                             false,
+		fuzz + "/FuzzLink/" + input:                     false,
+		tree + "/link/" + input:                         false,
+		tree + "/\x1b[2J":                               false,
+		tree + "/line\nbreak":                           false,
+		tree:                                            false,
+		tree + "x/y":                                    false,
+		tree + "/../go.mod":                             false,
+		"/etc/passwd":                                   false,
+		filepath.Join(dir, "other.out"):                 false,
+		strings.TrimPrefix(profile, "/"):                true, // as PID 1 may send it
+		filepath.Dir(fuzz) + "/fuzz/x/../y":             false,
 	} {
 		if err := send(name, 0o644, results); (err == nil) != want {
 			t.Errorf("%q: %v, want written: %v", name, err, want)

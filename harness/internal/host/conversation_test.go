@@ -54,6 +54,12 @@ func (h hostile) Machine(ctx context.Context, _ bool) (*machine.Machine, error) 
 // guest may send files only to places in dir.
 func converse(t testing.TB, dir string, guest hostile, flags map[string]string) error {
 	t.Helper()
+	return converseWith(t, dir, guest, flags, func(*group) {})
+}
+
+// converseWith is converse with a change to the group.
+func converseWith(t testing.TB, dir string, guest hostile, flags map[string]string, change func(*group)) error {
+	t.Helper()
 	r := &run{
 		Request: request.Request{Dir: dir, Cwd: dir, Started: time.Now(), Values: map[string]string{"test.timeout": "20s"}},
 		trace:   trace.New(time.Now()), stdout: io.Discard, stderr: io.Discard,
@@ -66,6 +72,7 @@ func converse(t testing.TB, dir string, guest hostile, flags map[string]string) 
 		request: r.Request, stdout: testoutput.NewPassLine(io.Discard), stderr: io.Discard, thread: r.trace.Thread(0),
 		fresh: func(*machine.Machine, wire.FreshTest) error { return nil },
 	}
+	change(g)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	return r.runGroup(ctx, guest, g)

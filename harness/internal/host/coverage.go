@@ -17,6 +17,13 @@ type coverage struct {
 	blocks map[string]*block
 }
 
+// Limits of cover profiles, which are merged in memory.
+const (
+	maxProfile  = 16 << 20 // bytes of one
+	maxProfiles = 64 << 20 // bytes of all of a run
+	maxBlocks   = 1 << 18  // of all together
+)
+
 type block struct{ statements, count int }
 
 // profile is a cover profile in the text format, and the name of its machine.
@@ -38,7 +45,8 @@ func mergeProfiles(profiles []profile) (*coverage, error) {
 
 // add adds a profile.
 func (c *coverage) add(text []byte) error {
-	for in := bufio.NewScanner(bytes.NewReader(text)); in.Scan(); {
+	in := bufio.NewScanner(bytes.NewReader(text))
+	for in.Scan() {
 		line := in.Text()
 		if mode, ok := strings.CutPrefix(line, "mode: "); ok {
 			c.mode = mode
@@ -46,20 +54,23 @@ func (c *coverage) add(text []byte) error {
 		}
 		fields := strings.Fields(line)
 		if len(fields) < 3 {
-			return fmt.Errorf("not a line of a cover profile: %q", line)
+			return fmt.Errorf("not a line of a cover profile: %.200q", line)
 		}
 		last := len(fields) - 1
 		statements, err := strconv.Atoi(fields[last-1])
 		if err != nil {
-			return fmt.Errorf("not a line of a cover profile: %q", line)
+			return fmt.Errorf("not a line of a cover profile: %.200q", line)
 		}
 		count, err := strconv.Atoi(fields[last])
 		if err != nil {
-			return fmt.Errorf("not a line of a cover profile: %q", line)
+			return fmt.Errorf("not a line of a cover profile: %.200q", line)
 		}
 		c.count(strings.Join(fields[:last-1], " "), statements, count)
+		if len(c.blocks) > maxBlocks {
+			return fmt.Errorf("there are more than %d blocks of code", maxBlocks)
+		}
 	}
-	return nil
+	return in.Err()
 }
 
 func (c *coverage) count(place string, statements, count int) {

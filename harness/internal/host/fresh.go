@@ -119,6 +119,7 @@ func (f *freshTests) start(ctx context.Context, groups []*group) *sync.WaitGroup
 func (f *freshTests) runGroup(ctx context.Context, g *group, number int) {
 	defer close(g.done)
 	g.request = f.request(g)
+	g.transcript.all = &f.run.waiting
 	g.stdout, g.stderr = testoutput.NewPassLine(g.transcript.stdout()), g.transcript.stderr()
 	g.thread = f.run.trace.Thread(number)
 	if f.plan.CoverMode != "" {

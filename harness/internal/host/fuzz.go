@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -36,15 +37,18 @@ func keepInputs(dir string, inputs []machine.FuzzInput) string {
 	return b.String()
 }
 
+// targetName is the name of a fuzz target.
+var targetName = regexp.MustCompile(`^Fuzz[\pL\pN_]*$`)
+
 // keepInput writes an input to the corpus of its target, which is below dir, and
 // returns its name there, as -test.run takes it.
 func keepInput(dir, target string, in inside.Input) (string, error) {
 	switch {
 	case !in.Whole:
 		return "", fmt.Errorf("it has more than %d bytes", inside.InputRoom)
-	// The name comes from the guest, which must not choose another place. A
-	// long one is cut off.
-	case !strings.HasPrefix(target, "Fuzz") || strings.ContainsAny(target, "/~"):
+	// The name comes from the guest, which must choose neither another place nor
+	// another command for the user to try. A long one is cut off.
+	case !targetName.MatchString(target):
 		return "", fmt.Errorf("%q is not the name of a fuzz target, or the name is too long", target)
 	}
 	name := fmt.Sprintf("%s/%x", target, sha256.Sum256([]byte(in.Text)))[:len(target)+1+16]

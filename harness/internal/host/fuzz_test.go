@@ -33,6 +33,7 @@ func TestInputsOfDeadMachineAreKept(t *testing.T) {
 		"too long":          {"FuzzX", []inside.Input{{Text: "a", Running: true}}, nil, "is lost: it has more than 131048 bytes"},
 		"another directory": {"Fuzz/../../X", []inside.Input{tried("a")}, nil, "is lost"},
 		"name cut off":      {"Fuzz" + strings.Repeat("X", 196) + "~1", []inside.Input{tried("a")}, nil, "is lost"},
+		"a command":         {"FuzzX;reboot", []inside.Input{tried("a")}, nil, "is lost"},
 		"not a fuzz target": {"TestX", []inside.Input{tried("a")}, nil, "is lost"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,6 +27,7 @@ var hostVariables = []string{
 // may be published.
 var secretVariables = []string{
 	"*TOKEN*", "*SECRET*", "*PASSWORD*", "*PASSWD*", "*PASSPHRASE*", "*CREDENTIAL*", "*_KEY", "*_KEY_*", "*APIKEY*", "*_PAT", "*_AUTH",
+	"*PASS", "*_PWD", "*JWT*", "*CREDS*", "*COOKIE*",
 	"ACTIONS_*", "AWS_*", "AZURE_*", "GITHUB_PAT*", "NETRC", "DOCKER_AUTH_CONFIG",
 }
 
@@ -48,7 +49,7 @@ func guestEnvironment(host []string, dir string, allowed []string) (env, withhel
 		case matches(allowed, name):
 			env = append(env, v)
 		case matches(hostVariables, name):
-		case matches(secretVariables, strings.ToUpper(name)) || hasPassword(value):
+		case matches(secretVariables, strings.ToUpper(name)) || hasPassword(value) || strings.Contains(value, " PRIVATE KEY-----"):
 			withheld = append(withheld, name)
 		default:
 			env = append(env, v)

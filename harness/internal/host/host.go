@@ -28,6 +28,12 @@ func Main() int {
 	r := newRun(asked)
 	ctx, stop := untilInterrupted(context.Background(), watched(asked), r.endFuzzing)
 	defer stop()
+	done := make(chan struct{})
+	defer close(done)
+	go endAnyway(ctx, done, endGrace, func(status int) {
+		r.say("interrupted, and the run has not ended in %v: ending it now", endGrace)
+		os.Exit(status)
+	})
 	if err = r.setUp(); err == nil {
 		err = r.do(ctx)
 	}

@@ -98,15 +98,26 @@ func (j *job) settle(outcome machine.Outcome) error {
 	} else if outcome.LateExit() {
 		err = errors.Join(err, j.Stderr([]byte(outcome.Account())))
 	}
-	if j.group.profile != "" {
-		j.group.profiles = append(j.group.profiles, profile{j.group.machineName(), j.profile.Bytes()})
-	}
+	err = errors.Join(err, j.keepProfile())
 	evidence := outcome.Evidence(j.goesOn)
 	evidence.Running = append(evidence.Running, j.reporter.Running()...)
 	if f := verdict.Judge(evidence); f != nil {
 		return errors.Join(f, err)
 	}
 	return err
+}
+
+// keepProfile keeps the cover profile of the machine for the end of the run.
+func (j *job) keepProfile() error {
+	if j.group.profile == "" {
+		return nil
+	}
+	text := bytes.Clone(j.profile.Bytes())
+	if j.run.profiles.Add(int64(len(text))) > maxProfiles {
+		return verdict.Failf(verdict.HostBroke, nil, "the cover profiles of the machines have more than %d MiB", maxProfiles>>20)
+	}
+	j.group.profiles = append(j.group.profiles, profile{j.group.machineName(), text})
+	return nil
 }
 
 // Stdout passes output of the tests to the Reporter.

@@ -1,10 +1,10 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
@@ -14,8 +14,8 @@ import (
 // kernelLogs prints the kernel logs of a run's machines. Its methods may be
 // called by several goroutines at once.
 type kernelLogs struct {
-	mu  sync.Mutex // also of the file
-	all strings.Builder
+	mu    sync.Mutex // also of the file
+	begun bool       // the file has the log of a machine of this run
 }
 
 // print writes the kernel log of a machine. where is the value of
@@ -29,13 +29,17 @@ func (k *kernelLogs) print(where string, w io.Writer, outcome machine.Outcome, f
 	}
 	switch {
 	case where == "1":
-		return writeOutput(w, []byte(verdict.Prefix+"kernel log"+of+":\n"+outcome.KernelLog()))
-	case where != "":
-		text := outcome.KernelLog()
-		if name != "" {
-			text = verdict.Prefix + name + "\n" + text
+		if err := writeOutput(w, []byte(verdict.Prefix+"kernel log"+of+":\n")); err != nil {
+			return err
 		}
-		return k.append(where, text)
+		if err := outcome.WriteKernelLog(w); err != nil {
+			return fmt.Errorf("write the kernel log: %w", err)
+		}
+		return nil
+	case where != "":
+		if err := k.append(where, name, outcome.WriteKernelLog); err != nil {
+			return verdict.Failf(verdict.HostBroke, err, "write the kernel log to KMODTEST_KERNEL_LOG")
+		}
 	case failed:
 		if tail := outcome.KernelLogTail(); tail != "" {
 			return writeOutput(w, fmt.Appendf(nil, "%skernel log%s since the modules were loaded (at most %d lines):\n%s\n",
@@ -45,13 +49,24 @@ func (k *kernelLogs) print(where string, w io.Writer, outcome machine.Outcome, f
 	return nil
 }
 
-// append adds text to the file at path.
-func (k *kernelLogs) append(path, text string) error {
+// append adds a kernel log to the file at path, which the first one replaces.
+func (k *kernelLogs) append(path, name string, write func(io.Writer) error) (err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.all.WriteString(text)
-	if err := os.WriteFile(path, []byte(k.all.String()), 0o644); err != nil {
-		return verdict.Failf(verdict.HostBroke, err, "write the kernel log to KMODTEST_KERNEL_LOG")
+	mode := os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	if !k.begun {
+		mode |= os.O_TRUNC
 	}
-	return nil
+	f, err := os.OpenFile(path, mode, 0o644)
+	if err != nil {
+		return err
+	}
+	k.begun = true
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if name != "" {
+		if _, err := fmt.Fprintf(f, "%s%s\n", verdict.Prefix, name); err != nil {
+			return err
+		}
+	}
+	return write(f)
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/printable"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
@@ -31,6 +32,8 @@ type run struct {
 	places     timeline.Places
 	platform   verdict.Platform // known once the kernel is
 	kernelLogs kernelLogs
+	profiles   atomic.Int64 // bytes of cover profiles that are kept
+	waiting    atomic.Int64 // bytes of output of tests with machines of their own that waits for its turn
 }
 
 // do runs the tests. The error is nil if everything passed.
@@ -61,7 +64,8 @@ func interruptedOr(ctx context.Context, err error) error {
 
 // say prints one line of the harness to standard error.
 func (r *run) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(r.stderr, verdict.Prefix+format+"\n", args...) // an error cannot be reported anywhere
+	// Some of it may come from a guest. An error cannot be reported anywhere.
+	_, _ = io.WriteString(r.stderr, verdict.Prefix+printable.Text(fmt.Sprintf(format, args...))+"\n")
 }
 
 // writeTrace prints the phases of the run or writes them to a file, as

@@ -24,6 +24,7 @@ type shared struct {
 	slots   chan struct{} // one for each machine that may run at the same time
 	running sync.WaitGroup
 	open    atomic.Int32 // open requests for fresh machines
+	asked   atomic.Int32 // all of them
 
 	mu    sync.Mutex // of the following, and of the tests' output
 	out   *testoutput.PassLine
@@ -34,6 +35,9 @@ type shared struct {
 // maxOpen is how many requests for fresh machines may be open at the same time. An
 // intact guest has fewer: see package pid1.
 const maxOpen = 128
+
+// maxAsked is how many requests for fresh machines a run may have.
+const maxAsked = 10_000
 
 // doShared runs the tests in one machine. The error is nil if all passed.
 func (r *run) doShared(ctx context.Context, src *machine.Source) error {
@@ -46,16 +50,7 @@ func (r *run) doShared(ctx context.Context, src *machine.Source) error {
 	if r.Values["test.coverprofile"] != "" {
 		g.profile = resultPath(r.Request, "test.coverprofile")
 	}
-	g.fresh = func(m *machine.Machine, test wire.FreshTest) error {
-		if s.open.Add(1) > maxOpen {
-			return &wire.GarbledError{Err: fmt.Errorf("more than %d tests request fresh machines at the same time", maxOpen)}
-		}
-		s.running.Go(func() {
-			s.runFresh(ctx, m, test)
-			s.open.Add(-1)
-		})
-		return nil
-	}
+	g.fresh = func(m *machine.Machine, test wire.FreshTest) error { return s.request(ctx, m, test) }
 	g.err = r.runGroup(ctx, src, g)
 	cancel() // the tests that requested fresh machines have ended
 	s.running.Wait()
@@ -66,6 +61,21 @@ func (r *run) doShared(ctx context.Context, src *machine.Source) error {
 		_, err := r.stdout.Write(testoutput.FinalLines(s.out.Take(), passed, covered))
 		return err
 	})
+}
+
+// request runs a test in a fresh machine, and returns at once.
+func (s *shared) request(ctx context.Context, m *machine.Machine, test wire.FreshTest) error {
+	if s.open.Add(1) > maxOpen {
+		return &wire.GarbledError{Err: fmt.Errorf("more than %d tests request fresh machines at the same time", maxOpen)}
+	}
+	if s.asked.Add(1) > maxAsked {
+		return &wire.GarbledError{Err: fmt.Errorf("more than %d requests for fresh machines in one run", maxAsked)}
+	}
+	s.running.Go(func() {
+		s.runFresh(ctx, m, test)
+		s.open.Add(-1)
+	})
+	return nil
 }
 
 // Write takes the output of the shared machine.
@@ -96,6 +106,7 @@ func (s *shared) runFresh(ctx context.Context, m *machine.Machine, test wire.Fre
 		g.err = err
 	} else if !slices.Contains(p.Names, test.Name) {
 		g.err = verdict.Failf(verdict.GuestDown, nil, "the guest requests a fresh machine for %q, but there is no such test", test.Name)
+		m.Cancel(g.err) // it could send any number of them
 	} else {
 		(&freshTests{s.run, s.src, p}).runGroup(ctx, g, number)
 	}

@@ -2,9 +2,11 @@ package host
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -69,7 +71,34 @@ func (r *run) endFuzzing() bool {
 		return false
 	}
 	r.say("interrupted: fuzzing ends, and its results are sent back; interrupt again to end the machine")
-	return m.Signal(syscall.SIGINT) == nil
+	go func() { // a guest that reads nothing must not hold up the next interrupt
+		// A broken channel shows where it is read.
+		_ = m.Signal(syscall.SIGINT)
+	}()
+	return true
+}
+
+// endGrace is how long a run may take to end when it was interrupted.
+const endGrace = 30 * time.Second
+
+// endAnyway calls end with the exit status of an interrupted run if the run goes on
+// for too long after ctx was interrupted: whatever a guest has sent, the user can
+// end the run. done is closed when the run has ended.
+func endAnyway(ctx context.Context, done <-chan struct{}, grace time.Duration, end func(status int)) {
+	select {
+	case <-ctx.Done():
+	case <-done:
+		return
+	}
+	var interrupt *verdict.InterruptError
+	if !errors.As(context.Cause(ctx), &interrupt) {
+		return
+	}
+	select {
+	case <-time.After(grace):
+		end(verdict.Interruption(interrupt).Status)
+	case <-done:
+	}
 }
 
 // relayQuit passes SIGQUIT on to the test binary, which then prints its

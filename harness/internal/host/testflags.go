@@ -60,7 +60,7 @@ func readTestFlags(r request.Request) testFlags {
 	}
 	if data := r.Values["test.gocoverdir"]; data != "" {
 		f.Mkdir = append(f.Mkdir, resolve(r.Cwd, data))
-		f.Results = append(f.Results, result{resolve(r.Cwd, data), outputTree})
+		f.Results = append(f.Results, result{resolve(r.Cwd, data), coverData})
 	}
 	if f.Fuzzes {
 		found := resolve(r.Cwd, r.Values["test.fuzzcachedir"])

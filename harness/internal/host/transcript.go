@@ -3,6 +3,7 @@ package host
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 )
@@ -11,6 +12,7 @@ import (
 // of the tests before it are printed. Its methods may be called by several goroutines at once.
 type transcript struct {
 	mu   sync.Mutex
+	all  *atomic.Int64 // bytes that the transcripts of the run keep; nil counts nothing
 	kept testoutput.Excerpt
 	live [2]io.Writer // standard output and error, from its turn on
 }
@@ -28,6 +30,7 @@ func (t *transcript) print(stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	t.count(-t.kept.Size())
 	t.kept = testoutput.Excerpt{}
 	return nil
 }
@@ -45,6 +48,22 @@ func (s transcriptStream) Write(p []byte) (int, error) {
 	if w := s.t.live[s.stream]; w != nil {
 		return w.Write(p)
 	}
+	if s.t.all != nil && s.t.all.Load() > maxTranscripts {
+		s.t.kept.Drop(len(p))
+		return len(p), nil
+	}
+	before := s.t.kept.Size()
 	s.t.kept.Add(s.stream, p)
+	s.t.count(s.t.kept.Size() - before)
 	return len(p), nil
+}
+
+// maxTranscripts is how many bytes of output wait for their turn in a run.
+const maxTranscripts = 64 << 20
+
+// count notes that the transcript takes n more bytes.
+func (t *transcript) count(n int) {
+	if t.all != nil {
+		t.all.Add(int64(n))
+	}
 }

@@ -34,9 +34,16 @@ func (o Outcome) FuzzInputs() []FuzzInput {
 	var all []FuzzInput
 	for _, target := range o.m.Timeline.Active() {
 		all = append(all, o.inputsOf(target)...)
+		if len(all) >= maxInputs {
+			return all[:maxInputs]
+		}
 	}
 	return all
 }
+
+// maxInputs is how many inputs are kept, each of at most inside.InputRoom bytes. A
+// target has a worker for each of the guest's processors.
+const maxInputs = 256
 
 func (o Outcome) inputsOf(target *timeline.TestRun) []FuzzInput {
 	var all []FuzzInput

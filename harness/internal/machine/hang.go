@@ -19,6 +19,17 @@ func (v *vm) endHanging(reason string) {
 	v.cancel(&verdict.SilenceError{Reason: reason})
 }
 
+// patience is how long a machine may take until it is ready for a job, and to take
+// the files of one, even if it shows signs of life: a kernel that prints without
+// end does.
+const patience = 15 * time.Minute
+
+// within ends the machine after the time of its patience, unless stop is called
+// before. what says what the guest has not done by then.
+func (v *vm) within(what string) (stop func() bool) {
+	return time.AfterFunc(v.patience, func() { v.endHanging(fmt.Sprintf("%s in %v", what, v.patience)) }).Stop
+}
+
 // keys are the SysRq keys that are sent to a kernel that hangs, in this order. The
 // first one sets the console's log level, so that it prints the answers.
 const keys = "8lwd"

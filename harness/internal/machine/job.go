@@ -37,6 +37,7 @@ func (m *Machine) Run(j Job) error {
 
 func (m *Machine) upload(j Job) error {
 	defer j.Thread.Phase("upload")()
+	defer m.within("the guest has not taken the files of the job")()
 	if !m.HasFiles {
 		if err := j.Upload(m.out); err != nil {
 			return err

@@ -1,7 +1,9 @@
 package machine
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -39,13 +41,16 @@ func (l *kernelLog) addConsole(console string, t *timeline.Timeline) {
 	t.AddConsole(l.console)
 }
 
-// String returns the whole log as dmesg prints it, without our marks.
-func (l *kernelLog) String() string {
-	text := l.boot.dmesg() + l.tests.dmesg()
+// write writes the whole log as dmesg prints it, without our marks.
+func (l *kernelLog) write(w io.Writer) error {
+	out := bufio.NewWriter(w)
+	l.boot.dmesg(out)
+	l.tests.dmesg(out)
 	if len(l.console) > 0 {
-		text += "[… the rest is from the serial console …]\n" + dmesg(l.console)
+		fmt.Fprintln(out, "[… the rest is from the serial console …]")
+		dmesg(out, l.console)
 	}
-	return text
+	return out.Flush()
 }
 
 // LogTailLines is how much of the kernel log of a failing run is printed.
@@ -54,18 +59,36 @@ const LogTailLines = 200
 // tail returns the last LogTailLines lines since the guest's first process ran,
 // without our marks.
 func (l *kernelLog) tail() string {
-	lines := strings.SplitAfter(strings.TrimRight(l.tests.dmesg(), "\n"), "\n")
-	return strings.Join(lines[max(0, len(lines)-LogTailLines):], "")
-}
-
-func dmesg(all []klog.Record) string {
-	var b strings.Builder
-	for _, rec := range all {
-		if !inside.IsMark(rec.Text) {
-			b.WriteString(rec.String() + "\n")
+	all := l.tests.tail
+	if len(all) < LogTailLines {
+		all = l.tests.all()
+	}
+	var lines []string // the last one first
+	for _, rec := range slices.Backward(all) {
+		if inside.IsMark(rec.Text) {
+			continue
+		}
+		for _, line := range slices.Backward(strings.SplitAfter(rec.String()+"\n", "\n")) {
+			if line != "" {
+				lines = append(lines, line)
+			}
+		}
+		if len(lines) >= LogTailLines {
+			lines = lines[:LogTailLines]
+			break
 		}
 	}
-	return b.String()
+	slices.Reverse(lines)
+	return strings.TrimRight(strings.Join(lines, ""), "\n")
+}
+
+// dmesg writes records without our marks. An error stays in out.
+func dmesg(out *bufio.Writer, all []klog.Record) {
+	for _, rec := range all {
+		if !inside.IsMark(rec.Text) {
+			_, _ = out.WriteString(rec.String() + "\n")
+		}
+	}
 }
 
 // records keeps the beginning and the end of a log of any length.
@@ -77,10 +100,23 @@ type records struct {
 
 // recordsHalf is how many bytes of the beginning, and at least of the end, are
 // kept.
-const recordsHalf = 16 << 20
+const recordsHalf = 8 << 20
 
-// size returns how many bytes a record takes.
-func size(rec klog.Record) int { return len(rec.Text) + len(rec.Caller) + 128 }
+// size is what a record takes in bytes, in memory or printed: each line begins
+// with its time, and a control character takes four bytes.
+func size(rec klog.Record) int {
+	const stamp, escape = 16, 3
+	n := len(rec.Text) + len(rec.Caller) + 128
+	for i := range len(rec.Text) {
+		switch c := rec.Text[i]; {
+		case c == '\n':
+			n += stamp
+		case c < ' ' || c > '~':
+			n += escape
+		}
+	}
+	return n
+}
 
 func (r *records) add(rec klog.Record) {
 	if r.headSize < recordsHalf {
@@ -108,9 +144,19 @@ func recordsOf(all []klog.Record) records {
 
 func (r *records) all() []klog.Record { return slices.Concat(r.head, r.tail) }
 
-func (r *records) dmesg() string {
-	if r.dropped == 0 {
-		return dmesg(r.all())
+// dmesg writes the log. An error stays in out.
+func (r *records) dmesg(out *bufio.Writer) {
+	dmesg(out, r.head)
+	if r.dropped > 0 {
+		fmt.Fprintf(out, "[… %d records are left out here …]\n", r.dropped)
 	}
-	return dmesg(r.head) + fmt.Sprintf("[… %d records are left out here …]\n", r.dropped) + dmesg(r.tail)
+	dmesg(out, r.tail)
 }
+
+// isLong reports whether the log is longer than a machine's log before its job
+// usually is, by far.
+func (r *records) isLong() bool { return r.headSize+r.tailSize > maxSaved || r.dropped > 0 }
+
+// maxSaved is the longest log of a saved machine in bytes: all machines that are
+// restored read it.
+const maxSaved = 4 << 20

@@ -93,7 +93,10 @@ func (m *Machine) Close() {
 
 // awaitReady returns when the guest waits for a job.
 func (m *Machine) awaitReady() error {
-	if err := m.listen(func() bool { return m.guest.ready != nil }); err != nil {
+	stop := m.within("the guest has not been ready for a job")
+	err := m.listen(func() bool { return m.guest.ready != nil })
+	stop()
+	if err != nil {
 		return err
 	}
 	if m.guest.ready.Error != "" {

@@ -2,9 +2,12 @@ package machine
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/printable"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
@@ -67,7 +70,7 @@ func (o Outcome) Account() string {
 	_, answers := o.m.console.parts()
 	text := strings.TrimSpace(answers)
 	if text == "" {
-		text = strings.Join(o.m.Timeline.Answers(), "\n")
+		text = printable.Text(strings.Join(o.m.Timeline.Answers(), "\n"))
 	}
 	if text == "" {
 		return ""
@@ -117,9 +120,13 @@ func (o Outcome) diedAsExpected(goesOn bool) bool {
 	return goesOn && o.m.guest.exit == nil && o.m.Timeline.DiedAsExpected()
 }
 
-// fault returns the first fault that is neither expected nor allowed.
+// fault returns the first fault that is neither expected nor allowed. A fault that is not kept counts
+// as such: many allowed ones may hide it.
 func (o Outcome) fault() *verdict.Fault {
 	faults := o.m.Timeline.Unexpected()
+	if n := o.m.Timeline.Dropped(); len(faults) == 0 && n > 0 {
+		return &verdict.Fault{Title: fmt.Sprintf("the kernel reported so many faults that %d of them were not kept: they may not be allowed", n)}
+	}
 	if len(faults) == 0 {
 		return nil
 	}
@@ -135,9 +142,9 @@ func (o Outcome) fault() *verdict.Fault {
 	return f
 }
 
-// KernelLog returns the whole kernel log as dmesg prints it, and its end on the
-// console.
-func (o Outcome) KernelLog() string { return o.m.log.String() }
+// WriteKernelLog writes the whole kernel log as dmesg prints it, and its end on
+// the console. It may be long.
+func (o Outcome) WriteKernelLog(w io.Writer) error { return o.m.log.write(w) }
 
 // KernelLogTail returns the last LogTailLines lines of the kernel log since the
 // guest's first process ran; "" if there are none.

@@ -55,6 +55,9 @@ func (m *Machine) receive(rec wire.Record) error {
 			return &wire.GarbledError{Err: err}
 		}
 		m.log.add(entry, !m.guest.greeted, m.Timeline)
+		if err := m.Timeline.Err(); err != nil {
+			return err
+		}
 		return client.Advance()
 	case wire.Stdout:
 		m.late.beats = 0

@@ -96,6 +96,9 @@ func findSnapshot(ctx context.Context, cacheDir string, config qemu.Config, sile
 // errFaulty is why a machine is not saved.
 var errFaulty = errors.New("the kernel reported a fault before the tests")
 
+// errLong is another one.
+var errLong = fmt.Errorf("the kernel logged more than %d MiB before the tests", maxSaved>>20)
+
 // takeSnapshot boots a machine and saves it in dir.
 func takeSnapshot(ctx context.Context, dir string, config qemu.Config, silence time.Duration) (*Machine, error) {
 	config.RAM = &qemu.RAM{File: filepath.Join(dir, memoryName)}
@@ -113,6 +116,9 @@ func takeSnapshot(ctx context.Context, dir string, config qemu.Config, silence t
 	}
 	if m.faulty() {
 		return m, errFaulty
+	}
+	if m.log.boot.isLong() || m.log.tests.isLong() {
+		return nil, errLong
 	}
 	return nil, writeManifest(dir, m)
 }

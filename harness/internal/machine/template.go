@@ -109,7 +109,9 @@ func (t *template) load(ctx context.Context, config qemu.Config, silence time.Du
 		return l, err
 	}
 	defer m.Stop()
+	stop := m.within("the guest has not taken the files of the job")
 	err = upload(m.out)
+	stop()
 	if err == nil {
 		err = m.awaitAnswer() // then it has stored them
 	}

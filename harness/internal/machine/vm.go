@@ -40,6 +40,8 @@ type vm struct {
 	cancel  context.CancelCauseFunc
 	memory  *os.File    // the guest's, if it can be read after its death; else nil
 	asked   atomic.Bool // it hangs, and was asked for its state
+
+	patience time.Duration // see within
 }
 
 // start starts QEMU. The machine ends with ctx, and when it has shown no sign of
@@ -57,7 +59,7 @@ func start(ctx context.Context, config qemu.Config, silence time.Duration) (*vm,
 }
 
 func newVM(ctx context.Context, config qemu.Config, silence time.Duration) *vm {
-	v := &vm{config: config, silence: silence}
+	v := &vm{config: config, silence: silence, patience: patience}
 	v.signs.note()
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
 	v.console = newConsole(v.signs.note)

@@ -1,7 +1,6 @@
 package qemu
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +46,7 @@ type Process struct {
 	monitor *monitor
 	keys    *os.File // the console's input
 	cmd     *exec.Cmd
-	stderr  bytes.Buffer
+	stderr  lastBytes
 	ended   chan struct{}
 	err     error // valid once ended is closed
 }

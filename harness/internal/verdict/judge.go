@@ -108,6 +108,9 @@ func conversationEnded(e Evidence) (*Failure, bool) {
 	var silence *SilenceError
 	var garbled *wire.GarbledError
 	switch {
+	case errors.As(e.Err, &f): // the host's reason to end it
+		reason := *f
+		f = &reason
 	case errors.As(e.Err, &end) && end.Err != nil:
 		f = Failf(HostBroke, end.Err, "QEMU ended before the guest was done")
 	case errors.As(e.Err, &end) && !e.Greeted:

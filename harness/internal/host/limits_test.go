@@ -1,0 +1,191 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
+	"github.com/kmodtest/kmodtest/harness/internal/trace"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+func TestCoverProfilesAreLimited(t *testing.T) {
+	t.Parallel()
+	var b bytes.Buffer
+	sink := memorySink{&b}
+	if _, err := sink.Write(make([]byte, maxProfile)); err != nil {
+		t.Errorf("%d bytes: %v", maxProfile, err)
+	}
+	if _, err := sink.Write([]byte("x")); err == nil {
+		t.Errorf("%d bytes: no error", maxProfile+1)
+	}
+	r := &run{trace: trace.New(time.Now())}
+	j := &job{run: r, group: &group{profile: "/p"}}
+	j.profile.Write(make([]byte, maxProfile))
+	for i := range maxProfiles/maxProfile + 1 {
+		if err := j.keepProfile(); (err != nil) != (i == maxProfiles/maxProfile) {
+			t.Errorf("profile %d: %v", i, err)
+		}
+	}
+	b.Reset()
+	for i := range maxBlocks + 1 {
+		fmt.Fprintf(&b, "%d 1 1\n", i)
+	}
+	if _, err := mergeProfiles([]profile{{text: b.Bytes()}}); err == nil || !strings.Contains(err.Error(), "blocks") {
+		t.Errorf("%d blocks: %v", maxBlocks+1, err)
+	}
+	if _, err := mergeProfiles([]profile{{text: bytes.Repeat([]byte("x"), 1<<20)}}); err == nil {
+		t.Error("a line of a mebibyte: no error")
+	}
+}
+
+// Each machine's log is written once, and not kept.
+func TestKernelLogsAreAppended(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(path, []byte("of an earlier run"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var k kernelLogs
+	for _, name := range []string{"TestA", "TestB"} {
+		if err := k.append(path, name, func(w io.Writer) error { _, err := io.WriteString(w, "log of "+name+"\n"); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if want := "kmodtest: TestA\nlog of TestA\nkmodtest: TestB\nlog of TestB\n"; err != nil || string(got) != want {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+}
+
+func TestWaitingOutputIsLimited(t *testing.T) {
+	t.Parallel()
+	var all atomic.Int64
+	transcripts := make([]transcript, 100)
+	for i := range transcripts {
+		transcripts[i].all = &all
+		for range 200 {
+			if _, err := transcripts[i].stdout().Write(make([]byte, 64<<10)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if kept := all.Load(); kept > maxTranscripts+1<<20 {
+		t.Errorf("%d MiB are kept", kept>>20)
+	}
+	var out bytes.Buffer
+	for i := range transcripts {
+		if err := transcripts[i].print(&out, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept := all.Load(); kept != 0 || strings.Count(out.String(), "bytes of output are left out here") != len(transcripts) {
+		t.Errorf("%d bytes are kept after all was printed", kept)
+	}
+}
+
+func TestInterruptedRunEndsAnyway(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		cause error
+		done  bool
+		want  int
+	}{
+		"it hangs":        {&verdict.InterruptError{Signal: syscall.SIGINT}, false, 130},
+		"it ends":         {&verdict.InterruptError{Signal: syscall.SIGINT}, true, 0},
+		"not interrupted": {errors.New("another reason"), false, 0},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(c.cause)
+		done := make(chan struct{})
+		if c.done {
+			close(done)
+		}
+		got := 0
+		endAnyway(ctx, done, 10*time.Millisecond, func(status int) { got = status })
+		if got != c.want {
+			t.Errorf("%s: it ends with status %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+// A guest that reads nothing does not keep the user from a second interrupt.
+func TestInterruptOfDeafFuzzerReturns(t *testing.T) {
+	t.Parallel()
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	m := machine.Connect(t.Context(), ours)
+	defer m.Close()
+	r := &run{stderr: io.Discard}
+	r.fuzzing.Store(m)
+	returned := make(chan bool)
+	go func() { returned <- r.endFuzzing() }()
+	select {
+	case handled := <-returned:
+		if !handled || r.endFuzzing() {
+			t.Error("the first interrupt ends the run, or the second does not")
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it waits for the guest")
+	}
+}
+
+func TestRequestsForMachinesAreLimited(t *testing.T) {
+	t.Parallel()
+	s := &shared{
+		run:     &run{trace: trace.New(time.Now()), stdout: io.Discard, stderr: io.Discard},
+		slots:   make(chan struct{}, runtime.GOMAXPROCS(0)),
+		out:     testoutput.NewPassLine(io.Discard),
+		askPlan: sync.OnceValues(func() (*plan, error) { return &plan{}, nil }),
+	}
+	s.run.Values = map[string]string{}
+	s.lines = testoutput.NewLineFilter(s.out)
+	sent := make(chan int, 1)
+	err := converseWith(t, t.TempDir(), func(_ string, out *wire.Writer) {
+		for i := range 100_000 {
+			if out.WriteMessage(wire.Fresh, &wire.FreshTest{ID: "1", Name: "TestNone", Procs: 1}) != nil {
+				sent <- i
+				return
+			}
+		}
+		sent <- 100_000
+	}, nil, func(g *group) {
+		g.fresh = func(m *machine.Machine, test wire.FreshTest) error { return s.request(t.Context(), m, test) }
+	})
+	s.running.Wait()
+	if err == nil || !strings.Contains(err.Error(), "there is no such test") && !strings.Contains(err.Error(), "tests at once") {
+		t.Errorf("%v, want that there is no such test", err)
+	}
+	if n := len(s.fresh); n > 4*maxOpen {
+		t.Errorf("%d requests were taken", n)
+	}
+	s.asked.Store(maxAsked)
+	if err := s.request(t.Context(), nil, wire.FreshTest{}); err == nil || !strings.Contains(err.Error(), "in one run") {
+		t.Errorf("request %d: %v", maxAsked+1, err)
+	}
+	<-sent
+}
+
+func TestMessagesControlNoTerminal(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	(&run{stderr: &out}).say("cannot restore: %v", errors.New("\x1b[31m"))
+	if got := out.String(); got != "kmodtest: cannot restore: \\x1b[31m\n" {
+		t.Errorf("it prints %q", got)
+	}
+}

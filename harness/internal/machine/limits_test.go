@@ -1,0 +1,132 @@
+package machine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog"
+	"github.com/kmodtest/kmodtest/harness/internal/timeline"
+	"github.com/kmodtest/kmodtest/harness/internal/trace"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// alive is a guest that shows signs of life for ever, and reads nothing.
+func alive(t *testing.T) *Machine {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	m := Connect(t.Context(), ours)
+	m.patience = 200 * time.Millisecond
+	t.Cleanup(func() { m.Close(); theirs.Close() })
+	go func() {
+		out := wire.NewWriter(theirs)
+		for out.Write(wire.KernelLog, []byte("6,1,1,-;still here")) == nil {
+			_, _ = m.console.Write([]byte("still here"))
+		}
+	}()
+	return m
+}
+
+func TestPatienceWithLivingGuestEnds(t *testing.T) {
+	t.Parallel()
+	for name, wait := range map[string]func(m *Machine) error{
+		"not ready": func(m *Machine) error {
+			m.guest.ready = nil
+			return m.awaitReady()
+		},
+		"takes no files": func(m *Machine) error {
+			m.HasFiles = false
+			return m.Run(Job{
+				Upload: func(out *wire.Writer) error { return out.Write(wire.FileEnd, nil) },
+				Thread: trace.New(time.Now()).Thread(0),
+			})
+		},
+	} {
+		ended := make(chan error, 1)
+		m := alive(t)
+		go func() { ended <- wait(m) }()
+		select {
+		case err := <-ended:
+			var silence *verdict.SilenceError
+			if !errors.As(err, &silence) || !strings.Contains(err.Error(), "200ms") {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Errorf("%s: it waits for ever", name)
+		}
+	}
+}
+
+func TestFaultsThatAreNotKeptCount(t *testing.T) {
+	t.Parallel()
+	m := &Machine{Timeline: timeline.New("w")}
+	m.Timeline.Add(klog.Record{Facility: 1, Text: "kmodtest: run TestA #1 w"})
+	m.Timeline.Add(klog.Record{Facility: 1, Text: "kmodtest: allow TestA . #0 w"})
+	for i := range 10_001 {
+		if f := (Outcome{m: m}).fault; i == 9999 && f() != nil {
+			t.Errorf("%d allowed faults count", i)
+		}
+		m.Timeline.Add(klog.Record{Caller: fmt.Sprintf("T%d", i), Text: "BUG: another one in f+0x1/0x2"})
+	}
+	if f := (Outcome{m: m}).fault(); f == nil || !strings.Contains(f.Title, "1 of them were not kept") {
+		t.Errorf("%+v, want a fault for those that are not kept", f)
+	}
+}
+
+func TestAccountControlsNoTerminal(t *testing.T) {
+	t.Parallel()
+	m := &Machine{vm: &vm{console: newConsole(func() {})}, Timeline: timeline.New("w")}
+	m.Timeline.Add(klog.Record{Facility: 1, Text: "kmodtest: dump begin #0 w"})
+	m.Timeline.Add(klog.Record{Text: "task\x1b[31m"})
+	if text := (Outcome{m: m}).Account(); !strings.HasSuffix(text, "task\\x1b[31m\n") {
+		t.Errorf("it is %q", text)
+	}
+}
+
+// counter counts what is written to it.
+type counter int
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+func TestPrintedKernelLogIsBounded(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"ends of line":       strings.Repeat("\n", 8000),
+		"control characters": strings.Repeat("\x1b", 8000),
+		"nothing":            "",
+	} {
+		var l kernelLog
+		for i := range 20_000 {
+			l.add(klog.Record{Text: text}, i%2 == 0, timeline.New("w"))
+		}
+		var printed counter
+		if err := l.write(&printed); err != nil || printed > 4*recordsHalf+1<<20 {
+			t.Errorf("%s: %d MiB are printed, %v", name, printed>>20, err)
+		}
+		if n := strings.Count(l.tail(), "\n"); n >= LogTailLines {
+			t.Errorf("%s: the end has %d lines", name, n+1)
+		}
+		if text != "" && !l.boot.isLong() {
+			t.Errorf("%s: a machine with that log is saved", name)
+		}
+	}
+	var l kernelLog
+	for i := range 300 {
+		l.add(klog.Record{Text: fmt.Sprint("line ", i)}, false, timeline.New("w"))
+	}
+	var b bytes.Buffer
+	if err := l.write(&b); err != nil || strings.Count(b.String(), "\n") != 300 {
+		t.Errorf("%d lines, %v", strings.Count(b.String(), "\n"), err)
+	}
+	if end := l.tail(); !strings.HasSuffix(b.String(), end+"\n") || strings.Count(end, "\n") != LogTailLines-1 {
+		t.Errorf("the end is %q", end)
+	}
+}
