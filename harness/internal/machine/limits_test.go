@@ -104,7 +104,7 @@ func TestPrintedKernelLogIsBounded(t *testing.T) {
 		"nothing":            "",
 	} {
 		var l kernelLog
-		for i := range 20_000 {
+		for i := range 6000 {
 			l.add(klog.Record{Text: text}, i%2 == 0, timeline.New("w"))
 		}
 		var printed counter
