@@ -22,30 +22,9 @@ func send(name string, mode fs.FileMode, results []result) error {
 	return sink.Commit()
 }
 
-func TestGuestWritesOnlyWhatFlagsAskFor(t *testing.T) {
-	t.Parallel()
-	dir, outside := t.TempDir(), t.TempDir()
-	fuzz := filepath.Join(dir, "testdata", "fuzz")
-	tree := filepath.Join(dir, "_artifacts")
-	profile := filepath.Join(dir, "cpu.out")
-	data := filepath.Join(dir, "data")
-	results := []result{{profile, outputFile}, {tree, outputTree}, {fuzz, corpus}, {data, coverData}}
-	const input = "0123456789abcdef"
-	for _, d := range []string{filepath.Join(fuzz, "FuzzX"), tree} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	own := filepath.Join(fuzz, "FuzzX", "fedcba9876543210")
-	if err := os.WriteFile(own, []byte("the user's"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, link := range []string{filepath.Join(fuzz, "FuzzLink"), filepath.Join(tree, "link")} {
-		if err := os.Symlink(outside, link); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, want := range map[string]bool{
+// guestNames are names of files that a guest sends, and whether they are written.
+func guestNames(dir, profile, tree, data, fuzz, own, input string) map[string]bool {
+	return map[string]bool{
 		profile:                 true,
 		profile + "/below":      false,
 		tree + "/TestX/log.txt": true,
@@ -76,7 +55,33 @@ func TestGuestWritesOnlyWhatFlagsAskFor(t *testing.T) {
 		filepath.Join(dir, "other.out"):                 false,
 		strings.TrimPrefix(profile, "/"):                true, // as PID 1 may send it
 		filepath.Dir(fuzz) + "/fuzz/x/../y":             false,
-	} {
+	}
+}
+
+func TestGuestWritesOnlyWhatFlagsAskFor(t *testing.T) {
+	t.Parallel()
+	dir, outside := t.TempDir(), t.TempDir()
+	fuzz := filepath.Join(dir, "testdata", "fuzz")
+	tree := filepath.Join(dir, "_artifacts")
+	profile := filepath.Join(dir, "cpu.out")
+	data := filepath.Join(dir, "data")
+	results := []result{{profile, outputFile}, {tree, outputTree}, {fuzz, corpus}, {data, coverData}}
+	const input = "0123456789abcdef"
+	for _, d := range []string{filepath.Join(fuzz, "FuzzX"), tree} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own := filepath.Join(fuzz, "FuzzX", "fedcba9876543210")
+	if err := os.WriteFile(own, []byte("the user's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{filepath.Join(fuzz, "FuzzLink"), filepath.Join(tree, "link")} {
+		if err := os.Symlink(outside, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range guestNames(dir, profile, tree, data, fuzz, own, input) {
 		if err := send(name, 0o644, results); (err == nil) != want {
 			t.Errorf("%q: %v, want written: %v", name, err, want)
 		}
