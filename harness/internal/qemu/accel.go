@@ -2,11 +2,11 @@ package qemu
 
 import (
 	"bufio"
-	"fmt"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Accel is how QEMU runs the guest's instructions.
@@ -23,45 +23,43 @@ type host struct {
 	device  string // /dev/kvm
 	cpuinfo string // /proc/cpuinfo
 	arch    string // runtime.GOARCH of the host
+	kernel  kernel
+	program []byte        // what the virtual processor runs on x86
+	limit   time.Duration // how long that may take
 }
 
-var thisHost = host{device: "/dev/kvm", cpuinfo: "/proc/cpuinfo", arch: runtime.GOARCH}
+var thisHost = host{
+	device:  "/dev/kvm",
+	cpuinfo: "/proc/cpuinfo",
+	arch:    runtime.GOARCH,
+	kernel:  hostKernel{},
+	program: program,
+	limit:   2 * time.Second,
+}
 
 // Detect returns the fastest accelerator that works on this host. If that is not
-// KVM, why is the reason in a few words.
+// KVM, why is the reason and the remedy in a few words.
 //
 // It is not enough that the device opens: a host may have a nested KVM that is
 // implemented in software, under which ordinary kernels do not boot. So on x86
-// the CPU's flags must include vmx or svm as well.
+// the CPU's flags must include vmx or svm as well, and then a virtual processor
+// must run. A KVM that hangs is given up after 2 seconds, and its calls are
+// interrupted. The virtual machine is closed in the background, because that takes
+// as long as the rest.
 func Detect() (a Accel, why string) { return thisHost.detect() }
 
 func (h host) detect() (a Accel, why string) {
-	f, err := os.OpenFile(h.device, os.O_RDWR, 0)
-	if err != nil {
-		return TCG, openProblem(h.device, err)
-	}
-	f.Close()
-	if h.arch != "amd64" && h.arch != "386" {
-		return KVM, ""
-	}
-	if !hasVirtualization(h.cpuinfo) {
-		return TCG, fmt.Sprintf("%s opens, but the CPU's flags show neither vmx nor svm", h.device)
+	if err := h.tryKVM(); err != nil {
+		return TCG, err.Error()
 	}
 	return KVM, ""
 }
 
-func openProblem(device string, err error) string {
-	switch {
-	case os.IsNotExist(err):
-		return "there is no " + device
-	case os.IsPermission(err):
-		return fmt.Sprintf("this user may not open %s; members of the group kvm usually may", device)
-	}
-	return err.Error()
-}
+func (h host) isX86() bool { return h.arch == "amd64" || h.arch == "386" }
 
-func hasVirtualization(cpuinfo string) bool {
-	flags := strings.Fields(cpuField(cpuinfo, "flags"))
+// hasVirtualization reports whether an x86 processor can run virtual machines.
+func (h host) hasVirtualization() bool {
+	flags := strings.Fields(cpuField(h.cpuinfo, "flags"))
 	return slices.Contains(flags, "vmx") || slices.Contains(flags, "svm")
 }
 
