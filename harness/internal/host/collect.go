@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -77,8 +78,8 @@ type memorySink struct{ *bytes.Buffer }
 
 // Write keeps p.
 func (s memorySink) Write(p []byte) (int, error) {
-	if s.Len()+len(p) > maxProfile {
-		return 0, fmt.Errorf("the guest sent a cover profile of more than %d MiB", maxProfile>>20)
+	if s.Len()+len(p) > coverprofile.MaxSize {
+		return 0, fmt.Errorf("the guest sent a cover profile of more than %d MiB", coverprofile.MaxSize>>20)
 	}
 	return s.Buffer.Write(p)
 }

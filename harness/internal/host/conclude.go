@@ -3,6 +3,7 @@ package host
 import (
 	"slices"
 
+	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
@@ -28,23 +29,36 @@ func conclude(r request.Request, groups []*group, err error, finish func(passed 
 // from those of the groups, and returns the share of statements that ran in
 // percent, or -1 if it is unknown.
 func writeCoverage(r request.Request, groups []*group) (percent float64, err error) {
-	var profiles []profile
+	var profiles []coverprofile.Profile
 	for _, g := range groups {
 		if g.profile == "" {
 			return -1, nil
 		}
 		profiles = append(profiles, g.profiles...)
 	}
-	profiles = slices.DeleteFunc(profiles, func(p profile) bool { return len(p.text) == 0 })
+	profiles = slices.DeleteFunc(profiles, func(p coverprofile.Profile) bool { return len(p.Text) == 0 })
 	if len(profiles) == 0 {
 		return -1, nil // the verdict says why
 	}
-	cover, err := mergeProfiles(profiles)
+	cover, err := coverprofile.Merge(profiles)
 	if err != nil {
 		return -1, err
 	}
 	if r.Values["test.coverprofile"] != "" {
-		err = cover.write(resultPath(r, "test.coverprofile"))
+		err = writeFile(resultPath(r, "test.coverprofile"), cover.Bytes())
 	}
-	return cover.percent(), err
+	return cover.Percent(), err
+}
+
+// writeFile writes a file as a whole or not at all.
+func writeFile(path string, content []byte) error {
+	sink, err := newFile(path)
+	if err != nil {
+		return err
+	}
+	if _, err := sink.Write(content); err != nil {
+		sink.Discard()
+		return err
+	}
+	return sink.Commit()
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
@@ -34,11 +35,11 @@ type group struct {
 	// test has one.
 	fresh func(*machine.Machine, wire.FreshTest) error
 
-	transcript transcript // of a test that has a fresh machine
-	machines   int        // used so far
-	profiles   []profile  // cover profiles, some of which may be empty
-	final      []byte     // the testing package's final lines
-	err        error      // why the group did not pass; valid when done is closed
+	transcript transcript             // of a test that has a fresh machine
+	machines   int                    // used so far
+	profiles   []coverprofile.Profile // cover profiles, some of which may be empty
+	final      []byte                 // the testing package's final lines
+	err        error                  // why the group did not pass; valid when done is closed
 	done       chan struct{}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
@@ -113,10 +114,10 @@ func (j *job) keepProfile() error {
 		return nil
 	}
 	text := bytes.Clone(j.profile.Bytes())
-	if j.run.profiles.Add(int64(len(text))) > maxProfiles {
-		return verdict.Failf(verdict.HostBroke, nil, "the cover profiles of the machines have more than %d MiB", maxProfiles>>20)
+	if j.run.profiles.Add(int64(len(text))) > coverprofile.MaxTotal {
+		return verdict.Failf(verdict.HostBroke, nil, "the cover profiles of the machines have more than %d MiB", coverprofile.MaxTotal>>20)
 	}
-	j.group.profiles = append(j.group.profiles, profile{j.group.machineName(), text})
+	j.group.profiles = append(j.group.profiles, coverprofile.Profile{Of: j.group.machineName(), Text: text})
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
@@ -28,29 +28,19 @@ func TestCoverProfilesAreLimited(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	sink := memorySink{&b}
-	if _, err := sink.Write(make([]byte, maxProfile)); err != nil {
-		t.Errorf("%d bytes: %v", maxProfile, err)
+	if _, err := sink.Write(make([]byte, coverprofile.MaxSize)); err != nil {
+		t.Errorf("%d bytes: %v", coverprofile.MaxSize, err)
 	}
 	if _, err := sink.Write([]byte("x")); err == nil {
-		t.Errorf("%d bytes: no error", maxProfile+1)
+		t.Errorf("%d bytes: no error", coverprofile.MaxSize+1)
 	}
 	r := &run{trace: trace.New(time.Now())}
 	j := &job{run: r, group: &group{profile: "/p"}}
-	j.profile.Write(make([]byte, maxProfile))
-	for i := range maxProfiles/maxProfile + 1 {
-		if err := j.keepProfile(); (err != nil) != (i == maxProfiles/maxProfile) {
+	j.profile.Write(make([]byte, coverprofile.MaxSize))
+	for i := range coverprofile.MaxTotal/coverprofile.MaxSize + 1 {
+		if err := j.keepProfile(); (err != nil) != (i == coverprofile.MaxTotal/coverprofile.MaxSize) {
 			t.Errorf("profile %d: %v", i, err)
 		}
-	}
-	b.Reset()
-	for i := range maxBlocks + 1 {
-		fmt.Fprintf(&b, "%d 1 1\n", i)
-	}
-	if _, err := mergeProfiles([]profile{{text: b.Bytes()}}); err == nil || !strings.Contains(err.Error(), "blocks") {
-		t.Errorf("%d blocks: %v", maxBlocks+1, err)
-	}
-	if _, err := mergeProfiles([]profile{{text: bytes.Repeat([]byte("x"), 1<<20)}}); err == nil {
-		t.Error("a line of a mebibyte: no error")
 	}
 }
 

@@ -85,7 +85,7 @@ func (s *Scanner) Dropped() int { return s.more }
 // are Open may change when more is added. It is cheap enough to be called after
 // each record. The slice is valid until the next call.
 func (s *Scanner) Faults() []Fault {
-	for s.settled < len(s.reports) && s.isSettled(s.reports[s.settled]) {
+	for s.settled < len(s.reports) && s.reports[s.settled].isSettled(s.lines) {
 		r := s.reports[s.settled]
 		f := r.fault()
 		f.Whole = r.closed || r.ended
@@ -96,7 +96,7 @@ func (s *Scanner) Faults() []Fault {
 	s.view = s.view[:s.settled]
 	for _, r := range s.reports[s.settled:] {
 		f := r.fault()
-		f.Open, f.Whole = !s.isSettled(r), r.closed || r.ended
+		f.Open, f.Whole = !r.isSettled(s.lines), r.closed || r.ended
 		s.view = append(s.view, f)
 	}
 	if n := len(s.reports); s.more > 0 {
@@ -120,9 +120,10 @@ func (s *Scanner) Faults() []Fault {
 	return found
 }
 
-// isSettled reports whether a report takes no more lines.
-func (s *Scanner) isSettled(r *report) bool {
-	return r.opened == 0 && !slices.ContainsFunc(r.lasts, func(st *stream) bool { return st.last == r && st.remembers(s.lines) })
+// isSettled reports whether the report takes no more lines. now is the number of
+// the log's line.
+func (r *report) isSettled(now int) bool {
+	return r.opened == 0 && !slices.ContainsFunc(r.lasts, func(st *stream) bool { return st.last == r && st.remembers(now) })
 }
 
 func (s *Scanner) add(l line) {

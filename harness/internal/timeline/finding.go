@@ -19,38 +19,10 @@ func (t *Timeline) Findings() []Finding {
 	var all []Finding
 	for _, fault := range t.scan.Faults() {
 		f := Finding{Fault: fault, Tests: t.guilty(fault.At), Printed: t.printed[fault.At]}
-		f.Excused = t.excused(f)
+		f.Excused = t.excused(f, &t.patterns)
 		all = append(all, f)
 	}
 	return all
-}
-
-// identity distinguishes a fault that does not change any more from others.
-type identity struct {
-	at    int
-	kind  klog.Kind
-	title string
-	lines int
-}
-
-// excused reports whether somebody expected or allowed the fault, and notes which
-// expectations it meets. It compares a complete fault with patterns only once:
-// expectations apply to later faults only.
-func (t *Timeline) excused(f Finding) bool {
-	id := identity{f.At, f.Kind, f.Title, len(f.Report)}
-	if excused, known := t.judged[id]; known && !f.Open {
-		return excused
-	}
-	excused := t.allowed.include(f)
-	for _, test := range f.Tests {
-		for r := test; r != nil; r = r.parent {
-			excused = r.excuses(f, &t.patterns) || excused
-		}
-	}
-	if !f.Open {
-		t.judged[id] = excused
-	}
-	return excused
 }
 
 // Dropped returns the number of faults that are only counted, not kept.

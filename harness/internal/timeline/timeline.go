@@ -14,8 +14,8 @@ import (
 type Timeline struct {
 	Word string // of this machine's marks
 	testRuns
+	excuses
 
-	allowed    allowedFaults // in the whole run
 	scan       klog.Scanner
 	quiet      int                // heartbeats since the kernel logged something
 	printed    map[int]bool       // faults, by their first record, that the output of a test contains
@@ -23,7 +23,6 @@ type Timeline struct {
 	answers    []string           // the kernel's state, as it logged it on request
 	answered   int                // bytes of answers
 	asked      bool
-	judged     map[identity]bool // whether a complete fault is excused
 }
 
 // maxAnswers is how many bytes of the kernel's answers are kept.
@@ -33,7 +32,7 @@ const maxAnswers = 256 << 10
 func New(word string) *Timeline {
 	return &Timeline{
 		Word: word, testRuns: testRuns{ended: map[uint64]*TestRun{}},
-		printed: map[int]bool{}, attributed: map[int][]*TestRun{}, judged: map[identity]bool{},
+		printed: map[int]bool{}, attributed: map[int][]*TestRun{}, excuses: excuses{judged: map[identity]bool{}},
 	}
 }
 

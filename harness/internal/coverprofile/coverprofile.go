@@ -1,4 +1,6 @@
-package host
+// Package coverprofile merges cover profiles in the text format of the go command:
+// a line "mode: MODE", then for each block "FILE:FROM,TO STATEMENTS COUNT".
+package coverprofile
 
 import (
 	"bufio"
@@ -8,10 +10,8 @@ import (
 	"strings"
 )
 
-// coverage is the sum of several cover profiles of one test binary. They have
-// the text format of the go command: a line "mode: MODE", then for each block
-// "FILE:FROM,TO STATEMENTS COUNT".
-type coverage struct {
+// Sum is the sum of several cover profiles of one test binary.
+type Sum struct {
 	mode   string
 	order  []string // blocks, in the order of the first profile that has them
 	blocks map[string]*block
@@ -19,32 +19,32 @@ type coverage struct {
 
 // Limits of cover profiles, which are merged in memory.
 const (
-	maxProfile  = 16 << 20 // bytes of one
-	maxProfiles = 64 << 20 // bytes of all of a run
-	maxBlocks   = 1 << 18  // of all together
+	MaxSize   = 16 << 20 // bytes of one
+	MaxTotal  = 64 << 20 // bytes of all of a run
+	maxBlocks = 1 << 18  // of all together
 )
 
 type block struct{ statements, count int }
 
-// profile is a cover profile in the text format, and the name of its machine.
-type profile struct {
-	of   string
-	text []byte
+// Profile is a cover profile, and the name of the machine that it comes from.
+type Profile struct {
+	Of   string
+	Text []byte
 }
 
-// mergeProfiles adds up profiles. Some may be empty.
-func mergeProfiles(profiles []profile) (*coverage, error) {
-	c := &coverage{blocks: map[string]*block{}}
+// Merge adds up profiles. Some may be empty.
+func Merge(profiles []Profile) (*Sum, error) {
+	c := &Sum{blocks: map[string]*block{}}
 	for _, p := range profiles {
-		if err := c.add(p.text); err != nil {
-			return c, fmt.Errorf("read the cover profile of %s: %w", p.of, err)
+		if err := c.add(p.Text); err != nil {
+			return c, fmt.Errorf("read the cover profile of %s: %w", p.Of, err)
 		}
 	}
 	return c, nil
 }
 
 // add adds a profile.
-func (c *coverage) add(text []byte) error {
+func (c *Sum) add(text []byte) error {
 	in := bufio.NewScanner(bytes.NewReader(text))
 	for in.Scan() {
 		line := in.Text()
@@ -73,7 +73,7 @@ func (c *coverage) add(text []byte) error {
 	return in.Err()
 }
 
-func (c *coverage) count(place string, statements, count int) {
+func (c *Sum) count(place string, statements, count int) {
 	b, ok := c.blocks[place]
 	if !ok {
 		b = &block{statements: statements}
@@ -87,8 +87,8 @@ func (c *coverage) count(place string, statements, count int) {
 	}
 }
 
-// percent returns the share of statements that ran, or -1 if there are none.
-func (c *coverage) percent() float64 {
+// Percent returns the share of statements that ran, or -1 if there are none.
+func (c *Sum) Percent() float64 {
 	total, ran := 0, 0
 	for _, b := range c.blocks {
 		total += b.statements
@@ -102,25 +102,12 @@ func (c *coverage) percent() float64 {
 	return 100 * float64(ran) / float64(total)
 }
 
-// bytes returns the profile.
-func (c *coverage) bytes() []byte {
+// Bytes returns the sum as a profile.
+func (c *Sum) Bytes() []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "mode: %s\n", c.mode)
 	for _, place := range c.order {
 		fmt.Fprintf(&out, "%s %d %d\n", place, c.blocks[place].statements, c.blocks[place].count)
 	}
 	return out.Bytes()
-}
-
-// write writes the profile, as a whole or not at all.
-func (c *coverage) write(path string) error {
-	sink, err := newFile(path)
-	if err != nil {
-		return err
-	}
-	if _, err := sink.Write(c.bytes()); err != nil {
-		sink.Discard()
-		return err
-	}
-	return sink.Commit()
 }
