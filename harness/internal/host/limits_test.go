@@ -179,3 +179,17 @@ func TestMessagesControlNoTerminal(t *testing.T) {
 		t.Errorf("it prints %q", got)
 	}
 }
+
+// Tests that hang while the guest lives end when their time is over.
+func TestTestsEndAfterTheirTimeout(t *testing.T) {
+	t.Parallel()
+	err := converse(t, t.TempDir(), func(word string, out *wire.Writer) {
+		_ = out.Write(wire.KernelLog, mark("run TestA #1", word))
+		for out.Write(wire.Beat, nil) == nil {
+			time.Sleep(50 * time.Millisecond)
+		}
+	}, map[string]string{"test.timeout": "1s"})
+	if err == nil || !strings.Contains(err.Error(), "the tests have exceeded their timeout of 1s, and do not end") {
+		t.Errorf("%v, want that the time is over", err)
+	}
+}

@@ -59,7 +59,7 @@ func (s transcriptStream) Write(p []byte) (int, error) {
 }
 
 // maxTranscripts is how many bytes of output wait for their turn in a run.
-const maxTranscripts = 64 << 20
+const maxTranscripts = 32 << 20
 
 // count notes that the transcript takes n more bytes.
 func (t *transcript) count(n int) {

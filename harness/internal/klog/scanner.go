@@ -8,7 +8,7 @@ import (
 
 const (
 	maxFaults  = 10_000   // faults that are kept
-	maxText    = 64 << 20 // bytes of reports, after which only their first lines are kept
+	maxText    = 32 << 20 // bytes of reports, after which only their first lines are kept
 	maxStreams = 128
 	staleLines = 20_000 // lines of other callers after which a stream's reports are closed
 )

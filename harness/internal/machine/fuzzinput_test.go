@@ -70,3 +70,19 @@ func TestInputsAreReadFromMemory(t *testing.T) {
 		}
 	}
 }
+
+func TestInputsAreLimited(t *testing.T) {
+	t.Parallel()
+	var workers []func([]byte)
+	for range 3 {
+		workers = append(workers, func(memory []byte) { inside.PutInput(memory, "x") })
+	}
+	o := deadFuzzer(t, workers...)
+	target := o.m.Timeline.Active()[0]
+	for len(target.Inputs) < 2*maxInputs {
+		target.Inputs = append(target.Inputs, target.Inputs[0])
+	}
+	if n := len(o.FuzzInputs()); n != maxInputs {
+		t.Errorf("%d inputs are kept, want %d", n, maxInputs)
+	}
+}

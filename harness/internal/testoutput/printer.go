@@ -99,7 +99,7 @@ func (p *printer) add(t *test, text string) error {
 }
 
 // maxKept is how many bytes of lines are kept until their tests end.
-const maxKept = 64 << 20
+const maxKept = 32 << 20
 
 // keep keeps lines until the test ends.
 func (p *printer) keep(t *test, text string) {

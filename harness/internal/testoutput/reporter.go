@@ -90,7 +90,7 @@ func (r *Reporter) Write(p []byte) (int, error) {
 }
 
 // maxWaiting is how many bytes of output may wait for the kernel log.
-const maxWaiting = 64 << 20
+const maxWaiting = 16 << 20
 
 // Advance prints what waits for the kernel log, as far as that has been read.
 func (r *Reporter) Advance() error { return r.advance(false) }

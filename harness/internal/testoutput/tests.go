@@ -24,7 +24,7 @@ type tests struct {
 
 // Limits of what a guest may report.
 const (
-	maxNames = 64 << 20 // bytes of the names of running tests and their subtests
+	maxNames = 32 << 20 // bytes of the names of running tests and their subtests
 	maxTests = 1 << 20  // top-level tests
 	maxDepth = 100      // tests around a test
 	// maxLevels is how many slashes from the end of a subtest's name on the
