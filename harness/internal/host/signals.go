@@ -90,13 +90,13 @@ func endAnyway(ctx context.Context, done <-chan struct{}, grace time.Duration, e
 	case <-done:
 		return
 	}
-	var interrupt *verdict.InterruptError
-	if !errors.As(context.Cause(ctx), &interrupt) {
+	var cause *verdict.InterruptError
+	if !errors.As(context.Cause(ctx), &cause) {
 		return
 	}
 	select {
 	case <-time.After(grace):
-		end(verdict.Interruption(interrupt).Status)
+		end(verdict.Interruption(cause).Status)
 	case <-done:
 	}
 }

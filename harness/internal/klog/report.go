@@ -2,6 +2,7 @@ package klog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
@@ -106,7 +107,7 @@ func (r *report) keep(l line) {
 		l.raw = printable.Line(l.raw)
 		r.total++
 		small := r.budget.used > maxText
-		if len(r.last) == 0 && len(r.lines) < headLines && r.bytes < firstBytes && !(small && len(r.lines) > tailLines/8) {
+		if len(r.last) == 0 && len(r.lines) < headLines && r.bytes < firstBytes && (!small || len(r.lines) <= tailLines/8) {
 			r.lines = append(r.lines, l)
 			r.bytes += len(l.raw) + 1
 			r.budget.used += l.size()
@@ -251,8 +252,8 @@ func (r *report) text() []string {
 		text = append(text, l.raw)
 	}
 	last, bytes := r.last[max(0, len(r.last)-tailLines):], 0
-	for i := len(last) - 1; i >= 0; i-- {
-		if bytes += len(last[i].raw) + 1; bytes > tailBytes {
+	for i, l := range slices.Backward(last) {
+		if bytes += len(l.raw) + 1; bytes > tailBytes {
 			last = last[i+1:]
 			break
 		}

@@ -17,7 +17,7 @@ func Connect(ctx context.Context, conn io.ReadWriter) *Machine {
 	v := newVM(ctx, qemu.Config{Accel: qemu.TCG}, time.Minute)
 	v.process, v.channel = newConnected(), conn
 	if c, ok := conn.(io.Closer); ok { // as QEMU does when it is killed
-		context.AfterFunc(v.ctx, func() { c.Close() })
+		context.AfterFunc(v.ctx, func() { _ = c.Close() })
 	}
 	m := newMachine(v)
 	m.HasFiles = true

@@ -47,7 +47,7 @@ func (l *kernelLog) write(w io.Writer) error {
 	l.boot.dmesg(out)
 	l.tests.dmesg(out)
 	if len(l.console) > 0 {
-		fmt.Fprintln(out, "[… the rest is from the serial console …]")
+		_, _ = out.WriteString("[… the rest is from the serial console …]\n")
 		dmesg(out, l.console)
 	}
 	return out.Flush()
@@ -148,7 +148,7 @@ func (r *records) all() []klog.Record { return slices.Concat(r.head, r.tail) }
 func (r *records) dmesg(out *bufio.Writer) {
 	dmesg(out, r.head)
 	if r.dropped > 0 {
-		fmt.Fprintf(out, "[… %d records are left out here …]\n", r.dropped)
+		_, _ = fmt.Fprintf(out, "[… %d records are left out here …]\n", r.dropped)
 	}
 	dmesg(out, r.tail)
 }

@@ -33,12 +33,13 @@ var errAbandoned = errors.New("abandoned")
 // tryKVM returns nil if KVM can run a virtual processor, or the reason why not.
 func (h host) tryKVM() error {
 	t := &trial{host: h}
-	tried := make(chan error, 1)
+	tried, ended := make(chan error, 1), make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // for its ID; calls for a virtual processor should also come from one thread
 		defer runtime.UnlockOSThread()
 		t.thread.Store(int32(unix.Gettid()))
 		tried <- t.run()
+		close(ended)
 		for _, clean := range slices.Backward(t.cleanup) {
 			clean()
 		}
@@ -52,7 +53,7 @@ func (h host) tryKVM() error {
 	}
 	slow := t.slow()
 	t.abandoned.Store(true)
-	go t.interrupt(tried)
+	go t.interrupt(ended)
 	return slow
 }
 
@@ -64,7 +65,7 @@ func (h host) tryKVM() error {
 //
 // A thread that ignores signals is left behind. It delays this process's exit only
 // if it ignores SIGKILL as well, as QEMU's threads then would.
-func (t *trial) interrupt(tried <-chan error) {
+func (t *trial) interrupt(ended <-chan struct{}) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for range grace / time.Millisecond {
@@ -72,7 +73,7 @@ func (t *trial) interrupt(tried <-chan error) {
 			_ = unix.Tgkill(os.Getpid(), int(thread), unix.SIGURG) // fails if the thread has ended
 		}
 		select {
-		case <-tried:
+		case <-ended:
 			return
 		case <-tick.C:
 		}
