@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -105,6 +106,19 @@ var logFloods = map[string]hostile{
 
 // markFloods are floods of marks and fault reports.
 var markFloods = map[string]hostile{
+	"all of these at once": func(_ string, out *wire.Writer) {
+		_ = out.Write(wire.Stdout, []byte("\x16=== RUN   TestA\n\x16>>> 0 TestA\n"))
+		times(25<<20/len(chunk), func(i int) { _ = out.Write(wire.Stdout, fmt.Appendf(nil, "\x16=== RUN   TestA/%d%s\n", i, chunk)) })
+		times(60<<20/len(chunk), func(i int) {
+			_ = out.Write(wire.Stdout, fmt.Appendf(nil, "\x16=== NAME  TestA/%d%s\n\x16    %[2]s\n", i%300, chunk))
+		})
+		times(15_000, func(i int) {
+			_ = out.Write(wire.KernelLog, fmt.Appendf(nil, "4,1,1,-,caller=T%d;WARNING: CPU: 0 PID: %d at x.c:1 f+0x1/0x2 [m]", i%60, i))
+			_ = out.Write(wire.KernelLog, fmt.Appendf(nil, "4,1,1,-,caller=T%d; f+0x1/0x2 [m] %s", i%60, chunk[:6000]))
+		})
+		_ = out.Write(wire.Stdout, []byte("\x16<<< 99\n"))
+		times(30<<20/len(chunk), func(int) { _ = out.Write(wire.Stdout, []byte(chunk)) })
+	},
 	"marks": func(word string, out *wire.Writer) {
 		times(200_000, func(i int) {
 			_ = out.Write(wire.KernelLog, mark(fmt.Sprintf("run TestA #%d", 2*i+1), word))
@@ -145,6 +159,9 @@ var markFloods = map[string]hostile{
 
 // A guest that never stops sending cannot fill the host's memory or disk.
 func TestFloodsAreBounded(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	limitMemory()
+	defer debug.SetMemoryLimit(before)
 	floods := maps.Clone(outputFloods)
 	maps.Copy(floods, logFloods)
 	maps.Copy(floods, markFloods)

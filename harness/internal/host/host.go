@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -17,9 +18,22 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
+// memoryGoal is how many bytes of memory make the garbage collector work harder:
+// without it, garbage takes as much again as all that the limits allow a guest to
+// fill.
+const memoryGoal = 192 << 20
+
+// limitMemory sets the goal, unless the user has set one.
+func limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryGoal)
+	}
+}
+
 // Main runs what the test binary that has become this program requests, and
 // returns the exit status of the run.
 func Main() int {
+	limitMemory()
 	asked, err := request.Receive()
 	if err != nil {
 		return exit(os.Stderr, err)
