@@ -189,7 +189,7 @@ func TestTestsEndAfterTheirTimeout(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}, map[string]string{"test.timeout": "1s"})
-	if err == nil || !strings.Contains(err.Error(), "the tests have exceeded their timeout of 1s, and do not end") {
+	if err == nil || !strings.Contains(err.Error(), "the tests have exceeded their timeout of 1s and do not end") {
 		t.Errorf("%v, want that the time is over", err)
 	}
 }
