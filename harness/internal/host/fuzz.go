@@ -45,7 +45,7 @@ var targetName = regexp.MustCompile(`^Fuzz[\pL\pN_]*$`)
 func keepInput(dir, target string, in inside.Input) (string, error) {
 	switch {
 	case !in.Whole:
-		return "", fmt.Errorf("it has more than %d bytes", inside.InputRoom)
+		return "", fmt.Errorf("the input has more than %d bytes", inside.InputRoom)
 	// The name comes from the guest, which must choose neither another place nor
 	// another command for the user to try. A long one is cut off.
 	case !targetName.MatchString(target):

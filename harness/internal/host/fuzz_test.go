@@ -30,7 +30,7 @@ func TestInputsOfDeadMachineAreKept(t *testing.T) {
 		"one waits":         {"FuzzX", []inside.Input{ended("a"), tried("b")}, []string{"b"}, "the input that was being tried"},
 		"both wait":         {"FuzzX", []inside.Input{ended("a"), ended("b")}, []string{"a", "b"}, "may not be the cause, is kept"},
 		"none":              {"FuzzX", nil, nil, ""},
-		"too long":          {"FuzzX", []inside.Input{{Text: "a", Running: true}}, nil, "is lost: it has more than 131048 bytes"},
+		"too long":          {"FuzzX", []inside.Input{{Text: "a", Running: true}}, nil, "is lost: the input has more than 131048 bytes"},
 		"another directory": {"Fuzz/../../X", []inside.Input{tried("a")}, nil, "is lost"},
 		"name cut off":      {"Fuzz" + strings.Repeat("X", 196) + "~1", []inside.Input{tried("a")}, nil, "is lost"},
 		"a command":         {"FuzzX;reboot", []inside.Input{tried("a")}, nil, "is lost"},

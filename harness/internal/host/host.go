@@ -18,9 +18,8 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// memoryGoal is how many bytes of memory make the garbage collector work harder:
-// without it, garbage takes as much again as all that the limits allow a guest to
-// fill.
+// memoryGoal is the garbage collector's memory limit in bytes. Without it, garbage
+// could double the memory that the limits allow a guest to fill.
 const memoryGoal = 192 << 20
 
 // limitMemory sets the goal, unless the user has set one.

@@ -49,7 +49,8 @@ func (k *kernelLogs) print(where string, w io.Writer, outcome machine.Outcome, f
 	return nil
 }
 
-// append adds a kernel log to the file at path, which the first one replaces.
+// append adds a kernel log to the file at path. The first log of a run replaces the
+// file.
 func (k *kernelLogs) append(path, name string, write func(io.Writer) error) (err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

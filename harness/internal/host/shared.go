@@ -106,7 +106,7 @@ func (s *shared) runFresh(ctx context.Context, m *machine.Machine, test wire.Fre
 		g.err = err
 	} else if !slices.Contains(p.Names, test.Name) {
 		g.err = verdict.Failf(verdict.GuestDown, nil, "the guest requests a fresh machine for %q, but there is no such test", test.Name)
-		m.Cancel(g.err) // it could send any number of them
+		m.Cancel(g.err) // the guest could send any number of such requests
 	} else {
 		(&freshTests{s.run, s.src, p}).runGroup(ctx, g, number)
 	}

@@ -72,7 +72,7 @@ func (r *run) endFuzzing() bool {
 	}
 	r.say("interrupted: fuzzing ends, and its results are sent back; interrupt again to end the machine")
 	go func() { // a guest that reads nothing must not hold up the next interrupt
-		// A broken channel shows where it is read.
+		// The reader of the channel reports its errors.
 		_ = m.Signal(syscall.SIGINT)
 	}()
 	return true
@@ -81,9 +81,9 @@ func (r *run) endFuzzing() bool {
 // endGrace is how long a run may take to end when it was interrupted.
 const endGrace = 30 * time.Second
 
-// endAnyway calls end with the exit status of an interrupted run if the run goes on
-// for too long after ctx was interrupted: whatever a guest has sent, the user can
-// end the run. done is closed when the run has ended.
+// endAnyway calls end with the exit status of an interrupted run if the run has not
+// ended within grace after the interrupt of ctx. So no guest can keep the user from
+// ending the run. done is closed when the run has ended.
 func endAnyway(ctx context.Context, done <-chan struct{}, grace time.Duration, end func(status int)) {
 	select {
 	case <-ctx.Done():

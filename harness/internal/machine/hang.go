@@ -24,8 +24,8 @@ func (v *vm) endHanging(reason string) {
 // end does.
 const patience = 15 * time.Minute
 
-// within ends the machine after the time of its patience, unless stop is called
-// before. what says what the guest has not done by then.
+// within ends the machine after v.patience, unless stop is called before. what is
+// the beginning of the reason: what the guest has not done by then.
 func (v *vm) within(what string) (stop func() bool) {
 	return time.AfterFunc(v.patience, func() { v.endHanging(fmt.Sprintf("%s in %v", what, v.patience)) }).Stop
 }

@@ -153,10 +153,9 @@ func (r *records) dmesg(out *bufio.Writer) {
 	dmesg(out, r.tail)
 }
 
-// isLong reports whether the log is longer than a machine's log before its job
-// usually is, by far.
+// isLong reports whether the log is too long to save the machine.
 func (r *records) isLong() bool { return r.headSize+r.tailSize > maxSaved || r.dropped > 0 }
 
-// maxSaved is the longest log of a saved machine in bytes: all machines that are
-// restored read it.
+// maxSaved limits the log of a saved machine, in bytes: every restored machine
+// reads that log again.
 const maxSaved = 4 << 20

@@ -125,7 +125,7 @@ func (o Outcome) diedAsExpected(goesOn bool) bool {
 func (o Outcome) fault() *verdict.Fault {
 	faults := o.m.Timeline.Unexpected()
 	if n := o.m.Timeline.Dropped(); len(faults) == 0 && n > 0 {
-		return &verdict.Fault{Title: fmt.Sprintf("the kernel reported so many faults that %d of them were not kept: they may not be allowed", n)}
+		return &verdict.Fault{Title: fmt.Sprintf("the kernel reported too many faults: %d of them were not kept and may not be allowed", n)}
 	}
 	if len(faults) == 0 {
 		return nil

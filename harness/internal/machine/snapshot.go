@@ -93,10 +93,9 @@ func findSnapshot(ctx context.Context, cacheDir string, config qemu.Config, sile
 	return s, nil, s.check()
 }
 
-// errFaulty is why a machine is not saved.
+// errFaulty and errLong are the reasons not to save a machine.
 var errFaulty = errors.New("the kernel reported a fault before the tests")
 
-// errLong is another one.
 var errLong = fmt.Errorf("the kernel logged more than %d MiB before the tests", maxSaved>>20)
 
 // takeSnapshot boots a machine and saves it in dir.

@@ -95,7 +95,7 @@ func (r *deathReport) perish(t *test, run *timeline.TestRun) error {
 			return err
 		}
 		if r.Account != "" { // it is long, and there may be many tests
-			r.Account = "what the kernel was doing: see the first of these tests\n"
+			r.Account = "what the kernel was doing: see the output of the first of these tests\n"
 		}
 	}
 	r.out.name = t.name

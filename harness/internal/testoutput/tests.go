@@ -27,8 +27,8 @@ const (
 	maxNames = 32 << 20 // bytes of the names of running tests and their subtests
 	maxTests = 1 << 20  // top-level tests
 	maxDepth = 100      // tests around a test
-	// maxLevels is how many slashes from the end of a subtest's name on the
-	// name of the test around it is looked for.
+	// maxLevels is the number of slashes, from the end of a subtest's name, at
+	// which its parent's name may end.
 	maxLevels = 256
 )
 

@@ -50,7 +50,7 @@ func (t *testRuns) follow(m inside.Mark, at int) {
 	t.number = max(t.number, m.Number)
 	name := m.Words[0]
 	if len(name) > maxName {
-		return // no mark of ours
+		return // not a mark that the guest's harness wrote
 	}
 	run := t.find(name)
 	if run == nil && m.Number == 0 { // a part of a benchmark, which has no marks
@@ -90,8 +90,7 @@ func (t *testRuns) follow(m inside.Mark, at int) {
 	t.addSpan(at)
 }
 
-// isResult reports whether a word is the result of a test, or "-" for what has
-// none.
+// isResult reports whether a word is the result of a test, or "-" for no result.
 func isResult(word string) bool {
 	return word == "PASS" || word == "FAIL" || word == "SKIP" || word == "-"
 }

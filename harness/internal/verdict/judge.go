@@ -168,7 +168,7 @@ func testsFailed(e Evidence) (*Failure, bool) {
 		f = Failf(TestFailed, nil, "the test binary exited with status 0, but %s has failed", e.Failed)
 	case len(e.Running) > 0:
 		f = Failf(TestFailed, nil, "the test binary exited with status 0 while %s was running", e.Running[0]).
-			Advise("something has ended the test binary, or the guest reports a result that is not the test binary's")
+			Advise("something ended the test binary early, or the guest forged its result")
 	default:
 		return nil, false
 	}
