@@ -5,6 +5,7 @@ import (
 	"maps"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,7 +14,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// watchHeap calls stop with the largest heap since, in bytes.
+// watchHeap calls stop with the largest live heap since, in bytes: what the host
+// keeps, without garbage, of which a busy machine collects less.
 func watchHeap() (stop func() uint64) {
 	runtime.GC()
 	var largest atomic.Uint64
@@ -22,9 +24,9 @@ func watchHeap() (stop func() uint64) {
 	go func() {
 		defer close(ended)
 		for ticks := time.Tick(20 * time.Millisecond); ; {
-			var s runtime.MemStats
-			runtime.ReadMemStats(&s)
-			largest.Store(max(largest.Load(), s.HeapAlloc))
+			live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+			metrics.Read(live)
+			largest.Store(max(largest.Load(), live[0].Value.Uint64()))
 			select {
 			case <-done:
 				return
