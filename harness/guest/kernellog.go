@@ -104,7 +104,7 @@ func (l *KernelLog) next() []klog.Record {
 }
 
 // WaitFor waits for a record with exactly this text and returns the first one since
-// WatchKernelLog. It ends the test if there is none after timeout.
+// WatchKernelLog. It ends the test if no such line comes within timeout.
 func (l *KernelLog) WaitFor(text string, timeout time.Duration) Record {
 	l.tb.Helper()
 	deadline := time.Now().Add(timeout)

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -126,6 +127,11 @@ func TestGuestIsBelievedOnlyWithEvidence(t *testing.T) {
 		"a file before the end": {func(_ string, out *wire.Writer) {
 			_ = out.WriteMessage(wire.File, &wire.FileHead{Name: "/x", Mode: 0o644})
 		}, "unexpected file record"},
+		"more running tests than are followed": {func(word string, out *wire.Writer) {
+			for i := range 1<<14 + 1 {
+				_ = out.Write(wire.KernelLog, mark(fmt.Sprintf("run Test%d #%d", i, i+1), word))
+			}
+		}, "guest down: the guest sent invalid data"},
 		"a file nobody asked for": {func(_ string, out *wire.Writer) {
 			_ = out.WriteMessage(wire.Exit, &wire.Status{Finished: true})
 			_ = out.WriteMessage(wire.File, &wire.FileHead{Name: "/etc/passwd", Mode: 0o644})

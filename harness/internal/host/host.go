@@ -95,7 +95,7 @@ func (r *run) setUp() (err error) {
 }
 
 // watched returns the process ID of the go command that started the run, whose
-// end ends the run, or 0 if there is none. The go command always sets this flag,
+// end ends the run, or 0 if another program started it. The go command always sets this flag,
 // and hardly anything else does.
 func watched(asked request.Request) int {
 	if asked.Values["test.paniconexit0"] == "true" {

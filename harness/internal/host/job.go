@@ -124,6 +124,9 @@ func (j *job) keepProfile() error {
 // Stdout passes output of the tests to the Reporter.
 func (j *job) Stdout(p []byte) error {
 	_, err := j.reporter.Write(p)
+	if errors.Is(err, testoutput.ErrTooMany) {
+		return &wire.GarbledError{Err: err}
+	}
 	return err
 }
 

@@ -53,7 +53,7 @@ func Rest(log []Record, console string) []Record {
 	return late
 }
 
-// keyOf returns a key that is the same for a line in the log and on the console.
+// keyOf returns a key by which a line of the console matches its record in the log.
 func keyOf(microsecs uint64, text string) string {
 	return strconv.FormatUint(microsecs, 10) + " " + strings.TrimRight(text, "\r")
 }

@@ -56,7 +56,7 @@ func (m *Machine) receive(rec wire.Record) error {
 		}
 		m.log.add(entry, !m.guest.greeted, m.Timeline)
 		if err := m.Timeline.Err(); err != nil {
-			return err
+			return &wire.GarbledError{Err: err}
 		}
 		return client.Advance()
 	case wire.Stdout:

@@ -33,7 +33,7 @@ func (t *Timeline) Unexpected() []Finding {
 	return slices.DeleteFunc(t.Findings(), func(f Finding) bool { return f.Excused })
 }
 
-// Of returns the faults that are attributed to a test and are not excused, and the
+// Of returns the faults of a test: those attributed to it and not excused, and the
 // faults that it expected and that did not come.
 func (t *Timeline) Of(r *TestRun) (faults []Finding, unmet []*Expectation) {
 	faults = slices.DeleteFunc(t.Unexpected(), func(f Finding) bool { return !slices.Contains(f.Tests, r) })

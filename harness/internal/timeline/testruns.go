@@ -28,7 +28,7 @@ var ErrTooMany = fmt.Errorf("the guest marks more than %d tests as running at th
 type testRuns struct {
 	number  uint64 // of the last mark
 	running []*TestRun
-	failed  string              // the first test that ended with FAIL; "" if there is none
+	failed  string              // the first test that ended with FAIL; "" if no test has
 	ended   map[uint64]*TestRun // by the number of the mark
 	spans   []span
 	actives int    // tests in spans
@@ -176,7 +176,7 @@ func (t *testRuns) Active() []*TestRun {
 // the mark of their end.
 func (t *testRuns) Ended() map[uint64]*TestRun { return t.ended }
 
-// Failed returns the first test that ended with FAIL, or "" if there is none.
+// Failed returns the first test that ended with FAIL, or "" if no test has.
 func (t *testRuns) Failed() string { return t.failed }
 
 // Forget forgets the test that ended with that mark. Its faults stay.

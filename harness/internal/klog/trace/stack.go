@@ -8,7 +8,7 @@ import (
 type stack struct {
 	frames  []Frame // innermost first
 	pointed bool    // the first frame is the instruction at which the processor was
-	broken  int     // index of the frame at which an interrupt came; 0 is none
+	broken  int     // index of the frame at which an interrupt came; 0 without an interrupt
 	history bool    // older than the fault: of an allocation or an earlier lock
 	linked  []Frame // return address registers
 }
