@@ -41,8 +41,32 @@ var links = map[string]string{
 	"/dev/ptmx":   "pts/ptmx",
 }
 
+// leaveRootfs makes a second mount of the initramfs the root directory. For a process
+// whose root is the kernel's first mount, pivot_root(2) fails, and container runtimes
+// call it.
+func leaveRootfs() error {
+	root, err := unix.OpenTree(unix.AT_FDCWD, "/", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("copy the root mount: %w", err)
+	}
+	defer unix.Close(root)
+	if err := unix.MoveMount(root, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fmt.Errorf("mount the root directory again: %w", err)
+	}
+	if err := unix.Fchdir(root); err != nil {
+		return fmt.Errorf("enter the new root directory: %w", err)
+	}
+	if err := unix.Chroot("."); err != nil {
+		return fmt.Errorf("change the root directory: %w", err)
+	}
+	return nil
+}
+
 // mountAll makes all mounts and links.
 func mountAll() error {
+	if err := leaveRootfs(); err != nil {
+		return err
+	}
 	for _, m := range mounts {
 		if err := m.mount(); err != nil {
 			return fmt.Errorf("mount %s on %s: %w", m.fstype, m.target, err)
