@@ -49,9 +49,9 @@ func init() {
 }
 
 // Main runs the tests of m inside a kernel, as config specifies, and exits with their
-// exit code. TestMain must call it exactly once; it does not return. Code that runs
-// before it (init functions, the beginning of TestMain) runs on the host as well, where
-// the file /run/kmodtest/guest does not exist.
+// exit code. TestMain must call it exactly once; it does not return, but Run does. Code
+// that runs before it (init functions, the beginning of TestMain) runs on the host as
+// well, where the file /run/kmodtest/guest does not exist.
 //
 // The run passes only if the tests pass, the kernel log shows no fault, every module
 // unloads afterwards, and the guest then reports that it is done. The exit status of
@@ -69,22 +69,37 @@ func init() {
 //
 // Inside the guest Main runs the tests directly. On the host, flags that run no test,
 // such as -test.list, need no machine.
-func Main(m *testing.M, config Config) {
-	if inside.Guest() {
-		os.Exit(runInside(m, config))
+func Main(m *testing.M, config Config) { os.Exit(start(m, config, findCallers())) }
+
+// Run is like Main, but in the guest it returns the exit code of the tests, for code
+// that follows them, such as a search for leaked goroutines. TestMain must then end the
+// process with os.Exit and that code, or with another one that is not 0 to fail the run.
+// If the tests have failed, the run fails whatever the exit code is. On the host Run
+// does not return.
+func Run(m *testing.M, config Config) int { return start(m, config, findCallers()) }
+
+// start runs the tests in a guest. On the host it asks for a machine, and exits.
+func start(m *testing.M, config Config, from callers) int {
+	if !inside.Guest() {
+		os.Exit(outside(m, config, from))
 	}
+	return runInside(m, config)
+}
+
+// outside does what the flags request on the host, and returns the exit status. With
+// flags that run tests it returns only after an error.
+func outside(m *testing.M, config Config, from callers) int {
 	started := time.Now()
-	from := findCallers()
 	if !flag.Parsed() {
 		flag.Parse()
 	}
 	if os.Getenv(request.PlanVariable) != "" {
-		os.Exit(answerPlan(m))
+		return answerPlan(m)
 	}
 	if flag.Lookup("test.list").Value.String() != "" {
-		os.Exit(m.Run())
+		return m.Run()
 	}
-	os.Exit(runOutside(config, from, started))
+	return runOutside(config, from, started)
 }
 
 // runInside runs the tests, and leaves a Result that shows PID 1 that they came to
@@ -186,12 +201,12 @@ func become(ctx context.Context, r request.Request) error {
 	return request.Become(program.Path, r)
 }
 
-// callers are the source files from which Main was called: the one with the
+// callers are the source files from which Main or Run was called: the one with the
 // configuration, and the one with the package's TestMain. They differ if packages share
 // a function that calls Main.
 type callers struct{ config, test string }
 
-// findCallers returns the callers of Main. Only Main may call it.
+// findCallers returns the callers of Main or Run. Only these two may call it.
 func findCallers() callers {
 	stack := make([]uintptr, 100)
 	frames := runtime.CallersFrames(stack[:runtime.Callers(3, stack)])
