@@ -14,9 +14,24 @@ const project = "github.com/kmodtest/kmodtest"
 // BuildOwn is Build for a program of this project, named by its directory in the
 // project, on behalf of a package in dir that imports the project. It uses the
 // versions in the project's own go.mod, so that it does not depend on the user's.
-// If there is a program to build, building is called first, if it is not nil.
+// All packages of the user's module share the program. If there is a program to build,
+// building is called first, if it is not nil.
 func BuildOwn(ctx context.Context, cacheDir, dir, program string, building func()) (Program, error) {
-	return build(ctx, cacheDir, project+"/"+program, dir, building, (*builder).moveHome)
+	return build(ctx, cacheDir, project+"/"+program, moduleRoot(dir), building, (*builder).moveHome)
+}
+
+// moduleRoot returns the directory of the go.mod that is for the packages in dir: there
+// or in the nearest directory above. It returns dir if there is none.
+func moduleRoot(dir string) string {
+	for root := dir; ; root = filepath.Dir(root) {
+		info, err := os.Stat(filepath.Join(root, "go.mod"))
+		if err == nil && !info.IsDir() {
+			return root
+		}
+		if root == filepath.Dir(root) {
+			return dir
+		}
+	}
 }
 
 // moveHome makes the project the main module of the build, whether the user's
