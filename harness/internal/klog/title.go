@@ -69,6 +69,9 @@ func (r *reading) blame() trace.Blame {
 	if h := headOf(r.note()); h != nil && h.message && h.blame != trace.AnyStack {
 		return h.blame
 	}
+	if r.kind() == StackOverflow {
+		return trace.Operation
+	}
 	return r.head.blame
 }
 

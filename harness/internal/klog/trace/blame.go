@@ -11,7 +11,8 @@ type Blame int
 // The stacks in which the guilty function is looked for.
 const (
 	AnyStack    Blame = iota // all stacks, in their order
-	Interrupted              // the code that the reporting interrupt interrupted
+	Interrupted              // the operation in the code that the reporting interrupt interrupted
+	Operation                // the operation, in any stack: the function itself is as good as random
 	FirstStack               // the first stack: the others are of other tasks
 	Everything               // all stacks, including older ones such as that of an allocation; no guesses
 	Noted                    // where a lock was taken or interrupts were disabled, then as AnyStack
@@ -50,6 +51,10 @@ func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 		why := skipped(f.Function)
 		return why == "" || why.uncertain()
 	}
+	certain := now
+	if where == Interrupted && !r.pointsAt(now, isCertain) || where == Operation {
+		certain = append(operations(now, isCertain), now...)
+	}
 	for _, step := range []struct {
 		stacks [][]Frame
 		wanted func(*Frame) bool
@@ -59,7 +64,7 @@ func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 		{now, isModular},
 		{before, isModular},
 		{[][]Frame{r.taken}, func(f *Frame) bool { return isCertain(f) || skipped(f.Function) == dispatch }},
-		{now, isCertain},
+		{certain, isCertain},
 		{r.guesses(where, now), isCertain},
 		{linked, isLikely},
 		{now, func(f *Frame) bool { return skipped(f.Function) == dispatch }},
@@ -93,6 +98,48 @@ func (r *Reader) guesses(where Blame, stacks [][]Frame) [][]Frame {
 			}
 		}
 		found = append(found, all)
+	}
+	return found
+}
+
+// pointsAt reports whether the first instruction pointer in the stacks is in a function
+// that can be the guilty one.
+func (r *Reader) pointsAt(stacks [][]Frame, isCertain func(*Frame) bool) bool {
+	for _, frames := range stacks {
+		for i := range frames {
+			if f := &frames[i]; !f.Guess {
+				if !f.Return && isCertain(f) {
+					return true
+				}
+				if why := skipped(f.Function); !f.Return && (why == "" || why.uncertain() || why == checks) {
+					return false
+				}
+			}
+		}
+	}
+	return false
+}
+
+// operations returns, for each stack, the outermost of the certain frames that are inside
+// a call by the general parts of the kernel: the handler of a packet, a timer, an ioctl or
+// a system call. A function that ends late, or that uses the last of a stack, is called
+// there by chance; its operation is the same each time. A stack that does not show such a
+// call has no operation.
+func operations(stacks [][]Frame, isCertain func(*Frame) bool) [][]Frame {
+	var found [][]Frame
+	for _, frames := range stacks {
+		var operation []Frame
+		for _, f := range frames {
+			switch why := skipped(f.Function); {
+			case f.Guess:
+			case isRelay(f.Function), why == dispatch, why == arrives, why == enters:
+				if operation != nil {
+					found, operation = append(found, operation), nil
+				}
+			case isCertain(&f):
+				operation = []Frame{f}
+			}
+		}
 	}
 	return found
 }
@@ -132,7 +179,7 @@ func (s *stack) split() (own, other []Frame) {
 			return s.frames[:i+1], s.frames[i+1:]
 		}
 	}
-	if s.broken > 0 {
+	if s.broken > 0 && skipped(s.frames[s.broken-1].Function) != traps { // after an exception, the same code goes on
 		return s.frames[:s.broken], s.frames[s.broken:]
 	}
 	return s.frames, nil

@@ -19,13 +19,14 @@ const (
 	locks    reason = "locks"    // it takes or releases a lock for its caller
 	memory   reason = "memory"   // it allocates, frees or copies memory for its caller
 	helper   reason = "helper"   // it handles a string, bits, a list or a buffer of its caller
+	service  reason = "service"  // it works on an object of its caller: a timer, a work item, a socket, a device
 	dispatch reason = "dispatch" // it runs work of others: threads, work queues, timers
 )
 
 // uncertain reports whether a function that is skipped for the reason can still
 // be the guilty one if there is no other.
 func (r reason) uncertain() bool {
-	return r == sleeps || r == locks || r == memory || r == helper || r == dispatch
+	return r == sleeps || r == locks || r == memory || r == helper || r == service || r == dispatch
 }
 
 // machinery is the table of functions that are skipped when the guilty function
@@ -44,9 +45,10 @@ var machinery = []struct {
 		*6result13unwrap_failed* *6option13unwrap_failed* *6option13expect_failed*
 		sched_show_task _sched_show_task show_state_filter dump_cpu_task dump_task* debug_show_all_locks show_workqueue* sysrq_handle_* __handle_sysrq
 		spin_dump spin_bug rwlock_bug __spin_lockup __schedule_bug schedule_debug oom_kill* dump_header out_of_memory pagefault_out_of_memory
-		rcu_dump_cpu_stacks* print_cpu_stall* print_other_cpu_stall* check_cpu_stall* rcu_check_gp_kthread_* rcu_stall_* synchronize_rcu_expedited_wait*
+		rcu_dump_cpu_stacks* print_cpu_stall* print_other_cpu_stall* check_cpu_stall* rcu_check_gp_kthread_* rcu_stall_* rcu_gp_kthread rcu_gp_fqs* synchronize_rcu_expedited_wait*
 		watchdog_* watchdog is_softlockup softlockup_* watchdog_timer_fn* trigger_all* trigger_single_cpu_backtrace trigger_cpumask_backtrace arch_trigger_* nmi_cpu_backtrace* nmi_trigger_*
 		__perf_event_overflow perf_event_overflow check_hung_* hung_task_*
+		check_panic_on_warn get_taint* add_taint* __panic assertfail usercopy_warn kmalloc_slab
 		backtrace_* _sysrq_*`},
 	{traps, `
 		invalid_op do_invalid_op do_error_trap do_trap* do_int3 int3 do_general_protection general_protection do_page_fault __do_page_fault page_fault
@@ -65,7 +67,7 @@ var machinery = []struct {
 		do_no_context do_exception illegal_op monitor_event_exception do_report_trap kernel_trap
 		__stack_chk_fail __fortify_panic fortify_panic __fortify_report usercopy_abort report_usercopy __cfi_slowpath* __cfi_check* cfi_*`},
 	{arrives, `
-		apic_timer_interrupt trace_apic_timer_interrupt reschedule_interrupt trace_reschedule_interrupt call_function_interrupt
+		smp_apic_timer_interrupt_* smp_trace_apic_timer_interrupt_* apic_timer_interrupt trace_apic_timer_interrupt reschedule_interrupt trace_reschedule_interrupt call_function_interrupt
 		call_function_single_interrupt irq_work_interrupt asm_sysvec_* asm_common_interrupt common_interrupt ret_from_intr el1_irq el1h_64_irq*
 		el1h_64_fiq* __irq_svc ext_int_handler io_int_handler decrementer_common* hardware_interrupt_common* hypervisor_callback
 		xen_hvm_callback_vector xen_do_hypervisor_callback handle_riscv_irq common_interrupt_return`},
@@ -87,7 +89,7 @@ var machinery = []struct {
 		kmemleak_* create_object* __create_object* __link_object* delete_object* __delete_object find_and_remove_object* set_track* __set_track* set_alloc_info
 		stack_depot_* depot_* page_owner_* __set_page_owner* __reset_page_owner*
 		lock_acquire* lock_release* lock_is_held* lock_downgrade lock_set_* lock_pin_lock lock_unpin_lock __lock_acquire* __lock_release* __lock_is_held
-		validate_chain* check_prev_add* check_prevs_add* check_noncircular* check_deadlock* check_irq_usage* check_usage* check_path* check_flags* check_wait_context
+		perf_trace_lock* hlock_class reacquire_held_locks validate_chain* check_prev_add* check_prevs_add* check_noncircular* check_deadlock* check_irq_usage* check_usage* check_path* check_flags* check_wait_context
 		check_chain_key* check_lock_* mark_lock* mark_usage mark_held_locks* register_lock_class* look_up_lock_class assign_lock_key lockdep_* __lockdep_*
 		debug_check_no_locks_* debug_locks_off trace_hardirqs_* trace_softirqs_* rcu_lockdep_* lock_sync lock_torture* __might_sleep ___might_sleep
 		__might_resched might_sleep* might_fault __might_fault* might_alloc __cant_* check_preemption_disabled debug_smp_processor_id __this_cpu_preempt_check
@@ -106,6 +108,27 @@ var machinery = []struct {
 		ftrace_caller* ftrace_call ftrace_regs_call* ftrace_regs_caller* ftrace_graph_caller return_to_handler kretprobe_trampoline* arch_rethook_trampoline
 		do_trap_ecall_u system_call_exception system_call_vectored_common system_call_common __do_syscall ret_to_user*
 		__pi_* bpf_dispatcher_nop_func`},
+	{service, `
+		queue_work* __queue_work* queue_delayed_work* __queue_delayed_work insert_work* __virt_to_phys __phys_addr flush_work* __flush_work* flush_delayed_work flush_workqueue* __flush_workqueue drain_workqueue
+		destroy_workqueue start_flush_work mod_delayed_work* __cancel_work* cancel_work* try_to_grab_pending work_grab_pending schedule_work* schedule_delayed_work*
+		del_timer* try_to_del_timer_sync __try_to_del_timer_sync timer_delete* __timer_delete* timer_shutdown* mod_timer* __mod_timer add_timer* lock_timer_base* detach_timer detach_if_pending
+		internal_add_timer enqueue_timer sk_stop_timer* sk_reset_timer hrtimer_start* hrtimer_cancel hrtimer_try_to_cancel __remove_hrtimer remove_hrtimer
+		__wake_up* wake_up_* complete complete_all swake_up* kthread_stop kthread_park kthread_flush_work* kthread_queue_work tasklet_kill tasklet_unlock_* try_to_wake_up wake_q_add*
+		call_rcu* __call_rcu* kfree_call_rcu kvfree_call_rcu kfree_rcu* __call_srcu call_srcu srcu_* __srcu_* cleanup_srcu_struct process_srcu_*
+		kill_fasync* fasync_* send_sigio* pgrp_* ref_tracker_* debugfs_remove* simple_recursive_removal remove_proc_* proc_register proc_remove proc_create* proc_mkdir*
+		sysfs_* kernfs_* internal_create_group* device_del device_add device_unregister device_register device_remove_* device_create* device_find_child device_for_each_child put_device get_device*
+		kset_* klist_* devres_* release_nodes add_uevent_var bus_remove_device bus_add_device bus_for_each_* driver_detach driver_register
+		usb_kill_* usb_poison_* usb_submit_urb usb_start_wait_urb usb_bulk_msg usb_control_msg* usb_free_urb usb_unlink_* usb_get_urb usb_hcd_* usb_anchor_*
+		kfree_skb* __kfree_skb consume_skb skb_release_* kfree_skbmem sk_skb_reason_drop skb_free_* skb_clone skb_copy* pskb_expand_head skb_trim skb_dequeue* skb_queue_* skb_unlink __skb_* page_frag_* page_pool_*
+		sk_destruct __sk_destruct __sk_free sk_free sk_common_release sock_hold sock_put lock_sock_nested lock_sock_fast* release_sock __release_sock sock_kmalloc sock_kfree* sock_wfree sock_rfree
+		unregister_netdevice* rollback_registered* unregister_netdev* netif_napi_del* napi_disable* dev_put*
+		iput iput_final evict dput fast_dput __dentry_kill dentry_kill shrink_* drop_nlink inc_nlink set_nlink clear_nlink mark_buffer_dirty* folio_unlock folio_mark_* folios_put_refs __filemap_fdatawait_range
+		filemap_fdatawait_* filemap_write_and_wait* filemap_fdatawrite_* unlock_page end_page_writeback folio_end_* do_read_cache_* xas_* xa_* __xa_* radix_tree_* __radix_tree_* mas_* mt_* mtree_*
+		rhashtable_* __rhashtable_* rht_* list_lru_* __list_lru_* pcpu_* percpu_ref_* percpu_counter_* __percpu_counter_* free_uid put_cred* __put_cred
+		crc16* crc_itu_t crc_ccitt* crc8 crypto_* aes_* sha256_* sha1_* hex_dump_to_buffer va_format dev_vprintk_emit dev_printk* __dev_printk _dev_* netdev_printk __netdev_printk
+		psi_* console_lock console_unlock console_trylock* register_console kobj_* unpin_user_* unpin_* ldsem_* seqcount_* __seqprop_* __local_bh_* local_bh_* _local_bh_* preempt_count_* kvm_async_pf_*
+		notifier_call_chain* raw_notifier_* blocking_notifier_* atomic_notifier_* srcu_notifier_* nd_jump_link capable ns_capable*
+		__vunmap vunmap* vm_unmap_* __purge_vmap_area_lazy simple_copy_to_iter copy_page_to_iter* __skb_datagram_iter csd_* current_time ktime_get* get_random_* prandom_* inode_init_* new_inode*`},
 	{dispatch, `
 		kthread kthread_worker_fn worker_thread process_one_work process_scheduled_works rescuer_thread smpboot_thread_fn irq_thread irq_thread_fn
 		__do_softirq do_softirq* __irq_exit_rcu irq_exit* invoke_softirq handle_softirqs run_ksoftirqd ksoftirqd run_timer_softirq __run_timers* __run_timer_base
@@ -129,7 +152,7 @@ var machinery = []struct {
 		rt_mutex_* __rt_mutex_* rt_spin_* rt_read_* rt_write_* rtlock_* rwbase_* rt_mutex_slowlock* percpu_down_* percpu_up_* __percpu_down_* __percpu_rwsem_*
 		percpu_rwsem_* bit_spin_* local_lock* seqlock_* _mutex_*`},
 	{memory, `
-		kmalloc* __kmalloc* __do_kmalloc* kzalloc* kcalloc* krealloc* __krealloc* kvmalloc* __kvmalloc* kvzalloc* kvcalloc* kvrealloc* kmem_cache_* __kmem_cache_* slab_alloc*
+		kmalloc* __kmalloc* ___kmalloc* __do_kmalloc* kzalloc* kcalloc* krealloc* __krealloc* kvmalloc* __kvmalloc* kvzalloc* kvcalloc* kvrealloc* kmem_cache_* __kmem_cache_* slab_alloc*
 		slab_free* __slab_alloc* ___slab_alloc* __slab_free* slab_post_alloc_hook slab_pre_alloc_hook do_slab_free cache_alloc* cache_free* __cache_* ____cache_* ___cache_*
 		free_to_partial_list allocate_slab* new_slab* alloc_slab* kfree kfree_const kfree_sensitive kzfree kvfree* __kfree* free_large_kmalloc free_slab* discard_slab __free_slab* kmem_rcu_free
 		vmalloc* __vmalloc* vzalloc* vfree* __vfree* remove_vm_area find_vm_area alloc_pages* __alloc_pages* alloc_page* __alloc_frozen_* alloc_frozen_*

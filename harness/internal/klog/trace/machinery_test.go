@@ -19,13 +19,14 @@ func TestMachineryIsSkipped(t *testing.T) {
 		"__might_resched.cold": checks, "refcount_warn_saturate": checks, "__list_add_valid_or_report": checks, "debug_print_object": checks,
 		"retint_kernel": enters, "__x86_indirect_thunk_rax": enters, "srso_return_thunk": enters, "entry_SYSCALL_64_after_hwframe": enters,
 		"do_syscall_64": enters, "ret_fast_syscall": enters, "invoke_syscall.constprop.0": enters,
+		"__flush_work": service, "lock_sock_nested": service, "usb_kill_urb": service, "mod_timer": service, "device_del": service,
 		"kthread": dispatch, "process_one_work": dispatch, "__do_softirq": dispatch, "call_timer_fn": dispatch,
 		"io_schedule": sleeps, "wait_for_completion_timeout": sleeps, "schedule_timeout": sleeps, "folio_wait_bit_common": sleeps, "synchronize_rcu": sleeps,
 		"native_queued_spin_lock_slowpath": locks, "mutex_lock_nested": locks, "rwsem_down_write_slowpath": locks, "_raw_spin_lock_bh": locks,
 		"kmalloc_trace": memory, "__alloc_pages_noprof": memory, "kfree": memory, "_copy_to_user": memory,
 		"strnlen": helper, "memcpy": helper, "skb_panic": helper, "vsnprintf": helper, "__list_del": helper, "find_next_bit": helper,
 		"panicked": "", "kthread_run_all": "", "string_of_gadget": "", "updown": "", "downgrade": "", "gadget_wait": "", "mutexes": "", "numbers": "",
-		"do_work": "", "watchdogs": "", "vfs_read": "", "lock_sock_nested": "", "flush_work": "", "ksys_ioctl": "",
+		"do_work": "", "watchdogs": "", "vfs_read": "", "security_task_free": "", "flush_cache": "", "ksys_ioctl": "",
 	} {
 		if got := skipped(name); got != want {
 			t.Errorf("%s: skipped because it %q, want %q", name, got, want)

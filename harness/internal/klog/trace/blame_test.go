@@ -1,0 +1,110 @@
+package trace
+
+import (
+	"strings"
+	"testing"
+)
+
+// guilty returns the guilty function of a report with these lines after its head.
+func guilty(t *testing.T, where Blame, lines string) string {
+	t.Helper()
+	r := Reader{}
+	for line := range strings.SplitSeq(strings.Trim(lines, "\n"), "\n") {
+		r.Line(strings.TrimPrefix(line, "\t"))
+	}
+	f, ok := r.Guilty(where, nil)
+	if !ok {
+		t.Fatalf("no function is guilty; the frames are %+v", r.Frames())
+	}
+	return f.Place()
+}
+
+func TestOwnerOfObjectIsGuilty(t *testing.T) {
+	got := guilty(t, AnyStack, `
+	Call Trace:
+	 dump_stack+0x10/0x20
+	 kasan_report+0x10/0x20
+	 lock_timer_base+0x10/0x20
+	 mod_timer+0x10/0x20
+	 gadget_rearm+0x10/0x20
+	 gadget_ioctl+0x10/0x20`)
+	if got != "gadget_rearm" {
+		t.Errorf("got %s, want gadget_rearm, which owns the timer", got)
+	}
+}
+
+func TestServiceIsGuiltyWhereNobodyElseIs(t *testing.T) {
+	if got := guilty(t, AnyStack, "Call Trace:\n __warn+0x1/0x2\n __flush_work+0x10/0x20\n ret_from_fork+0x1/0x2"); got != "__flush_work" {
+		t.Errorf("got %s, want __flush_work", got)
+	}
+}
+
+// With panic_on_warn, the trace is printed inside the handler of the exception that a warning is.
+func TestCodeBehindExceptionIsGuilty(t *testing.T) {
+	got := guilty(t, AnyStack, `
+	Call Trace:
+	 dump_stack+0x10/0x20
+	 panic+0x10/0x20
+	 __warn+0x10/0x20
+	 report_bug+0x10/0x20
+	 do_invalid_op+0x10/0x20
+	 invalid_op+0x10/0x20
+	RIP: 0010:__flush_work+0x10/0x20
+	 gadget_disconnect+0x10/0x20
+	 worker_thread+0x10/0x20`)
+	if got != "gadget_disconnect" {
+		t.Errorf("got %s, want gadget_disconnect", got)
+	}
+}
+
+func TestStallIsInInterruptedFunction(t *testing.T) {
+	got := guilty(t, Interrupted, `
+	Call Trace:
+	 rcu_sched_clock_irq+0x10/0x20
+	 asm_sysvec_apic_timer_interrupt+0x10/0x20
+	RIP: 0010:gadget_spin+0x10/0x20
+	 gadget_ioctl+0x10/0x20
+	 do_vfs_ioctl+0x10/0x20
+	 do_syscall_64+0x10/0x20`)
+	if got != "gadget_spin" {
+		t.Errorf("got %s, want gadget_spin", got)
+	}
+}
+
+// What is called in a loop is interrupted at a random place: its operation counts.
+func TestStallInHelperIsInOperation(t *testing.T) {
+	for entry, want := range map[string]string{
+		" do_vfs_ioctl+0x10/0x20\n do_syscall_64+0x10/0x20":                "gadget_handle",
+		" process_one_work+0x10/0x20\n worker_thread+0x10/0x20":            "gadget_handle",
+		" __netif_receive_skb_core+0x10/0x20\n process_backlog+0x10/0x20":  "gadget_handle",
+		" call_timer_fn.constprop.0+0x10/0x20\n run_timer_softirq+0x1/0x2": "gadget_handle",
+		"": "gadget_step", // the trace does not show who called
+	} {
+		got := guilty(t, Interrupted, `
+	Call Trace:
+	 rcu_sched_clock_irq+0x10/0x20
+	 asm_sysvec_apic_timer_interrupt+0x10/0x20
+	RIP: 0010:__asan_load8+0x10/0x20
+	 memcpy+0x10/0x20
+	 gadget_step+0x10/0x20
+	 gadget_handle+0x10/0x20
+`+entry)
+		if got != want {
+			t.Errorf("with %q behind it: got %s, want %s", entry, got, want)
+		}
+	}
+}
+
+func TestStackOverflowIsInOperation(t *testing.T) {
+	got := guilty(t, Operation, `
+	RIP: 0010:psi_group_change+0x10/0x20
+	Call Trace:
+	 gadget_event+0x10/0x20
+	 gadget_event+0x10/0x20
+	 gadget_newlink+0x10/0x20
+	 rtnetlink_rcv_msg+0x10/0x20
+	 netlink_rcv_skb+0x10/0x20`)
+	if got != "gadget_newlink" {
+		t.Errorf("got %s, want gadget_newlink", got)
+	}
+}
