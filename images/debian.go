@@ -2,13 +2,13 @@ package images
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
@@ -40,7 +40,7 @@ func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error 
 	if err := checkCachePath(entry); err != nil {
 		return err
 	}
-	mirror, err := debianMirror(ctx, opt)
+	mirrors, err := debianMirrors(ctx, opt)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error 
 	show := newProgress(opt.Progress)
 	defer show.close()
 	show.line("fetching kernel %s (Debian %s%s)", row.Name, row.Debian.Suite, row.size())
-	packages, err := fetchPackages(ctx, row, mirror, entry, show)
+	packages, err := fetchPackages(ctx, row, mirrors, entry, show)
 	if err != nil {
 		return err
 	}
@@ -82,25 +82,31 @@ func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error 
 	return nil
 }
 
-func debianMirror(ctx context.Context, opt Options) (string, error) {
-	if opt.Mirror != "" {
-		return opt.Mirror, nil
+// debianMirrors returns the mirrors to use, in order.
+func debianMirrors(ctx context.Context, opt Options) ([]string, error) {
+	if given := splitMirrors(opt.Mirror); len(given) > 0 {
+		return given, nil
 	}
-	mirror, err := apt.Mirror(ctx)
-	if errors.Is(err, apt.ErrNoMirror) {
-		return "", fmt.Errorf("%w: set KMODTEST_MIRROR to the address of a Debian mirror, which ends in /debian", err)
+	return apt.Mirrors(ctx)
+}
+
+// splitMirrors splits a list of addresses at spaces and commas, and removes slashes at their ends.
+func splitMirrors(list string) []string {
+	addresses := strings.FieldsFunc(list, func(c rune) bool { return c == ',' || unicode.IsSpace(c) })
+	for i, address := range addresses {
+		addresses[i] = strings.TrimRight(address, "/")
 	}
-	return mirror, err
+	return addresses
 }
 
 // fetchPackages unpacks the packages of a row's kernel and of its headers into entry, and returns
 // them, the kernel's first.
-func fetchPackages(ctx context.Context, row Row, mirror, entry string, show *progress) ([]apt.Package, error) {
+func fetchPackages(ctx context.Context, row Row, mirrors []string, entry string, show *progress) ([]apt.Package, error) {
 	scratch := filepath.Join(entry, "apt")
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return nil, fmt.Errorf("make directory for apt: %w", err)
 	}
-	archive := &apt.Archive{Mirror: mirror, Suite: row.Debian.Suite, Architecture: row.Arch, Dir: scratch}
+	archive := &apt.Archive{Mirrors: mirrors, Suite: row.Debian.Suite, Architecture: row.Arch, Dir: scratch}
 	if err := archive.Update(ctx, show.part(0, 20)); err != nil {
 		return nil, err
 	}

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/kmodtest/kmodtest/images/internal/apt"
 )
 
 // These tests fetch from the mirror in apt's configuration into the user's cache, which the next run
@@ -192,19 +190,6 @@ func TestMissingMirrorIsNamed(t *testing.T) {
 	_, err := Resolve(t.Context(), "", Options{Cache: t.TempDir()})
 	if err == nil || !strings.Contains(err.Error(), "file:/nonexistent/debian") {
 		t.Fatalf("got %v", err)
-	}
-}
-
-func TestErrorWithoutMirrorNamesVariable(t *testing.T) {
-	config := filepath.Join(t.TempDir(), "apt.conf")
-	if err := os.WriteFile(config, []byte("Dir::Etc::sourcelist \"/dev/null\"; Dir::Etc::sourceparts \"/dev/null\";\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("APT_CONFIG", config)
-	t.Setenv("KMODTEST_MIRROR", "")
-	_, err := Resolve(t.Context(), "", Options{Cache: t.TempDir()})
-	if !errors.Is(err, apt.ErrNoMirror) || !strings.Contains(err.Error(), "KMODTEST_MIRROR") {
-		t.Fatalf("got %v, want ErrNoMirror and the variable to set", err)
 	}
 }
 

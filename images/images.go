@@ -36,7 +36,7 @@ type Kernel struct {
 type Options struct {
 	Dir      string    // directory of the package whose kernels.toml is used as well (see RowsFor); "" is the current directory
 	Cache    string    // directory for kernels; "" is cache.Dir
-	Mirror   string    // address of a Debian mirror; "" is $KMODTEST_MIRROR, or else the mirror that apt on this host uses
+	Mirror   string    // addresses of Debian mirrors, for apt.Archive; "" is $KMODTEST_MIRROR, or else those of apt.Mirrors
 	Progress io.Writer // gets lines on work that takes time, and a bar if it is a terminal; nil discards them
 }
 
@@ -98,7 +98,7 @@ func resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 // withDefaults fills in defaults. It is the only function that reads KMODTEST_MIRROR.
 func (opt Options) withDefaults() (Options, error) {
 	if opt.Mirror == "" {
-		opt.Mirror = strings.TrimSuffix(os.Getenv("KMODTEST_MIRROR"), "/")
+		opt.Mirror = os.Getenv("KMODTEST_MIRROR")
 	}
 	if opt.Progress == nil {
 		opt.Progress = io.Discard

@@ -6,7 +6,10 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/kmodtest/kmodtest/images/internal/apt"
 )
 
 // spoiling describes how a mirror spoils some of its files.
@@ -32,7 +35,7 @@ func changed(w io.Writer, body io.Reader, length int64) {
 // that are built and for kernels that are fetched.
 func TestMirrorsThatSpoilFilesLeaveNothing(t *testing.T) {
 	t.Parallel() // apt waits before it tries again
-	behind, err := debianMirror(t.Context(), Options{})
+	behind, err := debianMirrors(t.Context(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +52,7 @@ func TestMirrorsThatSpoilFilesLeaveNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewServer(mirrorThatSpoils(t, behind, c.spoiling))
+			server := httptest.NewServer(mirrorThatSpoils(t, behind[0], c.spoiling))
 			defer server.Close()
 			b := newBuilder(t, makeTree(t, map[string]string{
 				"go.mod": "module example.com/project\n", "kernels.toml": "[[kernel]]\nname = 'made-up'\n" + c.row,
@@ -88,4 +91,63 @@ func mirrorThatSpoils(t *testing.T, behind string, s spoiling) http.Handler {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})
+}
+
+// TestKernelOfEndedSuiteComesFromNextMirror uses a proxy mirror from which the suite is gone, as after the
+// end of a release, and another that still has it.
+func TestKernelOfEndedSuiteComesFromNextMirror(t *testing.T) {
+	t.Parallel()
+	behind, err := debianMirrors(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked, served atomic.Int64
+	without := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		http.NotFound(w, r)
+	}))
+	defer without.Close()
+	with := httptest.NewServer(mirrorThatSpoils(t, behind[0], spoiling{hits: func(string) bool { served.Add(1); return false }}))
+	defer with.Close()
+
+	row, err := findRow(Rows(), "5.10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scratch := t.TempDir()
+	show := newProgress(io.Discard)
+	defer show.close()
+	for _, mirrors := range []string{without.URL, without.URL + ", " + with.URL + "/"} {
+		list := splitMirrors(mirrors)
+		archive := &apt.Archive{Mirrors: list, Suite: row.Debian.Suite, Architecture: row.Arch, Dir: scratch}
+		err := archive.Update(t.Context(), show.part(0, 100))
+		if len(list) == 1 {
+			wantError(t, err, "fetch the package list of bullseye from "+without.URL)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := choose(t.Context(), archive, row.Debian.Image); err != nil {
+			t.Error(err)
+		}
+	}
+	if asked.Load() < 2 || served.Load() == 0 {
+		t.Errorf("the first mirror was asked %d times and the second %d times", asked.Load(), served.Load())
+	}
+}
+
+// TestBrokenMirrorIsNotReplaced: only a mirror without the suite lets the next one be used. Another failure is
+// reported.
+func TestBrokenMirrorIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	broken := httptest.NewServer(http.NotFoundHandler())
+	address := broken.URL
+	broken.Close() // nothing answers
+	next := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("the next mirror was asked for %s", r.URL.Path)
+	}))
+	defer next.Close()
+	archive := &apt.Archive{Mirrors: []string{address, next.URL}, Suite: "bullseye", Architecture: "amd64", Dir: t.TempDir()}
+	wantError(t, archive.Update(t.Context(), func(float64) {}), "fetch the package list of bullseye from "+address)
 }

@@ -68,7 +68,7 @@ func (b *build) fetchSource(ctx context.Context) (string, origin, error) {
 
 // fetchSourcePackage fetches a package and extracts the archive with the sources.
 func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, error) {
-	mirror, err := debianMirror(ctx, b.opt)
+	mirrors, err := debianMirrors(ctx, b.opt)
 	if err != nil {
 		return origin{}, err
 	}
@@ -78,7 +78,7 @@ func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, err
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return origin{}, fmt.Errorf("make directory for apt: %w", err)
 	}
-	archive := &apt.Archive{Mirror: mirror, Suite: s.Suite, Architecture: b.row.Arch, Dir: scratch}
+	archive := &apt.Archive{Mirrors: mirrors, Suite: s.Suite, Architecture: b.row.Arch, Dir: scratch}
 	if err := archive.Update(ctx, b.show.part(0, 1)); err != nil {
 		return origin{}, err
 	}

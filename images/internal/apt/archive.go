@@ -19,12 +19,15 @@ import (
 
 // Archive is the main component of one suite. The archive's signature is verified with Debian's keys.
 type Archive struct {
-	Mirror       string // address of the mirror, as in sources.list(5)
+	// Mirrors are addresses as in sources.list(5). The first that has the suite is used. All but the first may be
+	// archives of ended suites: lists that are no longer valid and keys that Debian no longer uses are accepted there.
+	Mirrors      []string
 	Suite        string // "bookworm"
 	Architecture string // "amd64"
 	Dir          string // an empty directory for apt's state
 
 	aptGet, aptCache string
+	mirror           string // the one that has the suite
 }
 
 // Package is one version of a package in an archive.
@@ -37,11 +40,16 @@ type Package struct {
 }
 
 // ErrNoKeyring is returned if the keys of Debian's archive are not installed.
-var ErrNoKeyring = errors.New("the keys of Debian's archive are not installed: install the package debian-archive-keyring")
+var ErrNoKeyring = errors.New("the keys of Debian's archive are not installed: run apt-get install debian-archive-keyring")
 
 // keyrings returns the paths where versions of the package debian-archive-keyring install the keys.
 func keyrings() []string {
 	return []string{"/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"}
+}
+
+// endedKeyrings returns the same for the keys that Debian no longer uses.
+func endedKeyrings() []string {
+	return []string{"/usr/share/keyrings/debian-archive-removed-keys.gpg", "/usr/share/keyrings/debian-archive-removed-keys.pgp"}
 }
 
 // Update fetches the list of packages. It calls progress with the fetched part in percent.
@@ -53,20 +61,35 @@ func (a *Archive) Update(ctx context.Context, progress func(percent float64)) er
 	if a.aptCache, err = command.Find("apt-cache", "apt"); err != nil {
 		return err
 	}
-	if err := a.configure(); err != nil {
-		return fmt.Errorf("prepare apt's directories: %w", err)
+	var missing []error
+	for i, mirror := range a.Mirrors {
+		if err := a.configure(mirror, i > 0); err != nil {
+			return fmt.Errorf("prepare apt's directories: %w", err)
+		}
+		err := a.get(ctx, progress, a.Dir, "update")
+		if err == nil {
+			a.mirror = mirror
+			return nil
+		}
+		missing = append(missing, fmt.Errorf("fetch the package list of %s from %s: %w", a.Suite, mirror, err))
+		if !lacksSuite(err) {
+			break
+		}
 	}
-	if err := a.get(ctx, progress, a.Dir, "update"); err != nil {
-		return fmt.Errorf("fetch the package list of %s from %s: %w", a.Suite, a.Mirror, err)
-	}
-	return nil
+	return errors.Join(missing...)
+}
+
+// lacksSuite reports whether apt-get failed because the mirror does not have the suite.
+func lacksSuite(err error) bool {
+	var failed *command.Error
+	return errors.As(err, &failed) && strings.Contains(failed.Stderr, "does not have a Release file")
 }
 
 func (a *Archive) configFile() string { return filepath.Join(a.Dir, "apt.conf") }
 
-// configure writes the files that apt needs to work in a.Dir.
-func (a *Archive) configure() error {
-	keyring, err := findKeyring(keyrings())
+// configure writes the files that apt needs to work in a.Dir with a mirror.
+func (a *Archive) configure(mirror string, ended bool) error {
+	source, err := a.source(mirror, ended)
 	if err != nil {
 		return err
 	}
@@ -75,13 +98,31 @@ func (a *Archive) configure() error {
 			return err
 		}
 	}
-	source := fmt.Sprintf("deb [arch=%s target=Packages signed-by=%s] %s %s main\n", a.Architecture, keyring, a.Mirror, a.Suite)
 	for name, content := range map[string]string{"apt.conf": a.config(), "sources.list": source, "status": ""} {
 		if err := os.WriteFile(filepath.Join(a.Dir, name), []byte(content), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// source returns the line of sources.list(5) for a mirror.
+func (a *Archive) source(mirror string, ended bool) (string, error) {
+	keyring, err := findKeyring(keyrings())
+	if err != nil {
+		return "", err
+	}
+	validity := ""
+	if ended {
+		validity = " check-valid-until=no"
+		switch more, err := findKeyring(endedKeyrings()); {
+		case err == nil:
+			keyring += "," + more
+		case !errors.Is(err, ErrNoKeyring): // some versions of the package have no such keys
+			return "", err
+		}
+	}
+	return fmt.Sprintf("deb [arch=%s target=Packages signed-by=%s%s] %s %s main\n", a.Architecture, keyring, validity, mirror, a.Suite), nil
 }
 
 // config returns apt's configuration for the option -c, which overrides the system's configuration.

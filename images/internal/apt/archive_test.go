@@ -110,7 +110,7 @@ func TestUpdateRejectsUnsignedArchive(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(mirror, "dists/stable/Release"), []byte(release), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	archive := &Archive{Mirror: "file:" + mirror, Suite: "stable", Architecture: "amd64", Dir: t.TempDir()}
+	archive := &Archive{Mirrors: []string{"file:" + mirror}, Suite: "stable", Architecture: "amd64", Dir: t.TempDir()}
 	err = archive.Update(t.Context(), func(float64) {})
 	if err == nil || !strings.Contains(err.Error(), "is not signed") {
 		t.Fatalf("got %v, want an error for the missing signature", err)
@@ -119,7 +119,7 @@ func TestUpdateRejectsUnsignedArchive(t *testing.T) {
 
 func TestUpdateNamesMissingMirror(t *testing.T) {
 	mirror := "file:" + filepath.Join(t.TempDir(), "nowhere")
-	archive := &Archive{Mirror: mirror, Suite: "stable", Architecture: "amd64", Dir: t.TempDir()}
+	archive := &Archive{Mirrors: []string{mirror}, Suite: "stable", Architecture: "amd64", Dir: t.TempDir()}
 	err := archive.Update(t.Context(), func(float64) {})
 	if err == nil || !strings.Contains(err.Error(), mirror) {
 		t.Fatalf("got %v, want an error that names %s", err, mirror)

@@ -24,7 +24,7 @@ func (a *Archive) Download(ctx context.Context, dir string, packages []Package, 
 		args = append(args, p.Name+"="+p.Version)
 	}
 	if err := a.get(ctx, progress, dir, args...); err != nil {
-		return nil, fmt.Errorf("fetch packages of %s from %s: %w", a.Suite, a.Mirror, err)
+		return nil, fmt.Errorf("fetch packages of %s from %s: %w", a.Suite, a.mirror, err)
 	}
 	var files []string
 	for _, p := range packages {

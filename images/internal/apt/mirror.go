@@ -6,17 +6,40 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// ErrNoMirror is returned if apt's configuration has no Debian mirror.
-var ErrNoMirror = errors.New("apt's configuration has no Debian mirror")
+// ErrNoMirror is returned if neither apt's configuration nor debootstrap names a Debian mirror.
+var ErrNoMirror = errors.New("apt's configuration has no Debian mirror, and debootstrap, which knows one, is not installed: " +
+	"run apt-get install debootstrap debian-archive-keyring, or set KMODTEST_MIRROR to the address of a Debian mirror, which ends in /debian")
 
-// Mirror returns the address of the Debian mirror that apt on this host uses, or ErrNoMirror.
-func Mirror(ctx context.Context) (string, error) {
+// Mirrors returns addresses for Archive.Mirrors: the Debian mirror that apt on this host uses, or else
+// the one that debootstrap uses; then the archives of ended suites that debootstrap knows, if it is
+// installed.
+func Mirrors(ctx context.Context) ([]string, error) { return mirrors(ctx, os.DirFS("/")) }
+
+// mirrors is Mirrors with debootstrap's files in a file system.
+func mirrors(ctx context.Context, root fs.FS) ([]string, error) {
+	known, err := readDebootstrap(root)
+	if err != nil {
+		return nil, err
+	}
+	first, err := configuredMirror(ctx)
+	if errors.Is(err, ErrNoMirror) && known.current != "" {
+		first, err = known.current, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{first}, known.ended...), nil
+}
+
+// configuredMirror returns the address of the Debian mirror that apt on this host uses, or ErrNoMirror.
+func configuredMirror(ctx context.Context) (string, error) {
 	aptGet, err := command.Find("apt-get", "apt")
 	if err != nil {
 		return "", err
