@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # Installs missing Debian packages. Requires root, or sudo without a password.
 #
-#   scripts/deps.sh GROUP...
+#   scripts/deps.sh [-n] GROUP...    -n installs nothing, and fails if packages are missing
 #
 #   run       to run tests in kernels, and to build kernels
 #   dev       to work on this repository, in addition to run
 #   browser   to open reports in a browser
-#   systems   to install other releases of Debian
 set -euo pipefail
 
 # The packages of each group. A line is PACKAGE=PROGRAM or PACKAGE=FILE: the package is installed
@@ -16,12 +15,14 @@ declare -A packages=(
 bison=bison
 ca-certificates=/etc/ssl/certs/ca-certificates.crt
 debian-archive-keyring=/usr/share/keyrings/debian-archive-keyring.[gp]*
+debootstrap=debootstrap
 flex=flex
 gcc=gcc
 git=git
 kmod=depmod
 libc6-dev=/usr/include/stdio.h
 libelf-dev=/usr/include/gelf.h
+make=make
 qemu-system-x86=qemu-system-x86_64
 xz-utils=xz'
 	[dev]='iptables=iptables-legacy
@@ -31,7 +32,6 @@ shellcheck=shellcheck
 sparse=sparse'
 	[browser]='chromium=chromium
 fonts-dejavu-core=chromium'
-	[systems]='debootstrap=debootstrap'
 )
 
 usage() {
@@ -46,6 +46,8 @@ found() {
 	esac >/dev/null
 }
 
+install=yes
+[[ ${1:-} != -n ]] || { install=no; shift; }
 [[ $# -gt 0 ]] || usage
 missing=()
 for group in "$@"; do
@@ -59,10 +61,12 @@ done
 command -v go >/dev/null ||
 	{ echo "Go is missing: install the version that go.mod names, or a newer one: https://go.dev/dl" >&2; exit 1; }
 [[ ${#missing[@]} -gt 0 ]] || exit 0
-install=(apt-get install -q -y --no-install-recommends "${missing[@]}")
+command=(apt-get install -q -y --no-install-recommends "${missing[@]}")
 sudo=()
 [[ $(id -u) -eq 0 ]] || sudo=(sudo -n)
-"${sudo[@]}" apt-get --version >/dev/null 2>&1 ||
-	{ echo "packages are missing; run: sudo apt-get update && sudo ${install[*]}" >&2; exit 1; }
+if [[ $install = no ]] || ! "${sudo[@]}" apt-get --version >/dev/null 2>&1; then
+	echo "packages are missing; run: sudo apt-get update && sudo ${command[*]}" >&2
+	exit 1
+fi
 "${sudo[@]}" apt-get update -q
-"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}"
+"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive "${command[@]}"

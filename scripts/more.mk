@@ -82,8 +82,8 @@ report-picture: chromium ## take the picture of kmodtest-report/report.html in R
 run-deps: ## install missing packages to run the tests of other repositories
 	@scripts/deps.sh run
 
-.PHONY: kvm
-kvm: ## let every user open /dev/kvm, if it exists
+.PHONY: kvm-access
+kvm-access: ## let every user open /dev/kvm, if it exists, until the next start
 	@scripts/kvm.sh
 
 .PHONY: chromium
