@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -39,6 +41,7 @@ type matrixFlags struct {
 	output   string
 	shard    string
 	machines int
+	timeout  time.Duration
 	list     bool
 }
 
@@ -56,6 +59,7 @@ func matrixCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&flags.output, "output", "o", reportDir, "write the reports to this directory")
 	cmd.Flags().StringVar(&flags.shard, "shard", "1/1", "run only the I-th of N parts, given as I/N; kmodtest report merge joins their reports")
 	cmd.Flags().IntVarP(&flags.machines, "machines", "j", 0, "how many machines run at once (0: as processors and memory allow)")
+	cmd.Flags().DurationVar(&flags.timeout, "timeout", 0, "interrupt the runs after this time, such as 50m, and write the reports (0: never)")
 	cmd.Flags().BoolVar(&flags.list, "list", false, "run nothing; print the kernels as JSON, on one line")
 	return cmd
 }
@@ -68,10 +72,20 @@ func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
 	if f.list {
 		return listKernels(cmd, opt.Kernels)
 	}
+	ctx := cmd.Context()
+	why := "interrupted"
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+	}
 	opt.Viewer = viewer(cmd.OutOrStdout())
-	rep, err := matrix.Run(cmd.Context(), opt)
+	rep, err := matrix.Run(ctx, opt)
 	opt.Viewer.Close()
-	interrupted := cmd.Context().Err() != nil
+	interrupted := ctx.Err() != nil
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		why = fmt.Sprintf("interrupted after %v, the time of --timeout", f.timeout)
+	}
 	if err != nil && !interrupted {
 		return &statusError{report.StatusBroken, err}
 	}
@@ -79,7 +93,7 @@ func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
 		return &statusError{report.StatusBroken, err}
 	}
 	if interrupted {
-		return &statusError{report.StatusInterrupted, errors.New("interrupted: the reports have the results so far")}
+		return &statusError{report.StatusInterrupted, errors.New(why + ": the reports have the results so far")}
 	}
 	return verdict(rep)
 }

@@ -19,7 +19,7 @@ func reportCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(mergeCommand())
+	cmd.AddCommand(mergeCommand(), annotationsCommand())
 	return cmd
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
-// Lines is a viewer that prints a line for each event. NewLines makes one.
+// Lines is a viewer that prints a line for each event. No line is a command of a CI system: see
+// report.Quote. NewLines makes one.
 type Lines struct {
 	mu    sync.Mutex
 	out   io.Writer
@@ -28,7 +29,7 @@ func NewLines(out io.Writer) *Lines {
 func (l *Lines) say(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = fmt.Fprintf(l.out, "%7.1f  "+format+"\n", append([]any{time.Since(l.start).Seconds()}, args...)...)
+	_, _ = fmt.Fprintf(l.out, "%7.1f  %s\n", time.Since(l.start).Seconds(), report.Inert(fmt.Sprintf(format, args...)))
 }
 
 // LeftOut prints why a package is not run.
@@ -70,9 +71,7 @@ func (l *Lines) Finished(job *Job, run *report.Run) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for line := range strings.Lines(run.Explanation()) {
-		_, _ = fmt.Fprintf(l.out, "         %s\n", strings.TrimRight(line, "\n"))
-	}
+	_, _ = fmt.Fprint(l.out, report.Quote(run.Explanation()))
 }
 
 // Close does nothing.

@@ -55,6 +55,19 @@ func findPackages(ctx context.Context, patterns []string) ([]goPackage, error) {
 	return choosePackages(all)
 }
 
+// Dirs returns the directories of packages by their import paths.
+func Dirs(ctx context.Context, packages []string) (map[string]string, error) {
+	dirs := map[string]string{}
+	if len(packages) == 0 { // go list would list the current directory
+		return dirs, nil
+	}
+	found, err := findPackages(ctx, packages)
+	for _, pkg := range found {
+		dirs[pkg.path] = pkg.dir
+	}
+	return dirs, err
+}
+
 func choosePackages(all []listed) ([]goPackage, error) {
 	inMachine := map[string]bool{}
 	for _, one := range all {
