@@ -3,6 +3,7 @@
 RUNS := 50
 ROUNDS := 8
 SYSTEMS := bookworm trixie sid
+ACTION_TEST := go test -tags machines -count=1 -timeout 20m -v -run '^TestActionRunsHere$$' ./harness/internal/matrix
 BROKEN_KERNELS := 5.10,6.1,6.12,7-min,debug
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 BENCHSTAT := $(CACHE)/tools/benchstat-$(BENCHSTAT_VERSION)-$(GO_VERSION)/benchstat
@@ -64,6 +65,12 @@ matrix-speed: deps ## compare the matrix with the same runs one after the other 
 .PHONY: systems
 systems: ## run the suite on SYSTEMS="bookworm trixie sid", each newly installed, as root (5 minutes each)
 	for suite in $(SYSTEMS); do .ci/system $$suite; done
+
+.PHONY: action-systems
+action-systems: ## use the GitHub action on new Debian 12 and 13, and on a system like Ubuntu, as root (5 minutes each)
+	.ci/system bookworm $(ACTION_TEST)
+	.ci/system trixie $(ACTION_TEST)
+	KMODTEST_UBUNTU=1 .ci/system trixie $(ACTION_TEST)
 
 ## Update the documentation:
 
