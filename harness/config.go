@@ -65,11 +65,29 @@ type Config struct {
 	// means the default kernel of these tables.
 	Kernel string
 
-	// CPUs is the number of virtual CPUs; 0 means 2.
+	// CPUs is the number of virtual CPUs, at most 255; 0 means 2.
 	CPUs int
 
 	// Memory is the guest's memory in MiB; 0 means 512.
 	Memory int
+
+	// NUMA is the number of NUMA nodes, at most one per CPU. Each has an equal share
+	// of the CPUs and of the memory. 0 means a machine without nodes. A machine with
+	// nodes boots for each run.
+	NUMA int
+
+	// KernelArgs are further kernel parameters, such as "slub_debug=FZ". An entry may
+	// have several, separated by spaces. The run fails if one of them would break the
+	// harness: console=, loglevel=, panic=, rdinit= and a few others.
+	KernelArgs []string
+
+	// Devices returns further arguments of QEMU, such as "-device", "edu", and kernel
+	// parameters; nil means none. Package harness/device makes such a function from
+	// those of github.com/hugelgupf/vmtest/qemu. It is called once for each run, on
+	// the host, in the directory from which the relative paths in Config and in
+	// QEMU's arguments start. docs/guest.md lists the arguments that are not
+	// possible, and the devices with which a machine boots for each run.
+	Devices func() (arguments, kernelArgs []string, err error)
 
 	// Fresh runs every top-level test in a fresh machine, several at a time, so that
 	// no test sees changes that another made to the kernel. Fuzz targets, examples
@@ -92,8 +110,8 @@ type Config struct {
 // in returns a copy of the configuration with absolute paths; relative ones start from
 // dir. It returns an error if the configuration is not valid.
 func (c Config) in(dir string) (Config, error) {
-	if c.CPUs < 0 || c.Memory < 0 || c.Machines < 0 {
-		return c, fmt.Errorf("harness.Config: CPUs is %d, Memory %d and Machines %d; none may be negative", c.CPUs, c.Memory, c.Machines)
+	if c.CPUs < 0 || c.Memory < 0 || c.NUMA < 0 || c.Machines < 0 {
+		return c, fmt.Errorf("harness.Config: CPUs is %d, Memory %d, NUMA %d and Machines %d; none may be negative", c.CPUs, c.Memory, c.NUMA, c.Machines)
 	}
 	for _, pattern := range c.Allow {
 		if _, err := regexp.Compile(pattern); err != nil {

@@ -25,6 +25,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -177,9 +178,32 @@ func newRequest(config Config, from callers, started time.Time) (request.Request
 		return r, fmt.Errorf("find the test binary: %w", err)
 	}
 	r.Dir = sourceDir(from.test, r.Cwd)
-	config, err = config.in(sourceDir(from.config, r.Cwd))
+	dir := sourceDir(from.config, r.Cwd)
+	if config, err = config.in(dir); err != nil {
+		return r, err
+	}
+	if config.Devices != nil {
+		var kernelArgs []string
+		if r.Arguments, kernelArgs, err = devices(config, dir, r.Cwd); err != nil {
+			return r, err
+		}
+		r.ArgumentsDir = dir
+		config.KernelArgs = slices.Concat(config.KernelArgs, kernelArgs)
+	}
 	r.Config = request.Config(config)
-	return r, err
+	return r, nil
+}
+
+// devices calls Config.Devices in a directory, and returns to cwd.
+func devices(config Config, dir, cwd string) (arguments, kernelArgs []string, err error) {
+	if err := os.Chdir(dir); err != nil {
+		return nil, nil, err
+	}
+	arguments, kernelArgs, err = config.Devices()
+	if err != nil {
+		err = fmt.Errorf("harness.Config: Devices: %w", err)
+	}
+	return arguments, kernelArgs, errors.Join(err, os.Chdir(cwd))
 }
 
 // runPackage is the package of the program that controls a run.

@@ -1,35 +1,38 @@
 package host
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/hardware"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 )
 
-// environment has the values of the harness's own environment variables.
-type environment struct {
-	Kernel    string     // KMODTEST_KERNEL: a name or a path; "" means Config.Kernel
-	QEMU      string     // KMODTEST_QEMU: a program's name or path
-	Accel     qemu.Accel // KMODTEST_ACCEL: kvm or tcg; "" detects
-	Snapshot  string     // KMODTEST_SNAPSHOT: off boots each time; "" or on restores if possible
-	Fresh     string     // KMODTEST_FRESH: test gives each test a fresh machine, off does not; "" means Config.Fresh
-	Trace     string     // KMODTEST_TRACE: 1 prints how long the phases of a run took; otherwise a file to write that to
-	KernelLog string     // KMODTEST_KERNEL_LOG: "" prints the log if the run fails, 1 always; otherwise a file to write it to
-	Verdict   string     // KMODTEST_VERDICT: a file for the verdict; "" for none
-	Binary    string     // KMODTEST_BINARY: the test binary that runs in the guest; "" is the one that was started
+// variables has the values of the environment variables that the harness reads.
+type variables struct {
+	hardware.Variables
+	Kernel    string   // KMODTEST_KERNEL: a name or a path; "" means Config.Kernel
+	Snapshot  string   // KMODTEST_SNAPSHOT: off boots each time; "" or on restores if possible
+	Fresh     string   // KMODTEST_FRESH: test gives each test a fresh machine, off does not; "" means Config.Fresh
+	Trace     string   // KMODTEST_TRACE: 1 prints how long the phases of a run took; otherwise a file to write that to
+	KernelLog string   // KMODTEST_KERNEL_LOG: "" prints the log if the run fails, 1 always; otherwise a file to write it to
+	Verdict   string   // KMODTEST_VERDICT: a file for the verdict; "" for none
+	Binary    string   // KMODTEST_BINARY: the test binary that runs in the guest; "" is the one that was started
+	Borrowed  []string // names of the variables of hugelgupf/vmtest that are used
 	// KMODTEST_SILENCE: how long a machine may show no sign of life; 0 means
 	// usualSilence.
 	Silence time.Duration
 }
 
-// readEnvironment reads the variables and checks their values.
-func readEnvironment() (environment, error) {
-	e := environment{
+// readVariables reads the variables and checks their values.
+func readVariables() (variables, error) {
+	e := variables{
+		Variables: hardware.Variables{QEMU: os.Getenv("KMODTEST_QEMU"), Accel: qemu.Accel(os.Getenv("KMODTEST_ACCEL"))},
 		Kernel:    os.Getenv("KMODTEST_KERNEL"),
-		QEMU:      os.Getenv("KMODTEST_QEMU"),
-		Accel:     qemu.Accel(os.Getenv("KMODTEST_ACCEL")),
 		Snapshot:  os.Getenv("KMODTEST_SNAPSHOT"),
 		Fresh:     os.Getenv("KMODTEST_FRESH"),
 		Trace:     os.Getenv("KMODTEST_TRACE"),
@@ -37,9 +40,10 @@ func readEnvironment() (environment, error) {
 		Verdict:   os.Getenv("KMODTEST_VERDICT"),
 		Binary:    os.Getenv("KMODTEST_BINARY"),
 	}
-	if e.QEMU == "" {
-		e.QEMU = qemu.Binary
+	if err := e.borrow(); err != nil {
+		return e, err
 	}
+	e.QEMU = cmp.Or(e.QEMU, qemu.Binary)
 	if text := os.Getenv("KMODTEST_SILENCE"); text != "" {
 		var err error
 		if e.Silence, err = time.ParseDuration(text); err != nil || e.Silence <= 0 {
@@ -61,4 +65,32 @@ func readEnvironment() (environment, error) {
 		return e, nil
 	}
 	return e, fmt.Errorf("KMODTEST_ACCEL is %q; it may be kvm, tcg or empty", e.Accel)
+}
+
+// borrow reads the variables of hugelgupf/vmtest, where the harness's own are not
+// set.
+func (e *variables) borrow() error {
+	use := func(name string) string {
+		value := os.Getenv(name)
+		if value != "" {
+			e.Borrowed = append(e.Borrowed, name)
+		}
+		return value
+	}
+	if e.QEMU == "" {
+		if words := strings.Fields(use("VMTEST_QEMU")); len(words) > 0 {
+			e.QEMU, e.Arguments = words[0], words[1:]
+		}
+	}
+	if e.Kernel == "" {
+		if path := use("VMTEST_KERNEL"); path != "" {
+			var err error
+			if e.Kernel, err = filepath.Abs(path); err != nil {
+				return fmt.Errorf("VMTEST_KERNEL: %w", err)
+			}
+		}
+	}
+	e.Arguments = append(e.Arguments, strings.Fields(use("VMTEST_QEMU_APPEND"))...)
+	e.KernelArgs = use("VMTEST_KERNEL_APPEND")
+	return nil
 }

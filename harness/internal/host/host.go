@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/environment"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
@@ -72,15 +73,18 @@ func newRun(asked request.Request) *run {
 
 // setUp reads the environment and the configuration.
 func (r *run) setUp() (err error) {
-	if r.env, err = readEnvironment(); err != nil {
+	if r.env, err = readVariables(); err != nil {
 		return err
+	}
+	if len(r.env.Borrowed) > 0 {
+		r.say("using variables of hugelgupf/vmtest: %s", strings.Join(r.env.Borrowed, ", "))
 	}
 	r.tests = r.Binary
 	if r.env.Binary != "" {
 		r.tests = resolve(r.Cwd, r.env.Binary)
 	}
 	var withheld []string
-	if r.guestEnv, withheld = guestEnvironment(os.Environ(), r.Dir, r.Config.Env); len(withheld) > 0 {
+	if r.guestEnv, withheld = environment.ForGuest(os.Environ(), r.Dir, r.Config.Env); len(withheld) > 0 {
 		r.say("these variables look like secrets and stay on the host (harness.Config.Env can pass them on): %s", strings.Join(withheld, ", "))
 	}
 	for _, pattern := range r.Config.Allow {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
+	"github.com/kmodtest/kmodtest/harness/internal/hardware"
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
@@ -28,7 +29,10 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	if name == "" {
 		name = r.Config.Kernel
 	}
-	m := qemu.Config{Binary: r.env.QEMU, CPUs: r.Config.CPUs, Memory: r.Config.Memory}
+	m, err := hardware.Machine(r.Request, r.env.Variables)
+	if err != nil {
+		return m, err
+	}
 	if _, err := qemu.Find(m.Binary); err != nil { // checked before a kernel is fetched or built, which may take minutes
 		return m, err
 	}
@@ -65,7 +69,12 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	if _, why := qemu.Confinement(m.Binary); why != "" {
 		r.say("QEMU runs without its sandbox: %s", why)
 	}
-	m.Accel = r.chooseAccel()
+	if m.Accel == "" {
+		m.Accel = r.detectAccel()
+	}
+	if part := m.Unsaved(); part != "" && r.env.Snapshot != "off" {
+		r.say("the machine boots for this run, as it cannot be saved with %s", part)
+	}
 	r.platform = verdict.Platform{Release: kernel.Release, Package: kernel.Version, Accel: string(m.Accel)}
 	r.say("%s", platformLine(r.platform, spec.Built))
 	return m, nil
@@ -74,7 +83,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 // source returns the source of the run's machines.
 func (r *run) source(config qemu.Config) *machine.Source {
 	return &machine.Source{
-		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off", Silence: r.env.Silence, Allow: r.allowed, Say: r.say,
+		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off" || config.Unsaved() != "", Silence: r.env.Silence, Allow: r.allowed, Say: r.say,
 	}
 }
 
@@ -121,11 +130,8 @@ func compileFailure(e *kbuild.CompileError) *verdict.Failure {
 		"the build runs in a copy of that directory: files outside of it are missing")
 }
 
-// chooseAccel returns the accelerator, and prints why a machine will be slow.
-func (r *run) chooseAccel() qemu.Accel {
-	if r.env.Accel != "" {
-		return r.env.Accel
-	}
+// detectAccel returns the accelerator, and prints why a machine will be slow.
+func (r *run) detectAccel() qemu.Accel {
 	accel, why := qemu.Detect()
 	if why != "" {
 		r.say("no usable KVM (%s): using TCG emulation, which is slower", why)

@@ -19,7 +19,7 @@ import (
 // run is one run of a package's tests.
 type run struct {
 	request.Request
-	env      environment
+	env      variables
 	tests    string   // path of the test binary for the guest
 	guestEnv []string // of the test binary in each guest
 	cache    string   // the project's directory in the user's cache

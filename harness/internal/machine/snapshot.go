@@ -50,15 +50,19 @@ func snapshotKey(config qemu.Config) (string, error) {
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return "", err
 	}
+	args, err := config.Args()
+	if err != nil {
+		return "", err
+	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q\n", config.Args())
+	fmt.Fprintf(h, "%q\n", args)
 	if config.Accel == qemu.KVM {
 		fmt.Fprintln(h, qemu.CPUModel())
 	}
 	// The boot image and the initramfs are in cache entries, whose names change
 	// with their content. A kernel that is given by its path may change in
-	// place, and so may QEMU.
-	for _, file := range []string{path, config.Kernel, config.Initramfs} {
+	// place, and so may QEMU and the images of disks.
+	for _, file := range append([]string{path, config.Kernel, config.Initramfs}, config.Files()...) {
 		info, err := os.Stat(file)
 		if err != nil {
 			return "", err

@@ -99,7 +99,7 @@ func (s *Source) restore(ctx context.Context, snap *snapshot, keep bool) (*Machi
 
 // boot boots a machine.
 func (s *Source) boot(ctx context.Context, keep bool) (*Machine, error) {
-	if !keep {
+	if !keep || s.Config.HasNodes() {
 		return boot(ctx, s.Config, s.silence())
 	}
 	memory, path, err := newMemory()

@@ -49,7 +49,7 @@ func TestArgsIncludeSandbox(t *testing.T) {
 	needSeccomp(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	qemu, _ := script(t, "exit 0")
-	args := Config{Binary: qemu, Accel: TCG}.Args()
+	args := argsOf(t, Config{Binary: qemu})
 	if i := slices.Index(args, "-sandbox"); i < 0 || args[i+1] != sandbox {
 		t.Errorf("got %q, want -sandbox %s included", args, sandbox)
 	}
@@ -58,12 +58,26 @@ func TestArgsIncludeSandbox(t *testing.T) {
 	}
 }
 
+func TestDevicesLeaveSandboxOn(t *testing.T) {
+	needSeccomp(t)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	qemu, _ := script(t, "exit 0")
+	added, err := ParseArguments([]string{"-device", "edu", "-netdev", "user,id=n"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := argsOf(t, Config{Binary: qemu, Arguments: added.Words})
+	if i := slices.Index(args, "-sandbox"); i < 0 || args[i+1] != sandbox || !slices.Contains(args, "edu") {
+		t.Errorf("got %q, want -sandbox %s and the device", args, sandbox)
+	}
+}
+
 func TestQEMUWithoutSandboxHasReason(t *testing.T) {
 	needSeccomp(t)
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	qemu, starts := script(t, "echo 'sandbox: Invalid parameter' >&2; exit 1")
 	for range 2 { // first from QEMU, then from the cache
-		args := Config{Binary: qemu, Accel: TCG}.Args()
+		args := argsOf(t, Config{Binary: qemu})
 		if slices.Contains(args, "-sandbox") {
 			t.Errorf("got %q, want no -sandbox", args)
 		}

@@ -4,8 +4,11 @@ package qemu
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	vmtest "github.com/hugelgupf/vmtest/qemu"
 
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -19,7 +22,13 @@ type Config struct {
 	Initramfs string // path of the initramfs, uncompressed or in a format that the kernel supports
 	CPUs      int    // virtual CPUs; 0 means 2
 	Memory    int    // MiB; 0 means 512
-	RAM       *RAM   // nil for memory that is never saved
+	NUMA      int    // nodes that share the CPUs and the memory; 0 for a machine without nodes
+	RAM       *RAM   // nil for memory that is never saved; nodes have memory of their own
+
+	KernelArgs []string // kernel parameters, from ParseKernelArgs
+	Arguments  []string // QEMU's further arguments, from ParseArguments
+	Dir        string   // where relative paths in Arguments start; "" is the working directory
+
 	// InTurns makes TCG run the virtual CPUs in turns on one thread, which is
 	// cheaper if there are as many machines as processors. A machine saved
 	// with it can be restored without it, and vice versa.
@@ -29,7 +38,7 @@ type Config struct {
 // Binary is the name of QEMU's system emulator for this kind of machine.
 const Binary = "qemu-system-x86_64"
 
-// Defaults for the fields of a Machine that are zero.
+// Defaults for the fields of a Config that are zero.
 const (
 	defaultCPUs   = 2
 	defaultMemory = 512 // MiB
@@ -43,28 +52,51 @@ const (
 
 // Args returns QEMU's command line without the program's name. It includes the
 // arguments of Confinement.
-func (c Config) Args() []string {
-	confinement, _ := Confinement(c.Binary)
-	var args []string
-	for _, part := range [][]string{
+func (c Config) Args() ([]string, error) {
+	// OptionsFor would read VMTEST_ variables of the environment.
+	options, alloc := &vmtest.Options{}, vmtest.NewIDAllocator()
+	for _, apply := range []vmtest.Fn{
 		bare(),
-		confinement,
+		confined(c.Binary),
 		c.processor(),
 		c.memory(),
 		c.boot(),
 		console(),
 		channel(),
 		control(),
+		vmtest.WithQEMUArgs(c.Arguments...), // last: the console is the first serial line
 	} {
-		args = append(args, part...)
+		if err := apply(alloc, options); err != nil {
+			return nil, err
+		}
 	}
-	return args
+	return options.Cmdline()
 }
+
+// Check returns an error if QEMU has no such machine.
+func (c Config) Check() error {
+	cpus, memory := cmp.Or(c.CPUs, defaultCPUs), cmp.Or(c.Memory, defaultMemory)
+	if cpus > maxCPUs {
+		return fmt.Errorf("%d CPUs are too many: a machine has at most %d", cpus, maxCPUs)
+	}
+	if c.NUMA > cpus || c.NUMA > memory {
+		return fmt.Errorf("%d NUMA nodes are too many for %d CPUs and %d MiB", c.NUMA, cpus, memory)
+	}
+	return nil
+}
+
+// maxCPUs is the limit of QEMU's machine type pc.
+const maxCPUs = 255
 
 // bare leaves out all default devices and the user's configuration. When the
 // guest reboots, as a panicking kernel does, QEMU exits.
-func bare() []string {
-	return []string{"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"}
+func bare() vmtest.Fn {
+	return vmtest.WithQEMUArgs("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot")
+}
+
+func confined(binary string) vmtest.Fn {
+	args, _ := Confinement(binary)
+	return vmtest.WithQEMUArgs(args...)
 }
 
 // emulatedCPU has all features that TCG supports, except:
@@ -81,7 +113,7 @@ func bare() []string {
 //     during boot.
 const emulatedCPU = "max,la57=off,cx16=off,erms=off,fsrm=off"
 
-func (c Config) processor() []string {
+func (c Config) processor() vmtest.Fn {
 	// One socket per CPU: the firmware's table for kernels without ACPI lists
 	// only the first core of each socket.
 	smp := fmt.Sprintf("%[1]d,sockets=%[1]d", cmp.Or(c.CPUs, defaultCPUs))
@@ -92,39 +124,36 @@ func (c Config) processor() []string {
 			accel += ",thread=single"
 		}
 	}
-	return []string{
+	return vmtest.WithQEMUArgs(
 		"-machine", "pc",
 		"-accel", accel,
 		"-cpu", cpu,
 		"-smp", smp,
-	}
+	)
 }
 
-func (c Config) memory() []string {
+func (c Config) memory() vmtest.Fn {
 	size := strconv.Itoa(cmp.Or(c.Memory, defaultMemory)) + "M"
 	args := []string{"-m", size}
-	if c.RAM == nil {
-		return args
+	switch {
+	case c.NUMA > 0:
+		args = append(args, c.nodes()...)
+	case c.RAM != nil && !c.HasNodes():
+		args = append(args, c.RAM.arguments(size)...)
 	}
-	share := "on"
-	if c.RAM.Private {
-		share = "off"
-	}
-	if c.RAM.Incoming {
-		args = append(args, "-incoming", "defer")
-	}
-	return append(args,
-		"-object", fmt.Sprintf("memory-backend-file,id=ram,size=%s,mem-path=%s,share=%s", size, escape(c.RAM.File), share),
-		"-machine", "memory-backend=ram")
+	return vmtest.WithQEMUArgs(args...)
 }
 
 // Offset returns the offset in the memory's file of a guest physical address.
 func (c Config) Offset(address uint64) int64 {
-	// QEMU's machine type pc puts 3 GiB below the devices and the rest at
-	// 4 GiB, if there are at least 3.5 GiB of memory.
-	const gib, least = 1 << 30, 3584 // bytes, MiB
-	if cmp.Or(c.Memory, defaultMemory) >= least && address >= 4*gib {
-		address -= gib
+	// QEMU puts this much memory below the devices and the rest at 4 GiB.
+	const mib, gib = 1 << 20, 1 << 30
+	low, least := uint64(3*gib), 3584*mib // of the machine type pc
+	if c.machineType() == "q35" {
+		low, least = 2*gib, 2816*mib
+	}
+	if cmp.Or(c.Memory, defaultMemory)*mib >= least && address >= 4*gib {
+		address -= 4*gib - low
 	}
 	return int64(address)
 }
@@ -132,8 +161,9 @@ func (c Config) Offset(address uint64) int64 {
 // escape doubles the commas in the value of an option, which QEMU splits at commas.
 func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
-func (c Config) boot() []string {
-	args := []string{
+// ownKernelArgs are the kernel parameters that the harness relies on.
+func ownKernelArgs() []string {
+	return []string{
 		"console=ttyS0",
 		"loglevel=5",        // the kernel log is sent over the channel; the console is for fault reports, which may appear only there
 		"panic=-1",          // a panic ends the machine at once
@@ -153,30 +183,37 @@ func (c Config) boot() []string {
 		"rcupdate.rcu_expedited=1",
 		"rdinit=/init",
 	}
-	return []string{"-kernel", c.Kernel, "-initrd", c.Initramfs, "-append", strings.Join(args, " ")}
+}
+
+func (c Config) boot() vmtest.Fn {
+	return vmtest.All(
+		vmtest.WithKernel(c.Kernel),
+		vmtest.WithInitramfs(c.Initramfs),
+		vmtest.WithAppendKernel(slices.Concat(ownKernelArgs(), c.KernelArgs)...),
+	)
 }
 
 // consoleName is QEMU's identifier for the other end of the serial line.
 const consoleName = "console"
 
 // console is the kernel's serial line, on QEMU's standard output and input.
-func console() []string {
-	return []string{"-chardev", "stdio,id=" + consoleName + ",signal=off", "-serial", "chardev:" + consoleName}
+func console() vmtest.Fn {
+	return vmtest.WithQEMUArgs("-chardev", "stdio,id="+consoleName+",signal=off", "-serial", "chardev:"+consoleName)
 }
 
 // channel is the virtio-serial port that carries the records.
-func channel() []string {
-	return []string{
+func channel() vmtest.Fn {
+	return vmtest.WithQEMUArgs(
 		"-chardev", fmt.Sprintf("socket,id=records,fd=%d", channelFile),
 		"-device", "virtio-serial-pci",
-		"-device", "virtserialport,chardev=records,name=" + wire.Port,
-	}
+		"-device", "virtserialport,chardev=records,name="+wire.Port,
+	)
 }
 
 // control is the monitor that takes commands for QEMU.
-func control() []string {
-	return []string{
+func control() vmtest.Fn {
+	return vmtest.WithQEMUArgs(
 		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d", monitorFile),
 		"-mon", "chardev=monitor,mode=control",
-	}
+	)
 }

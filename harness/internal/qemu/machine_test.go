@@ -1,23 +1,140 @@
 package qemu
 
-import "testing"
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// argsOf returns the command line of a machine with TCG.
+func argsOf(t *testing.T, c Config) []string {
+	t.Helper()
+	c.Accel, c.Kernel, c.Initramfs = TCG, "/boot/my kernel", "/boot/initramfs"
+	args, err := c.Args()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return args
+}
+
+// withoutSandbox removes the arguments that depend on the host.
+func withoutSandbox(args []string) []string {
+	if i := slices.Index(args, "-sandbox"); i >= 0 {
+		return slices.Delete(args, i, i+2)
+	}
+	return args
+}
+
+const kernelArgs = "console=ttyS0 loglevel=5 panic=-1 oops=panic printk.devkmsg=on no_timer_check sysrq_always_enabled " +
+	"unknown_nmi_panic irqaffinity=0 rcupdate.rcu_expedited=1 rdinit=/init"
+
+func TestArgs(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	// The variables of the module that makes the command line have no effect here.
+	for _, name := range []string{"VMTEST_QEMU", "VMTEST_KERNEL", "VMTEST_KERNEL_APPEND", "VMTEST_QEMU_APPEND", "VMTEST_INITRAMFS", "VMTEST_TIMEOUT"} {
+		t.Setenv(name, "unused")
+	}
+	program, _ := script(t, "exit 0")
+	for name, c := range map[string]struct {
+		config Config
+		change func(args []string) []string // of the usual arguments
+	}{
+		"usual": {Config{}, func(args []string) []string { return args }},
+		"size": {Config{CPUs: 3, Memory: 700}, func(args []string) []string {
+			return replaced(args, "2,sockets=2", "3,sockets=3", "512M", "700M")
+		}},
+		"saved": {Config{RAM: &RAM{File: "/m,1", Incoming: true, Private: true}}, func(args []string) []string {
+			return inserted(args, "512M", "-incoming", "defer",
+				"-object", "memory-backend-file,id=ram,size=512M,mem-path=/m,,1,share=off", "-machine", "memory-backend=ram")
+		}},
+		"nodes": {Config{NUMA: 2, CPUs: 5, Memory: 513, RAM: &RAM{File: "/m"}}, func(args []string) []string {
+			return inserted(replaced(args, "2,sockets=2", "5,sockets=5", "512M", "513M"), "513M",
+				"-object", "memory-backend-ram,id=node0,size=256M", "-numa", "node,nodeid=0,cpus=0-1,memdev=node0",
+				"-object", "memory-backend-ram,id=node1,size=257M", "-numa", "node,nodeid=1,cpus=2-4,memdev=node1")
+		}},
+		"nodes of the user": {Config{Arguments: []string{"-numa", "node"}, RAM: &RAM{File: "/m"}}, func(args []string) []string {
+			return inserted(args, "chardev=monitor,mode=control", "-numa", "node")
+		}},
+		"devices and parameters": {Config{Arguments: []string{"-device", "edu"}, KernelArgs: []string{"a", `b="1 2"`}}, func(args []string) []string {
+			return inserted(replaced(args, kernelArgs, kernelArgs+` a b="1 2"`), "chardev=monitor,mode=control", "-device", "edu")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.config.Binary = program
+			want := c.change([]string{
+				"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+				"-machine", "pc", "-accel", "tcg", "-cpu", emulatedCPU, "-smp", "2,sockets=2", "-m", "512M",
+				"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+				"-chardev", "socket,id=records,fd=3", "-device", "virtio-serial-pci",
+				"-device", "virtserialport,chardev=records,name=kmodtest.records",
+				"-chardev", "socket,id=monitor,fd=4", "-mon", "chardev=monitor,mode=control",
+				"-kernel", "/boot/my kernel", "-append", kernelArgs, "-initrd", "/boot/initramfs",
+			})
+			if diff := cmp.Diff(want, withoutSandbox(argsOf(t, c.config))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// replaced returns args with some words replaced: old, new, old, new.
+func replaced(args []string, pairs ...string) []string {
+	args = slices.Clone(args)
+	for i := 0; i < len(pairs); i += 2 {
+		args[slices.Index(args, pairs[i])] = pairs[i+1]
+	}
+	return args
+}
+
+// inserted returns args with words after another word.
+func inserted(args []string, after string, words ...string) []string {
+	return slices.Insert(slices.Clone(args), slices.Index(args, after)+1, words...)
+}
+
+func TestImpossibleMachines(t *testing.T) {
+	for _, c := range []struct {
+		config Config
+		want   string // part of the error; "" for none
+	}{
+		{Config{}, ""},
+		{Config{CPUs: 255, NUMA: 255}, ""},
+		{Config{CPUs: 256}, "256 CPUs are too many: a machine has at most 255"},
+		{Config{NUMA: 3}, "3 NUMA nodes are too many for 2 CPUs"},
+	} {
+		err := c.config.Check()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%+v: got %v, want %q", c.config, err, c.want)
+		}
+	}
+}
 
 func TestOffsetLeavesOutTheGapBelow4GiB(t *testing.T) {
 	const gib = 1 << 30
 	for _, c := range []struct {
+		machine string
 		memory  int
 		address uint64
 		want    int64
 	}{
-		{0, 0, 0},
-		{512, 511 << 20, 511 << 20},
-		{3583, 3*gib + 5, 3*gib + 5},
-		{3584, 3*gib - 1, 3*gib - 1},
-		{3584, 4 * gib, 3 * gib},
-		{8192, 8*gib + 7, 7*gib + 7},
+		{"", 0, 0, 0},
+		{"", 512, 511 << 20, 511 << 20},
+		{"", 3583, 3*gib + 5, 3*gib + 5},
+		{"", 3584, 3*gib - 1, 3*gib - 1},
+		{"", 3584, 4 * gib, 3 * gib},
+		{"", 8192, 8*gib + 7, 7*gib + 7},
+		{"q35", 2815, 2*gib + 5, 2*gib + 5},
+		{"q35", 2816, 4 * gib, 2 * gib},
+		{"smm=off,type=pc-q35-7.2", 4096, 5 * gib, 3 * gib},
+		{"pc", 4096, 4 * gib, 3 * gib},
 	} {
-		if got := (Config{Memory: c.memory}).Offset(c.address); got != c.want {
-			t.Errorf("with %d MiB, address %#x has offset %#x, want %#x", c.memory, c.address, got, c.want)
+		config := Config{Memory: c.memory}
+		if c.machine != "" {
+			config.Arguments = []string{"-device", "edu", "-machine", c.machine}
+		}
+		if got := config.Offset(c.address); got != c.want {
+			t.Errorf("machine %q with %d MiB: address %#x has offset %#x, want %#x", c.machine, c.memory, c.address, got, c.want)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -28,10 +29,13 @@ func (e *NotFoundError) Error() string {
 
 func (e *NotFoundError) Unwrap() error { return e.Err }
 
-// Find returns the path of QEMU's program; binary is a path, or a name in PATH.
+// Find returns the absolute path of QEMU's program; binary is a path, or a name in PATH.
 // The error is a *NotFoundError.
 func Find(binary string) (string, error) {
 	path, err := exec.LookPath(binary)
+	if err == nil {
+		path, err = filepath.Abs(path) // QEMU may be started in another directory
+	}
 	if err != nil {
 		return "", &NotFoundError{Binary: binary, Err: err}
 	}
@@ -60,6 +64,10 @@ func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	args, err := c.Args()
+	if err != nil {
+		return nil, fmt.Errorf("QEMU's command line: %w", err)
+	}
 	files, err := openFiles()
 	if err != nil {
 		return nil, err
@@ -72,7 +80,8 @@ func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
 	}
 	defer typed.Close()
 	p := &Process{Channel: files.channel, monitor: newMonitor(files.monitor), keys: keys, ended: make(chan struct{})}
-	p.cmd = exec.CommandContext(ctx, path, c.Args()...)
+	p.cmd = exec.CommandContext(ctx, path, args...)
+	p.cmd.Dir = c.Dir
 	p.cmd.Env = environment()
 	p.cmd.Stdin = typed
 	p.cmd.Stdout = console

@@ -2,6 +2,7 @@ package qemu
 
 import (
 	"context"
+	"fmt"
 	"os"
 )
 
@@ -15,6 +16,21 @@ type RAM struct {
 	// Private maps the file copy-on-write: many machines share its pages, and
 	// none changes it. Such a machine cannot be saved.
 	Private bool
+}
+
+// arguments returns QEMU's arguments; size is that of the memory.
+func (r *RAM) arguments(size string) []string {
+	share := "on"
+	if r.Private {
+		share = "off"
+	}
+	var args []string
+	if r.Incoming {
+		args = append(args, "-incoming", "defer")
+	}
+	return append(args,
+		"-object", fmt.Sprintf("memory-backend-file,id=ram,size=%s,mem-path=%s,share=%s", size, escape(r.File), share),
+		"-machine", "memory-backend=ram")
 }
 
 // Save stops the machine and writes the state of its processors and devices to

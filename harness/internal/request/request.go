@@ -26,6 +26,10 @@ type Request struct {
 	Parent int
 	// Config is the package's configuration, with absolute paths.
 	Config Config
+	// Arguments are QEMU's arguments from Config.Devices. Relative paths in them
+	// start from ArgumentsDir.
+	Arguments    []string
+	ArgumentsDir string
 	// Binary is the path of the test binary, and Name its first argument.
 	Binary, Name string
 	// Dir is the directory of the package, and Cwd the working directory of the
@@ -51,6 +55,9 @@ type Config struct {
 	Kernel          string
 	CPUs            int
 	Memory          int
+	NUMA            int
+	KernelArgs      []string                                           // with those from Devices
+	Devices         func() (arguments, kernelArgs []string, err error) `json:"-"` // called in the test binary
 	Fresh           bool
 	Allow           []string
 	Machines        int

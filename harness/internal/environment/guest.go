@@ -1,4 +1,5 @@
-package host
+// Package environment chooses the variables that the tests get from the host.
+package environment
 
 import (
 	"net/url"
@@ -31,12 +32,12 @@ var secretVariables = []string{
 	"ACTIONS_*", "AWS_*", "AZURE_*", "GITHUB_PAT*", "NETRC", "DOCKER_AUTH_CONFIG",
 }
 
-// guestEnvironment returns the environment of the tests: that of the host, so that
+// ForGuest returns the environment of the tests: that of the host, so that
 // a variable that is set for a test reaches it, without variables that name places
 // on the host, and without secrets. withheld are the names of the secrets. A
 // variable of either kind is passed on if its name matches one of the allowed
 // patterns.
-func guestEnvironment(host []string, dir string, allowed []string) (env, withheld []string) {
+func ForGuest(host []string, dir string, allowed []string) (env, withheld []string) {
 	env = []string{"PWD=" + dir}
 	for name, value := range guestVariables {
 		env = append(env, name+"="+value)

@@ -1,4 +1,4 @@
-package host
+package environment
 
 import (
 	"slices"
@@ -38,7 +38,7 @@ func TestSecretsStayOnTheHost(t *testing.T) {
 		"ALLOWED_TOKEN=a":                       true,
 		"PLAIN_SECRET=a":                        true,
 	} {
-		env, withheld := guestEnvironment([]string{v}, "/src", []string{"ALLOWED_*", "PLAIN_SECRET"})
+		env, withheld := ForGuest([]string{v}, "/src", []string{"ALLOWED_*", "PLAIN_SECRET"})
 		if got := slices.Contains(env, v); got != inGuest {
 			t.Errorf("%s: in the guest: %v, want %v", v, got, inGuest)
 		}
@@ -46,7 +46,7 @@ func TestSecretsStayOnTheHost(t *testing.T) {
 			t.Errorf("%s: withheld: %q, want none", v, withheld)
 		}
 	}
-	env, withheld := guestEnvironment([]string{"B_TOKEN=1", "A_TOKEN=2", "HOME=/host"}, "/src", nil)
+	env, withheld := ForGuest([]string{"B_TOKEN=1", "A_TOKEN=2", "HOME=/host"}, "/src", nil)
 	if got := strings.Join(withheld, " "); got != "A_TOKEN B_TOKEN" {
 		t.Errorf("withheld: %q, want A_TOKEN and B_TOKEN", got)
 	}

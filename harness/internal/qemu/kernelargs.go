@@ -1,0 +1,91 @@
+package qemu
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxKernelArgs is the longest command line that Linux on x86 reads, in bytes.
+const maxKernelArgs = 2047
+
+// Reasons for several of the parameters.
+const (
+	readsConsole = "the host reads the last messages of a kernel that dies from its serial console"
+	startsInit   = "the harness's own first process runs from the initramfs"
+	endsMachine  = "the end of the machine reports the fault; with another value, it would hang"
+)
+
+// refusedKernelArgs are the parameters that would break the harness, and why.
+var refusedKernelArgs = map[string]string{
+	"console":         readsConsole,
+	"loglevel":        readsConsole,
+	"quiet":           readsConsole,
+	"debug":           readsConsole,
+	"ignore_loglevel": readsConsole,
+	"panic":           endsMachine,
+	"oops":            endsMachine,
+	"printk.devkmsg":  "the harness writes a mark for each test to the kernel log, which must not be limited",
+	"init":            startsInit,
+	"rdinit":          startsInit,
+	"noinitrd":        startsInit,
+	"initrd":          startsInit,
+	"root":            startsInit,
+	"nomodule":        "the harness loads modules",
+	"--":              startsInit + ", and takes no arguments",
+}
+
+// ParseKernelArgs splits texts into kernel parameters as the kernel does: at white
+// space that is not between double quotes. It leaves out those that the harness sets
+// itself, and returns an error for those that would break it.
+func ParseKernelArgs(texts []string) ([]string, error) {
+	var args []string
+	own := ownKernelArgs()
+	for _, text := range texts {
+		words, err := splitKernelArgs(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, word := range words {
+			name, _, _ := strings.Cut(word, "=")
+			switch reason := refusedKernelArgs[kernelName(name)]; {
+			case slices.Contains(own, word):
+			case reason != "":
+				return nil, fmt.Errorf("the kernel parameter %s is not possible: %s", word, reason)
+			default:
+				args = append(args, word)
+			}
+		}
+	}
+	if n := len(strings.Join(slices.Concat(own, args), " ")); n > maxKernelArgs {
+		return nil, fmt.Errorf("the kernel parameters have %d bytes, with those of the harness; the kernel reads only %d", n, maxKernelArgs)
+	}
+	return args, nil
+}
+
+// kernelName returns a parameter's name as in refusedKernelArgs: the kernel does not
+// distinguish dashes from underscores. Quotes may surround a parameter.
+func kernelName(name string) string {
+	if name == "--" {
+		return name
+	}
+	return strings.ReplaceAll(strings.TrimPrefix(name, `"`), "-", "_")
+}
+
+func splitKernelArgs(text string) ([]string, error) {
+	if strings.ContainsRune(text, 0) {
+		return nil, fmt.Errorf("the kernel parameters %q contain a null byte", text)
+	}
+	quoted := false
+	words := strings.FieldsFunc(text, func(c rune) bool {
+		if c == '"' {
+			quoted = !quoted
+		}
+		return !quoted && strings.ContainsRune(" \t\n\v\f\r", c)
+	})
+	if quoted {
+		return nil, errors.New("the kernel parameters " + text + " have a quotation mark without its other half")
+	}
+	return words, nil
+}

@@ -1,0 +1,60 @@
+package qemu
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseKernelArgs(t *testing.T) {
+	for _, c := range []struct {
+		texts, want []string
+	}{
+		{nil, nil},
+		{[]string{"", "  "}, nil},
+		{[]string{"a=1  b", "\tc\n"}, []string{"a=1", "b", "c"}},
+		{[]string{`dyndbg="file a.c +p; file b.c +p" x`}, []string{`dyndbg="file a.c +p; file b.c +p"`, "x"}},
+		{[]string{`"a=1 2"`}, []string{`"a=1 2"`}},
+		{[]string{"console=ttyS0 panic=-1 b"}, []string{"b"}}, // as the harness has them
+		{[]string{"rcupdate.rcu_expedited=0 panic_on_warn=1 initcall_debug"}, []string{"rcupdate.rcu_expedited=0", "panic_on_warn=1", "initcall_debug"}},
+	} {
+		got, err := ParseKernelArgs(c.texts)
+		if err != nil {
+			t.Errorf("%q: %v", c.texts, err)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%q: %s", c.texts, diff)
+		}
+	}
+}
+
+func TestKernelArgsThatBreakTheHarnessAreRefused(t *testing.T) {
+	for text, want := range map[string]string{
+		"a=1 console=tty0":        "console=tty0 is not possible: the host reads the last messages",
+		"quiet":                   "serial console",
+		"loglevel=8":              "serial console",
+		"panic=0":                 "it would hang",
+		"oops=continue":           "it would hang",
+		"printk.devkmsg=off":      "a mark for each test",
+		"init=/bin/sh":            "first process",
+		`"rdinit=/bin/sh"`:        "first process",
+		"root=/dev/vda":           "first process",
+		"a -- b":                  "takes no arguments",
+		"nomodule":                "loads modules",
+		`a="b c`:                  "quotation mark",
+		"a\x00b":                  "null byte",
+		strings.Repeat("a", 2047): "the kernel reads only 2047",
+	} {
+		if got, err := ParseKernelArgs([]string{text}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %q, %v; want an error with %q", text, got, err, want)
+		}
+	}
+	fits := strings.Repeat("a", maxKernelArgs-len(kernelArgs)-1)
+	if _, err := ParseKernelArgs([]string{fits}); err != nil {
+		t.Errorf("parameters that fit: %v", err)
+	}
+	if _, err := ParseKernelArgs([]string{fits + "a"}); err == nil || !strings.Contains(err.Error(), "have 2048 bytes") {
+		t.Errorf("parameters that are too long by one byte: %v", err)
+	}
+}
