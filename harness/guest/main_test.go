@@ -18,12 +18,18 @@ const (
 	dependency = "x_tables"
 )
 
+// The tests of namespaces use two more: veth, and a TCP congestion control.
+const (
+	veth  = "veth"
+	vegas = "tcp_vegas"
+)
+
 // absent is a module that no kernel has.
 const absent = "no_such_module"
 
 func TestMain(m *testing.M) {
 	harness.Main(m, harness.Config{
-		KernelModules:   []string{dependent},
+		KernelModules:   []string{dependent, veth, vegas},
 		OptionalModules: []string{plain, absent},
 		Files:           []string{"cat", "../config.go"},
 	})
