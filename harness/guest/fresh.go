@@ -1,15 +1,11 @@
 package guest
 
 import (
-	"bufio"
-	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
@@ -31,7 +27,7 @@ func Fresh(t *testing.T) {
 	if strings.Contains(t.Name(), "/") {
 		t.Fatal("guest.Fresh is for top-level tests: a subtest cannot run without its parent test")
 	}
-	passed, err := requestMachine(t.TempDir(), t.Name())
+	passed, _, err := ask(t, "fresh", t.Name(), strconv.Itoa(runtime.GOMAXPROCS(0)))
 	if err != nil {
 		t.Fatalf("request a fresh machine: %v", err)
 	}
@@ -39,44 +35,4 @@ func Fresh(t *testing.T) {
 		t.FailNow()
 	}
 	t.SkipNow() // the host replaces this result by a pass
-}
-
-// maxRequest is the longest request in bytes: longer writes to a pipe are not atomic
-// (PIPE_BUF).
-const maxRequest = 4096
-
-// requestMachine runs a test in a fresh machine, and returns whether it passed there. It
-// keeps the FIFO for the answer in dir.
-func requestMachine(dir, name string) (passed bool, err error) {
-	path := filepath.Join(dir, "answer")
-	request := fmt.Sprintf("%s %s %d\n", path, name, runtime.GOMAXPROCS(0))
-	if len(request) > maxRequest || len(strings.Fields(request)) != 3 {
-		return false, fmt.Errorf("the request %q is not valid", request)
-	}
-	if err := unix.Mkfifo(path, 0o600); err != nil {
-		return false, fmt.Errorf("make %s: %w", path, err)
-	}
-	// It is also open for writing, so that neither side finds the other end closed.
-	answer, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return false, err
-	}
-	defer answer.Close()
-	pipe, err := os.OpenFile(inside.FreshPipe, os.O_WRONLY, 0)
-	if err != nil {
-		return false, err
-	}
-	defer pipe.Close()
-	if _, err := pipe.WriteString(request); err != nil {
-		return false, err
-	}
-	line, err := bufio.NewReader(answer).ReadString('\n')
-	if err != nil {
-		return false, err
-	}
-	line = strings.TrimSuffix(line, "\n")
-	if reason, refused := strings.CutPrefix(line, inside.FreshRefused); refused {
-		return false, fmt.Errorf("the guest refused: %s", reason)
-	}
-	return line == inside.FreshPassed, nil
 }

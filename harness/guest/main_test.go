@@ -24,12 +24,15 @@ const (
 	vegas = "tcp_vegas"
 )
 
+// virtioBlk is the driver of disks.
+const virtioBlk = "virtio_blk"
+
 // absent is a module that no kernel has.
 const absent = "no_such_module"
 
 func TestMain(m *testing.M) {
 	harness.Main(m, harness.Config{
-		KernelModules:   []string{dependent, veth, vegas},
+		KernelModules:   []string{dependent, veth, vegas, virtioBlk},
 		OptionalModules: []string{plain, absent},
 		Files:           []string{"cat", "../config.go"},
 	})

@@ -150,7 +150,7 @@ func TestRequestsForMachinesAreLimited(t *testing.T) {
 	sent := make(chan int, 1)
 	err := converseWith(t, t.TempDir(), func(_ string, out *wire.Writer) {
 		for i := range 100_000 {
-			if out.WriteMessage(wire.Fresh, &wire.FreshTest{ID: "1", Name: "TestNone", Procs: 1}) != nil {
+			if out.WriteMessage(wire.Ask, &wire.Request{ID: "1", Verb: wire.VerbFresh, Args: []string{"TestNone", "1"}}) != nil {
 				sent <- i
 				return
 			}
@@ -160,7 +160,7 @@ func TestRequestsForMachinesAreLimited(t *testing.T) {
 		g.fresh = func(m *machine.Machine, test wire.FreshTest) error { return s.request(t.Context(), m, test) }
 	})
 	s.running.Wait()
-	if err == nil || !strings.Contains(err.Error(), "there is no such test") && !strings.Contains(err.Error(), "tests at once") {
+	if err == nil || !strings.Contains(err.Error(), "there is no such test") && !strings.Contains(err.Error(), "tests request fresh machines at the same time") {
 		t.Errorf("%v, want that there is no such test", err)
 	}
 	if n := len(s.fresh); n > 4*maxOpen {

@@ -14,7 +14,7 @@ import (
 // FuzzConversation lets a guest send records in any order. The stream may end
 // after any of them.
 func FuzzConversation(f *testing.F) {
-	for _, script := range []string{"", "ABCDEFxyz", "ABxyz", "ACCCBDExyz", "ABCDExfffyz", "0123456789", "Axyz", "xyzAB", "ABCDEmnopqrstuvwxyz"} {
+	for _, script := range []string{"", "ABCDEFxyz", "ABxyz", "ACCCBDExyz", "ABCDExfffyz", "0123456789", "Axyz", "xyzAB", "A;<;<Exyz", "A=", "ABCDEmnopqrstuvwxyz"} {
 		f.Add([]byte(script), -1)
 		f.Add([]byte(script), 100)
 	}
@@ -104,9 +104,15 @@ func (m *model) record(c byte, word string) (wire.Type, []byte) {
 	case 20:
 		return wire.FileEnd, nil
 	case 21:
-		return message(wire.Fresh, &wire.FreshTest{ID: "1", Name: "TestA", Procs: 1})
+		return message(wire.Ask, &wire.Request{ID: "1", Verb: wire.VerbFresh, Args: []string{"TestA", "1"}})
 	case 22:
 		return wire.Beat, nil
+	case 59:
+		return message(wire.Ask, &wire.Request{ID: "1", Verb: wire.VerbDisk, Args: []string{"512", "-"}})
+	case 60:
+		return message(wire.Ask, &wire.Request{ID: "2", Verb: wire.VerbRemove, Args: []string{"kmodtest1"}})
+	case 61:
+		return message(wire.Ask, &wire.Request{ID: "3", Verb: "shell", Args: []string{name}})
 	case 23:
 		return wire.Type(c), []byte{c, c, c}
 	case 24:

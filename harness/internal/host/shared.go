@@ -112,7 +112,7 @@ func (s *shared) runFresh(ctx context.Context, m *machine.Machine, test wire.Fre
 	}
 	s.print(g)
 	// If the machine has ended, its reader reports that.
-	_ = m.AnswerFresh(wire.FreshResult{ID: test.ID, Passed: g.err == nil})
+	_ = m.Answer(wire.Answer{ID: test.ID, OK: g.err == nil})
 }
 
 // print prints the output of a test that had a fresh machine, except its first

@@ -40,17 +40,19 @@ const TakenFile = 3
 // fresh machine runs. It is empty if tests share the machine.
 const FreshVariable = "KMODTEST_FRESH_TEST"
 
-// FreshPipe is the FIFO in a guest through which a test requests a fresh machine.
-// A request is one write of one line of at most 4096 bytes (PIPE_BUF): the path of
-// a FIFO for the answer, the test's name and GOMAXPROCS, separated by spaces. The
-// answer is a line: FreshPassed, FreshFailed, or FreshRefused and a reason.
-const FreshPipe = "/run/kmodtest/fresh"
+// RequestPipe is the FIFO in a guest through which a test requests something of the
+// host: a fresh machine or a device. A request is one write of one line of at most
+// 4096 bytes (PIPE_BUF), with words that are separated by spaces: the path of a FIFO
+// for the answer, a verb and its arguments, see package wire. The answer is a line:
+// AnswerYes or AnswerNo and a text, or AnswerRefused and the reason why the request
+// has not reached the host.
+const RequestPipe = "/run/kmodtest/request"
 
-// The answers to a request for a fresh machine.
+// The beginnings of answers to requests.
 const (
-	FreshPassed  = "passed"
-	FreshFailed  = "failed"
-	FreshRefused = "refused: "
+	AnswerYes     = "yes: "
+	AnswerNo      = "no: "
+	AnswerRefused = "refused: "
 )
 
 // EventMarker is the byte, SYN, in front of each line of a test binary's standard

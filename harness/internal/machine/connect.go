@@ -62,6 +62,12 @@ func (c *connected) Save(context.Context, *os.File) error { return nil }
 // Restore does nothing.
 func (c *connected) Restore(context.Context, *os.File) error { return nil }
 
+// AddDisk does nothing.
+func (c *connected) AddDisk(context.Context, qemu.Disk) error { return nil }
+
+// RemoveDisk does nothing.
+func (c *connected) RemoveDisk(context.Context, qemu.Disk, time.Duration) error { return nil }
+
 // Kill does nothing.
 func (c *connected) Kill() {}
 

@@ -98,8 +98,5 @@ func (m *Machine) Signal(sig syscall.Signal) error {
 	return m.out.Write(wire.Signal, []byte{byte(sig)})
 }
 
-// AnswerFresh tells the guest how a test ended for which it requested a fresh
-// machine.
-func (m *Machine) AnswerFresh(result wire.FreshResult) error {
-	return m.out.WriteMessage(wire.FreshDone, &result)
-}
+// Answer answers a request of the guest.
+func (m *Machine) Answer(a wire.Answer) error { return m.out.WriteMessage(wire.Reply, &a) }

@@ -33,6 +33,8 @@ type Machine struct {
 	files  wire.Receiver
 	client Client   // of the job; nil before it
 	late   lateness // of tests after their timeout
+
+	devices *devices // that tests have requested
 }
 
 // guestState is what the guest has reported of itself.
@@ -58,7 +60,7 @@ func startMachine(ctx context.Context, config qemu.Config, silence time.Duration
 func newMachine(v *vm) *Machine {
 	return &Machine{
 		vm: v, Timeline: timeline.New(rand.Text()),
-		in: wire.NewReader(v.channel), out: wire.NewWriter(v.channel),
+		in: wire.NewReader(v.channel), out: wire.NewWriter(v.channel), devices: newDevices(),
 	}
 }
 

@@ -78,14 +78,33 @@ func (m *Machine) receive(rec wire.Record) error {
 			go m.endHanging(m.late.reason)
 		}
 		return client.Advance()
-	case wire.Fresh:
-		var test wire.FreshTest
-		if err := rec.Decode(&test); err != nil {
-			return err
-		}
-		return client.Fresh(test)
+	case wire.Ask:
+		return m.takeRequest(rec, client)
 	}
 	return m.guest.receive(rec, m.client != nil)
+}
+
+// takeRequest acts on a test's request, or leaves it to the goroutine that attaches
+// devices.
+func (m *Machine) takeRequest(rec wire.Record, client Client) error {
+	var request wire.Request
+	if err := rec.Decode(&request); err != nil {
+		return err
+	}
+	if err := request.Check(); err != nil {
+		return &wire.GarbledError{Err: err}
+	}
+	if m.client == nil {
+		return errIdle
+	}
+	if request.Verb != wire.VerbFresh {
+		return m.devices.take(m, request)
+	}
+	test, err := request.Fresh()
+	if err != nil {
+		return &wire.GarbledError{Err: err}
+	}
+	return client.Fresh(test)
 }
 
 // receive acts on a record in which the guest reports on itself. Each comes once,

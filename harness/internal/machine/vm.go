@@ -24,6 +24,8 @@ type process interface {
 	Strike(ctx context.Context) error
 	Save(ctx context.Context, state *os.File) error
 	Restore(ctx context.Context, state *os.File) error
+	AddDisk(ctx context.Context, d qemu.Disk) error
+	RemoveDisk(ctx context.Context, d qemu.Disk, limit time.Duration) error
 	Kill()
 	Stop()
 }

@@ -151,8 +151,8 @@ type guest struct {
 	out  *wire.Writer
 	boot wire.Boot
 	log  *kernelLog
-	// fresh are the tests' requests for fresh machines.
-	fresh *freshRequests
+	// requests are those of the tests to the host.
+	requests *requests
 	// logLost reports that records were lost while the modules were loaded.
 	logLost bool
 	// tainted is the kernel's taint before the modules were loaded.
@@ -183,8 +183,8 @@ func (g *guest) serve() error {
 	if g.tainted, err = readTaint(); err != nil {
 		return err
 	}
-	g.fresh = newFreshRequests(g.out)
-	if err := g.fresh.listen(); err != nil {
+	g.requests = newRequests(g.out)
+	if err := g.requests.listen(); err != nil {
 		return err
 	}
 	ready := loadModules(g.boot.Modules)
@@ -203,7 +203,7 @@ func (g *guest) serve() error {
 	if err := refresh(work); err != nil {
 		return g.refuse(err)
 	}
-	g.fresh.prepare(work)
+	g.requests.prepare(work)
 	p, err := start(work, g.out)
 	if err != nil {
 		return g.refuse(err)
@@ -296,8 +296,8 @@ func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	return <-hostGone
 }
 
-// relay passes the host's signals on to the job's program, and its answers to the
-// tests that requested fresh machines, until the host closes the channel.
+// relay passes the host's signals on to the job's program, and its answers to
+// the tests' requests, until the host closes the channel.
 func (g *guest) relay(pid int) error {
 	for {
 		rec, err := g.in.Read()
@@ -311,8 +311,8 @@ func (g *guest) relay(pid int) error {
 		case rec.Type == wire.Signal && len(rec.Payload) == 1:
 			// An error means that the program has just ended.
 			_ = unix.Kill(pid, syscall.Signal(rec.Payload[0]))
-		case rec.Type == wire.FreshDone:
-			if err := g.fresh.finish(rec); err != nil {
+		case rec.Type == wire.Reply:
+			if err := g.requests.finish(rec); err != nil {
 				return err
 			}
 		default:

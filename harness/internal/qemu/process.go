@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -48,7 +49,8 @@ type Process struct {
 	Channel net.Conn
 
 	monitor *monitor
-	keys    *os.File // the console's input
+	keys    *os.File   // the console's input
+	talking sync.Mutex // with the monitor
 	cmd     *exec.Cmd
 	stderr  lastBytes
 	ended   chan struct{}
@@ -202,7 +204,7 @@ func (p *Process) Stop() {
 
 func (p *Process) closeEnds() {
 	p.Channel.Close()
-	p.monitor.conn.Close()
+	p.monitor.close()
 	p.keys.Close()
 }
 

@@ -56,9 +56,12 @@ func (p *Process) Restore(ctx context.Context, state *os.File) error {
 	})
 }
 
-// converse runs f with the monitor, and aborts it when ctx is done.
+// converse runs f with the monitor, and aborts it when ctx is done. Several goroutines
+// may call it at the same time.
 func (p *Process) converse(ctx context.Context, f func(*monitor) error) error {
-	defer context.AfterFunc(ctx, func() { p.monitor.conn.Close() })()
+	p.talking.Lock()
+	defer p.talking.Unlock()
+	defer context.AfterFunc(ctx, p.monitor.close)()
 	if err := f(p.monitor); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause

@@ -11,14 +11,14 @@ import (
 
 // messages has a message for each type of record that has one.
 var messages = map[Type]func() Message{
-	Hello:     func() Message { return &Greeting{} },
-	Ready:     func() Message { return &Readiness{} },
-	File:      func() Message { return &FileHead{} },
-	Job:       func() Message { return &Work{} },
-	Exit:      func() Message { return &Status{} },
-	Checks:    func() Message { return &Findings{} },
-	Fresh:     func() Message { return &FreshTest{} },
-	FreshDone: func() Message { return &FreshResult{} },
+	Hello:  func() Message { return &Greeting{} },
+	Ready:  func() Message { return &Readiness{} },
+	File:   func() Message { return &FileHead{} },
+	Job:    func() Message { return &Work{} },
+	Exit:   func() Message { return &Status{} },
+	Checks: func() Message { return &Findings{} },
+	Ask:    func() Message { return &Request{} },
+	Reply:  func() Message { return &Answer{} },
 }
 
 // FuzzReader reads arbitrary bytes as the host reads those of a guest.
@@ -38,7 +38,7 @@ func FuzzReader(f *testing.F) {
 		{file("/a"), {Type: Data, Payload: []byte("x")}, {Type: FileEnd}, file("/b"), {Type: FileEnd}},
 		{file("/a"), {Type: FileEnd, Payload: []byte("cannot be read")}, {Type: Done}},
 		{{Type: Exit, Payload: payload(255, 0, 1, "")}, {Type: Checks, Payload: payload(1, "m: busy", 0, 1, "e")}, {Type: Done}},
-		{{Type: Fresh, Payload: payload("/tmp/answer", "TestÄ_1", 2)}},
+		{{Type: Ask, Payload: payload("/tmp/answer", "fresh", 2, "TestÄ_1", "2")}},
 	} {
 		all.Reset()
 		for _, rec := range records {

@@ -91,10 +91,10 @@ const (
 
 	// MaxFindings is the length of each list in Findings.
 	MaxFindings = 1 << 10
-	// MaxFreshLine is the length in bytes of a request for a fresh machine,
-	// and so of the test's name in it: what a process writes to a pipe with
-	// one system call is atomic up to PIPE_BUF.
-	MaxFreshLine = 4096
+	// MaxRequest is the length in bytes of a test's request, and so of a
+	// test's name in it: what a process writes to a pipe with one system call
+	// is atomic up to PIPE_BUF.
+	MaxRequest = 4096
 )
 
 // kind is a kind of text.
@@ -108,10 +108,11 @@ type kind struct {
 var (
 	entropy  = kind{name: "string of random bytes", limit: maxEntropy, valid: isAny}
 	reason   = kind{name: "reason", limit: maxReason, valid: isAny, cut: true}
+	short    = kind{name: "answer", limit: MaxRequest, valid: isAny, cut: true}
 	path     = kind{name: "path", limit: maxPath, valid: hasNoNUL}
 	argument = kind{name: "argument", limit: maxArgument, valid: hasNoNUL}
 	word     = kind{name: "word", limit: maxWord, valid: isPrintable}
-	testName = kind{name: "test name", limit: MaxFreshLine, valid: isTestName}
+	testName = kind{name: "test name", limit: MaxRequest, valid: isTestName}
 )
 
 // check returns an error if s is not a text of this kind.

@@ -81,19 +81,6 @@ type Findings struct {
 	Errors []string
 }
 
-// FreshTest is a request to run a test in a fresh machine.
-type FreshTest struct {
-	ID    string // path of the FIFO for the answer, in the guest
-	Name  string // of a top-level test
-	Procs int    // GOMAXPROCS, at least 1
-}
-
-// FreshResult is the answer to a FreshTest.
-type FreshResult struct {
-	ID     string // of the request
-	Passed bool
-}
-
 func (g *Greeting) fields(c codec) { c.text(&g.Release, word) }
 
 func (r *Readiness) fields(c codec) {
@@ -129,24 +116,4 @@ func (f *Findings) fields(c codec) {
 	c.list(&f.Unload, MaxFindings, reason)
 	c.list(&f.Taint, MaxFindings, reason)
 	c.list(&f.Errors, MaxFindings, reason)
-}
-
-func (t *FreshTest) fields(c codec) {
-	c.text(&t.ID, path)
-	c.text(&t.Name, testName)
-	integer(c, &t.Procs, 1, maxProcs)
-	c.check(t.ID != "", "the request has no ID")
-}
-
-// Check returns an error if the request is not valid: WriteMessage would refuse
-// to send it.
-func (t *FreshTest) Check() error {
-	var e encoder
-	t.fields(&e)
-	return e.err
-}
-
-func (r *FreshResult) fields(c codec) {
-	c.text(&r.ID, path)
-	flag(c, &r.Passed)
 }

@@ -46,7 +46,7 @@ func TestInvalidMessagesAreGarbled(t *testing.T) {
 		"huge list":              {&Findings{}, payload(1 << 40), "is not between 0 and 1024"},
 		"negative list":          {&Findings{}, payload(-5), "number -5 is not between"},
 		"list behind the end":    {&Findings{}, payload(1000), "the payload ends inside a field"},
-		"flag":                   {&FreshResult{}, payload(path, 2), "number 2 is not between 0 and 1"},
+		"flag":                   {&Answer{}, payload(path, 2), "number 2 is not between 0 and 1"},
 
 		"exit code 256":              {&Status{}, payload(256, 0, 1, ""), "number 256 is not between -1 and 255"},
 		"exit code -256":             {&Status{}, payload(-256, 0, 1, ""), "number -256 is not between"},
@@ -66,14 +66,7 @@ func TestInvalidMessagesAreGarbled(t *testing.T) {
 		"device":                 {&FileHead{}, payload(path, 1<<26|0o644, 0, ""), "neither a regular file"},
 		"link without target":    {&FileHead{}, payload(path, 1<<27|0o777, 0, ""), "target of a link"},
 		"file with link target":  {&FileHead{}, payload(path, 0o644, 0, "/etc"), "target of a link"},
-		"test without a name":    {&FreshTest{}, payload(path, "", 1), "not a valid test name"},
-		"subtest":                {&FreshTest{}, payload(path, "TestA/b", 1), "not a valid test name"},
-		"no test":                {&FreshTest{}, payload(path, "BenchmarkA", 1), "not a valid test name"},
-		"test with a newline":    {&FreshTest{}, payload(path, "TestA\nb", 1), "not a valid test name"},
-		"test with an escape":    {&FreshTest{}, payload(path, "TestA\x1b", 1), "not a valid test name"},
-		"no processor":           {&FreshTest{}, payload(path, "TestA", 0), "number 0 is not between"},
-		"many processors":        {&FreshTest{}, payload(path, "TestA", 1<<16+1), "is not between"},
-		"request without answer": {&FreshTest{}, payload("", "TestA", 1), "no ID"},
+		"request without answer": {&Request{}, payload("", "fresh", 0), "no ID"},
 	} {
 		err := Record{Type: Exit, Payload: c.payload}.Decode(c.into)
 		if err == nil {
@@ -98,7 +91,7 @@ func TestWriterRefusesInvalidMessages(t *testing.T) {
 		"exit code":  &Status{Code: 256},
 		"argument":   &Work{Args: []string{strings.Repeat("x", maxArgument+1)}},
 		"file name":  &FileHead{Name: "/a\x00"},
-		"test name":  &FreshTest{ID: "/a", Name: "TestA b", Procs: 1},
+		"request":    &Request{Verb: VerbFresh},
 		"long list":  &Findings{Errors: make([]string, MaxFindings+1)},
 		"long paths": &Work{Collect: []string{strings.Repeat("x", maxPath+1)}},
 	} {

@@ -16,8 +16,8 @@
 // The guest sends KernelLog records at any time; those before Hello belong to the
 // boot. It sends a Beat each second once there is a job. Before the job the host may
 // send a Beat, to which a restored guest answers with a Beat. While the job runs
-// the host may send Signal records, and answers each Fresh record, a test's request
-// for a fresh machine, with a FreshDone.
+// the host may send Signal records, and answers each Ask record, a test's request,
+// with a Reply.
 //
 // The host does not trust a guest: root in the guest can write any bytes to the
 // channel. So a Reader, Record.Decode and a Receiver check each length, count and
@@ -65,9 +65,9 @@ const (
 	Checks                    // Findings
 	Done                      // no payload
 	Beat                      // no payload: the sender is alive
-	Fresh                     // FreshTest
-	FreshDone                 // FreshResult
-	last      = FreshDone
+	Ask                       // Request
+	Reply                     // Answer
+	last      = Reply
 )
 
 // types has the name of each type as it stands in messages, and the longest payload
@@ -90,8 +90,8 @@ var types = [...]struct {
 	Checks:    {"checks", MaxPayload},
 	Done:      {"done", 0},
 	Beat:      {"beat", 0},
-	Fresh:     {"fresh", 4 * MaxFreshLine},
-	FreshDone: {"fresh done", 4 * MaxFreshLine},
+	Ask:       {"ask", 8 * MaxRequest},
+	Reply:     {"reply", 8 * MaxRequest},
 }
 
 // String returns the type's name as it stands in messages.

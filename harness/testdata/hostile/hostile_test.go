@@ -71,7 +71,7 @@ func channel(t *testing.T) *os.File {
 
 // Types of records, as package wire numbers them.
 const (
-	fileRecord, dataRecord, exitRecord, checksRecord, doneRecord, freshRecord = 3, 4, 11, 12, 13, 15
+	fileRecord, dataRecord, exitRecord, checksRecord, doneRecord, askRecord = 3, 4, 11, 12, 13, 15
 )
 
 // put sends a record over PID 1's channel.
@@ -100,12 +100,31 @@ func TestForgesTheEnd(t *testing.T) {
 // TestAsksForMachines requests fresh machines and does not wait for them.
 func TestAsksForMachines(t *testing.T) {
 	out := channel(t)
-	name := os.Getenv("HOSTILE_NAME")
 	for i := range 100_000 {
-		id := fmt.Sprintf("/tmp/%d", i)
-		payload := append(binary.AppendVarint(nil, int64(len(id))), id...)
-		payload = append(append(binary.AppendVarint(payload, int64(len(name))), name...), 2)
-		put(t, out, freshRecord, payload)
+		put(t, out, askRecord, request(fmt.Sprintf("/tmp/%d", i), "fresh", os.Getenv("HOSTILE_NAME"), "1"))
+	}
+	time.Sleep(time.Hour)
+}
+
+// request returns the payload of a request.
+func request(id, verb string, args ...string) []byte {
+	var payload []byte
+	word := func(s string) { payload = append(binary.AppendVarint(payload, int64(len(s))), s...) }
+	word(id)
+	word(verb)
+	payload = binary.AppendVarint(payload, int64(len(args)))
+	for _, arg := range args {
+		word(arg)
+	}
+	return payload
+}
+
+// TestAsksForDisks requests more disks than a machine may have, with valid requests
+// and faster than they can be attached.
+func TestAsksForDisks(t *testing.T) {
+	out := channel(t)
+	for i := range 100_000 {
+		put(t, out, askRecord, request(fmt.Sprintf("/tmp/%d", i), "disk", os.Getenv("HOSTILE_SIZE"), "-"))
 	}
 	time.Sleep(time.Hour)
 }
@@ -113,11 +132,11 @@ func TestAsksForMachines(t *testing.T) {
 // TestWritesToPipe requests a fresh machine as guest.Fresh does, and writes invalid
 // requests.
 func TestWritesToPipe(t *testing.T) {
-	pipe, err := os.OpenFile(inside.FreshPipe, os.O_WRONLY, 0)
+	pipe, err := os.OpenFile(inside.RequestPipe, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"\n", "/tmp/answer TestWritesToPipe 1\n", "/tmp/answer no-test -5\n", strings.Repeat("x", 1<<16) + "\n"} {
+	for _, line := range []string{"\n", "/tmp/answer fresh TestWritesToPipe 1\n", "/tmp/answer fresh no-test -5\n", "/tmp/answer disk x y\n", strings.Repeat("x", 1<<16) + "\n"} {
 		if _, err := pipe.WriteString(line); err != nil {
 			t.Fatal(err)
 		}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -17,49 +16,49 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// maxFresh is the number of requests for fresh machines that may be open at the same
+// maxOpen is the number of requests that may be open at the same
 // time. Further tests wait until one is answered.
-const maxFresh = 64
+const maxOpen = 64
 
-// freshRequests are the tests' requests for fresh machines.
-type freshRequests struct {
+// requests are the tests' requests to the host.
+type requests struct {
 	out   *wire.Writer
 	slots chan struct{} // has an element for each open request
 
 	mu   sync.Mutex
 	open map[string]bool // IDs of the requests that wait for the host's answer
-	// refusal is why all requests are refused, or empty.
+	// refusal is why all requests for fresh machines are refused, or empty.
 	refusal string
 }
 
-func newFreshRequests(out *wire.Writer) *freshRequests {
-	return &freshRequests{out: out, slots: make(chan struct{}, maxFresh), open: map[string]bool{}}
+func newRequests(out *wire.Writer) *requests {
+	return &requests{out: out, slots: make(chan struct{}, maxOpen), open: map[string]bool{}}
 }
 
 // listen makes the FIFO and relays requests from it. It starts before the machine
 // may be saved: the jobs that run in restored machines do not pay for it.
-func (f *freshRequests) listen() error {
-	if err := unix.Mkfifo(inside.FreshPipe, 0o600); err != nil {
-		return fmt.Errorf("make %s: %w", inside.FreshPipe, err)
+func (r *requests) listen() error {
+	if err := unix.Mkfifo(inside.RequestPipe, 0o600); err != nil {
+		return fmt.Errorf("make %s: %w", inside.RequestPipe, err)
 	}
 	// It is also open for writing, so that it never ends.
-	fd, err := unix.Open(inside.FreshPipe, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(inside.RequestPipe, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("open %s: %w", inside.FreshPipe, err)
+		return fmt.Errorf("open %s: %w", inside.RequestPipe, err)
 	}
-	go f.relay(blockingFile(fd))
+	go r.relay(blockingFile(fd))
 	return nil
 }
 
-// prepare decides, before the job's program starts, whether its requests are
-// refused.
-func (f *freshRequests) prepare(work wire.Work) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// prepare decides, before the job's program starts, whether its requests for fresh
+// machines are refused.
+func (r *requests) prepare(work wire.Work) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, variable := range work.Env {
 		if name, value, _ := strings.Cut(variable, "="); name == inside.FreshVariable {
 			if value != "" {
-				f.refusal = "this machine is already a fresh one, for " + value
+				r.refusal = "this machine is already a fresh one, for " + value
 			}
 			return // the first one counts
 		}
@@ -68,8 +67,8 @@ func (f *freshRequests) prepare(work wire.Work) {
 
 // relay reads requests, each of which is a line, until the pipe or the channel
 // ends. It skips lines that are too long.
-func (f *freshRequests) relay(pipe io.Reader) {
-	lines := bufio.NewReaderSize(pipe, wire.MaxFreshLine)
+func (r *requests) relay(pipe io.Reader) {
+	lines := bufio.NewReaderSize(pipe, wire.MaxRequest)
 	for skip := false; ; {
 		line, err := lines.ReadSlice('\n')
 		if errors.Is(err, bufio.ErrBufferFull) {
@@ -79,7 +78,7 @@ func (f *freshRequests) relay(pipe io.Reader) {
 		if err != nil {
 			return
 		}
-		if !skip && f.take(string(line)) != nil {
+		if !skip && r.take(string(line)) != nil {
 			return
 		}
 		skip = false
@@ -88,54 +87,53 @@ func (f *freshRequests) relay(pipe io.Reader) {
 
 // take sends a request to the host, or refuses it. It ignores a line that names no
 // FIFO for the answer. The error is one of the channel.
-func (f *freshRequests) take(line string) error {
+func (r *requests) take(line string) error {
 	words := strings.Fields(line)
-	if len(words) != 3 || !isFIFO(words[0]) {
+	if len(words) < 2 || !isFIFO(words[0]) {
 		return nil
 	}
-	procs, err := strconv.Atoi(words[2])
-	test := wire.FreshTest{ID: words[0], Name: words[1], Procs: procs}
-	f.mu.Lock()
-	refusal, known := f.refusal, f.open[test.ID]
-	f.mu.Unlock()
+	request := wire.Request{ID: words[0], Verb: words[1], Args: words[2:]}
+	r.mu.Lock()
+	refusal, known := r.refusal, r.open[request.ID]
+	r.mu.Unlock()
 	if known {
 		return nil // the FIFO is the other request's
 	}
-	if err == nil {
-		err = test.Check()
+	if request.Verb != wire.VerbFresh {
+		refusal = ""
 	}
-	if refusal == "" && err != nil {
+	if err := request.Check(); refusal == "" && err != nil {
 		refusal = err.Error()
 	}
 	if refusal != "" {
-		answer(test.ID, inside.FreshRefused+refusal)
+		answer(request.ID, inside.AnswerRefused+refusal)
 		return nil
 	}
-	f.slots <- struct{}{}
-	f.mu.Lock()
-	f.open[test.ID] = true
-	f.mu.Unlock()
-	return f.out.WriteMessage(wire.Fresh, &test)
+	r.slots <- struct{}{}
+	r.mu.Lock()
+	r.open[request.ID] = true
+	r.mu.Unlock()
+	return r.out.WriteMessage(wire.Ask, &request)
 }
 
 // finish passes the host's answer on to the test.
-func (f *freshRequests) finish(rec wire.Record) error {
-	var result wire.FreshResult
+func (r *requests) finish(rec wire.Record) error {
+	var result wire.Answer
 	if err := rec.Decode(&result); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	known := f.open[result.ID]
-	delete(f.open, result.ID)
-	f.mu.Unlock()
+	r.mu.Lock()
+	known := r.open[result.ID]
+	delete(r.open, result.ID)
+	r.mu.Unlock()
 	if !known {
 		return fmt.Errorf("the host answers a request that no test made: %q", result.ID)
 	}
-	<-f.slots
-	if result.Passed {
-		answer(result.ID, inside.FreshPassed)
+	<-r.slots
+	if result.OK {
+		answer(result.ID, inside.AnswerYes+result.Text)
 	} else {
-		answer(result.ID, inside.FreshFailed)
+		answer(result.ID, inside.AnswerNo+result.Text)
 	}
 	return nil
 }

@@ -47,22 +47,22 @@ func (a asker) answer(t *testing.T) string {
 	return string(text[:max(n, 0)])
 }
 
-// requests returns the requests in records to the host.
-func requests(t *testing.T, records io.Reader) (tests []wire.FreshTest) {
+// sent returns the requests in records to the host.
+func sent(t *testing.T, records io.Reader) (all []wire.Request) {
 	t.Helper()
 	for in := wire.NewReader(records); ; {
 		rec, err := in.Read()
 		if errors.Is(err, io.EOF) {
-			return tests
+			return all
 		}
-		var test wire.FreshTest
+		var request wire.Request
 		if err == nil {
-			err = rec.Decode(&test)
+			err = rec.Decode(&request)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		tests = append(tests, test)
+		all = append(all, request)
 	}
 }
 
@@ -70,7 +70,7 @@ func requests(t *testing.T, records io.Reader) (tests []wire.FreshTest) {
 func result(t *testing.T, id string, passed bool) wire.Record {
 	t.Helper()
 	var buf bytes.Buffer
-	if err := wire.NewWriter(&buf).WriteMessage(wire.FreshDone, &wire.FreshResult{ID: id, Passed: passed}); err != nil {
+	if err := wire.NewWriter(&buf).WriteMessage(wire.Reply, &wire.Answer{ID: id, OK: passed, Text: "text"}); err != nil {
 		t.Fatal(err)
 	}
 	rec, err := wire.NewReader(&buf).Read()
@@ -80,13 +80,15 @@ func result(t *testing.T, id string, passed bool) wire.Record {
 	return rec
 }
 
-func TestFreshRequestsAreRelayedAndAnswered(t *testing.T) {
+func TestRequestsAreRelayedAndAnswered(t *testing.T) {
 	passes, fails := newAsker(t, "a"), newAsker(t, "b")
 	var channel bytes.Buffer
-	f := newFreshRequests(wire.NewWriter(&channel))
-	f.relay(strings.NewReader(fmt.Sprintf("%s TestA 2\n%s TestB 1\n", passes.path, fails.path)))
-	want := []wire.FreshTest{{ID: passes.path, Name: "TestA", Procs: 2}, {ID: fails.path, Name: "TestB", Procs: 1}}
-	if got := requests(t, &channel); fmt.Sprint(got) != fmt.Sprint(want) {
+	f := newRequests(wire.NewWriter(&channel))
+	f.relay(strings.NewReader(fmt.Sprintf("%s fresh TestA 2\n%s disk 512 -\n", passes.path, fails.path)))
+	want := []wire.Request{
+		{ID: passes.path, Verb: wire.VerbFresh, Args: []string{"TestA", "2"}}, {ID: fails.path, Verb: wire.VerbDisk, Args: []string{"512", "-"}},
+	}
+	if got := sent(t, &channel); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Fatalf("requests %v, want %v", got, want)
 	}
 	for asker, passed := range map[asker]bool{passes: true, fails: false} {
@@ -94,7 +96,7 @@ func TestFreshRequestsAreRelayedAndAnswered(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if a, b := passes.answer(t), fails.answer(t); a != "passed\n" || b != "failed\n" {
+	if a, b := passes.answer(t), fails.answer(t); a != "yes: text\n" || b != "no: text\n" {
 		t.Errorf("answers %q and %q", a, b)
 	}
 	if err := f.finish(result(t, passes.path, true)); err == nil {
@@ -102,7 +104,7 @@ func TestFreshRequestsAreRelayedAndAnswered(t *testing.T) {
 	}
 }
 
-func TestInvalidFreshRequestsDoNotReachHost(t *testing.T) {
+func TestInvalidRequestsDoNotReachHost(t *testing.T) {
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")
 	if err := os.WriteFile(plain, nil, 0o600); err != nil {
@@ -115,28 +117,31 @@ func TestInvalidFreshRequestsDoNotReachHost(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ line, answer string }{
 		"nothing":           {"", ""},
-		"too few words":     {fifo.path + " TestA", ""},
-		"too many words":    {fifo.path + " TestA 1 1", ""},
-		"no FIFO":           {plain + " TestA 1", ""},
-		"link":              {link + " TestA 1", ""},
-		"absent":            {dir + "/absent TestA 1", ""},
-		"device":            {"/dev/null TestA 1", ""},
-		"too long":          {fifo.path + " Test" + strings.Repeat("A", wire.MaxFreshLine) + " 1", ""},
-		"no test":           {fifo.path + " BenchmarkA 1", "refused: "},
-		"subtest":           {fifo.path + " TestA/b 1", "refused: "},
-		"control character": {fifo.path + " TestA\x1b[2J 1", `refused: "TestA\x1b[2J" is not a valid test name`},
-		"no number":         {fifo.path + " TestA x", "refused: "},
-		"no processor":      {fifo.path + " TestA 0", "refused: "},
+		"no verb":           {fifo.path, ""},
+		"another verb":      {fifo.path + " TestA 1", `refused: there is no request "TestA"`},
+		"too few words":     {fifo.path + " fresh TestA", "refused: "},
+		"too many words":    {fifo.path + " fresh TestA 1 1", "refused: "},
+		"no FIFO":           {plain + " fresh TestA 1", ""},
+		"link":              {link + " fresh TestA 1", ""},
+		"absent":            {dir + "/absent fresh TestA 1", ""},
+		"device":            {"/dev/null fresh TestA 1", ""},
+		"too long":          {fifo.path + " fresh Test" + strings.Repeat("A", wire.MaxRequest) + " 1", ""},
+		"no test":           {fifo.path + " fresh BenchmarkA 1", "refused: "},
+		"subtest":           {fifo.path + " fresh TestA/b 1", "refused: "},
+		"control character": {fifo.path + " fresh TestA\x1b[2J 1", `refused: "TestA\x1b[2J" is not a valid test name`},
+		"no number":         {fifo.path + " fresh TestA x", "refused: "},
+		"no processor":      {fifo.path + " fresh TestA 0", "refused: "},
+		"large disk":        {fifo.path + " disk 4294967808 -", "refused: size of a disk"},
 	} {
 		var channel bytes.Buffer
-		f := newFreshRequests(wire.NewWriter(&channel))
+		f := newRequests(wire.NewWriter(&channel))
 		f.relay(strings.NewReader(c.line + "\n"))
 		got := fifo.answer(t)
 		if channel.Len() > 0 || !strings.HasPrefix(got, c.answer) || (got == "") != (c.answer == "") {
 			t.Errorf("%s: sent %d bytes, answer %q, want %q", name, channel.Len(), got, c.answer)
 		}
-		f.relay(strings.NewReader(c.line + "\n" + fifo.path + " TestA 1\n"))
-		if n := len(requests(t, &channel)); n != 1 {
+		f.relay(strings.NewReader(c.line + "\n" + fifo.path + " fresh TestA 1\n"))
+		if n := len(sent(t, &channel)); n != 1 {
 			t.Errorf("%s: %d requests were relayed after it, want 1", name, n)
 		}
 		fifo.answer(t)
@@ -155,9 +160,9 @@ func TestFreshRequestInFreshMachineIsRefused(t *testing.T) {
 		{nil, false},
 	} {
 		var channel bytes.Buffer
-		f := newFreshRequests(wire.NewWriter(&channel))
+		f := newRequests(wire.NewWriter(&channel))
 		f.prepare(wire.Work{Env: c.env})
-		f.relay(strings.NewReader(a.path + " TestA 1\n"))
+		f.relay(strings.NewReader(a.path + " fresh TestA 1\n"))
 		got := a.answer(t)
 		if c.refused != (got == "refused: this machine is already a fresh one, for TestA\n") || c.refused != (channel.Len() == 0) {
 			t.Errorf("%q: sent %d bytes, answer %q; want a refusal: %v", c.env, channel.Len(), got, c.refused)
@@ -165,20 +170,20 @@ func TestFreshRequestInFreshMachineIsRefused(t *testing.T) {
 	}
 }
 
-func TestFreshRequestsWaitWhenManyAreOpen(t *testing.T) {
+func TestRequestsWaitWhenManyAreOpen(t *testing.T) {
 	var lines strings.Builder
 	var askers []asker
-	for i := range maxFresh + 1 {
+	for i := range maxOpen + 1 {
 		askers = append(askers, newAsker(t, fmt.Sprint(i)))
-		fmt.Fprintf(&lines, "%s TestA 1\n", askers[i].path)
+		fmt.Fprintf(&lines, "%s fresh TestA 1\n", askers[i].path)
 	}
 	r, w := io.Pipe()
 	t.Cleanup(func() { _ = r.Close() })
-	f := newFreshRequests(wire.NewWriter(w))
+	f := newRequests(wire.NewWriter(w))
 	ended := make(chan struct{})
 	go func() { f.relay(strings.NewReader(lines.String())); w.Close(); close(ended) }()
 	in := wire.NewReader(r)
-	for range maxFresh {
+	for range maxOpen {
 		if _, err := in.Read(); err != nil {
 			t.Fatal(err)
 		}
@@ -188,8 +193,8 @@ func TestFreshRequestsWaitWhenManyAreOpen(t *testing.T) {
 		t.Fatal("the last request did not wait")
 	default:
 	}
-	if n := len(f.slots); n != maxFresh {
-		t.Fatalf("%d requests are open, want %d", n, maxFresh)
+	if n := len(f.slots); n != maxOpen {
+		t.Fatalf("%d requests are open, want %d", n, maxOpen)
 	}
 	if err := f.finish(result(t, askers[0].path, true)); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,161 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Limits of the devices that the tests of a machine request.
+const (
+	maxDisks    = 8            // at the same time
+	maxDiskSize = wire.MaxDisk // bytes of all disks at the same time
+	maxRequests = 128          // that wait; an intact guest has fewer: see package pid1
+	maxDevices  = 10_000       // in the life of a machine
+)
+
+// ejection is how long the guest's kernel may take to give a device back. Under
+// emulation and on a busy host it takes some time.
+const ejection = 20 * time.Second
+
+// devices are those that tests have requested. A goroutine attaches and removes them,
+// one after the other, so that the reader of the guest's records does not wait.
+type devices struct {
+	waiting chan wire.Request
+	once    sync.Once // starts the goroutine
+
+	made  int
+	disks map[string]qemu.Disk
+	total int64 // bytes of all disks
+}
+
+func newDevices() *devices {
+	return &devices{waiting: make(chan wire.Request, maxRequests), disks: map[string]qemu.Disk{}}
+}
+
+// take passes a request on to the goroutine. The error is one of a guest that is not
+// intact.
+func (d *devices) take(m *Machine, request wire.Request) error {
+	d.once.Do(func() { go d.serve(m) })
+	select {
+	case d.waiting <- request:
+		return nil
+	default:
+		return &wire.GarbledError{Err: fmt.Errorf("more than %d requests for devices wait", maxRequests)}
+	}
+}
+
+// serve acts on requests until the machine ends.
+func (d *devices) serve(m *Machine) {
+	defer func() {
+		for _, disk := range d.disks {
+			disk.Content.Close()
+		}
+	}()
+	for {
+		select {
+		case <-m.ctx.Done():
+			return
+		case request := <-d.waiting:
+			name, err := d.do(m, request)
+			answer := wire.Answer{ID: request.ID, OK: err == nil, Text: name}
+			if err != nil {
+				answer.Text = err.Error()
+			}
+			if m.Answer(answer) != nil {
+				return // the channel is broken, which its reader reports
+			}
+		}
+	}
+}
+
+// do acts on a request, and returns the name of the device.
+func (d *devices) do(m *Machine, request wire.Request) (string, error) {
+	if request.Verb == wire.VerbRemove {
+		name, err := request.Device()
+		if err != nil {
+			return "", err
+		}
+		return name, d.remove(m, name)
+	}
+	disk, err := request.Disk()
+	if err != nil {
+		return "", err
+	}
+	return d.addDisk(m, disk)
+}
+
+// addDisk attaches an empty disk. Its content is a file without a name.
+func (d *devices) addDisk(m *Machine, want wire.Disk) (string, error) {
+	switch {
+	case len(d.disks) >= maxDisks:
+		return "", fmt.Errorf("a machine has at most %d disks at the same time", maxDisks)
+	case d.total+want.Size > maxDiskSize:
+		return "", fmt.Errorf("the disks of a machine have at most %d bytes at the same time: %d are free", int64(maxDiskSize), maxDiskSize-d.total)
+	case d.made >= maxDevices:
+		return "", fmt.Errorf("a machine gets at most %d devices", maxDevices)
+	}
+	d.made++
+	content, err := namelessFile(want.Size)
+	if err != nil {
+		return "", err
+	}
+	disk := qemu.Disk{
+		Name: fmt.Sprintf("kmodtest%d", d.made), Set: d.made, Content: content,
+		FailReads: want.FailReads, FailWrites: want.FailWrites, Sectors: want.Sectors,
+	}
+	if err := m.process.AddDisk(m.ctx, disk); err != nil {
+		content.Close()
+		return "", err
+	}
+	d.disks[disk.Name] = disk
+	d.total += want.Size
+	return disk.Name, nil
+}
+
+// remove removes a disk.
+func (d *devices) remove(m *Machine, name string) error {
+	disk, ok := d.disks[name]
+	if !ok {
+		return fmt.Errorf("there is no disk %q", name)
+	}
+	if err := m.process.RemoveDisk(m.ctx, disk, ejection); err != nil {
+		return err
+	}
+	delete(d.disks, name)
+	info, err := disk.Content.Stat()
+	if err == nil {
+		d.total -= info.Size()
+	}
+	return errors.Join(err, disk.Content.Close())
+}
+
+// namelessFile makes a sparse file in the directory for temporary files. It has no
+// name: nothing is left of it when it has been closed.
+func namelessFile(size int64) (*os.File, error) {
+	fd, err := unix.Open(os.TempDir(), unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err != nil { // not every file system can do that
+		f, err := os.CreateTemp("", "kmodtest-disk-")
+		if err != nil {
+			return nil, fmt.Errorf("make a file for a disk: %w", err)
+		}
+		if err := errors.Join(os.Remove(f.Name()), f.Truncate(size)); err != nil {
+			f.Close()
+			return nil, fmt.Errorf("make a file for a disk: %w", err)
+		}
+		return f, nil
+	}
+	f := os.NewFile(uintptr(fd), "disk")
+	if err := f.Truncate(size); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("make a file for a disk: %w", err)
+	}
+	return f, nil
+}
