@@ -79,14 +79,14 @@ func (m *Machine) receive(rec wire.Record) error {
 		}
 		return client.Advance()
 	case wire.Ask:
-		return m.takeRequest(rec, client)
+		return takeRequest(m, rec, client)
 	}
 	return m.guest.receive(rec, m.client != nil)
 }
 
 // takeRequest acts on a test's request, or leaves it to the goroutine that attaches
 // devices.
-func (m *Machine) takeRequest(rec wire.Record, client Client) error {
+func takeRequest(m *Machine, rec wire.Record, client Client) error {
 	var request wire.Request
 	if err := rec.Decode(&request); err != nil {
 		return err

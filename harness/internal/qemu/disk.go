@@ -98,7 +98,7 @@ var ErrKept = errors.New("the kernel has not given it back")
 // RemoveDisk removes a disk, and returns when QEMU has closed its content. The guest's
 // kernel has to agree; the error is ErrKept if it does not within limit.
 func (p *Process) RemoveDisk(ctx context.Context, d Disk, limit time.Duration) error {
-	if err := p.removeDevice(ctx, d.Name, limit); err != nil {
+	if err := removeDevice(ctx, p, d.Name, limit); err != nil {
 		return err
 	}
 	return p.converse(ctx, func(m *monitor) error {
@@ -110,7 +110,7 @@ func (p *Process) RemoveDisk(ctx context.Context, d Disk, limit time.Duration) e
 }
 
 // removeDevice removes a PCI device, and returns when it is gone.
-func (p *Process) removeDevice(ctx context.Context, name string, limit time.Duration) error {
+func removeDevice(ctx context.Context, p *Process, name string, limit time.Duration) error {
 	err := p.converse(ctx, func(m *monitor) error {
 		for len(m.deleted) > 0 {
 			<-m.deleted

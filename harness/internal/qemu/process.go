@@ -96,7 +96,7 @@ func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
 	started := make(chan error)
 	go p.run(started)
 	if err := <-started; err != nil {
-		p.closeEnds()
+		closeEnds(p)
 		return nil, fmt.Errorf("start %s: %w", path, err)
 	}
 	return p, nil
@@ -199,10 +199,10 @@ func (p *Process) Kill() {
 // Stop is Kill, and closes the connections with QEMU.
 func (p *Process) Stop() {
 	p.Kill()
-	p.closeEnds()
+	closeEnds(p)
 }
 
-func (p *Process) closeEnds() {
+func closeEnds(p *Process) {
 	p.Channel.Close()
 	p.monitor.close()
 	p.keys.Close()
