@@ -28,10 +28,12 @@ type Config struct {
 	// files by an absolute path works, but it is not repeated when they change.
 	Modules []string
 
-	// KernelModules are names of modules of the kernel itself that tests load. They
-	// and their dependencies are in the guest's /lib/modules; none is loaded. A
-	// module that is built into the kernel satisfies the requirement. The run fails
-	// if the kernel has neither.
+	// KernelModules are names of modules of the kernel itself, or patterns of
+	// path.Match for names. They and their dependencies are in the guest's
+	// /lib/modules; none is loaded. Only tests that read these files need them: a
+	// module that the kernel or a test asks for comes from the host. A module that
+	// is built into the kernel satisfies the requirement. The run fails if the
+	// kernel has neither.
 	KernelModules []string
 
 	// OptionalModules are like KernelModules, for modules that not every kernel
@@ -39,12 +41,18 @@ type Config struct {
 	// it in a test fails.
 	OptionalModules []string
 
+	// LoadModules are names or aliases of modules of the kernel itself that are
+	// loaded before the modules under test. They stay loaded. The run fails if one
+	// does not load.
+	LoadModules []string
+
 	// Programs are directories of Go main packages. Each is built as a static
 	// binary and is in the guest's PATH under the name of its directory.
 	Programs []string
 
 	// Files are files and directories of the host that appear in the guest at the
-	// same paths. Entries may be patterns of path/filepath.Match. A name without a
+	// same paths, or, as HOSTPATH:GUESTPATH, at another one: "testdata/fw.bin:/lib/firmware/fw.bin".
+	// Entries may be patterns of path/filepath.Match. A name without a
 	// slash is a program, looked up in PATH, /usr/sbin and /sbin; it is in the
 	// guest's PATH. Programs and libraries come with the shared libraries that they
 	// need, but not with files that they read or load at run time, such as plugins:
@@ -127,8 +135,12 @@ func (c Config) in(dir string) (Config, error) {
 	c.Programs = absolute(dir, c.Programs)
 	c.Files = slices.Clone(c.Files)
 	for i, file := range c.Files {
-		if strings.Contains(file, "/") {
-			c.Files[i] = absolute(dir, []string{file})[0]
+		path, place, moved := strings.Cut(file, ":/")
+		if strings.Contains(path, "/") || moved {
+			c.Files[i] = absolute(dir, []string{path})[0]
+		}
+		if moved {
+			c.Files[i] += ":" + filepath.Clean("/"+place)
 		}
 	}
 	if strings.HasPrefix(c.Kernel, ".") || strings.Contains(c.Kernel, "/") {

@@ -59,7 +59,7 @@ func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error 
 	if err := relocate(entry); err != nil {
 		return err
 	}
-	if err := depmod(ctx, entry, release); err != nil {
+	if err := Depmod(ctx, entry, release); err != nil {
 		return err
 	}
 	record := newRecord(release, packages)

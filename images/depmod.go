@@ -7,8 +7,9 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// depmod writes modules.dep and related files into root/lib/modules/release.
-func depmod(ctx context.Context, root, release string) error {
+// Depmod writes modules.dep and related files into root/lib/modules/release, for the modules there. The
+// error is a *MissingToolsError if there is no program depmod.
+func Depmod(ctx context.Context, root, release string) error {
 	path, err := command.Find("depmod", "kmod")
 	if err != nil {
 		return err

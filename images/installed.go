@@ -128,7 +128,7 @@ func copyModules(ctx context.Context, modules, entry, release string) error {
 	if err != nil {
 		return fmt.Errorf("copy modules: %w", err)
 	}
-	return depmod(ctx, entry, release)
+	return Depmod(ctx, entry, release)
 }
 
 // copyHeaders copies the packages that a build directory belongs to, and makes the copy work at its

@@ -139,7 +139,7 @@ func installModules(ctx context.Context, tree string, modules []string, entry, r
 			return fmt.Errorf("install modules: %w", err)
 		}
 	}
-	return depmod(ctx, entry, release)
+	return Depmod(ctx, entry, release)
 }
 
 // copyFile copies the content of a file, and makes the parent directories of the copy.

@@ -56,14 +56,14 @@ func TestFunctionsThatDoMoreAreNamed(t *testing.T) {
 	task := func(context.Context, *qemu.Notifications) error { return nil }
 	for want, fn := range map[string]qemu.Fn{
 		"function 2 of the list (WithQEMUCommand)": qemu.WithQEMUCommand("qemu"),
-		"it sets the kernel":                           qemu.WithKernel("bzImage"),
-		"it sets the initramfs":                        qemu.WithInitramfs("initramfs"),
-		"set -timeout of go test":                      qemu.WithVMTimeout(time.Second),
-		"KMODTEST_KERNEL_LOG=1":                        qemu.LogSerialByLine(qemu.DefaultPrint("vm", t.Logf)),
-		"(WithTask): it adds a task":        qemu.WithTask(task),
-		"it adds a task":                               qnetwork.ServeHTTP(&http.Server{ReadHeaderTimeout: time.Second}, nil),
-		"it passes an open file":                       passesFile,
-		"no such file":                                 qemu.IDEBlockDevice("disk.img"), // an error of its own
+		"it sets the kernel":                       qemu.WithKernel("bzImage"),
+		"it sets the initramfs":                    qemu.WithInitramfs("initramfs"),
+		"set -timeout of go test":                  qemu.WithVMTimeout(time.Second),
+		"KMODTEST_KERNEL_LOG=1":                    qemu.LogSerialByLine(qemu.DefaultPrint("vm", t.Logf)),
+		"(WithTask): it adds a task":               qemu.WithTask(task),
+		"it adds a task":                           qnetwork.ServeHTTP(&http.Server{ReadHeaderTimeout: time.Second}, nil),
+		"it passes an open file":                   passesFile,
+		"no such file":                             qemu.IDEBlockDevice("disk.img"), // an error of its own
 	} {
 		if _, _, err := List(qemu.VirtioRandom(), fn)(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)

@@ -42,7 +42,7 @@ func (h hostile) Machine(ctx context.Context, _ bool) (*machine.Machine, error) 
 		}
 	}()
 	context.AfterFunc(ctx, func() { ours.Close() })
-	return machine.Connect(ctx, ours), nil
+	return machine.Connect(ctx, ours, nil), nil
 }
 
 // converse runs a group of tests in such a guest, and returns its verdict. The

@@ -159,6 +159,19 @@ var markFloods = map[string]hostile{
 	},
 }
 
+// moduleFloods are floods of requests for modules.
+var moduleFloods = map[string]hostile{
+	"requests for modules": func(_ string, out *wire.Writer) {
+		loaded := make([]string, wire.MaxLoaded)
+		for i := range loaded {
+			loaded[i] = chunk[:50]
+		}
+		times(150_000, func(i int) {
+			_ = out.WriteMessage(wire.Modprobe, &wire.ModuleRequest{ID: int64(i), Name: fmt.Sprint(chunk[:1000], i), ByKernel: true, Loaded: loaded[:i%1000]})
+		})
+	},
+}
+
 // A guest that never stops sending cannot fill the host's memory or disk.
 func TestFloodsAreBounded(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
@@ -167,6 +180,7 @@ func TestFloodsAreBounded(t *testing.T) {
 	floods := maps.Clone(outputFloods)
 	maps.Copy(floods, logFloods)
 	maps.Copy(floods, markFloods)
+	maps.Copy(floods, moduleFloods)
 	for name, guest := range floods {
 		t.Run(name, func(t *testing.T) {
 			stop := watchHeap()

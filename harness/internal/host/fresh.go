@@ -119,8 +119,8 @@ func (f *freshTests) start(ctx context.Context, groups []*group) *sync.WaitGroup
 func (f *freshTests) runGroup(ctx context.Context, g *group, number int) {
 	defer close(g.done)
 	g.request = f.request(g)
-	g.transcript.all = &f.run.waiting
-	g.stdout, g.stderr = testoutput.NewPassLine(g.transcript.stdout()), g.transcript.stderr()
+	g.transcript.All = &f.run.waiting
+	g.stdout, g.stderr = testoutput.NewPassLine(g.transcript.Stdout()), g.transcript.Stderr()
 	g.thread = f.run.trace.Thread(number)
 	if f.plan.CoverMode != "" {
 		g.profile = freshProfile
@@ -146,7 +146,7 @@ func (f *freshTests) runGroup(ctx context.Context, g *group, number int) {
 func (f *freshTests) print(groups []*group) ([]*group, error) {
 	failFast := f.run.Values["test.failfast"] == "true"
 	for i, g := range groups {
-		if err := g.transcript.print(f.run.stdout, f.run.stderr); err != nil {
+		if err := g.transcript.Print(f.run.stdout, f.run.stderr); err != nil {
 			return groups[:i], verdict.Failf(verdict.HostBroke, err, "write the tests' output")
 		}
 		<-g.done

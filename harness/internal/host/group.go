@@ -35,7 +35,7 @@ type group struct {
 	// test has one.
 	fresh func(*machine.Machine, wire.FreshTest) error
 
-	transcript transcript             // of a test that has a fresh machine
+	transcript testoutput.Transcript  // of a test that has a fresh machine
 	machines   int                    // used so far
 	profiles   []coverprofile.Profile // cover profiles, some of which may be empty
 	final      []byte                 // the testing package's final lines

@@ -49,6 +49,9 @@ func (j *job) do(ctx context.Context, src machines) error {
 	defer m.Close()
 	j.machine = m
 	j.reporter.Follow(m.Timeline)
+	for _, name := range m.Missed { // before this job
+		err = errors.Join(err, j.Missing(name))
+	}
 	if err == nil {
 		err = j.runIn(m)
 	}

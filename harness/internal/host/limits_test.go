@@ -66,21 +66,21 @@ func TestKernelLogsAreAppended(t *testing.T) {
 func TestWaitingOutputIsLimited(t *testing.T) {
 	t.Parallel()
 	var all atomic.Int64
-	transcripts := make([]transcript, 100)
+	transcripts := make([]testoutput.Transcript, 100)
 	for i := range transcripts {
-		transcripts[i].all = &all
+		transcripts[i].All = &all
 		for range 200 {
-			if _, err := transcripts[i].stdout().Write(make([]byte, 64<<10)); err != nil {
+			if _, err := transcripts[i].Stdout().Write(make([]byte, 64<<10)); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	if kept := all.Load(); kept > maxTranscripts+1<<20 {
+	if kept := all.Load(); kept > testoutput.MaxTranscripts+1<<20 {
 		t.Errorf("%d MiB are kept", kept>>20)
 	}
 	var out bytes.Buffer
 	for i := range transcripts {
-		if err := transcripts[i].print(&out, io.Discard); err != nil {
+		if err := transcripts[i].Print(&out, io.Discard); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +121,7 @@ func TestInterruptOfDeafFuzzerReturns(t *testing.T) {
 	t.Parallel()
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
-	m := machine.Connect(t.Context(), ours)
+	m := machine.Connect(t.Context(), ours, nil)
 	defer m.Close()
 	r := &run{stderr: io.Discard}
 	r.fuzzing.Store(m)

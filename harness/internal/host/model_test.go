@@ -14,7 +14,10 @@ import (
 // FuzzConversation lets a guest send records in any order. The stream may end
 // after any of them.
 func FuzzConversation(f *testing.F) {
-	for _, script := range []string{"", "ABCDEFxyz", "ABxyz", "ACCCBDExyz", "ABCDExfffyz", "0123456789", "Axyz", "xyzAB", "A;<;<Exyz", "A=", "ABCDEmnopqrstuvwxyz"} {
+	for _, script := range []string{
+		"", "ABCDEFxyz", "ABxyz", "ACCCBDExyz", "ABCDExfffyz", "0123456789", "Axyz", "xyzAB", "A;<;<Exyz", "A=", "ABCDEmnopqrstuvwxyz",
+		"ABC\x1a\x1a\x1b\x5aDExyz", "A\x1cxyz",
+	} {
 		f.Add([]byte(script), -1)
 		f.Add([]byte(script), 100)
 	}
@@ -125,6 +128,12 @@ func (m *model) record(c byte, word string) (wire.Type, []byte) {
 			m.exited, m.finished = true, true
 		}
 		return message(wire.Exit, &wire.Status{Finished: true})
+	case 26:
+		return message(wire.Modprobe, &wire.ModuleRequest{ID: int64(c), Name: name, ByKernel: true})
+	case 27:
+		return message(wire.Modprobe, &wire.ModuleRequest{Name: "../../" + name + "\x1b[2J", NamesOnly: true, Loaded: []string{name}})
+	case 28:
+		return message(wire.ModuleEnd, &wire.ModuleResult{})
 	case 57:
 		return message(wire.Checks, &wire.Findings{})
 	case 58:

@@ -14,6 +14,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
@@ -50,6 +51,8 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	if spec.Built, err = r.buildModules(ctx, kernel); err != nil {
 		return m, err
 	}
+	r.modules = modindex.New(kernel, spec.Built)
+	spec.Modules, spec.Load = r.modules, r.Config.LoadModules
 	addPlaces(&r.places, kernel, spec.Built)
 	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, r.Dir, initPackage, nil); err != nil {
 		return m, err
@@ -83,7 +86,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 // source returns the source of the run's machines.
 func (r *run) source(config qemu.Config) *machine.Source {
 	return &machine.Source{
-		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off" || config.Unsaved() != "", Silence: r.env.Silence, Allow: r.allowed, Say: r.say,
+		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off" || config.Unsaved() != "", Silence: r.env.Silence, Allow: r.allowed, Modules: r.modules, Say: r.say,
 	}
 }
 

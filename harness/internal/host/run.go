@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/printable"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
@@ -31,6 +32,8 @@ type run struct {
 	fuzzing    atomic.Pointer[machine.Machine] // in which tests fuzz, until they are interrupted
 	places     timeline.Places
 	platform   verdict.Platform // known once the kernel is
+	modules    *modindex.Index  // the modules that guests can get
+	missing    missingModules
 	kernelLogs kernelLogs
 	profiles   atomic.Int64 // bytes of cover profiles that are kept
 	waiting    atomic.Int64 // bytes of output of tests with machines of their own that waits for its turn

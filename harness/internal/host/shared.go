@@ -124,7 +124,7 @@ func (s *shared) print(g *group) {
 	once := testoutput.NewLineFilter(s.out)
 	once.Drop("=== RUN   " + g.test + "\n")
 	// The next line of the shared machine reports an error of the output.
-	_ = errors.Join(g.transcript.print(once, s.run.stderr), once.Flush())
+	_ = errors.Join(g.transcript.Print(once, s.run.stderr), once.Flush())
 	switch {
 	case g.err != nil:
 		s.lines.Drop("--- FAIL: " + g.test + " (")

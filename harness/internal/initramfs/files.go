@@ -1,6 +1,7 @@
 package initramfs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,10 +14,10 @@ import (
 	"github.com/u-root/u-root/pkg/cpio"
 )
 
-// File is a file, directory or symbolic link of the host that the guest gets at
-// the same path.
+// File is a file, directory or symbolic link of the host that the guest gets.
 type File struct {
-	Path string
+	Path string      // in the guest
+	from string      // on the host, if it is another one; then it is not a link
 	link string      // the target, if it is a symbolic link
 	info fs.FileInfo // of a link itself, not of its target; nil for a link that the host does not have
 }
@@ -32,13 +33,19 @@ func (e *MissingFileError) Error() string {
 }
 
 // FindFiles returns the files that Config.Files names: absolute paths, patterns
-// as in path/filepath.Match, and names of programs. It includes the contents of
+// as in path/filepath.Match, names of programs, and HOSTPATH:GUESTPATH. It includes the contents of
 // directories, the targets of symbolic links, and the shared libraries of ELF
 // files that the host can run. If there is no such file, the error is a
 // *MissingFileError.
 func FindFiles(names []string) ([]File, error) {
 	c := collection{files: map[string]File{}, libraries: true}
 	for _, name := range names {
+		if from, place, moved := strings.Cut(name, ":/"); moved {
+			if err := c.move(from, "/"+place); err != nil {
+				return nil, fmt.Errorf("Config.Files: %s: %w", name, err)
+			}
+			continue
+		}
 		paths, err := c.expand(name)
 		if err != nil {
 			return nil, err
@@ -101,6 +108,43 @@ func (c collection) expand(name string) ([]string, error) {
 		return []string{path}, nil
 	}
 	return nil, &MissingFileError{name}
+}
+
+// move adds the file or directory at a path of the host under another path. Symbolic
+// links are replaced by their targets.
+func (c collection) move(from, place string) error {
+	info, err := os.Stat(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &MissingFileError{from}
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is neither a file nor a directory", from)
+	}
+	for _, own := range []string{"/dev/", "/proc/", "/sys/"} {
+		if strings.HasPrefix(place+"/", own) {
+			return fmt.Errorf("the guest has a file system of its own in %s", own)
+		}
+	}
+	c.files[place] = File{Path: place, from: from, info: info}
+	if !info.IsDir() {
+		return c.addLibraries(from)
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if target, err := os.Stat(filepath.Join(from, entry.Name())); err == nil && target.IsDir() && !entry.IsDir() {
+			return fmt.Errorf("%s is a link to a directory", filepath.Join(from, entry.Name()))
+		}
+		if err := c.move(filepath.Join(from, entry.Name()), filepath.Join(place, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add adds a file and everything that is included with it.
@@ -190,7 +234,7 @@ func (f File) String() string {
 	if f.info == nil {
 		return fmt.Sprintf("%q -> %q", f.Path, f.link)
 	}
-	return fmt.Sprintf("%q %v %d %d -> %q", f.Path, f.info.Mode(), f.info.Size(), f.info.ModTime().UnixNano(), f.link)
+	return fmt.Sprintf("%q %q %v %d %d -> %q", f.Path, f.from, f.info.Mode(), f.info.Size(), f.info.ModTime().UnixNano(), f.link)
 }
 
 // record returns the file's record in the archive.
@@ -203,6 +247,6 @@ func (f File) record() (cpio.Record, error) {
 	if f.info.IsDir() {
 		return cpio.Directory(name, mode), nil
 	}
-	b, err := os.ReadFile(f.Path)
+	b, err := os.ReadFile(cmp.Or(f.from, f.Path))
 	return cpio.StaticFile(name, string(b), mode), err
 }

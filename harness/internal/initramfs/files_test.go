@@ -130,11 +130,3 @@ func TestChangedFileHasAnotherString(t *testing.T) {
 		t.Errorf("file of another size: got %v both times", after[0])
 	}
 }
-
-func TestUnknownOptionalModulesAreLeftOut(t *testing.T) {
-	d := depmod{byName: map[string]string{"loadable": "kernel/loadable.ko"}, builtin: map[string]bool{"built_in": true}}
-	names := []string{"loadable", "built-in", "absent"}
-	if diff := cmp.Diff(names[:2], d.known(names)); diff != "" {
-		t.Errorf("known (-want +got):\n%s", diff)
-	}
-}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
+	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/cache"
@@ -29,7 +31,9 @@ type Spec struct {
 	Kernel        *images.Kernel
 	Init          gobuild.Program            // PID 1
 	Built         []*kbuild.Result           // the modules under test, in loading order
-	KernelModules []string                   // names of the kernel's own modules that tests may load
+	Modules       *modindex.Index            // of the kernel's modules and those under test
+	Load          []string                   // names of the kernel's own modules that are loaded before those under test
+	KernelModules []string                   // names or patterns of the kernel's own modules whose files tests read
 	Optional      []string                   // more names, left out if the kernel has no such module
 	Programs      map[string]gobuild.Program // by their names in /bin
 	Files         []File                     // of the host
@@ -40,7 +44,7 @@ var transport = []string{"virtio_pci", "virtio_console"}
 
 // layout is the version of the archive's format. It must change with records, so
 // that older archives in the cache are not used.
-const layout = 1
+const layout = 2
 
 // fileName is the archive's name in its cache entry.
 const fileName = "initramfs.cpio"
@@ -48,10 +52,10 @@ const fileName = "initramfs.cpio"
 // Build returns the path of the archive in the cache at cacheDir, and makes the
 // archive if it does not exist. It is not compressed: under emulation, unpacking
 // costs more than reading. If a module in KernelModules does not exist, the error
-// is a *MissingModuleError.
+// is a *modindex.MissingModuleError.
 func Build(ctx context.Context, cacheDir string, spec Spec) (string, error) {
-	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "initramfs"), spec.key(), func(_ context.Context, tmp string) error {
-		records, err := spec.records()
+	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "initramfs"), spec.key(), func(ctx context.Context, tmp string) error {
+		records, err := spec.records(ctx, tmp)
 		if err != nil {
 			return err
 		}
@@ -65,7 +69,7 @@ func Build(ctx context.Context, cacheDir string, spec Spec) (string, error) {
 
 func (s Spec) key() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s %s %q %q %q %v\n", layout, s.Kernel.Key, s.Init.Hash, s.KernelModules, s.Optional, transport, s.Files)
+	fmt.Fprintf(h, "%d %s %s %q %q %q %q %v\n", layout, s.Kernel.Key, s.Init.Hash, s.Load, s.KernelModules, s.Optional, transport, s.Files)
 	for _, r := range s.Built {
 		fmt.Fprintln(h, r.Key)
 	}
@@ -75,7 +79,7 @@ func (s Spec) key() string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-func (s Spec) records() ([]cpio.Record, error) {
+func (s Spec) records(ctx context.Context, tmp string) ([]cpio.Record, error) {
 	init, err := os.ReadFile(s.Init.Path)
 	if err != nil {
 		return nil, err
@@ -87,7 +91,10 @@ func (s Spec) records() ([]cpio.Record, error) {
 		cpio.CharDev("dev/null", 0o666, 1, 3),
 		cpio.StaticFile("init", string(init), 0o755),
 	}
-	boot := wire.Boot{Transport: transport}
+	boot := wire.Boot{Transport: transport, Load: s.Load}
+	if boot.Nodes, err = s.Modules.Nodes(); err != nil {
+		return nil, err
+	}
 	for _, r := range s.Built {
 		for _, m := range r.Modules {
 			boot.Modules = append(boot.Modules, m.Name)
@@ -112,107 +119,123 @@ func (s Spec) records() ([]cpio.Record, error) {
 		}
 		records = append(records, record)
 	}
-	modules, err := s.modules()
+	if config, ok := s.config(); ok {
+		records = append(records, config)
+	}
+	modules, err := s.modules(ctx, filepath.Join(tmp, "root"))
 	return append(records, modules...), err
 }
 
-// modules returns the guest's /lib/modules/RELEASE: the built modules, the
-// kernel's own modules that were asked for or are needed, and the index of both.
-func (s Spec) modules() ([]cpio.Record, error) {
-	own, err := readDepmod(s.Kernel.Modules)
-	if err != nil {
-		return nil, err
+// config returns the guest's /boot/config-RELEASE, the kernel's configuration. ok is
+// false if the kernel's files do not have it, or Files does.
+func (s Spec) config() (record cpio.Record, ok bool) {
+	name := "/boot/config-" + s.Kernel.Release
+	if slices.ContainsFunc(s.Files, func(f File) bool { return f.Path == name }) {
+		return record, false
 	}
-	if s.Kernel.Modules == "" { // everything is built in
-		for _, name := range transport {
-			own.builtin[name] = true
-			own.list = fmt.Appendf(own.list, "kernel/%s.ko\n", name)
+	for _, path := range []string{filepath.Join(filepath.Dir(s.Kernel.Image), filepath.Base(name)), filepath.Join(s.Kernel.Build, ".config")} {
+		if text, err := os.ReadFile(path); err == nil {
+			return cpio.StaticFile(name[1:], string(text), 0o644), true
 		}
 	}
-	paths, err := own.closure(slices.Concat(transport, s.needs(), s.KernelModules, own.known(s.Optional)))
+	return record, false
+}
+
+// modules returns the guest's /lib/modules/RELEASE: the modules under test, the
+// kernel's own modules that were asked for or are needed, and the lists that depmod
+// makes of both. root is a temporary directory.
+func (s Spec) modules(ctx context.Context, root string) ([]cpio.Record, error) {
+	dir := filepath.Join("lib/modules", s.Kernel.Release)
+	top := filepath.Join(root, dir)
+	defer os.RemoveAll(root)
+	if err := os.MkdirAll(top, 0o755); err != nil {
+		return nil, err
+	}
+	if err := s.writeBuiltin(top); err != nil {
+		return nil, err
+	}
+	files, err := s.moduleFiles()
 	if err != nil {
 		return nil, err
 	}
-	var index strings.Builder
-	dir := "lib/modules/" + s.Kernel.Release + "/"
-	var records []cpio.Record
-	for _, path := range paths {
-		b, err := readModule(filepath.Join(s.Kernel.Modules, path))
+	for _, f := range files {
+		path := filepath.Join(top, modindex.Uncompressed(f.Path))
+		if s.Modules.IsOwn(f) {
+			path = filepath.Join(top, "extra", filepath.Base(f.Path))
+		}
+		b, err := s.Modules.Read(f)
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(path), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(path, b, 0o644)
+		}
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, cpio.StaticFile(dir+uncompressed(path), string(b), 0o644))
-		writeIndex(&index, path, own.depends[path])
+	}
+	if err := images.Depmod(ctx, root, s.Kernel.Release); err != nil {
+		return nil, err
+	}
+	return readTree(root, dir)
+}
+
+// moduleFiles returns the modules whose files the guest has.
+func (s Spec) moduleFiles() ([]modindex.File, error) {
+	optional, err := s.Modules.Known(s.Optional)
+	if err != nil {
+		return nil, err
+	}
+	names := optional
+	if s.Kernel.Modules != "" { // else the drivers are built in
+		names = append(names, transport...)
 	}
 	for _, r := range s.Built {
 		for _, m := range r.Modules {
-			b, err := os.ReadFile(m.Path)
-			if err != nil {
-				return nil, err
-			}
-			records = append(records, cpio.StaticFile(dir+extra(m), string(b), 0o644))
-			deps, err := s.dependencies(m, own)
-			if err != nil {
-				return nil, err
-			}
-			writeIndex(&index, extra(m), deps)
+			names = append(names, m.Name)
 		}
 	}
-	return append(records,
-		cpio.StaticFile(dir+"modules.dep", index.String(), 0o644),
-		cpio.StaticFile(dir+"modules.builtin", string(own.list), 0o644)), nil
+	return s.Modules.Closure(append(names, s.KernelModules...))
 }
 
-// extra returns the path of a built module below /lib/modules/RELEASE.
-func extra(m kbuild.Module) string { return "extra/" + filepath.Base(m.Path) }
-
-func writeIndex(index *strings.Builder, path string, deps []string) {
-	index.WriteString(uncompressed(path) + ":")
-	for _, dep := range deps {
-		index.WriteString(" " + uncompressed(dep))
-	}
-	index.WriteString("\n")
-}
-
-// built finds a built module by its name.
-func (s Spec) built(name string) (kbuild.Module, bool) {
-	for _, r := range s.Built {
-		for _, m := range r.Modules {
-			if m.Name == name {
-				return m, true
-			}
+// writeBuiltin writes the lists of built-in modules, of which depmod makes its own
+// lists.
+func (s Spec) writeBuiltin(top string) error {
+	if s.Kernel.Modules == "" {
+		var list strings.Builder
+		for _, name := range transport {
+			list.WriteString("kernel/" + name + ".ko\n")
 		}
+		return os.WriteFile(filepath.Join(top, "modules.builtin"), []byte(list.String()), 0o644)
 	}
-	return kbuild.Module{}, false
-}
-
-// needs returns the kernel's own modules that the built ones depend on.
-func (s Spec) needs() []string {
-	var names []string
-	for _, r := range s.Built {
-		for _, m := range r.Modules {
-			for _, dep := range m.Depends {
-				if _, ours := s.built(dep); !ours {
-					names = append(names, dep)
-				}
-			}
-		}
-	}
-	return names
-}
-
-// dependencies returns the paths of the modules that a built one needs.
-func (s Spec) dependencies(m kbuild.Module, own *depmod) ([]string, error) {
-	var paths, names []string
-	for _, dep := range m.Depends {
-		if other, ours := s.built(dep); ours {
-			paths = append(paths, extra(other))
+	for _, name := range []string{"modules.builtin", "modules.builtin.modinfo"} {
+		text, err := os.ReadFile(filepath.Join(s.Kernel.Modules, name))
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		names = append(names, dep)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(top, name), text, 0o644)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	more, err := own.closure(names)
-	return append(paths, more...), err
+	return nil
+}
+
+// readTree returns the regular files in a directory below root.
+func readTree(root, dir string) ([]cpio.Record, error) {
+	var records []cpio.Record
+	err := filepath.WalkDir(filepath.Join(root, dir), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		name, _ := filepath.Rel(root, path) // it is below root
+		records = append(records, cpio.StaticFile(name, string(b), 0o644))
+		return err
+	})
+	return records, err
 }
 
 // write writes the archive, directories included.

@@ -6,20 +6,21 @@ import (
 	"os"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 // Connect returns a machine whose guest is at the other end of conn, waits for a
-// job and has its files. There is no QEMU. It is for tests of the host side, which
-// must handle any data from a guest.
-func Connect(ctx context.Context, conn io.ReadWriter) *Machine {
+// job and has its files. It gets modules of an index, which may be nil. There is no QEMU.
+// It is for tests of the host side, which must handle any data from a guest.
+func Connect(ctx context.Context, conn io.ReadWriter, modules *modindex.Index) *Machine {
 	v := newVM(ctx, qemu.Config{Accel: qemu.TCG}, time.Minute)
 	v.process, v.channel = newConnected(), conn
 	if c, ok := conn.(io.Closer); ok { // as QEMU does when it is killed
 		context.AfterFunc(v.ctx, func() { _ = c.Close() })
 	}
-	m := newMachine(v)
+	m := newMachine(v, modules)
 	m.HasFiles = true
 	m.guest = guestState{greeted: true, ready: &wire.Readiness{}}
 	return m

@@ -16,7 +16,7 @@ func asking(t *testing.T) *Machine {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	t.Cleanup(func() { theirs.Close() })
-	m := Connect(t.Context(), ours)
+	m := Connect(t.Context(), ours, nil)
 	t.Cleanup(m.Close)
 	return m
 }

@@ -20,7 +20,7 @@ import (
 func alive(t *testing.T) *Machine {
 	t.Helper()
 	ours, theirs := net.Pipe()
-	m := Connect(t.Context(), ours)
+	m := Connect(t.Context(), ours, nil)
 	m.patience = 200 * time.Millisecond
 	t.Cleanup(func() { m.Close(); theirs.Close() })
 	go func() {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
@@ -25,6 +26,9 @@ type Machine struct {
 	Timeline *timeline.Timeline
 	// HasFiles reports whether the guest already has the files of a job.
 	HasFiles bool
+	// Missed are names for which the kernel has requested modules that it does not
+	// have, each once.
+	Missed []string
 
 	in     *wire.Reader
 	out    *wire.Writer
@@ -35,6 +39,7 @@ type Machine struct {
 	late   lateness // of tests after their timeout
 
 	devices *devices // that tests have requested
+	modules moduleServer
 }
 
 // guestState is what the guest has reported of itself.
@@ -48,26 +53,34 @@ type guestState struct {
 	done     bool
 }
 
+// options are what machines need besides QEMU's configuration.
+type options struct {
+	silence time.Duration   // how long they may show no sign of life
+	modules *modindex.Index // for the guests; nil for none
+}
+
 // startMachine starts QEMU. See start.
-func startMachine(ctx context.Context, config qemu.Config, silence time.Duration) (*Machine, error) {
-	v, err := start(ctx, config, silence)
+func startMachine(ctx context.Context, config qemu.Config, opt options) (*Machine, error) {
+	v, err := start(ctx, config, opt.silence)
 	if err != nil {
 		return nil, err
 	}
-	return newMachine(v), nil
+	return newMachine(v, opt.modules), nil
 }
 
-func newMachine(v *vm) *Machine {
-	return &Machine{
+func newMachine(v *vm, modules *modindex.Index) *Machine {
+	m := &Machine{
 		vm: v, Timeline: timeline.New(rand.Text()),
 		in: wire.NewReader(v.channel), out: wire.NewWriter(v.channel), devices: newDevices(),
 	}
+	m.modules.index, m.modules.out = modules, m.out
+	return m
 }
 
 // boot starts a machine, and returns when it is ready for a job. If it does not
 // come up, boot returns it with the reason.
-func boot(ctx context.Context, config qemu.Config, silence time.Duration) (*Machine, error) {
-	m, err := startMachine(ctx, config, silence)
+func boot(ctx context.Context, config qemu.Config, opt options) (*Machine, error) {
+	m, err := startMachine(ctx, config, opt)
 	if err != nil {
 		return nil, err
 	}

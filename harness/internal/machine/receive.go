@@ -20,6 +20,8 @@ type Client interface {
 	Create(head wire.FileHead) (wire.Sink, error)
 	// Fresh runs a test in a fresh machine, and returns at once.
 	Fresh(test wire.FreshTest) error
+	// Missing is called when the kernel asks for a module that it does not have.
+	Missing(name string) error
 }
 
 // idle is the client of a guest without a job, which has nothing to send to it.
@@ -41,6 +43,9 @@ func (idle) Create(wire.FileHead) (wire.Sink, error) { return nil, errIdle }
 
 // Fresh returns an error.
 func (idle) Fresh(wire.FreshTest) error { return errIdle }
+
+// Missing does nothing.
+func (idle) Missing(string) error { return nil }
 
 // receive acts on one record.
 func (m *Machine) receive(rec wire.Record) error {
@@ -80,6 +85,13 @@ func (m *Machine) receive(rec wire.Record) error {
 		return client.Advance()
 	case wire.Ask:
 		return takeRequest(m, rec, client)
+	case wire.Modprobe:
+		missed, err := m.modules.take(rec, m.ctx.Done())
+		if err != nil || missed == "" {
+			return err
+		}
+		m.Missed = append(m.Missed, missed)
+		return client.Missing(missed)
 	}
 	return m.guest.receive(rec, m.client != nil)
 }

@@ -30,8 +30,9 @@ type manifest struct {
 	Time   time.Time // when the memory's file was last changed
 	Boot   []klog.Record
 	Log    []klog.Record
-	QEMU   string // for people
-	Kernel string // for people
+	Missed []string // see Machine.Missed
+	QEMU   string   // for people
+	Kernel string   // for people
 }
 
 // Names of a snapshot's files.
@@ -74,7 +75,7 @@ func snapshotKey(config qemu.Config) (string, error) {
 
 // findSnapshot returns the snapshot of a machine, and makes it if it does not
 // exist. If the machine does not come up, findSnapshot returns it with the reason.
-func findSnapshot(ctx context.Context, cacheDir string, config qemu.Config, silence time.Duration) (*snapshot, *Machine, error) {
+func findSnapshot(ctx context.Context, cacheDir string, config qemu.Config, opt options) (*snapshot, *Machine, error) {
 	key, err := snapshotKey(config)
 	if err != nil {
 		return nil, nil, err
@@ -83,7 +84,7 @@ func findSnapshot(ctx context.Context, cacheDir string, config qemu.Config, sile
 	var failed *Machine
 	made := false
 	entry, err := cache.Entry(ctx, dir, key, func(ctx context.Context, tmp string) (err error) {
-		failed, err = takeSnapshot(ctx, tmp, config, silence)
+		failed, err = takeSnapshot(ctx, tmp, config, opt)
 		made = err == nil
 		return err
 	})
@@ -103,13 +104,16 @@ var errFaulty = errors.New("the kernel reported a fault before the tests")
 var errLong = fmt.Errorf("the kernel logged more than %d MiB before the tests", maxSaved>>20)
 
 // takeSnapshot boots a machine and saves it in dir.
-func takeSnapshot(ctx context.Context, dir string, config qemu.Config, silence time.Duration) (*Machine, error) {
+func takeSnapshot(ctx context.Context, dir string, config qemu.Config, opt options) (*Machine, error) {
 	config.RAM = &qemu.RAM{File: filepath.Join(dir, memoryName)}
-	m, err := boot(ctx, config, silence)
+	m, err := boot(ctx, config, opt)
 	if err != nil {
 		return m, err
 	}
 	defer m.Stop()
+	if err := settle(m); err != nil {
+		return m, err
+	}
 	if err := save(m, filepath.Join(dir, stateName)); err != nil {
 		return nil, fmt.Errorf("save the machine: %w", err)
 	}
@@ -146,7 +150,7 @@ func writeManifest(dir string, m *Machine) error {
 	sum := sha256.Sum256(state)
 	b, err := json.Marshal(manifest{
 		State: hex.EncodeToString(sum[:]), Size: info.Size(), Time: info.ModTime(), Boot: m.log.boot.all(), Log: m.log.tests.all(),
-		QEMU: m.process.CommandLine(), Kernel: m.guest.release,
+		QEMU: m.process.CommandLine(), Kernel: m.guest.release, Missed: m.Missed,
 	})
 	if err != nil {
 		return err
@@ -192,6 +196,6 @@ func (e *damageError) Unwrap() error { return e.err }
 // template returns the template to restore machines from.
 func (s *snapshot) template() *template {
 	return &template{
-		memory: filepath.Join(s.dir, memoryName), state: filepath.Join(s.dir, stateName), boot: s.Boot, log: s.Log,
+		memory: filepath.Join(s.dir, memoryName), state: filepath.Join(s.dir, stateName), boot: s.Boot, log: s.Log, missed: s.Missed,
 	}
 }

@@ -1,11 +1,13 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"regexp"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -19,6 +21,7 @@ type Source struct {
 	NoSaving bool                             // boot each machine, and save none
 	Silence  time.Duration                    // how long a machine may show no sign of life; 0 for the default
 	Allow    []*regexp.Regexp                 // faults that do not count
+	Modules  *modindex.Index                  // the modules that guests can get; nil for none
 	Say      func(format string, args ...any) // prints a line for the user
 
 	loaded *loaded // nil if machines start without files
@@ -40,7 +43,7 @@ func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 	if s.loaded != nil {
 		config := s.Config
 		config.InTurns = true // as many machines run as there are processors
-		m, err := s.loaded.restore(ctx, config, false, s.silence())
+		m, err := s.loaded.restore(ctx, config, false, s.options())
 		if m != nil {
 			m.HasFiles = true
 		}
@@ -49,7 +52,7 @@ func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 	if s.NoSaving {
 		return s.boot(ctx, keep)
 	}
-	snap, m, err := findSnapshot(ctx, s.CacheDir, s.Config, s.silence())
+	snap, m, err := findSnapshot(ctx, s.CacheDir, s.Config, s.options())
 	if m != nil && errors.Is(err, errFaulty) {
 		m.Timeline.Allow(s.Allow)
 		if !m.faulty() {
@@ -67,11 +70,8 @@ func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 	return s.boot(ctx, keep)
 }
 
-func (s *Source) silence() time.Duration {
-	if s.Silence != 0 {
-		return s.Silence
-	}
-	return usualSilence(s.Config.Accel)
+func (s *Source) options() options {
+	return options{silence: cmp.Or(s.Silence, usualSilence(s.Config.Accel)), modules: s.Modules}
 }
 
 // restore restores a snapshot. The error is a damageError if the snapshot is the
@@ -84,7 +84,7 @@ func (s *Source) restore(ctx context.Context, snap *snapshot, keep bool) (*Machi
 			return nil, err
 		}
 	}
-	m, err := t.restore(ctx, s.Config, keep, s.silence())
+	m, err := t.restore(ctx, s.Config, keep, s.options())
 	switch {
 	case m != nil:
 		m.memory = t.file
@@ -100,7 +100,7 @@ func (s *Source) restore(ctx context.Context, snap *snapshot, keep bool) (*Machi
 // boot boots a machine.
 func (s *Source) boot(ctx context.Context, keep bool) (*Machine, error) {
 	if !keep || s.Config.HasNodes() {
-		return boot(ctx, s.Config, s.silence())
+		return boot(ctx, s.Config, s.options())
 	}
 	memory, path, err := newMemory()
 	if err != nil {
@@ -108,7 +108,7 @@ func (s *Source) boot(ctx context.Context, keep bool) (*Machine, error) {
 	}
 	config := s.Config
 	config.RAM = &qemu.RAM{File: path}
-	m, err := boot(ctx, config, s.silence())
+	m, err := boot(ctx, config, s.options())
 	if m == nil {
 		memory.Close()
 		return nil, err
@@ -136,11 +136,11 @@ func (s *Source) Preload(ctx context.Context, upload func(*wire.Writer) error) {
 	if s.NoSaving {
 		return
 	}
-	snap, _, err := findSnapshot(ctx, s.CacheDir, s.Config, s.silence())
+	snap, _, err := findSnapshot(ctx, s.CacheDir, s.Config, s.options())
 	if err != nil {
 		return
 	}
-	if s.loaded, err = snap.template().load(ctx, s.Config, s.silence(), upload); err != nil {
+	if s.loaded, err = snap.template().load(ctx, s.Config, s.options(), upload); err != nil {
 		s.loaded = nil
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +20,7 @@ type template struct {
 	memory, state string   // paths
 	file          *os.File // of the memory, for a template that was copied
 	boot, log     []klog.Record
+	missed        []string // see Machine.Missed
 	// known reports that this process has saved it: then a restored machine
 	// need not answer before it gets its job.
 	known bool
@@ -30,19 +30,20 @@ type template struct {
 // with shared, the template's own: then nothing else may be restored from it. If
 // the kernel reports a fault before the machine answers, restore returns the
 // machine with the reason.
-func (t *template) restore(ctx context.Context, config qemu.Config, shared bool, silence time.Duration) (*Machine, error) {
+func (t *template) restore(ctx context.Context, config qemu.Config, shared bool, opt options) (*Machine, error) {
 	config.RAM = &qemu.RAM{File: t.memory, Incoming: true, Private: !shared}
 	state, err := os.Open(t.state)
 	if err != nil {
 		return nil, err
 	}
 	defer state.Close()
-	m, err := startMachine(ctx, config, silence)
+	m, err := startMachine(ctx, config, opt)
 	if err != nil {
 		return nil, err
 	}
 	// The kernel log continues that of the saved machine.
 	m.guest.greeted, m.guest.ready = true, &wire.Readiness{}
+	m.Missed = t.missed
 	m.log.boot, m.log.tests = recordsOf(t.boot), recordsOf(t.log)
 	for _, rec := range t.log {
 		m.Timeline.Add(rec)
@@ -89,7 +90,7 @@ type loaded struct {
 }
 
 // load makes such a template from another. upload sends the files.
-func (t *template) load(ctx context.Context, config qemu.Config, silence time.Duration, upload func(*wire.Writer) error) (l *loaded, err error) {
+func (t *template) load(ctx context.Context, config qemu.Config, opt options, upload func(*wire.Writer) error) (l *loaded, err error) {
 	l = &loaded{}
 	defer func() {
 		if err != nil {
@@ -104,7 +105,7 @@ func (t *template) load(ctx context.Context, config qemu.Config, silence time.Du
 		return l, err
 	}
 	l.files[0], l.memory = copied.file, copied.memory
-	m, err := copied.restore(ctx, config, true, silence)
+	m, err := copied.restore(ctx, config, true, opt)
 	if err != nil {
 		return l, err
 	}
@@ -116,13 +117,16 @@ func (t *template) load(ctx context.Context, config qemu.Config, silence time.Du
 		err = m.awaitAnswer() // then it has stored them
 	}
 	if err == nil {
+		err = settle(m)
+	}
+	if err == nil {
 		err = save(m, l.state)
 	}
 	if err != nil {
 		return l, m.explain(err)
 	}
 	m.process.Kill()
-	l.boot, l.log, l.known = m.log.boot.all(), m.log.tests.all(), true
+	l.boot, l.log, l.missed, l.known = m.log.boot.all(), m.log.tests.all(), m.Missed, true
 	return l, m.drain()
 }
 

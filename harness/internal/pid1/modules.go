@@ -4,35 +4,38 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
-	"github.com/u-root/u-root/pkg/kmodule"
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/harness/internal/modprobe"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// loadModules loads the modules under test and their dependencies, up to the first
-// that fails.
-func loadModules(names []string) wire.Readiness {
-	for _, name := range names {
-		if err := kmodule.Probe(name, ""); err != nil {
-			return wire.Readiness{Module: name, Error: err.Error()}
+// loadModules loads the kernel's modules that are wanted before the tests, and then
+// the modules under test and their dependencies, up to the first that fails.
+func loadModules(boot wire.Boot) wire.Readiness {
+	for _, name := range slices.Concat(boot.Load, boot.Modules) {
+		_, err := modprobe.Load(modprobe.ByProgram, name)
+		if err == nil || errors.Is(err, modprobe.ErrBuiltin) {
+			continue
 		}
+		var own *modprobe.LoadError
+		if errors.As(err, &own) && own.NeededBy == "" {
+			err = own.Err
+		}
+		return wire.Readiness{Module: name, Error: err.Error()}
 	}
 	return wire.Readiness{}
 }
 
-// unloadPatience is how long a module may stay in use after the last process has
-// ended: the kernel destroys network namespaces in the background.
-const unloadPatience = 3 * time.Second
-
 // unloadModules unloads the modules under test, the last one loaded first. It returns
 // those that stay loaded, with the reason. A module that a test has unloaded is not
-// among them.
+// among them. All other modules stay loaded, except those that use one of these: the
+// kernel may have asked for them.
 func unloadModules(names []string) (stuck []string) {
 	for _, name := range slices.Backward(names) {
-		err := unloadModule(name)
+		unloadHolders(name)
+		err := describeBusy(modprobe.Unload(name, modprobe.Patience))
 		if err != nil && !errors.Is(err, unix.ENOENT) {
 			stuck = append(stuck, name+": "+err.Error())
 		}
@@ -40,14 +43,12 @@ func unloadModules(names []string) (stuck []string) {
 	return stuck
 }
 
-// unloadModule unloads one module. It waits up to unloadPatience while it is in use.
-func unloadModule(name string) error {
-	for deadline := time.Now().Add(unloadPatience); ; time.Sleep(10 * time.Millisecond) {
-		err := unix.DeleteModule(name, unix.O_NONBLOCK)
-		busy := errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EBUSY)
-		if !busy || time.Now().After(deadline) {
-			return describeBusy(err)
-		}
+// unloadHolders unloads the modules that use one, after those that use them. If one
+// of them does not unload, neither does the module itself, whose error is reported.
+func unloadHolders(name string) {
+	for _, holder := range modprobe.Holders(name) {
+		unloadHolders(holder)
+		_ = modprobe.Unload(holder, modprobe.Patience)
 	}
 }
 

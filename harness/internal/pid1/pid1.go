@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,12 +20,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/modprobe"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 // Main runs PID 1. It does not return: at its end it switches the machine off. An
-// error is printed on the console first. In any other process it exits with status 2.
+// error is printed on the console first. In any other process it is modprobe, or exits
+// with status 2.
 func Main() {
+	if os.Getpid() != 1 && modprobe.IsCommand(os.Args[0]) {
+		os.Exit(modprobe.Main(os.Args))
+	}
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "kmodtest-init: this program is the first process of a kmodtest guest and does nothing elsewhere")
 		os.Exit(2)
@@ -33,7 +39,12 @@ func Main() {
 	// would cost more than it frees.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(64 << 20)
-	if err := run(); err != nil {
+	switchOff(run())
+}
+
+// switchOff prints the error, if there is one, and switches the machine off.
+func switchOff(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "kmodtest-init:", err)
 	}
 	// If this fails, the kernel panics because its first process ends.
@@ -53,6 +64,9 @@ func run() error {
 	}
 	boot, err := readBoot()
 	if err != nil {
+		return err
+	}
+	if err := makeNodes(boot.Nodes); err != nil {
 		return err
 	}
 	port, err := openPort(boot.Transport)
@@ -153,6 +167,10 @@ type guest struct {
 	log  *kernelLog
 	// requests are those of the tests to the host.
 	requests *requests
+	// modules are the requests for modules.
+	modules *moduleRequests
+	// pid is the job's program, once it runs.
+	pid atomic.Int64
 	// logLost reports that records were lost while the modules were loaded.
 	logLost bool
 	// tainted is the kernel's taint before the modules were loaded.
@@ -168,6 +186,7 @@ func (g *guest) serve() error {
 	if err := unix.Uname(&name); err != nil {
 		return fmt.Errorf("uname: %w", err)
 	}
+	release := unix.ByteSliceToString(name.Release[:])
 	var err error
 	if g.log, err = streamKernelLog(g.out); err != nil {
 		return err
@@ -177,7 +196,7 @@ func (g *guest) serve() error {
 	if _, err := g.log.Sync(); err != nil {
 		return err
 	}
-	if err := g.out.WriteMessage(wire.Hello, &wire.Greeting{Release: unix.ByteSliceToString(name.Release[:])}); err != nil {
+	if err := g.out.WriteMessage(wire.Hello, &wire.Greeting{Release: release}); err != nil {
 		return err
 	}
 	if g.tainted, err = readTaint(); err != nil {
@@ -187,29 +206,51 @@ func (g *guest) serve() error {
 	if err := g.requests.listen(); err != nil {
 		return err
 	}
-	ready := loadModules(g.boot.Modules)
-	if g.logLost, err = g.log.Sync(); err != nil {
+	g.modules = newModuleRequests(g.out, release)
+	if err := g.modules.listen(); err != nil {
 		return err
 	}
-	if err := g.out.WriteMessage(wire.Ready, &ready); err != nil {
-		return err
-	}
+	go func() { // a module may request others, for which the channel must be read
+		if err := g.load(); err != nil {
+			switchOff(err)
+		}
+	}()
 	files := &store{times: map[string]time.Time{}}
 	work, err := g.receive(files)
 	if err != nil {
 		return err
 	}
+	hostGone := make(chan error, 1)
+	go func() { hostGone <- g.relay() }()
 	go g.beat()
+	p, err := g.begin(work)
+	if err != nil {
+		return g.refuse(err, hostGone)
+	}
+	g.pid.Store(int64(p.pid))
+	accountWhenLate(work, p.pid)
+	return g.attend(p, work, files, hostGone)
+}
+
+// load loads the modules and tells the host that the guest is ready.
+func (g *guest) load() (err error) {
+	ready := loadModules(g.boot)
+	if g.logLost, err = g.log.Sync(); err != nil {
+		return err
+	}
+	return g.out.WriteMessage(wire.Ready, &ready)
+}
+
+// begin starts the job's program.
+func (g *guest) begin(work wire.Work) (*process, error) {
+	if err := g.modules.repeat(); err != nil {
+		return nil, err
+	}
 	if err := refresh(work); err != nil {
-		return g.refuse(err)
+		return nil, err
 	}
 	g.requests.prepare(work)
-	p, err := start(work, g.out)
-	if err != nil {
-		return g.refuse(err)
-	}
-	accountWhenLate(work, p.pid)
-	return g.attend(p, work, files)
+	return start(work, g.out)
 }
 
 // beat sends Beat records until the channel is closed.
@@ -236,35 +277,47 @@ func (g *guest) receive(files *store) (work wire.Work, err error) {
 			if err := g.out.Write(wire.Beat, nil); err != nil {
 				return work, err
 			}
+		case wire.Module, wire.ModuleData, wire.ModuleEnd:
+			if err := g.modules.take(rec); err != nil {
+				return work, err
+			}
 		case wire.Job:
 			return work, rec.Decode(&work)
 		default:
 			return work, fmt.Errorf("wait for a job: unexpected %v record", rec.Type)
 		}
 		if err != nil {
-			return work, g.refuse(err)
+			return work, g.refuse(err, g.ignore())
 		}
 	}
+}
+
+// ignore reads records until the host closes the channel.
+func (g *guest) ignore() <-chan error {
+	gone := make(chan error, 1)
+	go func() {
+		for {
+			if _, err := g.in.Read(); err != nil {
+				gone <- err
+				return
+			}
+		}
+	}()
+	return gone
 }
 
 // refuse tells the host why the job cannot run, and waits until the host ends the
 // machine.
-func (g *guest) refuse(reason error) error {
+func (g *guest) refuse(reason error, hostGone <-chan error) error {
 	if err := g.out.WriteMessage(wire.Exit, &wire.Status{Code: -1, Error: reason.Error()}); err != nil {
 		return err
 	}
-	for {
-		if _, err := g.in.Read(); err != nil {
-			return reason
-		}
-	}
+	<-hostGone
+	return reason
 }
 
 // attend waits for the job's program to end, makes the checks and reports both.
-func (g *guest) attend(p *process, work wire.Work, files *store) error {
-	hostGone := make(chan error, 1)
-	go func() { hostGone <- g.relay(p.pid) }()
-
+func (g *guest) attend(p *process, work wire.Work, files *store, hostGone <-chan error) error {
 	status := p.wait()
 	if err := g.out.WriteMessage(wire.Exit, &status); err != nil {
 		return err
@@ -296,9 +349,9 @@ func (g *guest) attend(p *process, work wire.Work, files *store) error {
 	return <-hostGone
 }
 
-// relay passes the host's signals on to the job's program, and its answers to
-// the tests' requests, until the host closes the channel.
-func (g *guest) relay(pid int) error {
+// relay passes the host's signals on to the job's program, and its answers to the
+// tests' requests and to those for modules, until the host closes the channel.
+func (g *guest) relay() error {
 	for {
 		rec, err := g.in.Read()
 		if errors.Is(err, io.EOF) || errors.Is(err, fs.ErrClosed) {
@@ -309,10 +362,17 @@ func (g *guest) relay(pid int) error {
 		}
 		switch {
 		case rec.Type == wire.Signal && len(rec.Payload) == 1:
-			// An error means that the program has just ended.
-			_ = unix.Kill(pid, syscall.Signal(rec.Payload[0]))
+			// An error means that the program has just ended. Before its
+			// start there is nothing to signal.
+			if pid := int(g.pid.Load()); pid != 0 {
+				_ = unix.Kill(pid, syscall.Signal(rec.Payload[0]))
+			}
 		case rec.Type == wire.Reply:
 			if err := g.requests.finish(rec); err != nil {
+				return err
+			}
+		case rec.Type == wire.Module || rec.Type == wire.ModuleData || rec.Type == wire.ModuleEnd:
+			if err := g.modules.take(rec); err != nil {
 				return err
 			}
 		default:

@@ -49,6 +49,7 @@ type Config struct {
 	Modules         []string
 	KernelModules   []string
 	OptionalModules []string
+	LoadModules     []string
 	Programs        []string
 	Files           []string
 	Env             []string

@@ -89,6 +89,15 @@ const (
 	maxCode     = 255
 	maxSignal   = 64 // _NSIG of Linux
 
+	maxModprobe = 64 << 10
+	maxModule   = 1 << 30 // bytes of a module's file
+
+	// MaxModuleName is the longest name in a ModuleRequest in bytes. The
+	// kernel's own requests have less than 64; the aliases of devices have more.
+	MaxModuleName = 1 << 10
+	// MaxLoaded is the length of ModuleRequest.Loaded.
+	MaxLoaded = 1 << 10
+
 	// MaxFindings is the length of each list in Findings.
 	MaxFindings = 1 << 10
 	// MaxRequest is the length in bytes of a test's request, and so of a
@@ -112,6 +121,7 @@ var (
 	path     = kind{name: "path", limit: maxPath, valid: hasNoNUL}
 	argument = kind{name: "argument", limit: maxArgument, valid: hasNoNUL}
 	word     = kind{name: "word", limit: maxWord, valid: isPrintable}
+	alias    = kind{name: "name of a module", limit: MaxModuleName, valid: hasNoNUL}
 	testName = kind{name: "test name", limit: MaxRequest, valid: isTestName}
 )
 

@@ -8,8 +8,20 @@ type Boot struct {
 	// Transport holds the modules that the channel needs, in loading order.
 	// PID 1 skips those that are built into the kernel.
 	Transport []string
+	// Load are names of the kernel's modules that are loaded before those under
+	// test. The host has their files.
+	Load []string
 	// Modules are the modules under test, in loading order.
 	Modules []string
+	// Nodes are the devices that load a module when they are opened.
+	Nodes []Node
+}
+
+// Node is a device file in /dev.
+type Node struct {
+	Name         string // relative to /dev
+	Block        bool   // a block device, else a character device
+	Major, Minor uint32
 }
 
 // Greeting is the guest's first record.

@@ -57,6 +57,11 @@ func TestInvalidMessagesAreGarbled(t *testing.T) {
 		"signal 65":                  {&Status{}, payload(-1, 65, 0, ""), "number 65 is not between 0 and 64"},
 		"finished without exit code": {&Status{}, payload(-1, 9, 1, ""), "has not finished"},
 
+		"module name with NUL":      {&ModuleRequest{}, payload(1, "a\x00b", 0, 0, 0), `"a\x00b" is not a valid name of a module`},
+		"long module name":          {&ModuleRequest{}, payload(1, strings.Repeat("x", 1025), 0, 0, 0), "number 1025 is not between"},
+		"many loaded modules":       {&ModuleRequest{}, payload(1, "a", 0, 0, 1025), "number 1025 is not between 0 and 1024"},
+		"loaded module with escape": {&ModuleRequest{}, payload(1, "a", 0, 0, 1, "\x1b[2J"), "not a valid word"},
+
 		"name with NUL":          {&FileHead{}, payload("/a\x00b", 0o644, 0, ""), `"/a\x00b" is not a valid path`},
 		"no name":                {&FileHead{}, payload("", 0o644, 0, ""), "no name"},
 		"long name":              {&FileHead{}, payload(strings.Repeat("x", 4097), 0o644, 0, ""), "number 4097 is not between"},

@@ -19,6 +19,11 @@
 // the host may send Signal records, and answers each Ask record, a test's request,
 // with a Reply.
 //
+// As soon as the channel works, the guest may send Modprobe records, each with a name
+// for which modules are wanted. The answer is (Module ModuleData…)… ModuleEnd: the
+// files to load, in that order. The host gives one answer after the other, among its
+// other records.
+//
 // The host does not trust a guest: root in the guest can write any bytes to the
 // channel. So a Reader, Record.Decode and a Receiver check each length, count and
 // value before they use it, and return a GarbledError for data that is not valid.
@@ -51,23 +56,27 @@ type Type uint8
 
 // The types of records, each with its payload.
 const (
-	Hello     Type = iota + 1 // Greeting
-	Ready                     // Readiness
-	File                      // FileHead
-	Data                      // a piece of the file
-	FileEnd                   // no payload if the file is whole; otherwise the reason why not
-	Job                       // Work
-	Signal                    // one byte: the signal's number
-	Stdout                    // raw bytes
-	Stderr                    // raw bytes
-	KernelLog                 // one record of /dev/kmsg as read
-	Exit                      // Status
-	Checks                    // Findings
-	Done                      // no payload
-	Beat                      // no payload: the sender is alive
-	Ask                       // Request
-	Reply                     // Answer
-	last      = Reply
+	Hello      Type = iota + 1 // Greeting
+	Ready                      // Readiness
+	File                       // FileHead
+	Data                       // a piece of the file
+	FileEnd                    // no payload if the file is whole; otherwise the reason why not
+	Job                        // Work
+	Signal                     // one byte: the signal's number
+	Stdout                     // raw bytes
+	Stderr                     // raw bytes
+	KernelLog                  // one record of /dev/kmsg as read
+	Exit                       // Status
+	Checks                     // Findings
+	Done                       // no payload
+	Beat                       // no payload: the sender is alive
+	Ask                        // Request
+	Reply                      // Answer
+	Modprobe                   // ModuleRequest
+	Module                     // ModuleHead
+	ModuleData                 // a piece of the module's file
+	ModuleEnd                  // ModuleResult
+	last       = ModuleEnd
 )
 
 // types has the name of each type as it stands in messages, and the longest payload
@@ -92,6 +101,11 @@ var types = [...]struct {
 	Beat:      {"beat", 0},
 	Ask:       {"ask", 8 * MaxRequest},
 	Reply:     {"reply", 8 * MaxRequest},
+
+	Modprobe:   {"modprobe", maxModprobe},
+	Module:     {"module", 1 << 10},
+	ModuleData: {"module data", MaxPayload},
+	ModuleEnd:  {"module end", maxReason + 64},
 }
 
 // String returns the type's name as it stands in messages.

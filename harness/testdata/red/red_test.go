@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv("RED_FILE"); name != "" {
 		config.Files = []string{name}
 	}
+	config.LoadModules = strings.Fields(os.Getenv("RED_LOAD"))
 	if pattern := os.Getenv("RED_ALLOW"); pattern != "" {
 		config.Allow = []string{pattern}
 	}

@@ -1,27 +1,30 @@
-package host
+package testoutput
 
 import (
 	"io"
 	"sync"
 	"sync/atomic"
-
-	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 )
 
-// transcript keeps the output of a test that has a fresh machine until the outputs
+// Transcript keeps the output of a test that has a fresh machine until the outputs
 // of the tests before it are printed. Its methods may be called by several goroutines at once.
-type transcript struct {
+type Transcript struct {
+	// All counts the bytes that all transcripts of a run keep; nil counts nothing.
+	All *atomic.Int64
+
 	mu   sync.Mutex
-	all  *atomic.Int64 // bytes that the transcripts of the run keep; nil counts nothing
-	kept testoutput.Excerpt
+	kept Excerpt
 	live [2]io.Writer // standard output and error, from its turn on
 }
 
-func (t *transcript) stdout() io.Writer { return transcriptStream{t, 0} }
-func (t *transcript) stderr() io.Writer { return transcriptStream{t, 1} }
+// Stdout returns the writer for standard output.
+func (t *Transcript) Stdout() io.Writer { return transcriptStream{t, 0} }
 
-// print prints the output so far, and from then on all further output at once.
-func (t *transcript) print(stdout, stderr io.Writer) error {
+// Stderr returns the writer for standard error.
+func (t *Transcript) Stderr() io.Writer { return transcriptStream{t, 1} }
+
+// Print prints the output so far, and from then on all further output at once.
+func (t *Transcript) Print(stdout, stderr io.Writer) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.live = [2]io.Writer{stdout, stderr}
@@ -31,13 +34,13 @@ func (t *transcript) print(stdout, stderr io.Writer) error {
 		}
 	}
 	t.count(-t.kept.Size())
-	t.kept = testoutput.Excerpt{}
+	t.kept = Excerpt{}
 	return nil
 }
 
 // transcriptStream is the standard output or error of a transcript.
 type transcriptStream struct {
-	t      *transcript
+	t      *Transcript
 	stream int
 }
 
@@ -48,7 +51,7 @@ func (s transcriptStream) Write(p []byte) (int, error) {
 	if w := s.t.live[s.stream]; w != nil {
 		return w.Write(p)
 	}
-	if s.t.all != nil && s.t.all.Load() > maxTranscripts {
+	if s.t.All != nil && s.t.All.Load() > MaxTranscripts {
 		s.t.kept.Drop(len(p))
 		return len(p), nil
 	}
@@ -58,12 +61,12 @@ func (s transcriptStream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// maxTranscripts is how many bytes of output wait for their turn in a run.
-const maxTranscripts = 32 << 20
+// MaxTranscripts is how many bytes of output wait for their turn in a run.
+const MaxTranscripts = 32 << 20
 
 // count notes that the transcript takes n more bytes.
-func (t *transcript) count(n int) {
-	if t.all != nil {
-		t.all.Add(int64(n))
+func (t *Transcript) count(n int) {
+	if t.All != nil {
+		t.All.Add(int64(n))
 	}
 }

@@ -1,31 +1,18 @@
-package initramfs
+package modindex
 
 import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
 )
 
-// readModule reads one of the kernel's modules and decompresses it, if the
-// distribution compresses modules: the guest loads uncompressed ones.
-func readModule(path string) ([]byte, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	out, err := decompress(filepath.Ext(path), b)
-	if err != nil {
-		return nil, fmt.Errorf("decompress %s: %w", path, err)
-	}
-	return out, nil
-}
+// maxFile is the largest module in bytes.
+const maxFile = 64 << 20
 
 func decompress(ext string, b []byte) ([]byte, error) {
 	var r io.Reader
@@ -47,12 +34,16 @@ func decompress(ext string, b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(r)
+	out, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err == nil && len(out) > maxFile {
+		err = fmt.Errorf("it has more than %d MiB", maxFile>>20)
+	}
+	return out, err
 }
 
-// uncompressed returns a module's path in the guest: without the suffix of a
+// Uncompressed returns a module's path in the guest: without the suffix of a
 // compressed file.
-func uncompressed(path string) string {
+func Uncompressed(path string) string {
 	if i := strings.LastIndex(path, ".ko."); i >= 0 {
 		return path[:i+len(".ko")]
 	}

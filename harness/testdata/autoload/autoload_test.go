@@ -1,0 +1,222 @@
+// Package autoload has tests in whose guest nothing is loaded and no module is listed:
+// the kernel asks for what it needs.
+package autoload
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness"
+	"github.com/kmodtest/kmodtest/harness/guest"
+)
+
+func TestMain(m *testing.M) {
+	harness.Main(m, harness.Config{
+		Modules:     []string{"../modules/asks"},
+		LoadModules: []string{"macvlan"},
+		Files:       []string{"testdata/asks.bin:/lib/firmware/kmodtest/asks.bin"},
+	})
+}
+
+// wantLoaded checks which modules are loaded.
+func wantLoaded(t *testing.T, want bool, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if got := guest.ModuleLoaded(t, name); got != want {
+			t.Errorf("module %s is loaded: %v, want %v", name, got, want)
+		}
+	}
+}
+
+// TestRequestsOfInit looks at what the module under test got while it was loaded: a
+// module that it asked for, one that it wants before it, and firmware.
+func TestRequestsOfInit(t *testing.T) {
+	wantLoaded(t, true, "asks", "dummy", "ifb", "macvlan")
+	text, err := os.ReadFile("/sys/module/asks/parameters/firmware")
+	if err != nil || string(text) != "firmware of asks\n\n" && string(text) != "firmware of asks\n" {
+		t.Errorf("the firmware is %q, %v", text, err)
+	}
+}
+
+// linkMessage returns a request of rtnetlink for a link of a kind.
+func linkMessage(kind, name string) []byte {
+	attribute := func(typ uint16, value []byte) []byte {
+		b := binary.NativeEndian.AppendUint16(nil, uint16(4+len(value)))
+		b = append(binary.NativeEndian.AppendUint16(b, typ), value...)
+		return append(b, make([]byte, -len(b)&3)...)
+	}
+	body := make([]byte, unix.SizeofIfInfomsg)
+	body = append(body, attribute(unix.IFLA_IFNAME, []byte(name+"\x00"))...)
+	body = append(body, attribute(unix.IFLA_LINKINFO, attribute(unix.IFLA_INFO_KIND, []byte(kind)))...)
+	b := binary.NativeEndian.AppendUint32(nil, uint32(unix.SizeofNlMsghdr+len(body)))
+	b = binary.NativeEndian.AppendUint16(b, unix.RTM_NEWLINK)
+	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST|unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+	b = binary.NativeEndian.AppendUint32(b, 1) // sequence number
+	b = binary.NativeEndian.AppendUint32(b, 0) // port
+	return append(b, body...)
+}
+
+// addLink makes a link, as ip link add does.
+func addLink(kind, name string) error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Sendto(fd, linkMessage(kind, name), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return err
+	}
+	buf := make([]byte, 4096)
+	n, _, err := unix.Recvfrom(fd, buf, 0)
+	if err != nil {
+		return err
+	}
+	if n < unix.SizeofNlMsghdr+4 {
+		return errors.New("the answer is short")
+	}
+	if code := int32(binary.NativeEndian.Uint32(buf[unix.SizeofNlMsghdr:])); code != 0 {
+		return unix.Errno(-code)
+	}
+	return nil
+}
+
+func TestVeth(t *testing.T) {
+	if err := addLink("veth", "autoload0"); err != nil {
+		t.Fatal(err)
+	}
+	wantLoaded(t, true, "veth")
+}
+
+func TestUnknownLink(t *testing.T) {
+	if err := addLink("kmodtest", "none0"); !errors.Is(err, unix.EOPNOTSUPP) {
+		t.Errorf("link of an unknown kind: %v, want EOPNOTSUPP", err)
+	}
+}
+
+func TestBBR(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "bbr"); err != nil {
+		t.Fatal(err)
+	}
+	wantLoaded(t, true, "tcp_bbr")
+}
+
+// TestHash binds a socket to a hash: the kernel loads two modules for it.
+func TestHash(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_ALG, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrALG{Type: "hash", Name: "sha256"}); err != nil {
+		t.Fatal(err)
+	}
+	wantLoaded(t, true, "af_alg", "algif_hash")
+}
+
+func TestTun(t *testing.T) {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(fd)
+	wantLoaded(t, true, "tun")
+}
+
+// TestSeveralAtOnce makes the kernel ask for several modules at the same time, some of
+// them twice.
+func TestSeveralAtOnce(t *testing.T) {
+	var all sync.WaitGroup
+	for i, kind := range []string{"bridge", "bonding", "vxlan", "ipvlan", "gre", "bridge", "vxlan", "kmodtest-none"} {
+		all.Go(func() {
+			err := addLink(map[string]string{"bonding": "bond"}[kind]+map[bool]string{true: kind}[kind != "bonding"], "many"+string(rune('a'+i)))
+			if kind == "kmodtest-none" && !errors.Is(err, unix.EOPNOTSUPP) {
+				t.Errorf("%s: %v, want EOPNOTSUPP", kind, err)
+			}
+			if errors.Is(err, unix.EOPNOTSUPP) && kind != "kmodtest-none" {
+				t.Errorf("%s: %v", kind, err)
+			}
+		})
+	}
+	all.Wait()
+	wantLoaded(t, true, "bridge", "bonding", "vxlan")
+}
+
+// TestCommand runs modprobe.
+func TestCommand(t *testing.T) {
+	for _, c := range []struct {
+		line   string
+		want   string // in the output
+		fails  bool
+		loaded bool
+	}{
+		{"modprobe -r dummy", "", false, false},
+		{"modprobe -q -- dummy numdummies=2", "", false, true},
+		{"modprobe -n kmodtest-alias-x", "", false, true},
+		{"modprobe kmodtest-alias-x", "", false, true}, // the module under test, which is loaded
+		{"modprobe -rv dummy", "unloaded dummy\n", false, false},
+		{"modprobe --first-time dummy", "", false, true},
+		{"modprobe --first-time dummy", "is loaded already", true, true},
+		{"modprobe no_such_module", "has no module no_such_module", true, true},
+		{"modprobe -q no_such_module", "", true, true},
+		{"modprobe --config /x dummy", "has no option --config", true, true},
+		{"modprobe", "no module was named", true, true},
+		{"modprobe dummy numdummies=many", "", false, true}, // it is loaded
+		{"modprobe -a dummy ext4", "", false, true},         // ext4 is loadable or built in
+	} {
+		words := strings.Fields(c.line)
+		out, err := exec.CommandContext(t.Context(), words[0], words[1:]...).CombinedOutput()
+		if (err != nil) != c.fails || !strings.Contains(string(out), c.want) || c.want == "" && len(out) > 0 {
+			t.Errorf("%s: %v, %q; want %q, failure %v", c.line, err, out, c.want, c.fails)
+		}
+		wantLoaded(t, c.loaded, "dummy")
+	}
+}
+
+// TestCleanupWaits leaves a namespace that uses modules when cleanup unloads them.
+func TestCleanupWaits(t *testing.T) {
+	guest.LoadModule(t, "sit")
+	guest.NewNetworkNamespace(t)
+	if err := addLink("sit", "sit7"); err != nil && !errors.Is(err, unix.EEXIST) {
+		t.Fatal(err)
+	}
+}
+
+func TestUnknownModuleNamesKernel(t *testing.T) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		t.Fatal(err)
+	}
+	release := unix.ByteSliceToString(name.Release[:])
+	err := guest.TryLoadModule(t, "no_such_module")
+	if !errors.Is(err, unix.ENOENT) || !strings.Contains(err.Error(), "kernel "+release+" has no module no_such_module") {
+		t.Errorf("load of no_such_module: %v", err)
+	}
+}
+
+func TestFilesOfTheKernel(t *testing.T) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		t.Fatal(err)
+	}
+	release := unix.ByteSliceToString(name.Release[:])
+	for _, path := range []string{
+		"/boot/config-" + release, "/lib/modules/" + release + "/modules.dep.bin", "/lib/modules/" + release + "/modules.alias.bin",
+		"/lib/modules/" + release + "/modules.builtin.bin", "/dev/fuse", "/dev/loop-control",
+	} {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
