@@ -1,0 +1,82 @@
+//go:build kvm
+
+package nested
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+)
+
+// inner is a run of kmodtest in the outer machine.
+type inner struct {
+	innerRun
+	place
+	env  []string     // more variables
+	seen func() error // changes what the run sees of the outer machine; may be nil
+}
+
+// result is how an inner run has ended.
+type result struct {
+	status         int
+	stdout, stderr string
+}
+
+// run runs the test binary with args.
+func (i inner) run(t *testing.T, args ...string) result {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), i.binary(i.Package), args...)
+	cmd.Dir = filepath.Join(i.Root, i.Package)
+	cmd.Env = append(i.environment(), "TMPDIR="+t.TempDir(), "KMODTEST_SILENCE=5m")
+	cmd.Env = append(append(cmd.Env, i.Env...), i.env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := i.asOnHost(cmd.Run)
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if os.Getenv("NESTED_SHOW") != "" {
+		t.Logf("exit status %d\n%s\n%s", cmd.ProcessState.ExitCode(), &stdout, &stderr)
+	}
+	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// asOnHost calls f on a thread of its own, from which the outer machine does not
+// look like a guest.
+func (i inner) asOnHost(f func() error) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked, so the thread ends with its goroutine
+		err := i.disguise()
+		if err == nil {
+			err = f()
+		}
+		done <- err
+	}()
+	return <-done
+}
+
+func (i inner) disguise() error {
+	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_NEWUTS); err != nil {
+		return err
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	if err := unix.Mount("tmpfs", filepath.Dir(inside.GuestFile), "tmpfs", 0, ""); err != nil {
+		return err
+	}
+	if err := unix.Sethostname([]byte("outer")); err != nil || i.seen == nil {
+		return err
+	}
+	return i.seen()
+}

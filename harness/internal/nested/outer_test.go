@@ -1,0 +1,90 @@
+//go:build kvm
+
+package nested
+
+import (
+	"archive/tar"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness/guest"
+)
+
+// outer returns the place, after its files have been unpacked and KVM loaded.
+func outer(t *testing.T) place {
+	t.Helper()
+	p := outerPlace()
+	if _, err := os.Stat(p.archive()); err == nil {
+		if err := unpack(p.archive()); err != nil {
+			t.Fatalf("unpack %s: %v", p.archive(), err)
+		}
+		if err := os.Remove(p.archive()); err != nil { // it takes memory
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat("/dev/kvm"); errors.Is(err, fs.ErrNotExist) {
+		guest.LoadModule(t, "kvm_amd")
+	}
+	return p
+}
+
+// unpack unpacks an archive that writeArchive has made.
+func unpack(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var dirs []*tar.Header
+	for r := tar.NewReader(f); ; {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if header.Typeflag == tar.TypeDir {
+			dirs = append(dirs, header)
+		}
+		if err := unpackFile(header, r); err != nil {
+			return err
+		}
+	}
+	for _, dir := range dirs { // after their contents
+		if err := os.Chtimes(dir.Name, dir.ModTime, dir.ModTime); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func unpackFile(header *tar.Header, r io.Reader) error {
+	if err := os.MkdirAll(filepath.Dir(header.Name), 0o755); err != nil {
+		return err
+	}
+	switch header.Typeflag {
+	case tar.TypeDir:
+		return os.MkdirAll(header.Name, 0o755)
+	case tar.TypeSymlink:
+		err := os.Symlink(header.Linkname, header.Name)
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	tmp := header.Name + ".new" // this process may have mapped the file, if it is a library
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY, header.FileInfo().Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	if err := errors.Join(err, f.Close(), os.Chtimes(tmp, header.ModTime, header.ModTime)); err != nil {
+		return err
+	}
+	return os.Rename(tmp, header.Name)
+}

@@ -1,0 +1,245 @@
+//go:build kvm
+
+package nested
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
+	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/cache"
+)
+
+// innerRun is a way to start a test binary. Each way has an initramfs of its own.
+type innerRun struct {
+	Package string // directory in the repository
+	Env     []string
+}
+
+var (
+	red   = innerRun{Package: "harness/testdata/red"}
+	fresh = innerRun{Package: "harness/testdata/fresh"}
+	blame = innerRun{Package: "harness/testdata/blame"}
+	fuzz  = innerRun{Package: "harness/testdata/fuzz", Env: []string{"FUZZ_MODULE=../crash"}}
+	suite = innerRun{Package: "vmtest"}
+)
+
+var innerRuns = []innerRun{red, fresh, blame, fuzz, suite}
+
+// programs are needed to run QEMU. gcc does not run: its size and time are part
+// of the keys of modules.
+var programs = []string{"qemu-system-x86_64", "gcc", "sh"}
+
+// firmware is what QEMU loads for the machines of the harness.
+var firmware = []string{
+	"/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so",
+	"/usr/share/seabios/bios-256k.bin",
+	"/usr/share/qemu/kvmvapic.bin",
+	"/usr/share/qemu/linuxboot_dma.bin",
+	"/usr/share/qemu/pvh.bin",
+}
+
+// neighbours are programs that the suite takes along.
+var neighbours = []string{
+	"iptables-legacy", "ipvsadm", "/usr/lib/*/xtables/libxt_standard.so", "/usr/lib/*/xtables/libxt_udp.so",
+}
+
+// trees are directories with sources that inner runs read.
+var trees = []string{"harness/testdata", "kmod", "vmtest"}
+
+// pack makes everything that inner runs need, and puts it into an archive whose
+// path it returns: an initramfs has no exact times, which are part of the keys of
+// many caches. The archive does not change if its contents are the same.
+func (p place) pack(ctx context.Context) (string, error) {
+	kernel, err := p.warm(ctx)
+	if err != nil {
+		return "", err
+	}
+	files, err := p.files(kernel)
+	if err != nil {
+		return "", err
+	}
+	tmp := p.archive() + ".new"
+	if err := writeArchive(tmp, files); err != nil {
+		return "", err
+	}
+	if same(tmp, p.archive()) {
+		return p.archive(), os.Remove(tmp)
+	}
+	return p.archive(), os.Rename(tmp, p.archive())
+}
+
+// warm fills the inner runs' cache: it prepares each of them up to the start of
+// QEMU, which is replaced by false. It returns the kernel.
+func (p place) warm(ctx context.Context) (*images.Kernel, error) {
+	if err := cache.MakeDir(filepath.Join(p.cacheHome(), "kmodtest")); err != nil {
+		return nil, err
+	}
+	kernel, err := images.Resolve(ctx, "6.1", images.Options{Progress: os.Stderr})
+	if err != nil {
+		return nil, err
+	}
+	kernels := filepath.Join(p.cacheHome(), "kmodtest", "kernels")
+	if err := os.Symlink(filepath.Join(filepath.Dir(p.Dir), "kernels"), kernels); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	for _, run := range innerRuns {
+		if err := p.prepare(ctx, run); err != nil {
+			return nil, fmt.Errorf("%s: %w", run.Package, err)
+		}
+	}
+	return kernel, nil
+}
+
+func (p place) prepare(ctx context.Context, run innerRun) error {
+	binary := p.binary(run.Package)
+	out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, filepath.Join(p.Root, run.Package)).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	if err := os.Chtimes(binary, time.Time{}, time.Unix(0, 0)); err != nil { // its content counts
+		return err
+	}
+	cmd := exec.CommandContext(ctx, binary, "-test.run=^$")
+	cmd.Dir = filepath.Join(p.Root, run.Package)
+	cmd.Env = append(p.environment(), run.Env...)
+	cmd.Env = append(cmd.Env, "KMODTEST_QEMU=false", "KMODTEST_ACCEL=tcg", "KMODTEST_SNAPSHOT=off")
+	out, err = cmd.CombinedOutput()
+	if !strings.Contains(string(out), "QEMU ended before the guest was done") {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
+}
+
+// files returns the paths of all files for the outer machine.
+func (p place) files(kernel *images.Kernel) ([]string, error) {
+	found := map[string]bool{kernel.Boot: true}
+	entry := filepath.Dir(filepath.Dir(kernel.Boot))
+	found[filepath.Join(entry, "kernel.json")] = true
+	kernels := filepath.Join(p.cacheHome(), "kmodtest", "kernels")
+	found[kernels] = true
+	list, err := initramfs.FindFiles(slices.Concat(programs, firmware, neighbours))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range list {
+		found[f.Path] = true
+	}
+	for _, name := range []string{"modules", "programs", "initramfs"} {
+		trees := filepath.Join(p.cacheHome(), "kmodtest", name)
+		if err := walk(found, trees); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range append(slices.Clone(trees), "go.mod") {
+		if err := walk(found, filepath.Join(p.Root, name)); err != nil {
+			return nil, err
+		}
+	}
+	if err := walk(found, filepath.Join(p.Dir, "bin")); err != nil {
+		return nil, err
+	}
+	if err := p.addInputs(found); err != nil {
+		return nil, err
+	}
+	return slices.Sorted(maps.Keys(found)), nil
+}
+
+// walk adds the files below a path.
+func walk(found map[string]bool, root string) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !strings.HasSuffix(path, ".lock") {
+			found[path] = true
+		}
+		return err
+	})
+}
+
+// addInputs adds the sources that the cached programs were built from: the harness
+// compares their sizes and times.
+func (p place) addInputs(found map[string]bool) error {
+	records, err := filepath.Glob(filepath.Join(p.cacheHome(), "kmodtest", "programs", "*.json"))
+	if err != nil {
+		return err
+	}
+	for _, path := range records {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		var record struct{ Inputs []struct{ Path string } }
+		if err := json.Unmarshal(text, &record); err != nil {
+			return err
+		}
+		for _, in := range record.Inputs {
+			found[in.Path] = true
+		}
+	}
+	return nil
+}
+
+// writeArchive writes files and directories without their contents.
+func writeArchive(path string, files []string) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := tar.NewWriter(f)
+	for _, file := range files {
+		if err := addFile(w, file); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+func addFile(w *tar.Writer, path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && strings.HasPrefix(path, "/bin/") { // a link for the guest's PATH
+			return nil
+		}
+		return err
+	}
+	link := ""
+	if info.Mode().Type() == fs.ModeSymlink {
+		if link, err = os.Readlink(path); err != nil {
+			return err
+		}
+	}
+	header, err := tar.FileInfoHeader(info, link)
+	if err != nil {
+		return err
+	}
+	header.Name, header.Format = path, tar.FormatPAX // which has nanoseconds
+	header.AccessTime, header.ChangeTime = time.Time{}, time.Time{}
+	if err := w.WriteHeader(header); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
+}
+
+// same reports whether two files have the same content.
+func same(a, b string) bool {
+	return exec.Command("cmp", "-s", a, b).Run() == nil
+}
