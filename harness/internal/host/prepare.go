@@ -73,7 +73,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 		r.say("QEMU runs without its sandbox: %s", why)
 	}
 	if m.Accel == "" {
-		m.Accel = r.detectAccel()
+		m.Accel, r.detected = r.detectAccel(m), true
 	}
 	if part := m.Unsaved(); part != "" && r.env.Snapshot != "off" {
 		r.say("the machine boots for this run, as it cannot be saved with %s", part)
@@ -87,6 +87,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 func (r *run) source(config qemu.Config) *machine.Source {
 	return &machine.Source{
 		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off" || config.Unsaved() != "", Silence: r.env.Silence, Allow: r.allowed, Modules: r.modules, Say: r.say,
+		Detected: r.detected,
 	}
 }
 
@@ -133,11 +134,18 @@ func compileFailure(e *kbuild.CompileError) *verdict.Failure {
 		"the build runs in a copy of that directory: files outside of it are missing")
 }
 
-// detectAccel returns the accelerator, and prints why a machine will be slow.
-func (r *run) detectAccel() qemu.Accel {
+// detectAccel returns the accelerator for a machine, and prints why the machine will
+// be slow.
+func (r *run) detectAccel(config qemu.Config) qemu.Accel {
 	accel, why := qemu.Detect()
+	if why == "" {
+		if why = machine.KVMFailure(r.cache, config); why != "" {
+			why = "this kernel did not start under it: " + why + "; KMODTEST_ACCEL=kvm uses it again"
+		}
+	}
 	if why != "" {
 		r.say("no usable KVM (%s): using TCG emulation, which is slower", why)
+		return qemu.TCG
 	}
 	return accel
 }

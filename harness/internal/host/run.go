@@ -33,6 +33,7 @@ type run struct {
 	places     timeline.Places
 	platform   verdict.Platform // known once the kernel is
 	modules    *modindex.Index  // the modules that guests can get
+	detected   bool             // the accelerator was not chosen by the user
 	missing    missingModules
 	kernelLogs kernelLogs
 	profiles   atomic.Int64 // bytes of cover profiles that are kept
@@ -52,6 +53,7 @@ func (r *run) do(ctx context.Context) error {
 	} else {
 		err = r.doShared(ctx, src)
 	}
+	r.platform.Accel = string(src.Accel())
 	return errors.Join(err, r.writeTrace())
 }
 

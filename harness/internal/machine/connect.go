@@ -15,7 +15,7 @@ import (
 // job and has its files. It gets modules of an index, which may be nil. There is no QEMU.
 // It is for tests of the host side, which must handle any data from a guest.
 func Connect(ctx context.Context, conn io.ReadWriter, modules *modindex.Index) *Machine {
-	v := newVM(ctx, qemu.Config{Accel: qemu.TCG}, time.Minute)
+	v := newVM(ctx, qemu.Config{Accel: qemu.TCG}, limits{silence: time.Minute})
 	v.process, v.channel = newConnected(), conn
 	if c, ok := conn.(io.Closer); ok { // as QEMU does when it is killed
 		context.AfterFunc(v.ctx, func() { _ = c.Close() })

@@ -55,13 +55,13 @@ type guestState struct {
 
 // options are what machines need besides QEMU's configuration.
 type options struct {
-	silence time.Duration   // how long they may show no sign of life
+	limits  limits
 	modules *modindex.Index // for the guests; nil for none
 }
 
 // startMachine starts QEMU. See start.
 func startMachine(ctx context.Context, config qemu.Config, opt options) (*Machine, error) {
-	v, err := start(ctx, config, opt.silence)
+	v, err := start(ctx, config, opt.limits)
 	if err != nil {
 		return nil, err
 	}
@@ -123,8 +123,8 @@ func (m *Machine) awaitReady() error {
 // awaitAnswer returns when a guest that was restored has answered.
 func (m *Machine) awaitAnswer() error {
 	m.guest.answered = false
-	t := time.AfterFunc(m.silence, func() {
-		m.cancel(&verdict.SilenceError{Reason: fmt.Sprintf("the guest did not answer within %v", m.silence)})
+	t := time.AfterFunc(m.limits.silence, func() {
+		m.cancel(&verdict.SilenceError{Reason: fmt.Sprintf("the guest did not answer within %v", m.limits.silence)})
 	})
 	defer t.Stop()
 	if err := m.out.Write(wire.Beat, nil); err != nil {

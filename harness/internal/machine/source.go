@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"regexp"
@@ -24,7 +23,13 @@ type Source struct {
 	Modules  *modindex.Index                  // the modules that guests can get; nil for none
 	Say      func(format string, args ...any) // prints a line for the user
 
-	loaded *loaded // nil if machines start without files
+	// Detected reports that Config.Accel is KVM because a trial of it worked,
+	// not because the user asked for it: then TCG replaces it if no machine
+	// starts with it.
+	Detected bool
+
+	loaded   *loaded // nil if machines start without files
+	fallback fallback
 }
 
 // Machine returns a machine that is ready for a job: restored if possible, else
@@ -39,20 +44,20 @@ func (s *Source) Machine(ctx context.Context, keep bool) (*Machine, error) {
 	return m, err
 }
 
-func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
+// machineWith is Machine for a machine with that configuration.
+func (s *Source) machineWith(ctx context.Context, config qemu.Config, keep bool) (*Machine, error) {
 	if s.loaded != nil {
-		config := s.Config
 		config.InTurns = true // as many machines run as there are processors
-		m, err := s.loaded.restore(ctx, config, false, s.options())
+		m, err := s.loaded.restore(ctx, config, false, s.options(config))
 		if m != nil {
 			m.HasFiles = true
 		}
 		return m, err
 	}
 	if s.NoSaving {
-		return s.boot(ctx, keep)
+		return s.boot(ctx, config, keep)
 	}
-	snap, m, err := findSnapshot(ctx, s.CacheDir, s.Config, s.options())
+	snap, m, err := findSnapshot(ctx, s.CacheDir, config, s.options(config))
 	if m != nil && errors.Is(err, errFaulty) {
 		m.Timeline.Allow(s.Allow)
 		if !m.faulty() {
@@ -60,23 +65,30 @@ func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 		}
 	}
 	if err == nil {
-		m, err = s.restore(ctx, snap, keep)
+		m, err = s.restore(ctx, config, snap, keep)
 	}
 	var missing *qemu.NotFoundError
 	if err == nil || m != nil || ctx.Err() != nil || errors.As(err, &missing) {
 		return m, err
 	}
 	s.giveUp(err)
-	return s.boot(ctx, keep)
+	return s.boot(ctx, config, keep)
 }
 
-func (s *Source) options() options {
-	return options{silence: cmp.Or(s.Silence, usualSilence(s.Config.Accel)), modules: s.Modules}
+func (s *Source) options(config qemu.Config) options {
+	l := limits{silence: s.Silence}
+	if l.silence == 0 {
+		l.silence = usualSilence(config.Accel)
+		if s.Detected && config.Accel == qemu.KVM {
+			l.first = firstSign
+		}
+	}
+	return options{limits: l, modules: s.Modules}
 }
 
 // restore restores a snapshot. The error is a damageError if the snapshot is the
 // cause.
-func (s *Source) restore(ctx context.Context, snap *snapshot, keep bool) (*Machine, error) {
+func (s *Source) restore(ctx context.Context, config qemu.Config, snap *snapshot, keep bool) (*Machine, error) {
 	t := snap.template()
 	if keep {
 		var err error
@@ -84,7 +96,7 @@ func (s *Source) restore(ctx context.Context, snap *snapshot, keep bool) (*Machi
 			return nil, err
 		}
 	}
-	m, err := t.restore(ctx, s.Config, keep, s.options())
+	m, err := t.restore(ctx, config, keep, s.options(config))
 	switch {
 	case m != nil:
 		m.memory = t.file
@@ -98,17 +110,16 @@ func (s *Source) restore(ctx context.Context, snap *snapshot, keep bool) (*Machi
 }
 
 // boot boots a machine.
-func (s *Source) boot(ctx context.Context, keep bool) (*Machine, error) {
-	if !keep || s.Config.HasNodes() {
-		return boot(ctx, s.Config, s.options())
+func (s *Source) boot(ctx context.Context, config qemu.Config, keep bool) (*Machine, error) {
+	if !keep || config.HasNodes() {
+		return boot(ctx, config, s.options(config))
 	}
 	memory, path, err := newMemory()
 	if err != nil {
 		return nil, err
 	}
-	config := s.Config
 	config.RAM = &qemu.RAM{File: path}
-	m, err := boot(ctx, config, s.options())
+	m, err := boot(ctx, config, s.options(config))
 	if m == nil {
 		memory.Close()
 		return nil, err
@@ -136,11 +147,12 @@ func (s *Source) Preload(ctx context.Context, upload func(*wire.Writer) error) {
 	if s.NoSaving {
 		return
 	}
-	snap, _, err := findSnapshot(ctx, s.CacheDir, s.Config, s.options())
+	config := s.config()
+	snap, _, err := findSnapshot(ctx, s.CacheDir, config, s.options(config))
 	if err != nil {
 		return
 	}
-	if s.loaded, err = snap.template().load(ctx, s.Config, s.options(), upload); err != nil {
+	if s.loaded, err = snap.template().load(ctx, config, s.options(config), upload); err != nil {
 		s.loaded = nil
 	}
 }

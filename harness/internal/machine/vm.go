@@ -36,8 +36,8 @@ type vm struct {
 	process process
 	channel io.ReadWriter // to the guest
 	console *console
-	signs   signs         // of life
-	silence time.Duration // the machine ends after this time without a sign of life
+	signs   signs // of life
+	limits  limits
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	memory  *os.File    // the guest's, if it can be read after its death; else nil
@@ -47,9 +47,9 @@ type vm struct {
 }
 
 // start starts QEMU. The machine ends with ctx, and when it has shown no sign of
-// life for the time of silence.
-func start(ctx context.Context, config qemu.Config, silence time.Duration) (*vm, error) {
-	v := newVM(ctx, config, silence)
+// life for too long.
+func start(ctx context.Context, config qemu.Config, limits limits) (*vm, error) {
+	v := newVM(ctx, config, limits)
 	p, err := qemu.Start(v.ctx, config, v.console)
 	if err != nil {
 		v.cancel(nil)
@@ -60,11 +60,11 @@ func start(ctx context.Context, config qemu.Config, silence time.Duration) (*vm,
 	return v, nil
 }
 
-func newVM(ctx context.Context, config qemu.Config, silence time.Duration) *vm {
-	v := &vm{config: config, silence: silence, patience: patience}
+func newVM(ctx context.Context, config qemu.Config, limits limits) *vm {
+	v := &vm{config: config, limits: limits, patience: patience}
 	v.signs.note()
 	v.ctx, v.cancel = context.WithCancelCause(ctx)
-	v.console = newConsole(v.signs.note)
+	v.console = newConsole(v.signs.see)
 	return v
 }
 

@@ -3,22 +3,192 @@
 package nested
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-func TestBoots(t *testing.T) {
-	p := outer(t)
-	r := inner{innerRun: red, place: p, env: []string{"KMODTEST_ACCEL=kvm", "KMODTEST_SNAPSHOT=off"}}.run(t, "-test.run=^TestPasses$")
-	if r.status != 0 || r.stdout != "PASS\n" || !strings.Contains(r.stderr, ", KVM, ") {
-		t.Errorf("exit status %d, output %q; want 0 and PASS\n%s", r.status, r.stdout, r.stderr)
+// forceKVM makes a run use KVM without a trial.
+const forceKVM = "KMODTEST_ACCEL=kvm"
+
+// ownSnapshots gives the runs with the returned variables no snapshot of others.
+func ownSnapshots(t *testing.T, p place) (env, dir string) {
+	t.Helper()
+	home := t.TempDir()
+	if err := os.Mkdir(filepath.Join(home, "kmodtest"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"kernels", "modules", "programs", "initramfs"} {
+		if err := os.Symlink(filepath.Join(p.cacheHome(), "kmodtest", name), filepath.Join(home, "kmodtest", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "XDG_CACHE_HOME=" + home, filepath.Join(home, "kmodtest", "snapshots")
+}
+
+// wantPass fails the test unless the run passed under KVM.
+func (r result) wantPass(t *testing.T) {
+	t.Helper()
+	r.want(t, 0, `(?m)^PASS$`, `, KVM, `)
+}
+
+// want checks the exit status and that all patterns match the output.
+func (r result) want(t *testing.T, status int, patterns ...string) {
+	t.Helper()
+	if r.status != status {
+		t.Errorf("exit status %d, want %d", r.status, status)
+	}
+	for _, pattern := range patterns {
+		if !regexp.MustCompile(pattern).MatchString(r.stdout + r.stderr) {
+			t.Errorf("nothing in the output matches %q", pattern)
+		}
+	}
+	if t.Failed() {
+		t.Logf("the output:\n%s%s", r.stdout, r.stderr)
 	}
 }
 
-func TestDetects(t *testing.T) {
+func TestKernelBoots(t *testing.T) {
+	r := inner{innerRun: red, place: outer(t), env: []string{forceKVM, "KMODTEST_SNAPSHOT=off"}}.run(t, "-test.run=^TestPasses$")
+	r.wantPass(t)
+}
+
+func TestKVMIsDetected(t *testing.T) {
+	r := inner{innerRun: red, place: outer(t), env: []string{"KMODTEST_SNAPSHOT=off"}}.run(t, "-test.run=^TestPasses$")
+	r.wantPass(t)
+}
+
+// A snapshot is made, and machines are restored from it, with the right time. On
+// another processor there is no use for it.
+func TestSnapshotIsForOneProcessor(t *testing.T) {
 	p := outer(t)
-	r := inner{innerRun: red, place: p, env: nil}.run(t, "-test.run=^TestPasses$")
-	if r.status != 0 || r.stdout != "PASS\n" || !strings.Contains(r.stderr, ", KVM, ") {
-		t.Errorf("exit status %d, output %q; want 0 and PASS\n%s", r.status, r.stdout, r.stderr)
+	env, snapshots := ownSnapshots(t, p)
+	i := inner{innerRun: red, place: p, env: []string{env, forceKVM, "KMODTEST_TRACE=1"}}
+	i.run(t, "-test.run=^TestPasses$").wantPass(t)
+	wantSnapshots(t, snapshots, 1)
+
+	r := i.run(t, "-test.run=^TestPasses$")
+	r.wantPass(t)
+	if strings.Contains(r.stderr, "cannot restore") {
+		t.Errorf("the snapshot was not restored:\n%s", r.stderr)
 	}
+	wantSnapshots(t, snapshots, 1)
+
+	i.seen = otherProcessor(t)
+	i.run(t, "-test.run=^TestPasses$").wantPass(t)
+	wantSnapshots(t, snapshots, 2)
+}
+
+func wantSnapshots(t *testing.T, dir string, n int) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, "*", "state"))
+	if err != nil || len(found) != n {
+		t.Errorf("snapshots: %q, %v; want %d", found, err, n)
+	}
+}
+
+// otherProcessor returns a function that gives the host's processor another name.
+func otherProcessor(t *testing.T) func() error {
+	t.Helper()
+	const cpuinfo = "/proc/cpuinfo"
+	text, err := os.ReadFile(cpuinfo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "cpuinfo")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), "QEMU TCG", "Another")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return func() error { return unix.Mount(path, cpuinfo, "", unix.MS_BIND, "") }
+}
+
+func TestRestoredMachineHasTheTime(t *testing.T) {
+	p := outer(t)
+	env, _ := ownSnapshots(t, p)
+	for range 2 { // the second one is restored in any case
+		before := time.Now()
+		r := inner{innerRun: red, place: p, env: []string{env, forceKVM}}.run(t, "-test.run=^TestPrintsWhoItIs$", "-test.v")
+		r.wantPass(t)
+		if at := r.clock(t); at.Before(before) || at.After(time.Now()) {
+			t.Errorf("the guest's time is %v; want one between %v and %v", at, before, time.Now())
+		}
+	}
+}
+
+func TestFreshMachinesRunTwoAtATime(t *testing.T) {
+	r := inner{innerRun: fresh, place: outer(t), env: []string{forceKVM, "KMODTEST_FRESH=test"}}.run(t, "-test.v", "-test.run=Spoils|IsLast")
+	r.wantPass(t)
+	r.want(t, 0, `--- PASS: TestSpoilsFirst`, `--- PASS: TestSpoilsSecond`, `--- PASS: TestIsLast`)
+}
+
+// The kernel answers keys. PID 1 is frozen, so it sends nothing.
+func TestSilentGuestIsAskedWithSysRq(t *testing.T) {
+	r := inner{innerRun: red, place: outer(t), env: []string{forceKVM, "KMODTEST_SILENCE=40s"}}.run(t, "-test.run=^TestFreezesInit$")
+	r.want(t, 69, `the guest has shown no sign of life for 40s`, `sysrq: Show backtrace`)
+}
+
+// The processor that takes the keys hangs with interrupts off, so it gets an NMI.
+func TestHangingProcessorIsStruckWithNMI(t *testing.T) {
+	r := inner{innerRun: blame, place: outer(t), env: []string{forceKVM, "BLAME_HANG=hard-lockup", "BLAME_CPU=0"}}.
+		run(t, "-test.v", "-test.run=Hangs", "-test.timeout=20s")
+	if r.status == 0 {
+		t.Error("exit status 0")
+	}
+	r.want(t, r.status, `crash_hard_lockup`, `--- FAIL: TestHangs`)
+}
+
+func TestTestsGoOnAfterAPanic(t *testing.T) {
+	r := inner{innerRun: blame, place: outer(t), env: []string{forceKVM, "BLAME_ROW=panic"}}.run(t, "-test.v", "-test.run=Row(09|10|11)")
+	r.want(t, 255, `--- PASS: TestRow09`, `--- FAIL: TestRow10`, `--- PASS: TestRow11`, `FAIL: kernel fault: .*panic`)
+}
+
+func TestFuzzInputIsKept(t *testing.T) {
+	p := outer(t)
+	dir := filepath.Join(p.Root, fuzz.Package, "testdata", "fuzz")
+	r := inner{innerRun: fuzz, place: p, env: []string{forceKVM}}.run(t, "-test.run=^$", "-test.fuzz=^FuzzDies$", "-test.fuzztime=300x",
+		"-test.parallel=1", "-test.fuzzcachedir="+t.TempDir())
+	r.want(t, 1, `the input that was being tried is kept: testdata/fuzz/FuzzDies/[0-9a-f]{16}`)
+	kept, err := filepath.Glob(filepath.Join(dir, "FuzzDies", "*"))
+	if err != nil || len(kept) != 1 {
+		t.Errorf("kept inputs: %q, %v; want one", kept, err)
+	}
+}
+
+// The device is there, as in /dev of a host whose module was unloaded.
+func TestMissingModuleIsNoticed(t *testing.T) {
+	p := outer(t)
+	guest.UnloadModule(t, "kvm_amd")
+	t.Cleanup(func() {
+		if err := os.Remove(device); err != nil {
+			t.Error(err)
+		}
+		guest.LoadModule(t, "kvm_amd")
+	})
+	if err := unix.Mknod(device, unix.S_IFCHR|0o600, int(unix.Mkdev(10, 232))); err != nil && !errors.Is(err, unix.EEXIST) {
+		t.Fatal(err)
+	}
+	r := inner{innerRun: red, place: p}.run(t, "-test.run=^TestPasses$")
+	r.want(t, 0, `(?m)^PASS$`, `no usable KVM \(cannot open /dev/kvm: .*; the module kvm_intel or kvm_amd is not loaded\): using TCG`, `, TCG, `)
+}
+
+// device is KVM's.
+const device = "/dev/kvm"
+
+func TestSuitePasses(t *testing.T) {
+	r := inner{innerRun: suite, place: outer(t), env: []string{forceKVM}}.run(t, "-test.v", "-test.timeout=60m")
+	r.wantPass(t)
+	passed := regexp.MustCompile(`(?m)^ *--- PASS: `).FindAllString(r.stdout, -1)
+	if len(passed) < 200 {
+		t.Errorf("%d tests passed, want all", len(passed))
+	}
+	t.Log(fmt.Sprint(len(passed), " tests passed"))
 }

@@ -1,0 +1,207 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// fakeGuest, as the first argument, makes this program a QEMU whose guest is ready
+// for a job at once.
+const fakeGuest = "fake-guest"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == fakeGuest {
+		if err := beGuest(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// beGuest sends what a guest sends before its job, and waits for the host to end it.
+func beGuest() error {
+	channel := os.NewFile(3, "channel")
+	out := wire.NewWriter(channel)
+	if err := out.WriteMessage(wire.Hello, &wire.Greeting{Release: "6.1"}); err != nil {
+		return err
+	}
+	if err := out.WriteMessage(wire.Ready, &wire.Readiness{}); err != nil {
+		return err
+	}
+	time.Sleep(time.Hour)
+	return nil
+}
+
+// fakeQEMU makes a QEMU that does what a shell command does if it is started with
+// KVM, and has a guest otherwise.
+func fakeQEMU(t *testing.T, underKVM string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "qemu")
+	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in\n*'-sandbox'*-version) exit 0;;\n*'-accel kvm'*) %s;;\nesac\nexec '%s' %s\n", underKVM, self, fakeGuest)
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// source returns a source of machines that are booted with a QEMU, and what it says.
+func source(t *testing.T, emulator string) (*Source, *[]string) {
+	t.Helper()
+	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // for the sandbox
+	kernel := filepath.Join(t.TempDir(), "kernel")
+	if err := os.WriteFile(kernel, []byte("a kernel"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	return &Source{
+		Config:   qemu.Config{Binary: emulator, Accel: qemu.KVM, Kernel: kernel, Initramfs: kernel},
+		CacheDir: t.TempDir(), NoSaving: true, Detected: true,
+		Say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) },
+	}, &said
+}
+
+// A KVM that does not start a machine is replaced by TCG in the same run, and is
+// not tried again in the next.
+func TestBrokenKVMIsReplaced(t *testing.T) {
+	for name, c := range map[string]struct{ underKVM, want string }{
+		"QEMU reports an error": {"echo 'qemu: error: failed to set MSR 0x48f to 0x7fffff00036dfb' >&2; exit 1", "failed to set MSR 0x48f"},
+		"QEMU aborts":           {"kill -ABRT $$", "signal: aborted"},
+		"QEMU aborts at an MSR": {"echo 'kvm_buf_set_msrs: Assertion failed.' >&2; kill -ABRT $$", "kvm_buf_set_msrs"},
+		"the guest is silent":   {"exec sleep 600", "the guest showed no sign of life for 10s after its start"},
+		"and QEMU says why":     {"echo 'KVM internal error. Suberror: 1' >&2; exec sleep 600", "KVM internal error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, said := source(t, fakeQEMU(t, c.underKVM))
+			m, err := s.Machine(t.Context(), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Close()
+			if s.Accel() != qemu.TCG {
+				t.Errorf("the next machine has %s, want tcg", s.Accel())
+			}
+			if len(*said) != 1 || !strings.Contains((*said)[0], c.want) || !strings.Contains((*said)[0], "using TCG") {
+				t.Errorf("it said %q, want one line with %q", *said, c.want)
+			}
+			if why := KVMFailure(s.CacheDir, s.Config); !strings.Contains(why, c.want) {
+				t.Errorf("remembered is %q, want %q", why, c.want)
+			}
+		})
+	}
+}
+
+// Another kernel or QEMU may work, and after a day so may this one.
+func TestFailureOfKVMIsForgotten(t *testing.T) {
+	s, _ := source(t, fakeQEMU(t, "exit 1"))
+	if err := rememberFailure(s.CacheDir, s.Config, strings.Repeat("long ", 1000)); err != nil {
+		t.Fatal(err)
+	}
+	if why := KVMFailure(s.CacheDir, s.Config); len(why) != failureLimit {
+		t.Errorf("%d bytes are remembered, want %d", len(why), failureLimit)
+	}
+	for name, change := range map[string]func(c *qemu.Config){
+		"kernel": func(c *qemu.Config) { c.Kernel = s.Config.Binary },
+		"QEMU":   func(c *qemu.Config) { c.Binary = fakeQEMU(t, "exit 2") },
+	} {
+		other := s.Config
+		change(&other)
+		if why := KVMFailure(s.CacheDir, other); why != "" {
+			t.Errorf("another %s: remembered is %q", name, why)
+		}
+	}
+	path, err := failureFile(s.CacheDir, s.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expired := time.Now().Add(-failuresKept - time.Minute)
+	if err := os.Chtimes(path, expired, expired); err != nil {
+		t.Fatal(err)
+	}
+	if why := KVMFailure(s.CacheDir, s.Config); why != "" {
+		t.Errorf("after a day, remembered is %q", why)
+	}
+	other := s.Config
+	other.Kernel = s.Config.Binary
+	if err := rememberFailure(s.CacheDir, other, "why"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(failureDir(s.CacheDir), "*")); err != nil || slices.Contains(left, path) {
+		t.Errorf("left are %q, %v; want no expired one", left, err)
+	}
+}
+
+// The user asked for KVM, so the run fails.
+func TestKVMThatWasAskedForIsNotReplaced(t *testing.T) {
+	s, said := source(t, fakeQEMU(t, "echo 'failed to set MSR' >&2; exit 1"))
+	s.Detected = false
+	m, err := s.Machine(t.Context(), false)
+	var end *verdict.EndError
+	if !errors.As(err, &end) || len(*said) > 0 {
+		t.Errorf("got %v, and it said %q", err, *said)
+	}
+	if m != nil {
+		m.Close()
+	}
+}
+
+// If the machine does not start with TCG either, KVM is not the cause.
+func TestInnocentKVMIsTriedAgain(t *testing.T) {
+	path := fakeQEMU(t, "kill -ABRT $$")
+	script := "#!/bin/sh\ncase \"$*\" in *-version) exit 0;; esac\nkill -ABRT $$\n"
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := source(t, path)
+	m, err := s.Machine(t.Context(), false)
+	if err == nil {
+		t.Error("a machine without QEMU")
+	}
+	if m != nil {
+		m.Close()
+	}
+	if why := KVMFailure(s.CacheDir, s.Config); why != "" {
+		t.Errorf("remembered is %q", why)
+	}
+}
+
+func TestOnlyKVMsOwnFailuresAreItsFailures(t *testing.T) {
+	silence := &verdict.SilenceError{Reason: "silence"}
+	ended := func(text string) error { return &verdict.EndError{Err: errors.New(text)} }
+	for name, c := range map[string]struct {
+		alive bool
+		err   error
+		said  string
+		want  string
+	}{
+		"silent":              {err: silence, want: "silence"},
+		"silent with a cause": {err: silence, said: "a warning\nKVM: entry failed\n", want: "KVM: entry failed"},
+		"silent later":        {alive: true, err: silence},
+		"QEMU's option":       {err: ended("exit status 1: qemu: no such option: 'x'")},
+		"KVM's option":        {err: ended("exit status 1: qemu: failed to initialize kvm: Device or resource busy"), want: "exit status 1: qemu: failed to initialize kvm: Device or resource busy"},
+		"killed":              {err: ended("signal: killed")},
+		"crashed":             {err: ended("signal: segmentation fault"), want: "signal: segmentation fault"},
+		"crashed later":       {alive: true, err: ended("signal: aborted")},
+		"switched off":        {err: &verdict.EndError{}},
+		"no error":            {},
+	} {
+		if got := kvmFailure(c.alive, c.err, func() string { return c.said }); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}

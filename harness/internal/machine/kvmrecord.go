@@ -1,0 +1,104 @@
+package machine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/images/cache"
+)
+
+// failuresKept is how long a failure of KVM is remembered.
+const failuresKept = 24 * time.Hour
+
+// failureLimit is the maximum length of a remembered reason, in bytes.
+const failureLimit = 1000
+
+// KVMFailure returns why a machine with that configuration did not start under KVM
+// on this host, in an earlier run: since the host's boot, within a day, with the
+// same processor, QEMU and kernel. It returns "" if there was no such failure.
+func KVMFailure(cacheDir string, config qemu.Config) string {
+	path, err := failureFile(cacheDir, config)
+	if err != nil {
+		return ""
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || time.Since(info.ModTime()) > failuresKept {
+		return ""
+	}
+	why, err := io.ReadAll(io.LimitReader(f, failureLimit))
+	if err != nil {
+		return ""
+	}
+	return string(why)
+}
+
+// failureFile returns the path of the file with the reason.
+func failureFile(cacheDir string, config qemu.Config) (string, error) {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", err
+	}
+	emulator, err := qemu.Find(config.Binary)
+	if err != nil {
+		return "", err
+	}
+	if emulator, err = filepath.EvalSymlinks(emulator); err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s\n", boot, qemu.CPUModel())
+	for _, file := range []string{emulator, config.Kernel} {
+		info, err := os.Stat(file)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(h, file, info.Size(), info.ModTime().UnixNano())
+	}
+	return filepath.Join(failureDir(cacheDir), hex.EncodeToString(h.Sum(nil)[:16])), nil
+}
+
+func failureDir(cacheDir string) string { return filepath.Join(cacheDir, "kvm") }
+
+// rememberFailure keeps the reason for KVMFailure, and removes reasons that have
+// expired.
+func rememberFailure(cacheDir string, config qemu.Config, why string) (err error) {
+	path, err := failureFile(cacheDir, config)
+	if err != nil {
+		return err
+	}
+	dir := failureDir(cacheDir)
+	if err := cache.MakeDir(dir); err != nil {
+		return err
+	}
+	old, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		return err
+	}
+	for _, file := range old {
+		if info, err := os.Stat(file); err == nil && time.Since(info.ModTime()) > failuresKept {
+			os.Remove(file)
+		}
+	}
+	tmp, err := os.CreateTemp(dir, ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.WriteString(why[:min(len(why), failureLimit)])
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
