@@ -53,6 +53,10 @@ faults: deps ## cause every kind of fault in several kernels, and update docs/fa
 	go test -v -tags faults -count=1 -timeout 6h -run 'EachWay|LKDTM' ./harness \
 		-kernels $(BROKEN_KERNELS) -document "$$PWD/docs/faults.md"
 
+.PHONY: kvm
+kvm: deps ## run kmodtest under KVM, in an emulated machine, and update docs/kvm.md (takes long)
+	scripts/kvm.sh docs/kvm.md
+
 .PHONY: matrix-test
 matrix-test: deps chromium ## test the matrix, its report in a browser, and the GitHub workflow
 	rm -rf kmodtest-report/_artifacts && mkdir -p kmodtest-report
@@ -91,7 +95,7 @@ run-deps: ## install missing packages to run the tests of other repositories
 
 .PHONY: kvm-access
 kvm-access: ## let every user open /dev/kvm, if it exists, until the next start
-	@scripts/kvm.sh
+	@scripts/kvm-access.sh
 
 .PHONY: chromium
 chromium: deps ## install Chromium, which opens reports in tests

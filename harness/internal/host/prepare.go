@@ -137,15 +137,9 @@ func compileFailure(e *kbuild.CompileError) *verdict.Failure {
 // detectAccel returns the accelerator for a machine, and prints why the machine will
 // be slow.
 func (r *run) detectAccel(config qemu.Config) qemu.Accel {
-	accel, why := qemu.Detect()
-	if why == "" {
-		if why = machine.KVMFailure(r.cache, config); why != "" {
-			why = "this kernel did not start under it: " + why + "; KMODTEST_ACCEL=kvm uses it again"
-		}
-	}
+	accel, why := qemu.Choose(r.cache, config)
 	if why != "" {
 		r.say("no usable KVM (%s): using TCG emulation, which is slower", why)
-		return qemu.TCG
 	}
 	return accel
 }

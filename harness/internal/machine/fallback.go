@@ -64,7 +64,7 @@ func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 	}
 	m, err = s.machineWith(ctx, s.config(), keep)
 	if err == nil && first {
-		if err := rememberFailure(s.CacheDir, config, why); err != nil {
+		if err := qemu.RememberFailure(s.CacheDir, config, why); err != nil {
 			s.Say("cannot remember that KVM does not work: %v", err)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +75,22 @@ func source(t *testing.T, emulator string) (*Source, *[]string) {
 	}, &said
 }
 
+// remembered returns the reason that is kept, or "".
+func remembered(t *testing.T, s *Source) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(s.CacheDir, "kvm", "*"))
+	if err != nil || len(files) > 1 {
+		t.Fatalf("kept are %q, %v", files, err)
+	}
+	var why []byte
+	for _, file := range files {
+		if why, err = os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return string(why)
+}
+
 // A KVM that does not start a machine is replaced by TCG in the same run, and is
 // not tried again in the next.
 func TestBrokenKVMIsReplaced(t *testing.T) {
@@ -99,50 +114,10 @@ func TestBrokenKVMIsReplaced(t *testing.T) {
 			if len(*said) != 1 || !strings.Contains((*said)[0], c.want) || !strings.Contains((*said)[0], "using TCG") {
 				t.Errorf("it said %q, want one line with %q", *said, c.want)
 			}
-			if why := KVMFailure(s.CacheDir, s.Config); !strings.Contains(why, c.want) {
+			if why := remembered(t, s); !strings.Contains(why, c.want) {
 				t.Errorf("remembered is %q, want %q", why, c.want)
 			}
 		})
-	}
-}
-
-// Another kernel or QEMU may work, and after a day so may this one.
-func TestFailureOfKVMIsForgotten(t *testing.T) {
-	s, _ := source(t, fakeQEMU(t, "exit 1"))
-	if err := rememberFailure(s.CacheDir, s.Config, strings.Repeat("long ", 1000)); err != nil {
-		t.Fatal(err)
-	}
-	if why := KVMFailure(s.CacheDir, s.Config); len(why) != failureLimit {
-		t.Errorf("%d bytes are remembered, want %d", len(why), failureLimit)
-	}
-	for name, change := range map[string]func(c *qemu.Config){
-		"kernel": func(c *qemu.Config) { c.Kernel = s.Config.Binary },
-		"QEMU":   func(c *qemu.Config) { c.Binary = fakeQEMU(t, "exit 2") },
-	} {
-		other := s.Config
-		change(&other)
-		if why := KVMFailure(s.CacheDir, other); why != "" {
-			t.Errorf("another %s: remembered is %q", name, why)
-		}
-	}
-	path, err := failureFile(s.CacheDir, s.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	expired := time.Now().Add(-failuresKept - time.Minute)
-	if err := os.Chtimes(path, expired, expired); err != nil {
-		t.Fatal(err)
-	}
-	if why := KVMFailure(s.CacheDir, s.Config); why != "" {
-		t.Errorf("after a day, remembered is %q", why)
-	}
-	other := s.Config
-	other.Kernel = s.Config.Binary
-	if err := rememberFailure(s.CacheDir, other, "why"); err != nil {
-		t.Fatal(err)
-	}
-	if left, err := filepath.Glob(filepath.Join(failureDir(s.CacheDir), "*")); err != nil || slices.Contains(left, path) {
-		t.Errorf("left are %q, %v; want no expired one", left, err)
 	}
 }
 
@@ -175,7 +150,7 @@ func TestInnocentKVMIsTriedAgain(t *testing.T) {
 	if m != nil {
 		m.Close()
 	}
-	if why := KVMFailure(s.CacheDir, s.Config); why != "" {
+	if why := remembered(t, s); why != "" {
 		t.Errorf("remembered is %q", why)
 	}
 }

@@ -58,11 +58,28 @@ func (r result) want(t *testing.T, status int, patterns ...string) {
 }
 
 func TestKernelBoots(t *testing.T) {
+	shows(t, "a kernel boots, and a test runs", versionVariable)
 	r := inner{innerRun: red, place: outer(t), env: []string{forceKVM, "KMODTEST_SNAPSHOT=off"}}.run(t, "-test.run=^TestPasses$")
 	r.wantPass(t)
 }
 
+// The newer QEMU also makes a snapshot, and restores a machine from it.
+func TestNewerQEMUBootsAndRestores(t *testing.T) {
+	shows(t, "boot, snapshot and restore with a newer QEMU", newVersionVariable)
+	p := outer(t)
+	env, snapshots := ownSnapshots(t, p)
+	for range 2 {
+		r := inner{innerRun: red, place: p, env: []string{env, forceKVM, "KMODTEST_QEMU=" + p.newQEMU(t)}}.run(t, "-test.run=^TestPasses$")
+		r.wantPass(t)
+		if strings.Contains(r.stderr, "cannot restore") {
+			t.Errorf("the snapshot was not restored:\n%s", r.stderr)
+		}
+	}
+	wantSnapshots(t, snapshots, 1)
+}
+
 func TestKVMIsDetected(t *testing.T) {
+	shows(t, "KVM is detected", versionVariable)
 	r := inner{innerRun: red, place: outer(t), env: []string{"KMODTEST_SNAPSHOT=off"}}.run(t, "-test.run=^TestPasses$")
 	r.wantPass(t)
 }
@@ -70,6 +87,7 @@ func TestKVMIsDetected(t *testing.T) {
 // A snapshot is made, and machines are restored from it, with the right time. On
 // another processor there is no use for it.
 func TestSnapshotIsForOneProcessor(t *testing.T) {
+	shows(t, "a snapshot is made and restored; another model of processor gets its own", versionVariable)
 	p := outer(t)
 	env, snapshots := ownSnapshots(t, p)
 	i := inner{innerRun: red, place: p, env: []string{env, forceKVM, "KMODTEST_TRACE=1"}}
@@ -112,6 +130,7 @@ func otherProcessor(t *testing.T) func() error {
 }
 
 func TestRestoredMachineHasTheTime(t *testing.T) {
+	shows(t, "a restored machine has the right time", versionVariable)
 	p := outer(t)
 	env, _ := ownSnapshots(t, p)
 	for range 2 { // the second one is restored in any case
@@ -125,6 +144,7 @@ func TestRestoredMachineHasTheTime(t *testing.T) {
 }
 
 func TestFreshMachinesRunTwoAtATime(t *testing.T) {
+	shows(t, "fresh machines, two at a time", versionVariable)
 	r := inner{innerRun: fresh, place: outer(t), env: []string{forceKVM, "KMODTEST_FRESH=test"}}.run(t, "-test.v", "-test.run=Spoils|IsLast")
 	r.wantPass(t)
 	r.want(t, 0, `--- PASS: TestSpoilsFirst`, `--- PASS: TestSpoilsSecond`, `--- PASS: TestIsLast`)
@@ -132,12 +152,14 @@ func TestFreshMachinesRunTwoAtATime(t *testing.T) {
 
 // The kernel answers keys. PID 1 is frozen, so it sends nothing.
 func TestSilentGuestIsAskedWithSysRq(t *testing.T) {
+	shows(t, "a silent guest is noticed, and its kernel answers SysRq keys", versionVariable)
 	r := inner{innerRun: red, place: outer(t), env: []string{forceKVM, "KMODTEST_SILENCE=40s"}}.run(t, "-test.run=^TestFreezesInit$")
-	r.want(t, 69, `the guest has shown no sign of life for 40s`, `sysrq: Show backtrace`)
+	r.want(t, 69, `the guest has shown no sign of life for 40s`, `sysrq: Show Blocked State`)
 }
 
 // The processor that takes the keys hangs with interrupts off, so it gets an NMI.
 func TestHangingProcessorIsStruckWithNMI(t *testing.T) {
+	shows(t, "a processor that hangs with interrupts off gets an NMI, and its backtrace is printed", versionVariable)
 	r := inner{innerRun: blame, place: outer(t), env: []string{forceKVM, "BLAME_HANG=hard-lockup", "BLAME_CPU=0"}}.
 		run(t, "-test.v", "-test.run=Hangs", "-test.timeout=20s")
 	if r.status == 0 {
@@ -147,16 +169,18 @@ func TestHangingProcessorIsStruckWithNMI(t *testing.T) {
 }
 
 func TestTestsGoOnAfterAPanic(t *testing.T) {
+	shows(t, "after a panic, the remaining tests run in another machine", versionVariable)
 	r := inner{innerRun: blame, place: outer(t), env: []string{forceKVM, "BLAME_ROW=panic"}}.run(t, "-test.v", "-test.run=Row(09|10|11)")
 	r.want(t, 255, `--- PASS: TestRow09`, `--- FAIL: TestRow10`, `--- PASS: TestRow11`, `FAIL: kernel fault: .*panic`)
 }
 
 func TestFuzzInputIsKept(t *testing.T) {
+	shows(t, "an input that kills the kernel is kept by fuzzing", versionVariable)
 	p := outer(t)
 	dir := filepath.Join(p.Root, fuzz.Package, "testdata", "fuzz")
 	r := inner{innerRun: fuzz, place: p, env: []string{forceKVM}}.run(t, "-test.run=^$", "-test.fuzz=^FuzzDies$", "-test.fuzztime=300x",
 		"-test.parallel=1", "-test.fuzzcachedir="+t.TempDir())
-	r.want(t, 1, `the input that was being tried is kept: testdata/fuzz/FuzzDies/[0-9a-f]{16}`)
+	r.want(t, 255, `the input that was being tried is kept: testdata/fuzz/FuzzDies/[0-9a-f]{16}`)
 	kept, err := filepath.Glob(filepath.Join(dir, "FuzzDies", "*"))
 	if err != nil || len(kept) != 1 {
 		t.Errorf("kept inputs: %q, %v; want one", kept, err)
@@ -165,6 +189,7 @@ func TestFuzzInputIsKept(t *testing.T) {
 
 // The device is there, as in /dev of a host whose module was unloaded.
 func TestMissingModuleIsNoticed(t *testing.T) {
+	shows(t, "`/dev/kvm` without its module: TCG is used, and a line says why", versionVariable)
 	p := outer(t)
 	guest.UnloadModule(t, "kvm_amd")
 	t.Cleanup(func() {
@@ -180,10 +205,44 @@ func TestMissingModuleIsNoticed(t *testing.T) {
 	r.want(t, 0, `(?m)^PASS$`, `no usable KVM \(cannot open /dev/kvm: .*; the module kvm_intel or kvm_amd is not loaded\): using TCG`, `, TCG, `)
 }
 
+// brokenQEMU returns a program that fails with KVM, as QEMU does if KVM lacks what
+// it needs, and is QEMU otherwise.
+func brokenQEMU(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "qemu")
+	script := "#!/bin/sh\ncase \"$*\" in\n*'-accel kvm'*) echo 'qemu: error: failed to set MSR 0x48f to 0x0' >&2; exit 1;;\nesac\nexec qemu-system-x86_64 \"$@\"\n"
+	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// KVM passes its trial, but QEMU does not start a machine with it.
+func TestBrokenKVMIsReplacedAndRemembered(t *testing.T) {
+	shows(t, "a KVM that starts no machine: TCG is used in the same run and in the next, and a line says why", versionVariable)
+	p := outer(t)
+	env, _ := ownSnapshots(t, p)
+	i := inner{innerRun: red, place: p, env: []string{env, "KMODTEST_SNAPSHOT=off", "KMODTEST_QEMU=" + brokenQEMU(t)}}
+	i.run(t, "-test.run=^TestPasses$").want(t, 0, `(?m)^PASS$`, `, KVM, `,
+		`the machine does not start under KVM \(.*failed to set MSR 0x48f to 0x0\): using TCG emulation`)
+	i.run(t, "-test.run=^TestPasses$").want(t, 0, `(?m)^PASS$`, `, TCG, `,
+		`no usable KVM \(this kernel did not start under it: .*failed to set MSR 0x48f.*; KMODTEST_ACCEL=kvm uses it again\): using TCG emulation`)
+}
+
+// Sleeps are exact, and the clock is KVM's: nothing is there for the sake of TCG.
+func TestNothingIsMadeForTCG(t *testing.T) {
+	shows(t, "timers are exact, and the clock is KVM's", versionVariable)
+	r := inner{innerRun: describes, place: outer(t), env: []string{forceKVM}}.run(t, "-test.v")
+	r.wantPass(t)
+	r.want(t, 0, `(?m)^timer slack is 50000$`, `(?m)^clock is kvm-clock$`)
+	t.Log(regexp.MustCompile(`(?m)^unloads .*$`).FindAllString(r.stdout, -1))
+}
+
 // device is KVM's.
 const device = "/dev/kvm"
 
 func TestSuitePasses(t *testing.T) {
+	shows(t, "the suite of the module in `kmod/` passes", versionVariable)
 	r := inner{innerRun: suite, place: outer(t), env: []string{forceKVM}}.run(t, "-test.v", "-test.timeout=60m")
 	r.wantPass(t)
 	passed := regexp.MustCompile(`(?m)^ *--- PASS: `).FindAllString(r.stdout, -1)

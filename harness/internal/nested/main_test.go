@@ -50,7 +50,10 @@ func preparePack(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p := place{Dir: filepath.Join(dir, "kvm"), Root: root}
+	p := place{Dir: filepath.Join(dir, "nested"), Root: root}
+	if err := p.setVersions(); err != nil {
+		return "", err
+	}
 	if err := os.Setenv(dirVariable, p.Dir); err != nil {
 		return "", err
 	}

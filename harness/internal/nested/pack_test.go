@@ -35,9 +35,11 @@ var (
 	blame = innerRun{Package: "harness/testdata/blame"}
 	fuzz  = innerRun{Package: "harness/testdata/fuzz", Env: []string{"FUZZ_MODULE=../crash"}}
 	suite = innerRun{Package: "vmtest"}
+
+	describes = innerRun{Package: "harness/internal/nested/testdata/inside"}
 )
 
-var innerRuns = []innerRun{red, fresh, blame, fuzz, suite}
+var innerRuns = []innerRun{red, fresh, blame, fuzz, suite, describes}
 
 // programs are needed to run QEMU. gcc does not run: its size and time are part
 // of the keys of modules.
@@ -106,6 +108,10 @@ func (p place) warm(ctx context.Context) (*images.Kernel, error) {
 
 func (p place) prepare(ctx context.Context, run innerRun) error {
 	binary := p.binary(run.Package)
+	gocmd, err := exec.LookPath("go")
+	if err != nil {
+		return err
+	}
 	out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, filepath.Join(p.Root, run.Package)).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
@@ -116,7 +122,7 @@ func (p place) prepare(ctx context.Context, run innerRun) error {
 	cmd := exec.CommandContext(ctx, binary, "-test.run=^$")
 	cmd.Dir = filepath.Join(p.Root, run.Package)
 	cmd.Env = append(p.environment(), run.Env...)
-	cmd.Env = append(cmd.Env, "KMODTEST_QEMU=false", "KMODTEST_ACCEL=tcg", "KMODTEST_SNAPSHOT=off")
+	cmd.Env = append(cmd.Env, "KMODTEST_QEMU=false", "KMODTEST_ACCEL=tcg", "KMODTEST_SNAPSHOT=off", "PATH="+searchPath+":"+filepath.Dir(gocmd))
 	out, err = cmd.CombinedOutput()
 	if !strings.Contains(string(out), "QEMU ended before the guest was done") {
 		return fmt.Errorf("%w\n%s", err, out)
@@ -150,6 +156,9 @@ func (p place) files(kernel *images.Kernel) ([]string, error) {
 		}
 	}
 	if err := walk(found, filepath.Join(p.Dir, "bin")); err != nil {
+		return nil, err
+	}
+	if err := p.addNewQEMU(found); err != nil {
 		return nil, err
 	}
 	if err := p.addInputs(found); err != nil {

@@ -34,6 +34,10 @@ func (p place) binary(name string) string {
 // cacheHome is the value of XDG_CACHE_HOME for inner runs.
 func (p place) cacheHome() string { return filepath.Join(p.Dir, "cache") }
 
+// searchPath is the PATH of inner runs, in which the compiler has the same path on
+// the host and in the outer machine.
+const searchPath = "/usr/bin:/usr/sbin"
+
 // environment returns the environment of an inner run. Variables that are part of
 // cache keys, such as GOFLAGS, keep their values.
 func (p place) environment() []string {
@@ -43,5 +47,5 @@ func (p place) environment() []string {
 			env = append(env, v)
 		}
 	}
-	return append(env, "XDG_CACHE_HOME="+p.cacheHome(), "PATH=/usr/local/go/bin:/usr/local/bin:/usr/bin:/usr/sbin", "HOME=/root")
+	return append(env, "XDG_CACHE_HOME="+p.cacheHome(), "PATH="+searchPath)
 }

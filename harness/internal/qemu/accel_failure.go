@@ -1,4 +1,4 @@
-package machine
+package qemu
 
 import (
 	"crypto/sha256"
@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
@@ -20,10 +19,22 @@ const failuresKept = 24 * time.Hour
 // failureLimit is the maximum length of a remembered reason, in bytes.
 const failureLimit = 1000
 
-// KVMFailure returns why a machine with that configuration did not start under KVM
+// Choose returns the accelerator for a machine. If that is not KVM, why is the
+// reason and the remedy in a few words: that of Detect, or an earlier failure.
+func Choose(cacheDir string, config Config) (a Accel, why string) {
+	if a, why = Detect(); why != "" {
+		return a, why
+	}
+	if failure := kvmFailure(cacheDir, config); failure != "" {
+		return TCG, "this kernel did not start under it: " + failure + "; KMODTEST_ACCEL=kvm uses it again"
+	}
+	return a, ""
+}
+
+// kvmFailure returns why a machine with that configuration did not start under KVM
 // on this host, in an earlier run: since the host's boot, within a day, with the
 // same processor, QEMU and kernel. It returns "" if there was no such failure.
-func KVMFailure(cacheDir string, config qemu.Config) string {
+func kvmFailure(cacheDir string, config Config) string {
 	path, err := failureFile(cacheDir, config)
 	if err != nil {
 		return ""
@@ -45,12 +56,12 @@ func KVMFailure(cacheDir string, config qemu.Config) string {
 }
 
 // failureFile returns the path of the file with the reason.
-func failureFile(cacheDir string, config qemu.Config) (string, error) {
+func failureFile(cacheDir string, config Config) (string, error) {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return "", err
 	}
-	emulator, err := qemu.Find(config.Binary)
+	emulator, err := Find(config.Binary)
 	if err != nil {
 		return "", err
 	}
@@ -58,7 +69,7 @@ func failureFile(cacheDir string, config qemu.Config) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n", boot, qemu.CPUModel())
+	fmt.Fprintf(h, "%s\n%s\n", boot, CPUModel())
 	for _, file := range []string{emulator, config.Kernel} {
 		info, err := os.Stat(file)
 		if err != nil {
@@ -71,9 +82,9 @@ func failureFile(cacheDir string, config qemu.Config) (string, error) {
 
 func failureDir(cacheDir string) string { return filepath.Join(cacheDir, "kvm") }
 
-// rememberFailure keeps the reason for KVMFailure, and removes reasons that have
-// expired.
-func rememberFailure(cacheDir string, config qemu.Config, why string) (err error) {
+// RememberFailure keeps the reason why a machine with that configuration did not
+// start under KVM, for Choose, and removes reasons that have expired.
+func RememberFailure(cacheDir string, config Config, why string) (err error) {
 	path, err := failureFile(cacheDir, config)
 	if err != nil {
 		return err

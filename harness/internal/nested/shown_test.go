@@ -1,0 +1,49 @@
+//go:build kvm
+
+package nested
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Variables with the versions of the host's QEMU and of the newer one.
+const (
+	versionVariable    = "NESTED_QEMU_VERSION"
+	newVersionVariable = "NESTED_NEW_QEMU_VERSION"
+)
+
+// setVersions sets these variables.
+func (p place) setVersions() error {
+	for name, command := range map[string][]string{versionVariable: {"qemu-system-x86_64"}, newVersionVariable: p.newCommand()} {
+		if _, err := os.Stat(command[len(command)-1]); err != nil && len(command) > 1 {
+			continue // the test that needs it says so
+		}
+		out, err := exec.Command(command[0], append(command[1:], "--version")...).Output()
+		if err != nil {
+			return fmt.Errorf("%s --version: %w", command, err)
+		}
+		// QEMU emulator version 7.2.1 (Debian …)
+		fields := strings.Fields(string(out))
+		if len(fields) < 4 {
+			return fmt.Errorf("%s --version: %q", command, out)
+		}
+		if err := os.Setenv(name, fields[3]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shows prints a row of the table in docs/kvm.md if the test passes. The variable
+// has QEMU's version.
+func shows(t *testing.T, what, variable string) {
+	t.Cleanup(func() {
+		if !t.Failed() {
+			t.Logf("shown: %s | %s | `%s` |", what, os.Getenv(variable), t.Name())
+		}
+	})
+}
