@@ -18,6 +18,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/cache"
@@ -66,6 +68,14 @@ var trees = []string{"harness/testdata", "kmod", "vmtest"}
 // path it returns: an initramfs has no exact times, which are part of the keys of
 // many caches. The archive does not change if its contents are the same.
 func (p place) pack(ctx context.Context) (string, error) {
+	if err := cache.MakeDir(p.Dir); err != nil {
+		return "", err
+	}
+	lock := flock.New(filepath.Join(p.Dir, "lock"))
+	if _, err := lock.TryLockContext(ctx, time.Second); err != nil { // another run may be packing
+		return "", err
+	}
+	defer func() { _ = lock.Close() }() // closing the file unlocks it
 	kernel, err := p.warm(ctx)
 	if err != nil {
 		return "", err
