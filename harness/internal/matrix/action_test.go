@@ -105,6 +105,20 @@ func TestActionRunsHere(t *testing.T) {
 	}
 }
 
+// TestActionAnnotatesTestsThatDoNotCompile needs no machine.
+func TestActionAnnotatesTestsThatDoNotCompile(t *testing.T) {
+	g := newGitHub(t)
+	g.mayFail = true
+	g.use("broken", 1)
+	if rep := g.report("kmodtest-report-test"); rep.State() != report.Failed || !g.failed {
+		t.Errorf("the report: %s", rep.Headline())
+	}
+	const want = "::error file=harness/internal/matrix/testdata/broken/broken_test.go,line="
+	if log := g.logs["Annotate failures, and show the report"]; !strings.Contains(log, "\n"+want) {
+		t.Errorf("the log lacks %s:\n%s", want, log)
+	}
+}
+
 // TestHostileGuestCommandsNothing runs tests whose names and outputs are commands
 // for GitHub's runner.
 func TestHostileGuestCommandsNothing(t *testing.T) {
