@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kmodtest/kmodtest/harness/internal/kernelargs"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
@@ -38,11 +39,11 @@ func Machine(r request.Request, v Variables) (qemu.Config, error) {
 	if m.Arguments = slices.Concat(others.Words, devices.Words); len(m.Arguments) > 0 {
 		m.Dir = cmp.Or(r.ArgumentsDir, r.Cwd)
 	}
-	own, err := qemu.ParseKernelArgs(r.Config.KernelArgs)
+	own, err := kernelargs.Parse(r.Config.KernelArgs)
 	if err != nil {
 		return m, fmt.Errorf("harness.Config: KernelArgs or Devices: %w", err)
 	}
-	if m.KernelArgs, err = qemu.ParseKernelArgs([]string{v.KernelArgs}); err != nil {
+	if m.KernelArgs, err = kernelargs.Parse([]string{v.KernelArgs}); err != nil {
 		return m, fmt.Errorf("VMTEST_KERNEL_APPEND: %w", err)
 	}
 	m.KernelArgs = append(m.KernelArgs, own...)

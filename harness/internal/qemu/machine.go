@@ -10,6 +10,7 @@ import (
 
 	vmtest "github.com/hugelgupf/vmtest/qemu"
 
+	"github.com/kmodtest/kmodtest/harness/internal/kernelargs"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -25,7 +26,7 @@ type Config struct {
 	NUMA      int    // nodes that share the CPUs and the memory; 0 for a machine without nodes
 	RAM       *RAM   // nil for memory that is never saved; nodes have memory of their own
 
-	KernelArgs []string // kernel parameters, from ParseKernelArgs
+	KernelArgs []string // kernel parameters, from kernelargs.Parse
 	Arguments  []string // QEMU's further arguments, from ParseArguments
 	Dir        string   // where relative paths in Arguments start; "" is the working directory
 
@@ -161,35 +162,11 @@ func (c Config) Offset(address uint64) int64 {
 // escape doubles the commas in the value of an option, which QEMU splits at commas.
 func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
-// ownKernelArgs are the kernel parameters that the harness relies on.
-func ownKernelArgs() []string {
-	return []string{
-		"console=ttyS0",
-		"loglevel=5",        // the kernel log is sent over the channel; the console is for fault reports, which may appear only there
-		"panic=-1",          // a panic ends the machine at once
-		"oops=panic",        // as does an oops: others could wait forever for the thread that died in the kernel
-		"printk.devkmsg=on", // do not limit what user space writes to the kernel log
-		// A kernel without paravirtual clocks counts ticks during boot, and
-		// panics if a busy host delivers them late.
-		"no_timer_check",
-		// For a machine that hangs (Press, Strike): answer any key on the
-		// console, and panic on an NMI. The first processor gets both: if it
-		// takes no keys, its backtrace is the one of interest.
-		"sysrq_always_enabled",
-		"unknown_nmi_panic",
-		"irqaffinity=0",
-		// Unloading a module and destroying a network namespace wait for RCU
-		// grace periods, which take long on emulated CPUs.
-		"rcupdate.rcu_expedited=1",
-		"rdinit=/init",
-	}
-}
-
 func (c Config) boot() vmtest.Fn {
 	return vmtest.All(
 		vmtest.WithKernel(c.Kernel),
 		vmtest.WithInitramfs(c.Initramfs),
-		vmtest.WithAppendKernel(slices.Concat(ownKernelArgs(), c.KernelArgs)...),
+		vmtest.WithAppendKernel(slices.Concat(kernelargs.Own(), c.KernelArgs)...),
 	)
 }
 

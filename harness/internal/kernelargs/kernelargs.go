@@ -1,4 +1,5 @@
-package qemu
+// Package kernelargs decides which parameters the guest's kernel gets.
+package kernelargs
 
 import (
 	"errors"
@@ -6,6 +7,30 @@ import (
 	"slices"
 	"strings"
 )
+
+// Own returns the kernel parameters that the harness relies on.
+func Own() []string {
+	return []string{
+		"console=ttyS0",
+		"loglevel=5",        // the kernel log is sent over the channel; the console is for fault reports, which may appear only there
+		"panic=-1",          // a panic ends the machine at once
+		"oops=panic",        // as does an oops: others could wait forever for the thread that died in the kernel
+		"printk.devkmsg=on", // do not limit what user space writes to the kernel log
+		// A kernel without paravirtual clocks counts ticks during boot, and
+		// panics if a busy host delivers them late.
+		"no_timer_check",
+		// For a machine that hangs (Press and Strike of package qemu): answer any key on the
+		// console, and panic on an NMI. The first processor gets both: if it
+		// takes no keys, its backtrace is the one of interest.
+		"sysrq_always_enabled",
+		"unknown_nmi_panic",
+		"irqaffinity=0",
+		// Unloading a module and destroying a network namespace wait for RCU
+		// grace periods, which take long on emulated CPUs.
+		"rcupdate.rcu_expedited=1",
+		"rdinit=/init",
+	}
+}
 
 // maxKernelArgs is the longest command line that Linux on x86 reads, in bytes.
 const maxKernelArgs = 2047
@@ -17,8 +42,8 @@ const (
 	endsMachine  = "the end of the machine reports the fault; with another value, it would hang"
 )
 
-// refusedKernelArgs are the parameters that would break the harness, and why.
-var refusedKernelArgs = map[string]string{
+// refused are the parameters that would break the harness, and why.
+var refused = map[string]string{
 	"console":         readsConsole,
 	"loglevel":        readsConsole,
 	"quiet":           readsConsole,
@@ -36,12 +61,12 @@ var refusedKernelArgs = map[string]string{
 	"--":              startsInit + ", and takes no arguments",
 }
 
-// ParseKernelArgs splits texts into kernel parameters as the kernel does: at white
+// Parse splits texts into kernel parameters as the kernel does: at white
 // space that is not between double quotes. It leaves out those that the harness sets
 // itself, and returns an error for those that would break it.
-func ParseKernelArgs(texts []string) ([]string, error) {
+func Parse(texts []string) ([]string, error) {
 	var args []string
-	own := ownKernelArgs()
+	own := Own()
 	for _, text := range texts {
 		words, err := splitKernelArgs(text)
 		if err != nil {
@@ -49,7 +74,7 @@ func ParseKernelArgs(texts []string) ([]string, error) {
 		}
 		for _, word := range words {
 			name, _, _ := strings.Cut(word, "=")
-			switch reason := refusedKernelArgs[kernelName(name)]; {
+			switch reason := refused[kernelName(name)]; {
 			case slices.Contains(own, word):
 			case reason != "":
 				return nil, fmt.Errorf("the kernel parameter %s is not possible: %s", word, reason)
@@ -64,7 +89,7 @@ func ParseKernelArgs(texts []string) ([]string, error) {
 	return args, nil
 }
 
-// kernelName returns a parameter's name as in refusedKernelArgs: the kernel does not
+// kernelName returns a parameter's name as in refused: the kernel does not
 // distinguish dashes from underscores. Quotes may surround a parameter.
 func kernelName(name string) string {
 	if name == "--" {

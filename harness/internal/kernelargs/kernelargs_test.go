@@ -1,4 +1,4 @@
-package qemu
+package kernelargs
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestParseKernelArgs(t *testing.T) {
+func TestParse(t *testing.T) {
 	for _, c := range []struct {
 		texts, want []string
 	}{
@@ -19,7 +19,7 @@ func TestParseKernelArgs(t *testing.T) {
 		{[]string{"console=ttyS0 panic=-1 b"}, []string{"b"}}, // as the harness has them
 		{[]string{"rcupdate.rcu_expedited=0 panic_on_warn=1 initcall_debug"}, []string{"rcupdate.rcu_expedited=0", "panic_on_warn=1", "initcall_debug"}},
 	} {
-		got, err := ParseKernelArgs(c.texts)
+		got, err := Parse(c.texts)
 		if err != nil {
 			t.Errorf("%q: %v", c.texts, err)
 		}
@@ -46,15 +46,15 @@ func TestKernelArgsThatBreakTheHarnessAreRefused(t *testing.T) {
 		"a\x00b":                  "null byte",
 		strings.Repeat("a", 2047): "the kernel reads only 2047",
 	} {
-		if got, err := ParseKernelArgs([]string{text}); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := Parse([]string{text}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %q, %v; want an error with %q", text, got, err, want)
 		}
 	}
-	fits := strings.Repeat("a", maxKernelArgs-len(kernelArgs)-1)
-	if _, err := ParseKernelArgs([]string{fits}); err != nil {
+	fits := strings.Repeat("a", maxKernelArgs-len(strings.Join(Own(), " "))-1)
+	if _, err := Parse([]string{fits}); err != nil {
 		t.Errorf("parameters that fit: %v", err)
 	}
-	if _, err := ParseKernelArgs([]string{fits + "a"}); err == nil || !strings.Contains(err.Error(), "have 2048 bytes") {
+	if _, err := Parse([]string{fits + "a"}); err == nil || !strings.Contains(err.Error(), "have 2048 bytes") {
 		t.Errorf("parameters that are too long by one byte: %v", err)
 	}
 }
