@@ -68,7 +68,7 @@ func greeter(t *testing.T) (port string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() })
+	t.Cleanup(func() { _ = listener.Close() }) // the test is over
 	go func() {
 		for {
 			conn, err := listener.Accept()
