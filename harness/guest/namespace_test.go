@@ -34,7 +34,7 @@ func listen(t *testing.T, n *guest.Namespace, ip net.IP) (l *net.TCPListener) {
 			t.Fatal(err)
 		}
 	})
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
 
@@ -45,7 +45,7 @@ func TestJoinedNamespacesExchangePackets(t *testing.T) {
 		l := listen(t, b, ip)
 		go func() {
 			if conn, err := l.Accept(); err == nil {
-				io.WriteString(conn, "from "+b.Name())
+				_, _ = io.WriteString(conn, "from "+b.Name()) // its reader notices an error
 				conn.Close()
 			}
 		}()
@@ -79,7 +79,7 @@ func TestJoinedNamespacesExchangePackets(t *testing.T) {
 			t.Errorf("datagram to %v: %q, %v", ip, text[:n], err)
 		}
 		datagrams.Close()
-		l.Close()
+		_ = l.Close()
 	}
 }
 

@@ -140,22 +140,27 @@ func (d *devices) remove(m *Machine, name string) error {
 // namelessFile makes a sparse file in the directory for temporary files. It has no
 // name: nothing is left of it when it has been closed.
 func namelessFile(size int64) (*os.File, error) {
-	fd, err := unix.Open(os.TempDir(), unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
-	if err != nil { // not every file system can do that
-		f, err := os.CreateTemp("", "kmodtest-disk-")
-		if err != nil {
-			return nil, fmt.Errorf("make a file for a disk: %w", err)
-		}
-		if err := errors.Join(os.Remove(f.Name()), f.Truncate(size)); err != nil {
-			f.Close()
-			return nil, fmt.Errorf("make a file for a disk: %w", err)
-		}
-		return f, nil
+	f, err := openNameless(os.TempDir())
+	if err == nil {
+		err = f.Truncate(size)
 	}
-	f := os.NewFile(uintptr(fd), "disk")
-	if err := f.Truncate(size); err != nil {
-		f.Close()
+	if err != nil {
+		if f != nil {
+			f.Close()
+		}
 		return nil, fmt.Errorf("make a file for a disk: %w", err)
 	}
 	return f, nil
+}
+
+func openNameless(dir string) (*os.File, error) {
+	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
+	if err == nil {
+		return os.NewFile(uintptr(fd), "disk"), nil
+	}
+	f, err := os.CreateTemp(dir, "kmodtest-disk-") // not every file system can do the above
+	if err != nil {
+		return nil, err
+	}
+	return f, os.Remove(f.Name())
 }

@@ -11,7 +11,7 @@ import (
 // ifinfo returns a struct ifinfomsg: the interface with an index, or by its name in
 // an attribute if the index is 0, with the flags up that change to on.
 func ifinfo(index int, on uint32) []byte {
-	b := make([]byte, 4, unix.SizeofIfInfomsg) // family, padding, type
+	b := []byte{unix.AF_UNSPEC, 0, 0, 0} // family, padding, type
 	b = append(b, word(index)...)
 	b = binary.NativeEndian.AppendUint32(b, on)
 	return binary.NativeEndian.AppendUint32(b, on) // the flags that change

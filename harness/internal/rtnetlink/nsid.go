@@ -2,7 +2,9 @@ package rtnetlink
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,12 +21,13 @@ const (
 func (c *Conn) NumberNamespace(fd int) (int32, error) {
 	body := []byte{unix.AF_UNSPEC, 0, 0, 0} // struct rtgenmsg, aligned
 	name := attr(netnsaFD, word(fd))
-	any := attr(netnsaNSID, word(-1))
+	free := attr(netnsaNSID, word(-1)) // any number
 	// A namespace that has a number keeps it.
-	if _, err := c.do(unix.RTM_NEWNSID, 0, append(append(append([]byte{}, body...), any...), name...)); err != nil && err != unix.EEXIST {
+	_, err := c.do(unix.RTM_NEWNSID, 0, slices.Concat(body, free, name))
+	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return 0, fmt.Errorf("number a network namespace: %w", err)
 	}
-	b, err := c.do(unix.RTM_GETNSID, 0, append(body, name...))
+	b, err := c.do(unix.RTM_GETNSID, 0, slices.Concat(body, name))
 	if err != nil {
 		return 0, fmt.Errorf("number a network namespace: %w", err)
 	}
