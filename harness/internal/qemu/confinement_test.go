@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qmp"
 )
 
 // script writes a program that takes QEMU's place. It adds a line to the file starts each time it
@@ -185,7 +187,7 @@ func TestStartedQEMUIsConfined(t *testing.T) {
 	}
 	defer p.Stop()
 	// QEMU replies once it is set up, including the sandbox.
-	if err := p.converse(ctx, func(m *monitor) error { return m.run("query-status", nil) }); err != nil {
+	if err := p.converse(ctx, func(m *qmp.Client) error { return m.Run("query-status", nil) }); err != nil {
 		t.Fatalf("%v; QEMU printed %q", err, p.Said())
 	}
 	// Processes inherit filters: this one may have some, in a container.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qmp"
 )
 
 // Disk is a virtio-blk disk that is attached to a running machine.
@@ -29,23 +31,23 @@ type Disk struct {
 
 // AddDisk attaches a disk.
 func (p *Process) AddDisk(ctx context.Context, d Disk) error {
-	return p.converse(ctx, func(m *monitor) error {
-		if err := m.runWith(d.Content, "add-fd", map[string]any{"fdset-id": d.Set}); err != nil {
+	return p.converse(ctx, func(m *qmp.Client) error {
+		if err := m.RunWith(d.Content, "add-fd", map[string]any{"fdset-id": d.Set}); err != nil {
 			return err
 		}
-		err := m.run("blockdev-add", d.backend())
+		err := m.Run("blockdev-add", d.backend())
 		if err == nil {
-			err = m.run("device_add", map[string]any{
+			err = m.Run("device_add", map[string]any{
 				"driver": "virtio-blk-pci", "id": d.Name, "drive": d.Name, "serial": d.Name,
 				// An error is the guest's: QEMU does not stop the machine.
 				"rerror": "report", "werror": "report",
 			})
 			if err != nil {
-				_ = m.run("blockdev-del", map[string]any{"node-name": d.Name}) // err is the reason
+				_ = m.Run("blockdev-del", map[string]any{"node-name": d.Name}) // err is the reason
 			}
 		}
 		if err != nil {
-			_ = m.run("remove-fd", map[string]any{"fdset-id": d.Set})
+			_ = m.Run("remove-fd", map[string]any{"fdset-id": d.Set})
 		}
 		return err
 	})
@@ -101,24 +103,24 @@ func (p *Process) RemoveDisk(ctx context.Context, d Disk, limit time.Duration) e
 	if err := removeDevice(ctx, p, d.Name, limit); err != nil {
 		return err
 	}
-	return p.converse(ctx, func(m *monitor) error {
-		if err := m.run("blockdev-del", map[string]any{"node-name": d.Name}); err != nil {
+	return p.converse(ctx, func(m *qmp.Client) error {
+		if err := m.Run("blockdev-del", map[string]any{"node-name": d.Name}); err != nil {
 			return err
 		}
-		return m.run("remove-fd", map[string]any{"fdset-id": d.Set})
+		return m.Run("remove-fd", map[string]any{"fdset-id": d.Set})
 	})
 }
 
 // removeDevice removes a PCI device, and returns when it is gone.
 func removeDevice(ctx context.Context, p *Process, name string, limit time.Duration) error {
-	err := p.converse(ctx, func(m *monitor) error {
-		for len(m.deleted) > 0 {
-			<-m.deleted
+	err := p.converse(ctx, func(m *qmp.Client) error {
+		for len(m.Deleted()) > 0 {
+			<-m.Deleted()
 		}
-		return m.run("device_del", map[string]any{"id": name})
+		return m.Run("device_del", map[string]any{"id": name})
 	})
-	var rejected *rejection
-	if errors.As(err, &rejected) && rejected.class == "DeviceNotFound" {
+	var rejected *qmp.Rejection
+	if errors.As(err, &rejected) && rejected.Class == "DeviceNotFound" {
 		return nil // the guest has removed it by itself
 	}
 	if err != nil {
@@ -128,7 +130,7 @@ func removeDevice(ctx context.Context, p *Process, name string, limit time.Durat
 	defer late.Stop()
 	for {
 		select {
-		case gone := <-p.monitor.deleted:
+		case gone := <-p.monitor.Deleted():
 			if gone == name {
 				return nil
 			}

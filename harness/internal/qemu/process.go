@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qmp"
 )
 
 // NotFoundError reports that QEMU was not found.
@@ -48,7 +50,7 @@ type Process struct {
 	// Channel is the host's end of the virtio-serial port.
 	Channel net.Conn
 
-	monitor *monitor
+	monitor *qmp.Client
 	keys    *os.File   // the console's input
 	talking sync.Mutex // with the monitor
 	cmd     *exec.Cmd
@@ -81,7 +83,7 @@ func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
 		return nil, fmt.Errorf("make a pipe for QEMU: %w", err)
 	}
 	defer typed.Close()
-	p := &Process{Channel: files.channel, monitor: newMonitor(files.monitor), keys: keys, ended: make(chan struct{})}
+	p := &Process{Channel: files.channel, monitor: qmp.New(files.monitor), keys: keys, ended: make(chan struct{})}
 	p.cmd = exec.CommandContext(ctx, path, args...)
 	p.cmd.Dir = c.Dir
 	p.cmd.Env = environment()
@@ -204,7 +206,7 @@ func (p *Process) Stop() {
 
 func closeEnds(p *Process) {
 	p.Channel.Close()
-	p.monitor.close()
+	p.monitor.Close()
 	p.keys.Close()
 }
 
@@ -230,8 +232,8 @@ func quote(word string) string {
 // all processors, 'w' the blocked tasks, and 'd' the locks that are held, if
 // lockdep is on. See Documentation/admin-guide/sysrq.rst of the kernel.
 func (p *Process) Press(ctx context.Context, key byte) error {
-	return p.converse(ctx, func(m *monitor) error {
-		if err := m.run("chardev-send-break", map[string]any{"id": consoleName}); err != nil {
+	return p.converse(ctx, func(m *qmp.Client) error {
+		if err := m.Run("chardev-send-break", map[string]any{"id": consoleName}); err != nil {
 			return err
 		}
 		if _, err := p.keys.Write([]byte{key}); err != nil {
@@ -244,5 +246,5 @@ func (p *Process) Press(ctx context.Context, key byte) error {
 // Strike sends an NMI to the first processor, which takes it even with interrupts
 // off. The kernel panics and prints that processor's backtrace.
 func (p *Process) Strike(ctx context.Context) error {
-	return p.converse(ctx, func(m *monitor) error { return m.run("inject-nmi", nil) })
+	return p.converse(ctx, func(m *qmp.Client) error { return m.Run("inject-nmi", nil) })
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qmp"
 )
 
 // RAM describes the memory of a machine that is saved or restored.
@@ -37,31 +39,31 @@ func (r *RAM) arguments(size string) []string {
 // state, which must be open for writing only. Afterwards the process can only be
 // stopped: a running machine would change the memory's file.
 func (p *Process) Save(ctx context.Context, state *os.File) error {
-	return p.converse(ctx, func(m *monitor) error {
-		if err := m.run("stop", nil); err != nil {
+	return p.converse(ctx, func(m *qmp.Client) error {
+		if err := m.Run("stop", nil); err != nil {
 			return err
 		}
-		return m.migrate("migrate", state)
+		return m.Migrate("migrate", state)
 	})
 }
 
 // Restore loads the state that Save has written, from a file that must be open
 // for reading only, and starts the machine.
 func (p *Process) Restore(ctx context.Context, state *os.File) error {
-	return p.converse(ctx, func(m *monitor) error {
-		if err := m.migrate("migrate-incoming", state); err != nil {
+	return p.converse(ctx, func(m *qmp.Client) error {
+		if err := m.Migrate("migrate-incoming", state); err != nil {
 			return err
 		}
-		return m.run("cont", nil)
+		return m.Run("cont", nil)
 	})
 }
 
 // converse runs f with the monitor, and aborts it when ctx is done. Several goroutines
 // may call it at the same time.
-func (p *Process) converse(ctx context.Context, f func(*monitor) error) error {
+func (p *Process) converse(ctx context.Context, f func(*qmp.Client) error) error {
 	p.talking.Lock()
 	defer p.talking.Unlock()
-	defer context.AfterFunc(ctx, p.monitor.close)()
+	defer context.AfterFunc(ctx, p.monitor.Close)()
 	if err := f(p.monitor); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause

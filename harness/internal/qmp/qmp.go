@@ -1,4 +1,7 @@
-package qemu
+// Package qmp is a client of QMP, QEMU's machine protocol: one JSON object per line in
+// each direction, replies in the order of the commands, and events in between. See
+// docs/interop/qmp-spec of QEMU.
+package qmp
 
 import (
 	"encoding/json"
@@ -11,12 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// monitor is a client of QMP, QEMU's machine protocol: one JSON object per line in
-// each direction, replies in the order of the commands, and events in between.
-// See docs/interop/qmp-spec of QEMU. Only one goroutine may use it at a time.
-type monitor struct {
+// Client is the host's end of a connection with QEMU. Only one goroutine may use it at a
+// time, except Close and Deleted.
+type Client struct {
 	conn *net.UnixConn
-	qemu *version // nil until greet
+	qemu *version // nil until the greeting
 
 	once    sync.Once
 	closed  chan struct{} // nobody waits for messages any more
@@ -61,18 +63,18 @@ type event struct {
 	} `json:"data"`
 }
 
-// newMonitor returns a monitor that reads from conn until close.
-func newMonitor(conn *net.UnixConn) *monitor {
-	m := &monitor{
+// New returns a client that reads from conn until Close.
+func New(conn *net.UnixConn) *Client {
+	m := &Client{
 		conn: conn, closed: make(chan struct{}), replies: make(chan message), migrations: make(chan string, 16), deleted: make(chan string, 16),
 	}
 	go m.read()
 	return m
 }
 
-// close closes the connection. It may be called at any time, by any goroutine, and
+// Close closes the connection. It may be called at any time, by any goroutine, and
 // more than once.
-func (m *monitor) close() {
+func (m *Client) Close() {
 	m.once.Do(func() {
 		close(m.closed)
 		m.conn.Close()
@@ -80,7 +82,7 @@ func (m *monitor) close() {
 }
 
 // read passes on QEMU's messages.
-func (m *monitor) read() {
+func (m *Client) read() {
 	defer close(m.replies)
 	for in := json.NewDecoder(m.conn); ; {
 		var msg message
@@ -111,7 +113,7 @@ func offer(c chan<- string, s string) {
 }
 
 // receive waits for the greeting or a reply.
-func (m *monitor) receive() (message, error) {
+func (m *Client) receive() (message, error) {
 	msg, ok := <-m.replies
 	if !ok {
 		return msg, m.err
@@ -120,7 +122,7 @@ func (m *monitor) receive() (message, error) {
 }
 
 // greet exchanges greetings, if that has not been done.
-func (m *monitor) greet() error {
+func (m *Client) greet() error {
 	if m.qemu != nil {
 		return nil
 	}
@@ -132,16 +134,16 @@ func (m *monitor) greet() error {
 		return errors.New("QEMU's greeting has no version")
 	}
 	m.qemu = &greeting.Greeting.Version.QEMU
-	return m.run("qmp_capabilities", nil)
+	return m.Run("qmp_capabilities", nil)
 }
 
-// run runs one command and waits for its reply.
-func (m *monitor) run(command string, arguments any) error {
-	return m.runWith(nil, command, arguments)
+// Run runs one command and waits for its reply. The error may be a *Rejection.
+func (m *Client) Run(command string, arguments any) error {
+	return m.RunWith(nil, command, arguments)
 }
 
-// runWith is run for a command that is sent with an open file.
-func (m *monitor) runWith(file *os.File, command string, arguments any) error {
+// RunWith is Run for a command that is sent with an open file.
+func (m *Client) RunWith(file *os.File, command string, arguments any) error {
 	if err := m.greet(); err != nil {
 		return err
 	}
@@ -165,24 +167,33 @@ func (m *monitor) runWith(file *os.File, command string, arguments any) error {
 		return fmt.Errorf("wait for QEMU's reply to %s: %w", command, err)
 	}
 	if reply.Error != nil {
-		return &rejection{command, reply.Error.Class, reply.Error.Desc}
+		return &Rejection{command, reply.Error.Class, reply.Error.Desc}
 	}
 	return nil
 }
 
-// rejection is QEMU's refusal of a command.
-type rejection struct{ command, class, reason string }
+// Rejection is QEMU's refusal of a command.
+type Rejection struct {
+	Command string
+	Class   string // the kind of error, such as "DeviceNotFound"
+	Reason  string
+}
 
-func (r *rejection) Error() string { return fmt.Sprintf("QEMU rejected %s: %s", r.command, r.reason) }
+// Error names the command and the reason.
+func (r *Rejection) Error() string { return fmt.Sprintf("QEMU rejected %s: %s", r.Command, r.Reason) }
 
-// migrate starts a migration to or from an open file, with the command migrate or
+// Deleted receives the names of devices that have been removed. It holds 16 of them; more
+// are lost.
+func (m *Client) Deleted() <-chan string { return m.deleted }
+
+// Migrate starts a migration to or from an open file, with the command migrate or
 // migrate-incoming, and waits until it ends. The file must be open for that
 // direction only.
-func (m *monitor) migrate(command string, state *os.File) error {
+func (m *Client) Migrate(command string, state *os.File) error {
 	if err := m.greet(); err != nil {
 		return err
 	}
-	err := m.run("migrate-set-capabilities", map[string]any{"capabilities": []capability{
+	err := m.Run("migrate-set-capabilities", map[string]any{"capabilities": []capability{
 		{"events", true}, {"x-ignore-shared", true}, // leave out memory that is in a file
 	}})
 	if err != nil {
@@ -194,17 +205,17 @@ func (m *monitor) migrate(command string, state *os.File) error {
 	if m.qemu.atLeast(9, 1) {
 		hand, arguments, uri = "add-fd", map[string]any{"fdset-id": 0}, "file:/dev/fdset/0"
 	}
-	if err := m.runWith(state, hand, arguments); err != nil {
+	if err := m.RunWith(state, hand, arguments); err != nil {
 		return err
 	}
-	if err := m.run(command, map[string]any{"uri": uri}); err != nil {
+	if err := m.Run(command, map[string]any{"uri": uri}); err != nil {
 		return err
 	}
 	return m.migrated()
 }
 
 // migrated waits until a migration ends.
-func (m *monitor) migrated() error {
+func (m *Client) migrated() error {
 	for {
 		select {
 		case status := <-m.migrations:
