@@ -10,6 +10,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/devices"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
@@ -38,7 +39,7 @@ type Machine struct {
 	client Client   // of the job; nil before it
 	late   lateness // of tests after their timeout
 
-	devices *devices // that tests have requested
+	devices *devices.Devices // that tests have requested
 	modules moduleServer
 }
 
@@ -71,8 +72,9 @@ func startMachine(ctx context.Context, config qemu.Config, opt options) (*Machin
 func newMachine(v *vm, modules *modindex.Index) *Machine {
 	m := &Machine{
 		vm: v, Timeline: timeline.New(rand.Text()),
-		in: wire.NewReader(v.channel), out: wire.NewWriter(v.channel), devices: newDevices(),
+		in: wire.NewReader(v.channel), out: wire.NewWriter(v.channel),
 	}
+	m.devices = devices.New(v.ctx, v.process, m.Answer)
 	m.modules.index, m.modules.out = modules, m.out
 	return m
 }

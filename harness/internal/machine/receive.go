@@ -110,7 +110,7 @@ func takeRequest(m *Machine, rec wire.Record, client Client) error {
 		return errIdle
 	}
 	if request.Verb != wire.VerbFresh {
-		return m.devices.take(m, request)
+		return m.devices.Take(request)
 	}
 	test, err := request.Fresh()
 	if err != nil {

@@ -1,6 +1,9 @@
-package machine
+// Package devices attaches the devices that the tests in a guest request, within
+// limits, and removes them.
+package devices
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -25,9 +28,19 @@ const (
 // emulation and on a busy host it takes some time.
 const ejection = 20 * time.Second
 
-// devices are those that tests have requested. A goroutine attaches and removes them,
-// one after the other, so that the reader of the guest's records does not wait.
-type devices struct {
+// Machine attaches devices to a running machine: a *qemu.Process.
+type Machine interface {
+	AddDisk(ctx context.Context, d qemu.Disk) error
+	RemoveDisk(ctx context.Context, d qemu.Disk, limit time.Duration) error
+}
+
+// Devices are those of one machine that tests have requested. A goroutine attaches and
+// removes them, one after the other, so that the reader of the guest's records does not
+// wait.
+type Devices struct {
+	ctx     context.Context // ends with the machine
+	machine Machine
+	answer  func(wire.Answer) error
 	waiting chan wire.Request
 	once    sync.Once // starts the goroutine
 
@@ -36,14 +49,16 @@ type devices struct {
 	total int64 // bytes of all disks
 }
 
-func newDevices() *devices {
-	return &devices{waiting: make(chan wire.Request, maxRequests), disks: map[string]qemu.Disk{}}
+// New returns the devices of a machine, which has none. They are removed when ctx is
+// done. Requests are answered by answer; it returns an error if the guest is gone.
+func New(ctx context.Context, m Machine, answer func(wire.Answer) error) *Devices {
+	return &Devices{ctx: ctx, machine: m, answer: answer, waiting: make(chan wire.Request, maxRequests), disks: map[string]qemu.Disk{}}
 }
 
-// take passes a request on to the goroutine. The error is one of a guest that is not
+// Take passes a request on to the goroutine. The error is one of a guest that is not
 // intact.
-func (d *devices) take(m *Machine, request wire.Request) error {
-	d.once.Do(func() { go d.serve(m) })
+func (d *Devices) Take(request wire.Request) error {
+	d.once.Do(func() { go d.serve() })
 	select {
 	case d.waiting <- request:
 		return nil
@@ -53,7 +68,7 @@ func (d *devices) take(m *Machine, request wire.Request) error {
 }
 
 // serve acts on requests until the machine ends.
-func (d *devices) serve(m *Machine) {
+func (d *Devices) serve() {
 	defer func() {
 		for _, disk := range d.disks {
 			disk.Content.Close()
@@ -61,15 +76,15 @@ func (d *devices) serve(m *Machine) {
 	}()
 	for {
 		select {
-		case <-m.ctx.Done():
+		case <-d.ctx.Done():
 			return
 		case request := <-d.waiting:
-			name, err := d.do(m, request)
+			name, err := d.do(request)
 			answer := wire.Answer{ID: request.ID, OK: err == nil, Text: name}
 			if err != nil {
 				answer.Text = err.Error()
 			}
-			if m.Answer(answer) != nil {
+			if d.answer(answer) != nil {
 				return // the channel is broken, which its reader reports
 			}
 		}
@@ -77,23 +92,23 @@ func (d *devices) serve(m *Machine) {
 }
 
 // do acts on a request, and returns the name of the device.
-func (d *devices) do(m *Machine, request wire.Request) (string, error) {
+func (d *Devices) do(request wire.Request) (string, error) {
 	if request.Verb == wire.VerbRemove {
 		name, err := request.Device()
 		if err != nil {
 			return "", err
 		}
-		return name, d.remove(m, name)
+		return name, d.remove(name)
 	}
 	disk, err := request.Disk()
 	if err != nil {
 		return "", err
 	}
-	return d.addDisk(m, disk)
+	return d.addDisk(disk)
 }
 
 // addDisk attaches an empty disk. Its content is a file without a name.
-func (d *devices) addDisk(m *Machine, want wire.Disk) (string, error) {
+func (d *Devices) addDisk(want wire.Disk) (string, error) {
 	switch {
 	case len(d.disks) >= maxDisks:
 		return "", fmt.Errorf("a machine has at most %d disks at the same time", maxDisks)
@@ -111,7 +126,7 @@ func (d *devices) addDisk(m *Machine, want wire.Disk) (string, error) {
 		Name: fmt.Sprintf("kmodtest%d", d.made), Set: d.made, Content: content,
 		FailReads: want.FailReads, FailWrites: want.FailWrites, Sectors: want.Sectors,
 	}
-	if err := m.process.AddDisk(m.ctx, disk); err != nil {
+	if err := d.machine.AddDisk(d.ctx, disk); err != nil {
 		content.Close()
 		return "", err
 	}
@@ -121,12 +136,12 @@ func (d *devices) addDisk(m *Machine, want wire.Disk) (string, error) {
 }
 
 // remove removes a disk.
-func (d *devices) remove(m *Machine, name string) error {
+func (d *Devices) remove(name string) error {
 	disk, ok := d.disks[name]
 	if !ok {
 		return fmt.Errorf("there is no disk %q", name)
 	}
-	if err := m.process.RemoveDisk(m.ctx, disk, ejection); err != nil {
+	if err := d.machine.RemoveDisk(d.ctx, disk, ejection); err != nil {
 		return err
 	}
 	delete(d.disks, name)

@@ -1,25 +1,23 @@
-package machine
+package devices
 
 import (
+	"context"
 	"errors"
-	"net"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// asking returns a machine without QEMU.
-func asking(t *testing.T) *Machine {
-	t.Helper()
-	ours, theirs := net.Pipe()
-	t.Cleanup(func() { theirs.Close() })
-	m := Connect(t.Context(), ours, nil)
-	t.Cleanup(m.Close)
-	return m
-}
+// machine is a machine without QEMU.
+type machine struct{}
+
+func (machine) AddDisk(context.Context, qemu.Disk) error                   { return nil }
+func (machine) RemoveDisk(context.Context, qemu.Disk, time.Duration) error { return nil }
 
 // diskOf returns a request for a disk.
 func diskOf(size int64) wire.Request {
@@ -27,18 +25,17 @@ func diskOf(size int64) wire.Request {
 }
 
 func TestDisksAreLimited(t *testing.T) {
-	m := asking(t)
-	d := newDevices()
+	d := New(t.Context(), machine{}, nil)
 	add := func(size int64, want string) string {
 		t.Helper()
-		name, err := d.do(m, diskOf(size))
+		name, err := d.do(diskOf(size))
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("disk of %d bytes: %v, want %q in it", size, err, want)
 		}
 		return name
 	}
 	remove := func(name string) error {
-		_, err := d.do(m, wire.Request{ID: "/a", Verb: wire.VerbRemove, Args: []string{name}})
+		_, err := d.do(wire.Request{ID: "/a", Verb: wire.VerbRemove, Args: []string{name}})
 		return err
 	}
 	first := add(maxDiskSize-512, "")
@@ -81,11 +78,10 @@ func TestContentOfDiskHasNoName(t *testing.T) {
 }
 
 func TestRequestsForDevicesAreLimited(t *testing.T) {
-	m := asking(t)
-	d := m.devices
+	d := New(t.Context(), machine{}, func(wire.Answer) error { <-t.Context().Done(); return t.Context().Err() })
 	var err error
 	for i := 0; err == nil && i < 100_000; i++ { // the guest reads no answer, so the first request stays in work
-		err = d.take(m, diskOf(512))
+		err = d.Take(diskOf(512))
 	}
 	var garbled *wire.GarbledError
 	if !errors.As(err, &garbled) || !strings.Contains(err.Error(), "more than 128 requests for devices wait") {
