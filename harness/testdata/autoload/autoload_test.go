@@ -5,6 +5,7 @@ package autoload
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -20,8 +21,10 @@ import (
 func TestMain(m *testing.M) {
 	harness.Main(m, harness.Config{
 		Modules:     []string{"../modules/asks"},
-		LoadModules: []string{"macvlan"},
-		Files:       []string{"testdata/asks.bin:/lib/firmware/kmodtest/asks.bin"},
+		LoadModules: append(strings.Fields(os.Getenv("AUTOLOAD_LOAD")), "macvlan"),
+		// For TestModprobeOfTheHost. All others need no list.
+		KernelModules: []string{"tcp_illi*"},
+		Files:         []string{"modprobe", "testdata/asks.bin:/lib/firmware/kmodtest/asks.bin"},
 	})
 }
 
@@ -138,13 +141,11 @@ func TestTun(t *testing.T) {
 // them twice.
 func TestSeveralAtOnce(t *testing.T) {
 	var all sync.WaitGroup
-	for i, kind := range []string{"bridge", "bonding", "vxlan", "ipvlan", "gre", "bridge", "vxlan", "kmodtest-none"} {
+	for i, kind := range []string{"bridge", "bond", "vxlan", "ipvlan", "gre", "bridge", "vxlan", "kmodtest-none"} {
 		all.Go(func() {
-			err := addLink(map[string]string{"bonding": "bond"}[kind]+map[bool]string{true: kind}[kind != "bonding"], "many"+string(rune('a'+i)))
-			if kind == "kmodtest-none" && !errors.Is(err, unix.EOPNOTSUPP) {
-				t.Errorf("%s: %v, want EOPNOTSUPP", kind, err)
-			}
-			if errors.Is(err, unix.EOPNOTSUPP) && kind != "kmodtest-none" {
+			// Some kinds need more than a name, which is another error.
+			err := addLink(kind, fmt.Sprintf("many%d", i))
+			if unknown := errors.Is(err, unix.EOPNOTSUPP); unknown != (kind == "kmodtest-none") {
 				t.Errorf("%s: %v", kind, err)
 			}
 		})
@@ -153,7 +154,19 @@ func TestSeveralAtOnce(t *testing.T) {
 	wantLoaded(t, true, "bridge", "bonding", "vxlan")
 }
 
-// TestCommand runs modprobe.
+// TestModprobeOfTheHost runs the host's own program with a module in /lib/modules.
+func TestModprobeOfTheHost(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "modprobe", "--show-depends", "tcp_illinois").CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "insmod /lib/modules/") {
+		t.Fatalf("modprobe --show-depends tcp_illinois: %v, %q", err, out)
+	}
+	if out, err := exec.CommandContext(t.Context(), "modprobe", "tcp-illinois").CombinedOutput(); err != nil {
+		t.Fatalf("modprobe tcp-illinois: %v, %q", err, out)
+	}
+	wantLoaded(t, true, "tcp_illinois")
+}
+
+// TestCommand runs the guest's own modprobe.
 func TestCommand(t *testing.T) {
 	for _, c := range []struct {
 		line   string
@@ -176,7 +189,9 @@ func TestCommand(t *testing.T) {
 		{"modprobe -a dummy ext4", "", false, true},         // ext4 is loadable or built in
 	} {
 		words := strings.Fields(c.line)
-		out, err := exec.CommandContext(t.Context(), words[0], words[1:]...).CombinedOutput()
+		cmd := exec.CommandContext(t.Context(), "/init", words[1:]...)
+		cmd.Args[0] = words[0]
+		out, err := cmd.CombinedOutput()
 		if (err != nil) != c.fails || !strings.Contains(string(out), c.want) || c.want == "" && len(out) > 0 {
 			t.Errorf("%s: %v, %q; want %q, failure %v", c.line, err, out, c.want, c.fails)
 		}
@@ -184,13 +199,20 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// TestCleanupWaits leaves a namespace that uses modules when cleanup unloads them.
+// TestCleanupWaits leaves a namespace that uses a module when cleanup unloads it: the
+// kernel ends the namespace in the background.
 func TestCleanupWaits(t *testing.T) {
-	guest.LoadModule(t, "sit")
-	guest.NewNetworkNamespace(t)
-	if err := addLink("sit", "sit7"); err != nil && !errors.Is(err, unix.EEXIST) {
-		t.Fatal(err)
-	}
+	t.Run("in a namespace", func(t *testing.T) {
+		guest.LoadModule(t, "tcp_vegas")
+		guest.NewNetworkNamespace(t)
+		if err := os.WriteFile("/proc/sys/net/ipv4/tcp_congestion_control", []byte("vegas"), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := guest.TryUnloadModule(t, "tcp_vegas"); !errors.Is(err, unix.EAGAIN) {
+			t.Errorf("unload while the namespace uses it: %v, want EAGAIN", err)
+		}
+	})
+	wantLoaded(t, false, "tcp_vegas")
 }
 
 func TestUnknownModuleNamesKernel(t *testing.T) {
