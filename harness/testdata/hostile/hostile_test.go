@@ -71,7 +71,7 @@ func channel(t *testing.T) *os.File {
 
 // Types of records, as package wire numbers them.
 const (
-	fileRecord, dataRecord, exitRecord, checksRecord, doneRecord, askRecord = 3, 4, 11, 12, 13, 15
+	fileRecord, dataRecord, exitRecord, checksRecord, doneRecord, askRecord, modprobeRecord = 3, 4, 11, 12, 13, 15, 17
 )
 
 // put sends a record over PID 1's channel.
@@ -127,6 +127,39 @@ func TestAsksForDisks(t *testing.T) {
 		put(t, out, askRecord, request(fmt.Sprintf("/tmp/%d", i), "disk", os.Getenv("HOSTILE_SIZE"), "-"))
 	}
 	time.Sleep(time.Hour)
+}
+
+// TestAsksForModules requests a module and does not wait for it.
+func TestAsksForModules(t *testing.T) {
+	out := channel(t)
+	const name = "ext4"
+	for i := range 100_000 {
+		payload := append(binary.AppendVarint(nil, int64(-i)), 2*byte(len(name)))
+		put(t, out, modprobeRecord, append(append(payload, name...), 2, 0, 0)) // by the kernel, with files, nothing is loaded
+	}
+	time.Sleep(time.Hour)
+}
+
+// TestAsksForFiles requests modules with names of files.
+func TestAsksForFiles(t *testing.T) {
+	for _, name := range []string{"/etc/passwd", "../../../../../etc/passwd", "kernel/fs/ext4/ext4.ko", "*", "[", "\x1b[2J"} {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		if err := unix.Connect(fd, &unix.SockaddrUnix{Name: "/etc/kmodtest/modprobe.socket"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.Write(fd, []byte("k"+name)); err != nil {
+			t.Fatal(err)
+		}
+		reply := make([]byte, 1000)
+		n, err := unix.Read(fd, reply)
+		if err != nil || n < 2 || reply[0] != 'e' || reply[1] != 2 {
+			t.Errorf("%q: %q, %v; want the end of an answer that nothing was found", name, reply[:max(n, 0)], err)
+		}
+	}
 }
 
 // TestWritesToPipe requests a fresh machine as guest.Fresh does, and writes invalid
