@@ -40,7 +40,7 @@ type Machine struct {
 	late   lateness // of tests after their timeout
 
 	devices *devices.Devices // that tests have requested
-	modules moduleServer
+	modules modindex.Server
 }
 
 // guestState is what the guest has reported of itself.
@@ -75,7 +75,7 @@ func newMachine(v *vm, modules *modindex.Index) *Machine {
 		in: wire.NewReader(v.channel), out: wire.NewWriter(v.channel),
 	}
 	m.devices = devices.New(v.ctx, v.process, m.Answer)
-	m.modules.index, m.modules.out = modules, m.out
+	m.modules.Index, m.modules.Out = modules, m.out
 	return m
 }
 

@@ -86,7 +86,7 @@ func (m *Machine) receive(rec wire.Record) error {
 	case wire.Ask:
 		return takeRequest(m, rec, client)
 	case wire.Modprobe:
-		missed, err := m.modules.take(rec, m.ctx.Done())
+		missed, err := m.modules.Take(rec, m.ctx.Done())
 		if err != nil || missed == "" {
 			return err
 		}

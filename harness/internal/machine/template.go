@@ -117,7 +117,7 @@ func (t *template) load(ctx context.Context, config qemu.Config, opt options, up
 		err = m.awaitAnswer() // then it has stored them
 	}
 	if err == nil {
-		err = settle(m)
+		err = m.modules.Settle(m.awaitAnswer)
 	}
 	if err == nil {
 		err = save(m, l.state)

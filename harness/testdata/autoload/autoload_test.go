@@ -202,17 +202,20 @@ func TestCommand(t *testing.T) {
 // TestCleanupWaits leaves a namespace that uses a module when cleanup unloads it: the
 // kernel ends the namespace in the background.
 func TestCleanupWaits(t *testing.T) {
+	if guest.ModuleLoaded(t, "tcp_bbr") { // by another test
+		guest.UnloadModule(t, "tcp_bbr")
+	}
 	t.Run("in a namespace", func(t *testing.T) {
-		guest.LoadModule(t, "tcp_vegas")
+		guest.LoadModule(t, "tcp_bbr") // one of those that a namespace may choose
 		guest.NewNetworkNamespace(t)
-		if err := os.WriteFile("/proc/sys/net/ipv4/tcp_congestion_control", []byte("vegas"), 0); err != nil {
+		if err := os.WriteFile("/proc/sys/net/ipv4/tcp_congestion_control", []byte("bbr"), 0); err != nil {
 			t.Fatal(err)
 		}
-		if err := guest.TryUnloadModule(t, "tcp_vegas"); !errors.Is(err, unix.EAGAIN) {
+		if err := guest.TryUnloadModule(t, "tcp_bbr"); !errors.Is(err, unix.EAGAIN) {
 			t.Errorf("unload while the namespace uses it: %v, want EAGAIN", err)
 		}
 	})
-	wantLoaded(t, false, "tcp_vegas")
+	wantLoaded(t, false, "tcp_bbr")
 }
 
 func TestUnknownModuleNamesKernel(t *testing.T) {

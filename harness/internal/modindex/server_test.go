@@ -1,4 +1,4 @@
-package machine
+package modindex
 
 import (
 	"bytes"
@@ -11,13 +11,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 	"github.com/kmodtest/kmodtest/images"
 )
 
 // smallIndex returns the index of a kernel with one module, m, whose file has a size.
-func smallIndex(t *testing.T, size int) *modindex.Index {
+func smallIndex(t *testing.T, size int) *Index {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"modules.dep": "m.ko:\n", "modules.builtin": "", "m.ko": strings.Repeat("x", size)} {
@@ -25,7 +24,7 @@ func smallIndex(t *testing.T, size int) *modindex.Index {
 			t.Fatal(err)
 		}
 	}
-	return modindex.New(&images.Kernel{Modules: dir}, nil)
+	return New(&images.Kernel{Modules: dir}, nil)
 }
 
 // requestRecord returns a guest's request.
@@ -77,10 +76,10 @@ func TestModulesAreSentInOrder(t *testing.T) {
 	t.Parallel()
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
-	m := Connect(t.Context(), ours, smallIndex(t, 5))
+	s := &Server{Index: smallIndex(t, 5), Out: wire.NewWriter(ours)}
 	for i, r := range []wire.ModuleRequest{{Name: "m"}, {Name: "m", NamesOnly: true}, {Name: "m", Loaded: []string{"m"}}, {Name: "absent", ByKernel: true}} {
 		r.ID = int64(i)
-		if err := m.receive(requestRecord(t, r)); err != nil {
+		if _, err := s.Take(requestRecord(t, r), t.Context().Done()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,7 +87,7 @@ func TestModulesAreSentInOrder(t *testing.T) {
 	if got := answers(t, theirs, 4); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := m.Missed; len(got) != 1 || got[0] != "absent" {
+	if got := s.missed; len(got) != 1 || got[0] != "absent" {
 		t.Errorf("missed %q", got)
 	}
 }
@@ -98,22 +97,22 @@ func TestRequestsForModulesAreLimited(t *testing.T) {
 	t.Parallel()
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
-	m := Connect(t.Context(), ours, smallIndex(t, 5))
+	s := &Server{Index: smallIndex(t, 5), Out: wire.NewWriter(ours)}
 	var err error
 	n := 0
 	for ; err == nil && n < 1000; n++ {
-		err = m.receive(requestRecord(t, wire.ModuleRequest{ID: int64(n), Name: "m"}))
+		_, err = s.Take(requestRecord(t, wire.ModuleRequest{ID: int64(n), Name: "m"}), t.Context().Done())
 	}
 	var garbled *wire.GarbledError
-	if !errors.As(err, &garbled) || n < maxModuleRequests || n > maxModuleRequests+3 {
+	if !errors.As(err, &garbled) || n < maxRequests || n > maxRequests+3 {
 		t.Errorf("request %d: %v", n, err)
 	}
 
 	ours, theirs = net.Pipe()
 	defer theirs.Close()
-	m = Connect(t.Context(), ours, smallIndex(t, 5))
-	m.modules.asked = maxModuleFinds
-	if err := m.receive(requestRecord(t, wire.ModuleRequest{ID: 7, Name: "m"})); err != nil {
+	s = &Server{Index: smallIndex(t, 5), Out: wire.NewWriter(ours)}
+	s.asked = maxFinds
+	if _, err := s.Take(requestRecord(t, wire.ModuleRequest{ID: 7, Name: "m"}), t.Context().Done()); err != nil {
 		t.Fatal(err)
 	}
 	if got := answers(t, theirs, 1); got != "end 7 3 more than 100000 modules were requested in one machine" {
@@ -124,14 +123,14 @@ func TestRequestsForModulesAreLimited(t *testing.T) {
 func TestBytesOfModulesAreLimited(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	s := moduleServer{index: smallIndex(t, 5), out: wire.NewWriter(&b)}
-	files, _, err := s.index.Find("m", func(string) bool { return false })
+	s := Server{Index: smallIndex(t, 5), Out: wire.NewWriter(&b)}
+	files, _, err := s.Index.Find("m", func(string) bool { return false })
 	if err != nil {
 		t.Fatal(err)
 	}
-	sent := int64(maxModuleBytes - 5)
+	sent := int64(maxBytes - 5)
 	for range 2 {
-		if err := s.send(moduleAnswer{files: files}, &sent); err != nil {
+		if err := s.send(answer{files: files}, &sent); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -142,7 +141,7 @@ func TestBytesOfModulesAreLimited(t *testing.T) {
 
 func TestMissesAreToldOnce(t *testing.T) {
 	t.Parallel()
-	var s moduleServer
+	var s Server
 	for _, c := range []struct{ name, want string }{
 		{"rtnl-link-x", "rtnl-link-x"}, {"rtnl-link-x", ""}, {"netdev-eth7", ""}, {"eth7", ""}, {"eth8", "eth8"},
 	} {
