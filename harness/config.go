@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
 // Config describes the machine that a package's tests need. Its zero value is a machine
@@ -16,17 +18,20 @@ import (
 type Config struct {
 	// Modules are directories with sources of out-of-tree kernel modules, each with
 	// a Kbuild file or a Makefile for the kernel's build system; a directory may have
-	// several modules, in itself or directly in its subdirectories. The modules are
-	// built against the kernel of the run, loaded in this order before the tests,
-	// and unloaded after them as a check. A module may use symbols that modules
-	// before it export.
+	// several modules, at any depth. The modules are built against the kernel of the
+	// run, loaded in this order before the tests, and unloaded after them as a check.
+	// A module may use symbols that modules before it export. An entry may also be a
+	// .ko file that was built for the kernel of the run; it is loaded as it is.
 	//
-	// Each directory is built in a copy in which symbolic links are replaced by
-	// their targets. The copy excludes hidden files, build outputs (objects,
-	// archives, .ko, .mod, .mod.c, .cmd, .order, .symvers) and .go, .md and .patch
-	// files, and has nothing from outside the directory. A build that reads other
-	// files by an absolute path works, but it is not repeated when they change.
+	// Each directory is built in a copy, which lacks hidden directories, outputs of
+	// earlier builds and everything outside the directory. docs/modules.md has the
+	// details.
 	Modules []string
+
+	// Builds describe modules whose build needs more than a directory: headers above
+	// it, make variables, a script that runs first. They are built and loaded after
+	// Modules.
+	Builds []Build
 
 	// KernelModules are names of modules of the kernel itself, or patterns of
 	// path.Match for names. They and their dependencies are in the guest's
@@ -132,6 +137,13 @@ func (c Config) in(dir string) (Config, error) {
 		}
 	}
 	c.Modules = absolute(dir, c.Modules)
+	c.Builds = slices.Clone(c.Builds)
+	for i, build := range c.Builds {
+		var err error
+		if c.Builds[i], err = build.in(dir); err != nil {
+			return c, fmt.Errorf("harness.Config: Builds[%d]: %w", i, err)
+		}
+	}
 	c.Programs = absolute(dir, c.Programs)
 	c.Files = slices.Clone(c.Files)
 	for i, file := range c.Files {
@@ -157,6 +169,19 @@ func absolute(dir string, paths []string) []string {
 			path = filepath.Join(dir, path)
 		}
 		out[i] = filepath.Clean(path)
+	}
+	return out
+}
+
+// request returns the configuration in the form that crosses to kmodtest-run.
+func (c Config) request() request.Config {
+	out := request.Config{
+		Modules: c.Modules, KernelModules: c.KernelModules, OptionalModules: c.OptionalModules, LoadModules: c.LoadModules,
+		Programs: c.Programs, Files: c.Files, Env: c.Env, Kernel: c.Kernel, CPUs: c.CPUs, Memory: c.Memory, NUMA: c.NUMA,
+		KernelArgs: c.KernelArgs, Fresh: c.Fresh, Allow: c.Allow, Machines: c.Machines,
+	}
+	for _, build := range c.Builds {
+		out.Builds = append(out.Builds, request.Build(build))
 	}
 	return out
 }

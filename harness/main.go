@@ -190,7 +190,7 @@ func newRequest(config Config, from callers, started time.Time) (request.Request
 		r.ArgumentsDir = dir
 		config.KernelArgs = slices.Concat(config.KernelArgs, kernelArgs)
 	}
-	r.Config = request.Config(config)
+	r.Config = config.request()
 	return r, nil
 }
 

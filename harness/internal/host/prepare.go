@@ -16,6 +16,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images"
@@ -102,12 +103,24 @@ func addPlaces(places *timeline.Places, kernel *images.Kernel, built []*kbuild.R
 	}
 }
 
+// sources returns how the modules under test are built, in this order.
+func sources(c request.Config) []kbuild.Source {
+	var list []kbuild.Source
+	for _, dir := range c.Modules {
+		list = append(list, kbuild.Source{Root: dir})
+	}
+	for _, b := range c.Builds {
+		list = append(list, kbuild.Source{Root: b.Root, Dirs: b.Dirs, Make: b.Make, Prepare: b.Prepare, Load: b.Load})
+	}
+	return list
+}
+
 // buildModules builds the modules under test against the kernel.
 func (r *run) buildModules(ctx context.Context, kernel *images.Kernel) ([]*kbuild.Result, error) {
 	var built []*kbuild.Result
-	for _, dir := range r.Config.Modules {
+	for _, source := range sources(r.Config) {
 		start := time.Now()
-		result, err := kbuild.Build(ctx, r.cache, kernel, dir, built)
+		result, err := kbuild.Build(ctx, r.cache, kernel, source, built)
 		var broken *kbuild.CompileError
 		if errors.As(err, &broken) {
 			return nil, compileFailure(broken)
@@ -117,7 +130,7 @@ func (r *run) buildModules(ctx context.Context, kernel *images.Kernel) ([]*kbuil
 		}
 		built = append(built, result)
 		if result.Built {
-			r.say("built %s against Linux %s in %.1f s", dir, kernel.Release, time.Since(start).Seconds())
+			r.say("built %s against Linux %s in %.1f s", source.Root, kernel.Release, time.Since(start).Seconds())
 		}
 		if result.Output != "" {
 			_, _ = io.WriteString(r.stderr, result.Output) // an error of standard error cannot be reported anywhere

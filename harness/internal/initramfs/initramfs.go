@@ -71,7 +71,7 @@ func (s Spec) key() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %s %s %q %q %q %q %v\n", layout, s.Kernel.Key, s.Init.Hash, s.Load, s.KernelModules, s.Optional, transport, s.Files)
 	for _, r := range s.Built {
-		fmt.Fprintln(h, r.Key)
+		fmt.Fprintf(h, "%s %q\n", r.Key, r.Load)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Programs)) {
 		fmt.Fprintln(h, name, s.Programs[name].Hash)
@@ -96,8 +96,8 @@ func (s Spec) records(ctx context.Context, tmp string) ([]cpio.Record, error) {
 		return nil, err
 	}
 	for _, r := range s.Built {
-		for _, m := range r.Modules {
-			boot.Modules = append(boot.Modules, m.Name)
+		for _, l := range r.Load {
+			boot.Modules = append(boot.Modules, wire.Module(l))
 		}
 	}
 	text, err := json.Marshal(boot)

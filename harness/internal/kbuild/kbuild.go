@@ -35,7 +35,8 @@ func (e *CompileError) Error() string {
 
 // Result is the result of building a directory of modules.
 type Result struct {
-	Modules []Module // in loading order
+	Modules []Module // all that were built, in loading order
+	Load    []Loading
 	Key     string   // changes with any input of the build
 	Built   bool     // by this call, not found in the cache
 	Output  string   // of the build if it printed warnings and Built is true; else ""
@@ -53,13 +54,13 @@ const (
 	debugFlag = "-g"
 )
 
-// Build builds the modules in directory dir against a kernel, or finds them in
-// the cache at cacheDir, keyed by sources, kernel and compiler. dir must be
-// absolute. The modules may use symbols that the modules of others export, which
+// Build builds modules against a kernel, or finds them in
+// the cache at cacheDir, keyed by sources, kernel and compiler. The modules may use symbols that the modules of others export, which
 // must have been built before. If the sources do not build, the error is a
 // *CompileError. Build may be called from several goroutines and processes at
 // once.
-func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir string, others []*Result) (*Result, error) {
+func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, s Source, others []*Result) (*Result, error) {
+	dir := s.Root
 	src, err := findSources(dir)
 	if err != nil {
 		return nil, err
@@ -88,7 +89,13 @@ func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, dir stri
 	if err != nil {
 		return nil, err
 	}
-	return r, r.read(entry)
+	if err := r.read(entry); err != nil {
+		return nil, err
+	}
+	if r.Load, err = loadings(r.Modules, s.Load); err != nil {
+		return nil, fmt.Errorf("module %s: %w", dir, err)
+	}
+	return r, nil
 }
 
 func (r *Result) read(entry string) error {

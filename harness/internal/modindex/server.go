@@ -139,7 +139,7 @@ func (s *Server) send(a answer, sent *int64) error {
 			}
 		}
 		*sent += int64(len(content))
-		if err := s.Out.WriteMessage(wire.Module, &head); err != nil {
+		if err := s.Out.WriteMessage(wire.ModuleFile, &head); err != nil {
 			return err
 		}
 		if _, err := s.Out.Stream(wire.ModuleData).Write(content); err != nil {

@@ -51,7 +51,7 @@ func answers(t *testing.T, in io.Reader, n int) string {
 			t.Fatal(err)
 		}
 		switch rec.Type {
-		case wire.Module:
+		case wire.ModuleFile:
 			var head wire.ModuleHead
 			err = rec.Decode(&head)
 			words = append(words, fmt.Sprintf("%d %s %d", head.ID, head.Name, head.Size))

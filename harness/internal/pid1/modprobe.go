@@ -192,7 +192,7 @@ func (m *moduleRequests) repeat() error {
 // take acts on a record of the host's answer.
 func (m *moduleRequests) take(rec wire.Record) error {
 	switch rec.Type {
-	case wire.Module:
+	case wire.ModuleFile:
 		var head wire.ModuleHead
 		if err := rec.Decode(&head); err != nil {
 			return err

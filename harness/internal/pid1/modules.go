@@ -14,8 +14,12 @@ import (
 // loadModules loads the kernel's modules that are wanted before the tests, and then
 // the modules under test and their dependencies, up to the first that fails.
 func loadModules(boot wire.Boot) wire.Readiness {
-	for _, name := range slices.Concat(boot.Load, boot.Modules) {
-		_, err := modprobe.Load(modprobe.ByProgram, name)
+	var wanted []wire.Module
+	for _, name := range boot.Load {
+		wanted = append(wanted, wire.Module{Name: name})
+	}
+	for _, m := range append(wanted, boot.Modules...) {
+		_, err := modprobe.Load(modprobe.ByProgram, m.Name, m.Parameters)
 		if err == nil || errors.Is(err, modprobe.ErrBuiltin) {
 			continue
 		}
@@ -23,7 +27,7 @@ func loadModules(boot wire.Boot) wire.Readiness {
 		if errors.As(err, &own) && own.NeededBy == "" {
 			err = own.Err
 		}
-		return wire.Readiness{Module: name, Error: err.Error()}
+		return wire.Readiness{Module: m.Name, Error: err.Error()}
 	}
 	return wire.Readiness{}
 }
@@ -32,12 +36,12 @@ func loadModules(boot wire.Boot) wire.Readiness {
 // those that stay loaded, with the reason. A module that a test has unloaded is not
 // among them. All other modules stay loaded, except those that use one of these: the
 // kernel may have asked for them.
-func unloadModules(names []string) (stuck []string) {
-	for _, name := range slices.Backward(names) {
-		unloadHolders(name)
-		err := describeBusy(modprobe.Unload(name, modprobe.Patience))
+func unloadModules(modules []wire.Module) (stuck []string) {
+	for _, m := range slices.Backward(modules) {
+		unloadHolders(m.Name)
+		err := describeBusy(modprobe.Unload(m.Name, modprobe.Patience))
 		if err != nil && !errors.Is(err, unix.ENOENT) {
-			stuck = append(stuck, name+": "+err.Error())
+			stuck = append(stuck, m.Name+": "+err.Error())
 		}
 	}
 	return stuck

@@ -277,7 +277,7 @@ func (g *guest) receive(files *store) (work wire.Work, err error) {
 			if err := g.out.Write(wire.Beat, nil); err != nil {
 				return work, err
 			}
-		case wire.Module, wire.ModuleData, wire.ModuleEnd:
+		case wire.ModuleFile, wire.ModuleData, wire.ModuleEnd:
 			if err := g.modules.take(rec); err != nil {
 				return work, err
 			}
@@ -371,7 +371,7 @@ func (g *guest) relay() error {
 			if err := g.requests.finish(rec); err != nil {
 				return err
 			}
-		case rec.Type == wire.Module || rec.Type == wire.ModuleData || rec.Type == wire.ModuleEnd:
+		case rec.Type == wire.ModuleFile || rec.Type == wire.ModuleData || rec.Type == wire.ModuleEnd:
 			if err := g.modules.take(rec); err != nil {
 				return err
 			}

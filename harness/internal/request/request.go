@@ -47,6 +47,7 @@ type Request struct {
 // Config mirrors harness.Config.
 type Config struct {
 	Modules         []string
+	Builds          []Build
 	KernelModules   []string
 	OptionalModules []string
 	LoadModules     []string
@@ -57,11 +58,19 @@ type Config struct {
 	CPUs            int
 	Memory          int
 	NUMA            int
-	KernelArgs      []string                                           // with those from Devices
-	Devices         func() (arguments, kernelArgs []string, err error) `json:"-"` // called in the test binary
+	KernelArgs      []string // with those from Devices
 	Fresh           bool
 	Allow           []string
 	Machines        int
+}
+
+// Build mirrors harness.Build.
+type Build struct {
+	Root    string
+	Dirs    []string
+	Make    []string
+	Prepare string
+	Load    []string
 }
 
 // With returns a copy of the request in which a flag has another value, in Flags and

@@ -11,17 +11,17 @@ import (
 
 // messages has a message for each type of record that has one.
 var messages = map[Type]func() Message{
-	Hello:     func() Message { return &Greeting{} },
-	Ready:     func() Message { return &Readiness{} },
-	File:      func() Message { return &FileHead{} },
-	Job:       func() Message { return &Work{} },
-	Exit:      func() Message { return &Status{} },
-	Checks:    func() Message { return &Findings{} },
-	Ask:       func() Message { return &Request{} },
-	Reply:     func() Message { return &Answer{} },
-	Modprobe:  func() Message { return &ModuleRequest{} },
-	Module:    func() Message { return &ModuleHead{} },
-	ModuleEnd: func() Message { return &ModuleResult{} },
+	Hello:      func() Message { return &Greeting{} },
+	Ready:      func() Message { return &Readiness{} },
+	File:       func() Message { return &FileHead{} },
+	Job:        func() Message { return &Work{} },
+	Exit:       func() Message { return &Status{} },
+	Checks:     func() Message { return &Findings{} },
+	Ask:        func() Message { return &Request{} },
+	Reply:      func() Message { return &Answer{} },
+	Modprobe:   func() Message { return &ModuleRequest{} },
+	ModuleFile: func() Message { return &ModuleHead{} },
+	ModuleEnd:  func() Message { return &ModuleResult{} },
 }
 
 // FuzzReader reads arbitrary bytes as the host reads those of a guest.
@@ -43,7 +43,7 @@ func FuzzReader(f *testing.F) {
 		{{Type: Exit, Payload: payload(255, 0, 1, "")}, {Type: Checks, Payload: payload(1, "m: busy", 0, 1, "e")}, {Type: Done}},
 		{{Type: Ask, Payload: payload("/tmp/answer", "fresh", 2, "TestÄ_1", "2")}},
 		{{Type: Modprobe, Payload: payload(1, "net-pf-38", 1, 0, 2, "veth", "tun")}},
-		{{Type: Module, Payload: payload(1, "af_alg", 2, 100)}, {Type: ModuleEnd, Payload: payload(1, 3, "e")}},
+		{{Type: ModuleFile, Payload: payload(1, "af_alg", 2, 100)}, {Type: ModuleEnd, Payload: payload(1, 3, "e")}},
 	} {
 		all.Reset()
 		for _, rec := range records {

@@ -11,10 +11,16 @@ type Boot struct {
 	// Load are names of the kernel's modules that are loaded before those under
 	// test. The host has their files.
 	Load []string
-	// Modules are the modules under test, in loading order.
-	Modules []string
+	// Modules are the modules under test that PID 1 loads, in this order.
+	Modules []Module
 	// Nodes are the devices that load a module when they are opened.
 	Nodes []Node
+}
+
+// Module is a module under test.
+type Module struct {
+	Name       string
+	Parameters string // as insmod takes them: "size=4 debug=1"
 }
 
 // Node is a device file in /dev.

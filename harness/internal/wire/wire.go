@@ -20,7 +20,7 @@
 // with a Reply.
 //
 // As soon as the channel works, the guest may send Modprobe records, each with a name
-// for which modules are wanted. The answer is (Module ModuleData…)… ModuleEnd: the
+// for which modules are wanted. The answer is (ModuleFile ModuleData…)… ModuleEnd: the
 // files to load, in that order. The host gives one answer after the other, among its
 // other records.
 //
@@ -73,7 +73,7 @@ const (
 	Ask                        // Request
 	Reply                      // Answer
 	Modprobe                   // ModuleRequest
-	Module                     // ModuleHead
+	ModuleFile                 // ModuleHead
 	ModuleData                 // a piece of the module's file
 	ModuleEnd                  // ModuleResult
 	last       = ModuleEnd
@@ -103,7 +103,7 @@ var types = [...]struct {
 	Reply:     {"reply", 8 * MaxRequest},
 
 	Modprobe:   {"modprobe", maxModprobe},
-	Module:     {"module", 1 << 10},
+	ModuleFile: {"module file", 1 << 10},
 	ModuleData: {"module data", MaxPayload},
 	ModuleEnd:  {"module end", maxReason + 64},
 }

@@ -1,0 +1,62 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Build describes modules whose build needs more than a directory. docs/modules.md shows
+// each field at work.
+type Build struct {
+	// Root is the directory that is copied: all that the build may read of the user's
+	// tree. A module whose headers are above it has a Root above it, and is named in
+	// Dirs.
+	Root string
+
+	// Dirs are directories below Root that are built, in this order; a later one may
+	// use symbols that an earlier one exports. If there is none, Root itself is built.
+	Dirs []string
+
+	// Make are variables for the command line of make, such as "CONFIG_FOO=m".
+	Make []string
+
+	// Prepare is a shell command that runs in the copy of Root before make, for each
+	// kernel, such as "./configure --kdir=$KDIR". It always finds the files as they are
+	// in Root, without the changes that an earlier run of it made. Its environment has
+	// KDIR (the directory to build modules in, as for make -C), KERNELRELEASE and
+	// KVERSION (the kernel's release), ARCH (x86_64) and CC.
+	Prepare string
+
+	// Load are the modules to load before the tests, in this order, each with its
+	// parameters: "jool", "m size=4". A module's dependencies are loaded before it.
+	// Modules that are not listed can be loaded by tests. nil means all modules of the
+	// build; an empty list that is not nil means none.
+	Load []string
+}
+
+// in returns a copy with an absolute Root; a relative one starts from dir. It returns an
+// error if the description is not valid.
+func (b Build) in(dir string) (Build, error) {
+	if b.Root == "" {
+		return b, errors.New("Root is empty; it is the directory that is copied and built")
+	}
+	b.Root = absolute(dir, []string{b.Root})[0]
+	for _, below := range b.Dirs {
+		if !filepath.IsLocal(below) {
+			return b, fmt.Errorf("Dirs: %q is not a directory below Root, %s: choose a Root above it", below, b.Root)
+		}
+	}
+	for _, variable := range b.Make {
+		if name, _, ok := strings.Cut(variable, "="); !ok || name == "" || strings.ContainsAny(name, " \t") {
+			return b, fmt.Errorf("Make: %q is not of the form NAME=VALUE", variable)
+		}
+	}
+	for _, module := range b.Load {
+		if len(strings.Fields(module)) == 0 {
+			return b, errors.New("Load has an empty entry; an entry is a module's name, then its parameters")
+		}
+	}
+	return b, nil
+}
