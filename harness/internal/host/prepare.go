@@ -132,6 +132,9 @@ func (r *run) buildModules(ctx context.Context, kernel *images.Kernel) ([]*kbuil
 		if result.Built {
 			r.say("built %s against Linux %s in %.1f s", source.Root, kernel.Release, time.Since(start).Seconds())
 		}
+		if result.Built && len(result.Outside) > 0 {
+			r.say("%s", outsideLine(source, result.Outside))
+		}
 		if result.Output != "" {
 			_, _ = io.WriteString(r.stderr, result.Output) // an error of standard error cannot be reported anywhere
 		}
@@ -139,12 +142,21 @@ func (r *run) buildModules(ctx context.Context, kernel *images.Kernel) ([]*kbuil
 	return built, nil
 }
 
+// outsideLine says which files a build has read that are not in its directory.
+func outsideLine(source kbuild.Source, files []string) string {
+	const shown = 3
+	names := strings.Join(files[:min(shown, len(files))], ", ")
+	if more := len(files) - shown; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("the build of %s read files outside of it: %s; a change of them builds it again", source.Root, names)
+}
+
 // compileFailure begins with the compiler's messages, unchanged.
 func compileFailure(e *kbuild.CompileError) *verdict.Failure {
 	f := verdict.Failf(verdict.TestFailed, nil, "module %s does not build against Linux %s; see the compiler's messages above", e.Dir, e.Release)
 	f.Raw = e.Output
-	return f.At(verdict.BuildStage).Advise("the command was: " + e.Command + "\n" +
-		"the build runs in a copy of that directory: files outside of it are missing")
+	return f.At(verdict.BuildStage).Advise("the command was: " + e.Command + "\n" + strings.Join(e.Advice, "\n"))
 }
 
 // detectAccel returns the accelerator for a machine, and prints why the machine will

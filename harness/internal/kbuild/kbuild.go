@@ -1,46 +1,32 @@
 // Package kbuild builds out-of-tree kernel modules against a kernel. It builds in
-// a copy and does not change the user's tree.
+// a copy and does not change the user's tree. The copy and its objects are kept, so that
+// the next build compiles what has changed.
 package kbuild
 
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
-	"syscall"
 
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-// CompileError reports that a module's sources do not build against a kernel.
-type CompileError struct {
-	Dir     string // the user's sources
-	Release string // of the kernel
-	Command string // make's command line
-	Output  string // of make and the compiler, with paths in the user's tree
-}
-
-func (e *CompileError) Error() string {
-	return fmt.Sprintf("module %s does not build against Linux %s\n%s\n(%s)",
-		e.Dir, e.Release, strings.TrimRight(e.Output, "\n"), e.Command)
-}
-
-// Result is the result of building a directory of modules.
+// Result is the result of a build.
 type Result struct {
-	Modules []Module // all that were built, in loading order
-	Load    []Loading
-	Key     string   // changes with any input of the build
-	Built   bool     // by this call, not found in the cache
-	Output  string   // of the build if it printed warnings and Built is true; else ""
-	symbols string   // path of the list of exported symbols; "" if there are none
+	Modules []Module  // all that were built, in loading order
+	Load    []Loading // those to load before the tests, in this order
+	Key     string    // changes with any of the built modules
+	Built   bool      // by this call, not found in the cache
+	Output  string    // of the build if it printed warnings and Built is true; else ""
+	Outside []string  // files that the build read outside of Source.Root, the kernel and the compiler
+	symbols string    // path of the list of exported symbols; "" if there are none
 }
 
 const (
@@ -52,172 +38,249 @@ const (
 	// debugFlag is for kernels that are configured without debug information:
 	// addresses in the modules under test must resolve to source lines anyway.
 	debugFlag = "-g"
+	// version of the layout of trees and entries. It must change with them.
+	version = "1"
 )
 
-// Build builds modules against a kernel, or finds them in
-// the cache at cacheDir, keyed by sources, kernel and compiler. The modules may use symbols that the modules of others export, which
-// must have been built before. If the sources do not build, the error is a
-// *CompileError. Build may be called from several goroutines and processes at
-// once.
-func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, s Source, others []*Result) (*Result, error) {
-	dir := s.Root
-	src, err := findSources(dir)
-	if err != nil {
-		return nil, err
+// Build builds modules against a kernel, or finds them in the cache at cacheDir if none
+// of the files that an earlier build has read has changed. The modules may use symbols
+// that the modules of others export, which must have been built before. If Root is a .ko
+// file, it is taken as it is. If the sources do not build, the error is a *CompileError.
+// Build may be called from several goroutines and processes at once.
+func Build(ctx context.Context, cacheDir string, kernel *images.Kernel, src Source, others []*Result) (*Result, error) {
+	r := &Result{}
+	var entry string
+	var err error
+	if filepath.Ext(src.Root) == ".ko" && isFile(src.Root) {
+		entry, err = r.take(ctx, cacheDir, kernel, src.Root)
+	} else {
+		entry, err = r.build(ctx, cacheDir, kernel, src, others)
 	}
-	hash, err := src.hash()
-	if err != nil {
-		return nil, err
-	}
-	tools, err := toolsFor(kernel.Build)
-	if err != nil {
-		return nil, err
-	}
-	var symbols, keys []string
-	for _, other := range others {
-		if other.symbols != "" {
-			symbols, keys = append(symbols, other.symbols), append(keys, other.Key)
-		}
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s %s %s %s %s %s %q", dir, hash, kernel.Key, tools.identity, debugFlag, guestDir, symbolsName, keys))
-	r := &Result{Key: hex.EncodeToString(sum[:16])}
-
-	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "modules"), r.Key, func(ctx context.Context, tmp string) error {
-		r.Built = true
-		return build(ctx, kernel, src, tools, symbols, tmp)
-	})
 	if err != nil {
 		return nil, err
 	}
 	if err := r.read(entry); err != nil {
 		return nil, err
 	}
-	if r.Load, err = loadings(r.Modules, s.Load); err != nil {
-		return nil, fmt.Errorf("module %s: %w", dir, err)
+	if r.Load, err = loadings(r.Modules, src.Load); err != nil {
+		return nil, fmt.Errorf("module %s: %w", src.Root, err)
 	}
 	return r, nil
 }
 
-func (r *Result) read(entry string) error {
-	paths, err := filepath.Glob(filepath.Join(entry, "*.ko"))
-	if err != nil {
-		return err
-	}
-	for _, path := range paths {
-		m, err := readModule(path)
-		if err != nil {
-			return err
-		}
-		m.Path = filepath.Join(entry, guestDir, filepath.Base(path))
-		r.Modules = append(r.Modules, m)
-	}
-	r.Modules = inLoadingOrder(r.Modules)
-	symbols := filepath.Join(entry, symbolsName)
-	if _, err := os.Stat(symbols); err == nil {
-		r.symbols = symbols
-	}
-	if r.Built {
-		r.Output, err = warnings(filepath.Join(entry, logName))
-	}
-	return err
-}
-
-func warnings(log string) (string, error) {
-	b, err := os.ReadFile(log)
-	if err != nil || !bytes.Contains(b, []byte(": warning: ")) {
+// build returns the cache entry of the built modules.
+func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kernel, src Source, others []*Result) (string, error) {
+	if err := src.check(); err != nil {
 		return "", err
 	}
-	return string(b), nil
-}
-
-// build puts the modules, the build log and the list of exported symbols into
-// out. symbols are the paths of the lists of other modules.
-func build(ctx context.Context, kernel *images.Kernel, src sources, tools tools, symbols []string, out string) error {
-	dir := filepath.Join(out, "src")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return err
-	}
-	if err := src.copyTo(dir); err != nil {
-		return err
-	}
-	args := append([]string{"-C", kernel.Build, "M=" + dir, fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0))}, tools.variables...)
-	if len(symbols) > 0 {
-		args = append(args, "KBUILD_EXTRA_SYMBOLS="+strings.Join(symbols, " "))
-	}
-	cmd := exec.CommandContext(ctx, "make", append(args, "modules")...)
-	cmd.Dir = dir
-	// Names of source files, in warnings of the running kernel and in debug
-	// information, are paths in the user's tree.
-	flags := "KCFLAGS=" + debugFlag + " " + os.Getenv("KCFLAGS")
-	if !strings.ContainsAny(src.dir, " \t'\"$#=") { // a flag cannot contain these
-		flags += " -ffile-prefix-map=" + dir + "=" + src.dir
-	}
-	cmd.Env = append(environment(), flags)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	log, err := cmd.CombinedOutput()
-	log = bytes.ReplaceAll(log, []byte(dir), []byte(src.dir))
-	var exit *exec.ExitError
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.As(err, &exit):
-		return compileError(kernel, src, cmd, log)
-	case err != nil:
-		return fmt.Errorf("build module %s: %w (Debian and Ubuntu: apt-get install build-essential)", src.dir, err)
-	}
-	if err := os.WriteFile(filepath.Join(out, logName), log, 0o644); err != nil {
-		return err
-	}
-	made, err := findModules(dir)
+	l, err := list(src.Root)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if len(made) == 0 {
-		return compileError(kernel, src, cmd, append(log, "the build produced no .ko file: does its Kbuild or Makefile set obj-m?\n"...))
+	tools, err := toolsFor(kernel.Build)
+	if err != nil {
+		return "", err
 	}
-	if err := keepModules(ctx, made, out, tools.strip); err != nil {
-		return fmt.Errorf("module %s: %w", src.dir, err)
-	}
-	if info, err := os.Stat(filepath.Join(dir, symbolsName)); err == nil && info.Size() > 0 {
-		if err := os.Rename(filepath.Join(dir, symbolsName), filepath.Join(out, symbolsName)); err != nil {
-			return err
+	m := &maker{src: src, kernel: kernel, tools: tools}
+	var keys []string
+	for _, other := range others {
+		if other.symbols != "" {
+			m.symbols, keys = append(m.symbols, other.symbols), append(keys, other.Key)
 		}
 	}
-	return os.RemoveAll(dir)
-}
-
-func compileError(kernel *images.Kernel, src sources, cmd *exec.Cmd, log []byte) error {
-	command := strings.ReplaceAll(strings.Join(cmd.Args, " "), cmd.Dir, src.dir)
-	return &CompileError{Dir: src.dir, Release: kernel.Release, Command: command, Output: string(log)}
-}
-
-// findModules returns the modules that a build has made, in its directory and in
-// the directories directly below it.
-func findModules(dir string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(dir, "*.ko"))
-	if err != nil {
-		return nil, err
+	key := m.treeKey()
+	find := func() (string, error) {
+		rec, err := known(filepath.Join(treesDir(cacheDir), key), l, keys)
+		if err != nil || rec == nil {
+			return "", err
+		}
+		r.Key, r.Outside = rec.Result, rec.Outside
+		return r.entry(ctx, cacheDir, func(context.Context, string) error { return errNotThere })
 	}
-	deeper, err := filepath.Glob(filepath.Join(dir, "*", "*.ko"))
-	return append(found, deeper...), err
+	if entry, err := find(); entry != "" || err != nil {
+		cache.MarkUsed(filepath.Join(treesDir(cacheDir), key))
+		return entry, err
+	}
+	tree, unlock, err := openTree(ctx, cacheDir, key)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if entry, err := find(); entry != "" || err != nil { // another process has built it meanwhile
+		return entry, err
+	}
+	m.tree, r.Built = tree, true
+	return r.fill(ctx, cacheDir, m, l, keys)
 }
 
-// keepModules moves modules to directory out, and puts copies without debug
-// information into guestDir there.
-func keepModules(ctx context.Context, made []string, out, strip string) error {
+// treeKey returns the key of the tree, which covers all that a build depends on except
+// the contents of files.
+func (m *maker) treeKey() string {
+	s := m.src
+	return digestOfText(version, s.Root, fmt.Sprintf("%q %q", s.Dirs, s.Make), s.Prepare, s.Command, m.kernel.Key, m.tools.identity, debugFlag)
+}
+
+// errNotThere is the error for an entry that is no longer in the cache.
+var errNotThere = errors.New("the entry is not there")
+
+// entry returns the cache entry of r.Key, or "" if fill returns errNotThere.
+func (r *Result) entry(ctx context.Context, cacheDir string, fill func(context.Context, string) error) (string, error) {
+	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "modules"), r.Key, fill)
+	if errors.Is(err, errNotThere) {
+		return "", nil
+	}
+	return entry, err
+}
+
+// fill builds in the tree, whose lock is held, and returns the cache entry.
+func (r *Result) fill(ctx context.Context, cacheDir string, m *maker, l *listing, others []string) (string, error) {
+	if err := m.begin(); err != nil {
+		return "", err
+	}
+	err := m.update(ctx, l)
+	if errors.Is(err, errKilled) {
+		return "", err // the tree stays marked
+	}
+	if err != nil {
+		if errors.Is(err, errBuild) {
+			err = m.failure("")
+		}
+		return "", errors.Join(err, m.end())
+	}
+	made, err := m.builtModules()
+	if err == nil && len(made) == 0 {
+		err = m.failure(m.noModule())
+	}
+	if err != nil {
+		return "", errors.Join(err, m.end())
+	}
+	rec, err := m.inputs(ctx, l)
+	if err != nil {
+		return "", err
+	}
+	symbols, err := m.exported()
+	if err != nil {
+		return "", err
+	}
+	if r.Key, err = resultKey(m, made, symbols); err != nil {
+		return "", err
+	}
+	entry, err := r.entry(ctx, cacheDir, func(ctx context.Context, out string) error { return m.keep(ctx, made, symbols, out) })
+	if err != nil {
+		return "", err
+	}
+	rec.Others, rec.Result = others, r.Key
+	m.state.add(rec)
+	r.Outside = rec.Outside
+	if bytes.Contains(m.log, []byte(": warning: ")) {
+		r.Output = string(m.log)
+	}
+	return entry, m.end()
+}
+
+// update brings the copy to the state of the user's files, and builds.
+func (m *maker) update(ctx context.Context, l *listing) error {
+	if err := removeFiles(m.copy(), m.state.Prepared, m.state.Copied); err != nil {
+		return err
+	}
+	copied, err := l.synchronize(m.copy(), m.state.Copied)
+	if err != nil {
+		return err
+	}
+	m.state.Copied = copied
+	if err := m.writeTools(); err != nil {
+		return err
+	}
+	if err := m.prepare(ctx); err != nil {
+		return err
+	}
+	return m.make(ctx)
+}
+
+// exported returns the lists of symbols that the modules export, as one.
+func (m *maker) exported() ([]byte, error) {
+	var all []byte
+	err := filepath.WalkDir(m.copy(), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Name() != symbolsName || !entry.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		all = append(all, text...)
+		return err
+	})
+	return all, err
+}
+
+// resultKey returns the key of built modules: their contents decide.
+func resultKey(m *maker, made []string, symbols []byte) (string, error) {
+	parts := []string{version, m.kernel.Key, m.src.Root, m.tools.strip, string(symbols)}
+	for _, ko := range made {
+		f := file{path: ko}
+		digest, err := f.digest()
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, filepath.Base(ko), digest)
+	}
+	return digestOfText(parts...), nil
+}
+
+// keep copies modules to directory out, puts copies without debug information into
+// guestDir there, and adds the build log and the list of exported symbols.
+func (m *maker) keep(ctx context.Context, made []string, symbols []byte, out string) error {
 	if err := os.Mkdir(filepath.Join(out, guestDir), 0o700); err != nil {
 		return err
 	}
 	for _, ko := range made {
 		kept := filepath.Join(out, filepath.Base(ko))
-		if err := os.Rename(ko, kept); err != nil {
+		if err := copyFile(ko, kept); err != nil {
 			return err
 		}
-		cmd := exec.CommandContext(ctx, strip, "--strip-debug", "-o", filepath.Join(out, guestDir, filepath.Base(ko)), kept)
+		cmd := exec.CommandContext(ctx, m.tools.strip, "--strip-debug", "-o", filepath.Join(out, guestDir, filepath.Base(ko)), kept)
 		if said, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("strip debug information from %s: %w\n%s", filepath.Base(ko), err, said)
+			return fmt.Errorf("module %s: strip debug information from %s: %w\n%s", m.src.Root, filepath.Base(ko), err, said)
 		}
+	}
+	if len(symbols) > 0 {
+		if err := os.WriteFile(filepath.Join(out, symbolsName), symbols, 0o600); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(out, logName), m.log, 0o600)
+}
+
+func copyFile(from, to string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	_, err = io.Copy(out, in)
+	return err
+}
+
+// read reads a cache entry.
+func (r *Result) read(entry string) error {
+	names, err := fs.Glob(os.DirFS(entry), "*.ko")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		m, err := readModule(filepath.Join(entry, name))
+		if err != nil {
+			return err
+		}
+		m.Path = filepath.Join(entry, guestDir, name)
+		r.Modules = append(r.Modules, m)
+	}
+	r.Modules = inLoadingOrder(r.Modules)
+	if symbols := filepath.Join(entry, symbolsName); isFile(symbols) {
+		r.symbols = symbols
 	}
 	return nil
 }

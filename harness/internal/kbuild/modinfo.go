@@ -14,6 +14,8 @@ type Module struct {
 	Path    string   // of the .ko file for the guest, without debug information
 	Debug   string   // of the same module with debug information
 	Depends []string // names of the modules that it depends on
+
+	vermagic string
 }
 
 // readModule reads a module's name and dependencies from its .modinfo section, a
@@ -37,8 +39,12 @@ func readModule(path string) (Module, error) {
 		switch name, value, _ := strings.Cut(field, "="); {
 		case name == "name":
 			m.Name = value
+		case name == "vermagic":
+			m.vermagic = value
 		case name == "depends" && value != "":
-			m.Depends = strings.Split(value, ",")
+			for dep := range strings.SplitSeq(value, ",") {
+				m.Depends = append(m.Depends, ModuleName(dep)) // some kernels write names of files here
+			}
 		}
 	}
 	return m, nil

@@ -1,5 +1,12 @@
 package kbuild
 
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
 // Source describes how modules are built from a directory.
 type Source struct {
 	Root    string   // absolute path of the directory that is copied
@@ -12,4 +19,43 @@ type Source struct {
 	// Load are the modules to load, in this order, each with its parameters: "m size=4".
 	// nil means all; empty but not nil means none.
 	Load []string
+}
+
+// dirs returns the directories that the kernel's build system builds.
+func (s Source) dirs() []string {
+	switch {
+	case s.Command != "":
+		return nil
+	case len(s.Dirs) == 0:
+		return []string{"."}
+	}
+	return s.Dirs
+}
+
+// readsAnything reports whether programs other than the compiler read files of the
+// copy, so that all of it is an input of the build.
+func (s Source) readsAnything() bool { return s.Prepare != "" || s.Command != "" }
+
+// check returns an error if the source has nothing to build.
+func (s Source) check() error {
+	if info, err := os.Stat(s.Root); err != nil {
+		return fmt.Errorf("read module sources: %w", err)
+	} else if !info.IsDir() {
+		return fmt.Errorf("%s is neither the directory of a kernel module nor a .ko file", s.Root)
+	}
+	for _, rel := range s.dirs() {
+		dir := filepath.Join(s.Root, rel)
+		if strings.ContainsAny(rel, " \t:\"") {
+			return fmt.Errorf("%s: make cannot build in a directory below Root whose name has a space, a colon or a quote", dir)
+		}
+		if s.Prepare == "" && !isFile(filepath.Join(dir, "Kbuild")) && !isFile(filepath.Join(dir, "Makefile")) {
+			return fmt.Errorf("%s is not the source of a kernel module: it has neither a Kbuild nor a Makefile", dir)
+		}
+	}
+	return nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

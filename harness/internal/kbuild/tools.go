@@ -8,26 +8,31 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // tools describes the toolchain for a kernel's modules.
 type tools struct {
+	cc        string   // the compiler
+	missing   string   // the name that the kernel's makefile has for cc, if no program of that name exists; else ""
 	variables []string // for make's command line
 	strip     string   // the program that strips debug information
 	identity  string   // changes with the compiler
 }
 
 // toolsFor chooses the toolchain: LLVM if the kernel was built with it, else the
-// gcc in PATH, regardless of the version that the kernel names. LLVM and CC in
-// the environment take precedence.
+// compiler that the kernel's makefile names, such as gcc-12, or the gcc in PATH if
+// there is no such program. LLVM and CC in the environment take precedence. Only a CC
+// from there is on make's command line, where a module's makefile cannot add to it.
 func toolsFor(build string) (tools, error) {
 	cc, llvm := os.Getenv("CC"), os.Getenv("LLVM")
 	if cc == "" && llvm == "" && builtWithClang(build) {
 		llvm = "1"
 	}
 	strip := "strip"
+	missing := ""
 	var variables []string
 	if llvm != "" {
 		variables, strip = append(variables, "LLVM="+llvm), llvmTool("llvm-strip", llvm)
@@ -38,7 +43,10 @@ func toolsFor(build string) (tools, error) {
 	case llvm != "":
 		cc = llvmTool("clang", llvm)
 	default:
-		cc, variables = "gcc", append(variables, "CC=gcc")
+		cc = kernelCompiler(build)
+		if _, err := exec.LookPath(cc); err != nil {
+			missing, cc = cc, "gcc"
+		}
 	}
 	if w := os.Getenv("W"); w != "" { // kernels accept it only on the command line
 		variables = append(variables, "W="+w)
@@ -57,7 +65,26 @@ func toolsFor(build string) (tools, error) {
 	for _, name := range buildVariables {
 		identity += fmt.Sprintf(" %s=%q", name, os.Getenv(name))
 	}
-	return tools{variables: variables, strip: strip, identity: fmt.Sprintf("%s %q", identity, variables)}, nil
+	identity += fmt.Sprintf(" %q %s", variables, missing)
+	return tools{cc: cc, missing: missing, variables: variables, strip: strip, identity: identity}, nil
+}
+
+var compilerOfMakefile = regexp.MustCompile(`(?m)^(?:override )?CC[ \t]*:?=.*?([\w-]*gcc[\w.-]*)[ \t]*$`)
+
+// kernelCompiler returns the name of the compiler in a kernel's makefiles. Those of
+// Debian's packages name the version that built the kernel.
+func kernelCompiler(build string) string {
+	name := "gcc"
+	for _, makefile := range []string{"Makefile", ".kernelvariables"} {
+		text, err := os.ReadFile(filepath.Join(build, makefile))
+		if err != nil {
+			continue
+		}
+		for _, found := range compilerOfMakefile.FindAllSubmatch(text, -1) {
+			name = string(found[1])
+		}
+	}
+	return name
 }
 
 // llvmTool returns the program that the kernel's build system uses for a value of

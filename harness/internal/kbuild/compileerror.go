@@ -1,0 +1,151 @@
+package kbuild
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// CompileError reports that a module's sources do not build against a kernel.
+type CompileError struct {
+	Dir     string   // the user's sources
+	Release string   // of the kernel
+	Command string   // the command line that failed, with paths in the user's tree
+	Output  string   // of make and the compiler, with paths in the user's tree
+	Advice  []string // what to do about it, one sentence each
+}
+
+func (e *CompileError) Error() string {
+	return fmt.Sprintf("module %s does not build against Linux %s\n%s\n(%s)",
+		e.Dir, e.Release, strings.TrimRight(e.Output, "\n"), e.Command)
+}
+
+// failure returns the error for a build that failed or, with another sentence for the
+// output, made no module.
+func (m *maker) failure(sentence string) error {
+	if sentence != "" {
+		m.log = append(m.log, sentence+"\n"...)
+	}
+	return &CompileError{
+		Dir: m.src.Root, Release: m.kernel.Release, Command: m.command, Output: string(m.log), Advice: m.advice(string(m.log)),
+	}
+}
+
+// advice returns what to do about the output of a build that failed, one sentence each.
+func (m *maker) advice(output string) []string {
+	if advice := m.adviseOnHeaders(output); len(advice) > 0 {
+		return advice
+	}
+	return []string{"the build runs in a copy of " + m.src.Root + ": files outside of it are missing"}
+}
+
+var missingHeader = regexp.MustCompile(`fatal error: '?([^\s':]+)'?(?:: No such file or directory| file not found)`)
+
+// adviseOnHeaders says how to name a directory that has a header which the compiler did
+// not find.
+func (m *maker) adviseOnHeaders(output string) []string {
+	found := missingHeader.FindStringSubmatch(output)
+	if found == nil {
+		return nil
+	}
+	where := "the build reads nothing outside of " + m.src.Root
+	dir, path := findAbove(m.src.Root, found[1])
+	if dir == "" {
+		return []string{where + ": if " + found[1] + " is above it, name both in Config.Builds: Root, the directory that is copied, " +
+			"and Dirs, those below it that are built; if a script makes it, name that in Prepare"}
+	}
+	var dirs []string
+	for _, rel := range m.src.dirs() {
+		below, err := filepath.Rel(dir, filepath.Join(m.src.Root, rel))
+		if err == nil {
+			dirs = append(dirs, fmt.Sprintf("%q", below))
+		}
+	}
+	return []string{fmt.Sprintf("%s, and %s is at %s: use Config.Builds with {Root: %q, Dirs: []string{%s}}",
+		where, found[1], path, dir, strings.Join(dirs, ", "))}
+}
+
+// Limits of the search for a header: levels above the sources, and files.
+const (
+	levelsAbove = 4
+	filesAbove  = 20_000
+)
+
+// findAbove looks for a header above a directory. It returns the lowest directory that
+// has both, and the header's path.
+func findAbove(root, header string) (dir, path string) {
+	seen := 0
+	for range levelsAbove {
+		if dir = filepath.Dir(root); dir == root || dir == "/" || dir == os.TempDir() {
+			return "", ""
+		}
+		_ = filepath.WalkDir(dir, func(at string, entry fs.DirEntry, err error) error {
+			if seen++; seen > filesAbove {
+				return fs.SkipAll
+			}
+			if err == nil && entry.IsDir() && at != dir && (at == root || isForeignDir(entry.Name())) {
+				return fs.SkipDir
+			}
+			if err == nil && !entry.IsDir() && strings.HasSuffix(at, "/"+header) {
+				path = at
+				return fs.SkipAll
+			}
+			return nil
+		})
+		if path != "" {
+			return dir, path
+		}
+		root = dir
+	}
+	return "", ""
+}
+
+var conditional = regexp.MustCompile(`(?m)^\s*obj-\$[({](CONFIG_\w+)[)}]`)
+
+// noModule returns a sentence on a build that passed and made no module.
+func (m *maker) noModule() string {
+	var objects, commands, makefiles []string
+	_ = filepath.WalkDir(m.copy(), func(path string, entry fs.DirEntry, err error) error {
+		name, _ := below(m.copy(), path)
+		switch {
+		case err != nil || entry.IsDir():
+		case strings.HasSuffix(name, ".ko.cmd"):
+			commands = append(commands, name)
+		case strings.HasSuffix(name, ".o"):
+			objects = append(objects, name)
+		case entry.Name() == "Kbuild", entry.Name() == "Makefile":
+			makefiles = append(makefiles, path)
+		}
+		return nil
+	})
+	const head = "the build made no .ko file"
+	switch {
+	case m.src.Command != "":
+		return head + " with the command " + m.src.Command
+	case len(commands) > 0:
+		return fmt.Sprintf("%s, but %s: something removed or moved the .ko file after the build", head, strings.Join(commands, ", "))
+	case len(objects) > 0:
+		return fmt.Sprintf("%s, but objects: %s: are they in obj-y instead of obj-m?", head, strings.Join(objects[:min(len(objects), 5)], ", "))
+	}
+	var missing []string
+	for _, makefile := range makefiles {
+		text, err := os.ReadFile(makefile)
+		if err != nil {
+			continue
+		}
+		for _, found := range conditional.FindAllStringSubmatch(string(text), -1) {
+			if !slices.Contains(missing, found[1]) {
+				missing = append(missing, found[1])
+			}
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Sprintf("%s: obj-m is empty, because this kernel does not set %s: give make the variable in Config.Builds, Make: []string{%q}",
+			head, strings.Join(missing, ", "), missing[0]+"=m")
+	}
+	return head + ": obj-m is empty; does its Kbuild or Makefile set obj-m?"
+}

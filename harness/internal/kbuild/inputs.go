@@ -1,0 +1,160 @@
+package kbuild
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// inputs returns the record of a build that has passed: all that it and earlier builds
+// in the tree have read.
+func (m *maker) inputs(ctx context.Context, l *listing) (record, error) {
+	r := record{All: m.src.readsAnything() || !keepsAccessTimes(m.dir), Inputs: map[string]string{}}
+	r.Names = l.names(r.All)
+	reads, err := m.compilerReads(ctx)
+	if err != nil {
+		return r, err
+	}
+	for _, f := range l.files {
+		if r.All || slices.Contains(reads.inside, f.name) || f.link == "" && wasRead(filepath.Join(m.copy(), f.name)) {
+			if r.Inputs[f.name], err = f.digest(); err != nil {
+				return r, err
+			}
+		}
+	}
+	for _, path := range reads.outside {
+		f := file{path: path}
+		if r.Inputs[path], err = f.digest(); err != nil {
+			return r, err
+		}
+	}
+	r.Outside = reads.outside
+	return r, nil
+}
+
+// reads are the files that the compiler has read.
+type reads struct {
+	inside  []string // paths relative to the copy
+	outside []string // absolute paths of files that are neither in the copy nor part of the kernel or the compiler
+}
+
+// compilerReads reads the .cmd files that the kernel's build system writes.
+func (m *maker) compilerReads(ctx context.Context) (reads, error) {
+	var r reads
+	var paths []string
+	err := filepath.WalkDir(m.copy(), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasPrefix(entry.Name(), ".") || filepath.Ext(path) != ".cmd" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		paths = append(paths, dependencies(string(text))...)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	known := append(kernelDirs(m.kernel.Build, paths), m.compilerDir(ctx))
+	for _, path := range paths {
+		if !filepath.IsAbs(path) { // of the kernel or, since Linux 6.13, of the module
+			for _, rel := range m.src.dirs() {
+				r.inside = append(r.inside, filepath.Join(rel, path))
+			}
+			continue
+		}
+		path = filepath.Clean(path)
+		if inside, ok := below(m.copy(), path); ok {
+			r.inside = append(r.inside, inside)
+		} else if isFile(path) && !slices.ContainsFunc(known, func(dir string) bool { _, ok := below(dir, path); return ok }) {
+			r.outside = append(r.outside, path)
+		}
+	}
+	return r, nil
+}
+
+// dependencies returns the files that a .cmd file names: in the variables source_NAME,
+// a path, and deps_NAME, paths on lines of their own.
+func dependencies(text string) []string {
+	var paths []string
+	in := false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(line, "source_"):
+			_, path, _ := strings.Cut(line, ":=")
+			paths = append(paths, strings.TrimSpace(path))
+		case strings.HasPrefix(line, "deps_"):
+			in = true
+		case in:
+			path, more := strings.CutSuffix(line, "\\")
+			if path = strings.TrimSpace(path); path != "" && !strings.HasPrefix(path, "$(") {
+				paths = append(paths, path)
+			}
+			in = more
+		}
+	}
+	return paths
+}
+
+// kernelDirs returns the directories of a kernel's headers. Every object of a module
+// includes linux/kconfig.h, which is where the kernel's sources are.
+func kernelDirs(build string, paths []string) []string {
+	dirs := []string{build}
+	for _, path := range paths {
+		if dir, ok := strings.CutSuffix(path, "/include/linux/kconfig.h"); ok && filepath.IsAbs(dir) {
+			dirs = append(dirs, filepath.Clean(dir))
+		}
+	}
+	for _, dir := range dirs {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			dirs = append(dirs, real)
+		}
+	}
+	return dirs
+}
+
+// compilerDir returns the directory of the compiler's own headers.
+func (m *maker) compilerDir(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, m.tools.cc, "-print-file-name=include").Output()
+	dir := strings.TrimSpace(string(out))
+	if err != nil || !filepath.IsAbs(dir) {
+		return m.kernel.Build // nothing in addition
+	}
+	return filepath.Clean(dir)
+}
+
+// builtModules returns the modules that a build has made, at any depth of the copy. Some
+// makefiles put a second copy of a module into another directory; it counts once.
+func (m *maker) builtModules() ([]string, error) {
+	byName := map[string]string{}
+	err := filepath.WalkDir(m.copy(), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || filepath.Ext(path) != ".ko" {
+			return err
+		}
+		name := ModuleName(path)
+		if other, twice := byName[name]; !twice || isLinked(path) && !isLinked(other) {
+			byName[name] = path
+		} else if isLinked(path) && isLinked(other) {
+			return errors.New("the build makes two modules of one name, " + m.inUsersTree(other) + " and " + m.inUsersTree(path) +
+				": name the directory of one of them in Config.Builds, Dirs")
+		}
+		return nil
+	})
+	var paths []string
+	for _, path := range byName {
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	return paths, err
+}
+
+// isLinked reports whether the kernel's build system linked this .ko file, here.
+func isLinked(ko string) bool {
+	return isFile(strings.TrimSuffix(ko, ".ko") + ".mod.c")
+}

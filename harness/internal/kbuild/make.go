@@ -1,0 +1,203 @@
+package kbuild
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/kmodtest/kmodtest/images"
+)
+
+// maker runs the programs of one build in a tree.
+type maker struct {
+	*tree
+	src     Source
+	kernel  *images.Kernel
+	tools   tools
+	symbols []string // paths of the lists of symbols that other modules export
+	log     []byte   // of all programs
+	command string   // the last command line, for messages
+}
+
+// make builds the modules. The tree has the state of the user's files.
+func (m *maker) make(ctx context.Context) error {
+	if err := m.removeResults(); err != nil {
+		return err
+	}
+	if m.src.Command != "" {
+		settings := slices.Concat(m.tools.variables, m.src.Make, m.extraSymbols(m.symbols))
+		flags := fmt.Sprintf("MAKEFLAGS=-j%d -- ", runtime.GOMAXPROCS(0)) + strings.Join(escapeAll(settings), " ")
+		return m.run(ctx, m.shell(ctx, m.src.Command, flags))
+	}
+	symbols := m.symbols
+	for _, rel := range m.src.dirs() {
+		dir := filepath.Join(m.copy(), rel)
+		args := []string{"-C", m.kernel.Build, "M=" + dir, fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0))}
+		args = slices.Concat(args, m.tools.variables, m.extraSymbols(symbols), m.src.Make, []string{"modules"})
+		cmd := exec.CommandContext(ctx, "make", args...)
+		cmd.Dir, cmd.Env = dir, m.environment()
+		if err := m.run(ctx, cmd); err != nil {
+			return err
+		}
+		if exported := filepath.Join(dir, symbolsName); isFile(exported) {
+			symbols = append(slices.Clip(symbols), exported)
+		}
+	}
+	return nil
+}
+
+func (m *maker) extraSymbols(lists []string) []string {
+	if len(lists) == 0 {
+		return nil
+	}
+	return []string{"KBUILD_EXTRA_SYMBOLS=" + strings.Join(lists, " ")}
+}
+
+// escapeAll escapes variables for MAKEFLAGS.
+func escapeAll(variables []string) []string {
+	escape := strings.NewReplacer(`\`, `\\`, " ", `\ `, "$", "$$")
+	var out []string
+	for _, v := range variables {
+		out = append(out, escape.Replace(v))
+	}
+	return out
+}
+
+// prepare runs Source.Prepare.
+func (m *maker) prepare(ctx context.Context) error {
+	if m.src.Prepare == "" {
+		return nil
+	}
+	before, err := scan(m.copy(), m.state.Copied)
+	if err != nil {
+		return err
+	}
+	failure := m.run(ctx, m.shell(ctx, m.src.Prepare))
+	after, err := scan(m.copy(), before)
+	if err != nil {
+		return err
+	}
+	m.state.Prepared, err = restoreTimes(m.copy(), m.state.Prepared, changedSince(before, after))
+	return errors.Join(failure, err)
+}
+
+// shell returns a shell command that runs in the copy.
+func (m *maker) shell(ctx context.Context, command string, env ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.Dir = m.copy()
+	cmd.Env = slices.Concat(m.environment(), []string{
+		"KDIR=" + m.kernel.Build, "KERNELRELEASE=" + m.kernel.Release, "KVERSION=" + m.kernel.Release, "ARCH=x86_64", "CC=" + m.tools.cc,
+	}, env)
+	return cmd
+}
+
+// environment returns the environment of all programs of a build.
+func (m *maker) environment() []string {
+	env := slices.DeleteFunc(environment(), func(v string) bool { return strings.HasPrefix(v, "KCFLAGS=") })
+	if m.tools.missing != "" {
+		env = append(env, "PATH="+m.programs()+":"+os.Getenv("PATH"))
+	}
+	return append(env, "KCFLAGS="+m.flags())
+}
+
+// flags returns the flags for the compiler in addition to the kernel's. Names of source
+// files, in warnings of the running kernel and in debug information, are paths in the
+// user's tree.
+func (m *maker) flags() string {
+	flags := debugFlag
+	if own := os.Getenv("KCFLAGS"); own != "" {
+		flags += " " + own
+	}
+	if strings.ContainsAny(m.src.Root, " \t'\"\\$#") { // a flag on a command line of make cannot contain these
+		return flags + " @" + filepath.Join(m.dir, flagsName)
+	}
+	return flags + " " + m.prefixMap()
+}
+
+func (m *maker) prefixMap() string { return "-ffile-prefix-map=" + m.copy() + "=" + m.src.Root }
+
+// flagsName is a file in a tree with the flag that cannot be on a command line.
+const flagsName = "flags"
+
+// programs is the directory of a tree that has the compiler under the name that the
+// kernel's makefile uses.
+func (m *maker) programs() string { return filepath.Join(m.dir, "bin") }
+
+// writeTools writes the files in the tree that flags and environment name.
+func (m *maker) writeTools() error {
+	escaped := strings.NewReplacer(`\`, `\\`, " ", `\ `, "\t", "\\\t", `"`, `\"`, "'", `\'`).Replace(m.prefixMap())
+	if err := os.WriteFile(filepath.Join(m.dir, flagsName), []byte(escaped+"\n"), 0o600); err != nil {
+		return err
+	}
+	if m.tools.missing == "" {
+		return nil
+	}
+	if err := os.MkdirAll(m.programs(), 0o700); err != nil {
+		return err
+	}
+	script := "#!/bin/sh\nexec " + m.tools.cc + " \"$@\"\n"
+	return os.WriteFile(filepath.Join(m.programs(), m.tools.missing), []byte(script), 0o700)
+}
+
+// patience is how long programs may take to end after an interrupt, before they are
+// killed: make removes files that are not complete.
+const patience = 5 * time.Second
+
+// errBuild is the error of run if the program failed.
+var errBuild = errors.New("the build failed")
+
+// errKilled is the error of run if the program did not end by itself.
+var errKilled = errors.New("the build was killed")
+
+// run runs a program and adds its output to the log.
+func (m *maker) run(ctx context.Context, cmd *exec.Cmd) error {
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = patience
+	err := cmd.Run()
+	if ctx.Err() != nil && cmd.Process != nil {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what did not end; usually nothing is left
+	}
+	m.command = m.inUsersTree(strings.Join(cmd.Args, " "))
+	m.log = append(m.log, m.inUsersTree(out.String())...)
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil && (errors.Is(err, exec.ErrWaitDelay) || errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL):
+		return errors.Join(context.Cause(ctx), errKilled)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &exit):
+		return errBuild
+	case err != nil:
+		return fmt.Errorf("build module %s: %w (Debian and Ubuntu: apt-get install build-essential)", m.src.Root, err)
+	}
+	return nil
+}
+
+// inUsersTree replaces the path of the copy by the path of the user's directory.
+func (m *maker) inUsersTree(text string) string {
+	return strings.ReplaceAll(text, m.copy(), m.src.Root)
+}
+
+// removeResults removes what an earlier build put together: whatever is there after this
+// one was made by it. Objects stay.
+func (m *maker) removeResults() error {
+	return filepath.WalkDir(m.copy(), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(path) != ".ko" && entry.Name() != symbolsName {
+			return err
+		}
+		return os.Remove(path)
+	})
+}

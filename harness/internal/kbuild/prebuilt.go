@@ -1,0 +1,94 @@
+package kbuild
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/images"
+)
+
+// take returns the cache entry of a .ko file that was built before.
+func (r *Result) take(ctx context.Context, cacheDir string, kernel *images.Kernel, path string) (string, error) {
+	module, err := readModule(path)
+	if err != nil {
+		return "", err
+	}
+	want, err := vermagic(kernel)
+	if err != nil {
+		return "", fmt.Errorf("module %s: %w", path, err)
+	}
+	if !sameMagic(module.vermagic, want) {
+		return "", fmt.Errorf("module %s was built for another kernel: its vermagic is %q, and Linux %s takes only %q; "+
+			"build it against this kernel (kmodtest kernel path --build prints the directory), or name its sources instead of the .ko file",
+			path, module.vermagic, kernel.Release, want)
+	}
+	f := file{path: path}
+	digest, err := f.digest()
+	if err != nil {
+		return "", err
+	}
+	r.Key = digestOfText(version, "taken", path, digest)
+	return r.entry(ctx, cacheDir, func(_ context.Context, out string) error {
+		base := filepath.Base(path)
+		if err := os.Mkdir(filepath.Join(out, guestDir), 0o700); err != nil {
+			return err
+		}
+		if err := copyFile(path, filepath.Join(out, base)); err != nil {
+			return err
+		}
+		return os.Symlink("../"+base, filepath.Join(out, guestDir, base))
+	})
+}
+
+var utsRelease = regexp.MustCompile(`#define UTS_RELEASE "(.*)"`)
+
+// vermagic returns the string that a module must carry to be loaded: the kernel's
+// release, then the options that change the layout of its structures.
+func vermagic(kernel *images.Kernel) (string, error) {
+	header, err := os.ReadFile(filepath.Join(kernel.Build, "include/generated/utsrelease.h"))
+	if err != nil {
+		return "", err
+	}
+	config, err := os.ReadFile(filepath.Join(kernel.Build, "include/config/auto.conf"))
+	if err != nil {
+		return "", err
+	}
+	release := utsRelease.FindSubmatch(header)
+	if release == nil {
+		return "", fmt.Errorf("include/generated/utsrelease.h in %s has no release", kernel.Build)
+	}
+	has := func(option string) bool { return bytes.Contains(config, []byte("\nCONFIG_"+option+"=y\n")) }
+	// Linux 5.10 has PREEMPT where later kernels have PREEMPT_BUILD.
+	full := has("PREEMPT_BUILD") || has("PREEMPT") && !bytes.Contains(config, []byte("PREEMPT_BUILD"))
+	magic := string(release[1]) + " "
+	for _, flag := range []struct {
+		set  bool
+		text string
+	}{
+		{has("SMP"), "SMP "}, {full && !has("PREEMPT_RT"), "preempt "}, {has("PREEMPT_RT"), "preempt_rt "},
+		{has("MODULE_UNLOAD"), "mod_unload "}, {has("MODVERSIONS"), "modversions "},
+	} {
+		if flag.set {
+			magic += flag.text
+		}
+	}
+	return magic, nil
+}
+
+var randomLayout = regexp.MustCompile(` RANDSTRUCT\S*`)
+
+// sameMagic compares as the kernel does: if both have checksums of symbols, the releases
+// may differ. It leaves the seed of a randomized layout to the kernel.
+func sameMagic(have, want string) bool {
+	have = randomLayout.ReplaceAllString(have, "")
+	if strings.Contains(have, " modversions ") && strings.Contains(want, " modversions ") {
+		_, have, _ = strings.Cut(have, " ")
+		_, want, _ = strings.Cut(want, " ")
+	}
+	return have == want
+}
