@@ -15,9 +15,10 @@ import (
 // stateOfKind maps a failure kind to the state of the run. All other kinds mean
 // report.Broken.
 var stateOfKind = map[string]report.State{
-	"":                           report.Passed,
-	verdict.TestFailed.String():  report.Failed,
-	verdict.KernelFault.String(): report.Fault,
+	"":                            report.Passed,
+	verdict.TestFailed.String():   report.Failed,
+	verdict.KernelFault.String():  report.Fault,
+	verdict.NotForKernel.String(): report.NotApplicable,
 }
 
 // state returns the state of a run that ended with that status. It passed only if

@@ -22,7 +22,7 @@ var pageScript string
 const pageLimit = 32 << 20
 
 // signs are shown in cells, so that states do not differ in colour only.
-var signs = map[State]string{Passed: "✓", Skipped: "–", NotRun: "·", Broken: "?", Failed: "✗", Fault: "‼"}
+var signs = map[State]string{Passed: "✓", Skipped: "–", NotApplicable: "⊘", NotRun: "·", Broken: "?", Failed: "✗", Fault: "‼"}
 
 // pageParts is the data of the page's template.
 type pageParts struct {
@@ -42,7 +42,7 @@ func (r *Report) HTML() ([]byte, error) {
 		"base":    path.Base,
 		"dir":     func(pkg string) string { return strings.TrimSuffix(pkg, path.Base(pkg)) },
 		"seconds": shortSeconds,
-		"states":  func() []State { return []State{Failed, Fault, Broken, Skipped, Passed, NotRun} },
+		"states":  func() []State { return []State{Failed, Fault, Broken, NotApplicable, Skipped, Passed, NotRun} },
 		"count":   count,
 	}).Parse(pageTemplate)
 	if err != nil {

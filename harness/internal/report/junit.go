@@ -98,7 +98,10 @@ func (r *Run) suite(k Kernel) junitSuite {
 		}
 	}
 	for _, step := range r.Steps {
-		text := r.Raw
+		text := ""
+		if step.State.Bad() {
+			text = r.Raw
+		}
 		if text == "" && step.State == Fault {
 			text = r.evidence(explanationLimit)
 		}
@@ -124,6 +127,9 @@ func (c *junitCase) setState(state State, r *Run, text string) {
 		c.Error = reason
 	case Skipped, NotRun:
 		c.Skipped = &junitReason{Message: string(state)}
+		c.Out = text
+	case NotApplicable:
+		c.Skipped = &junitReason{Message: r.Title}
 		c.Out = text
 	case Passed:
 		c.Out = text

@@ -18,7 +18,7 @@ const (
 )
 
 // marks stand before a state where there is room for one sign.
-var marks = map[State]string{Passed: "✅", Skipped: "➖", NotRun: "➖", Broken: "🟧", Failed: "❌", Fault: "💥"}
+var marks = map[State]string{Passed: "✅", Skipped: "➖", NotApplicable: "➖", NotRun: "➖", Broken: "🟧", Failed: "❌", Fault: "💥"}
 
 // Markdown returns the report for GitHub: a headline, a table with a row for
 // each run, and a block to unfold for each run that did not pass, the worst
@@ -55,7 +55,7 @@ func (r *Report) Headline() string {
 	}
 	states[NotRun] = len(r.Missing())
 	text := fmt.Sprintf("%s on %s", count(len(r.Packages), "package"), count(len(r.Kernels), "kernel"))
-	if r.State() == Passed && states[NotRun] == 0 {
+	if r.State() == Passed && states[NotRun]+states[NotApplicable] == 0 {
 		return text + ": all passed"
 	}
 	var words []string

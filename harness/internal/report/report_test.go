@@ -124,6 +124,9 @@ func TestStatusIsStatusOfWorstRun(t *testing.T) {
 		{nil, 0},
 		{[]State{Passed, Passed}, 0},
 		{[]State{Passed, Broken}, 69},
+		{[]State{NotApplicable, Passed}, 0},
+		{[]State{NotApplicable, Failed, Passed}, 1},
+		{[]State{NotApplicable}, 0},
 		{[]State{Failed, Broken, Passed}, 1},
 		{[]State{Broken, Failed, Fault, Passed}, 255},
 	} {
@@ -147,6 +150,7 @@ func TestStepsEndWhereRunEnds(t *testing.T) {
 		want   string
 	}{
 		{Passed, "", withChecks, "[{kernel passed 1} {build passed 2} {load passed 4} {tests passed 6} {checks passed 2}]"},
+		{NotApplicable, "build", phases[:2], "[{kernel passed 1} {build not applicable 2} {load not run 0} {tests not run 0} {checks not run 0}]"},
 		{Failed, "build", phases[:2], "[{kernel passed 1} {build failed 2} {load not run 0} {tests not run 0} {checks not run 0}]"},
 		{Failed, "tests", withChecks, "[{kernel passed 1} {build passed 2} {load passed 4} {tests failed 6} {checks passed 2}]"},
 		{Fault, "tests", phases, "[{kernel passed 1} {build passed 2} {load passed 4} {tests fault 6} {checks not run 0}]"},
@@ -176,5 +180,50 @@ func TestJSONIsDocumented(t *testing.T) {
 				t.Errorf("docs/report.md has no %s of %T", name, typ)
 			}
 		}
+	}
+}
+
+func TestNotApplicableIsNeitherPassedNorBad(t *testing.T) {
+	excluded := Run{Kernel: "5.10", Package: "p", State: NotApplicable, Title: "dkms.conf:3: not for this kernel", Steps: Steps(NotApplicable, "build", nil)}
+	passed := Run{Kernel: "6.1", Package: "p", State: Passed, Steps: Steps(Passed, "", nil)}
+	r := Report{Version: Version, Kernels: []Kernel{{Name: "5.10"}, {Name: "6.1", Order: 1}}, Packages: []string{"p"}, Runs: []Run{excluded, passed}}
+	if got, want := r.State(), Passed; got != want {
+		t.Errorf("the state is %q, want %q", got, want)
+	}
+	if got, want := r.Headline(), "1 package on 2 kernels: 1 passed, 1 not applicable"; got != want {
+		t.Errorf("the headline is %q, want %q", got, want)
+	}
+	b, err := r.JUnit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(b), `<skipped message="dkms.conf:3: not for this kernel">`) {
+		t.Errorf("the JUnit report has no skipped step with the reason:\n%s", b)
+	}
+	md, err := r.Markdown()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(md), "➖ dkms.conf:3: not for this kernel |") {
+		t.Errorf("the table does not have the reason:\n%s", md)
+	}
+	r.Runs = r.Runs[:1]
+	if got, want := r.State(), NotApplicable; got != want {
+		t.Errorf("without other runs the state is %q, want %q", got, want)
+	}
+}
+
+func TestJUnitHasCompilersWordsOnce(t *testing.T) {
+	const words = "m.c:1: error: expected declaration"
+	r := Report{Version: Version, Kernels: []Kernel{{Name: "6.1"}}, Packages: []string{"p"}, Runs: []Run{{
+		Kernel: "6.1", Package: "p", State: Failed, Stage: "build", Title: "module m does not build", Raw: words,
+		Steps: Steps(Failed, "build", []Phase{{Name: "kernel"}, {Name: "build"}}),
+	}}}
+	b, err := r.JUnit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), words); n != 1 {
+		t.Errorf("the compiler's message is there %d times, want once:\n%s", n, b)
 	}
 }

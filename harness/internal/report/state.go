@@ -11,16 +11,17 @@ type State string
 
 // The states, from best to worst.
 const (
-	Passed  State = "passed"
-	Skipped State = "skipped"
-	NotRun  State = "not run" // not reached, or not selected
-	Broken  State = "broken"  // the harness, the host or the guest broke: the run shows nothing about the module
-	Failed  State = "failed"  // a test, or a module that does not build, load or unload
-	Fault   State = "fault"   // the kernel reported a fault, or died
+	Passed        State = "passed"
+	Skipped       State = "skipped"
+	NotApplicable State = "not applicable" // the module's own configuration excludes the kernel
+	NotRun        State = "not run"        // not reached, or not selected
+	Broken        State = "broken"         // the harness, the host or the guest broke: the run shows nothing about the module
+	Failed        State = "failed"         // a test, or a module that does not build, load or unload
+	Fault         State = "fault"          // the kernel reported a fault, or died
 )
 
 // States are all states, from best to worst.
-var States = []State{Passed, Skipped, NotRun, Broken, Failed, Fault}
+var States = []State{Passed, Skipped, NotApplicable, NotRun, Broken, Failed, Fault}
 
 // Worse reports whether s is worse than other.
 func (s State) Worse(other State) bool {
@@ -53,14 +54,15 @@ func (r *Report) Status() int {
 	return 0
 }
 
-// State returns the state of the worst run, or NotRun if there are no runs.
+// State returns the state of the worst run, or NotRun if there are no runs. Runs that
+// are NotApplicable count only if there are no others.
 func (r *Report) State() State {
 	if len(r.Runs) == 0 {
 		return NotRun
 	}
-	worst := Passed
+	worst := NotApplicable
 	for _, run := range r.Runs {
-		if run.State.Worse(worst) {
+		if worst == NotApplicable || run.State != NotApplicable && run.State.Worse(worst) {
 			worst = run.State
 		}
 	}

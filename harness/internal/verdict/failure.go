@@ -16,10 +16,11 @@ type Kind int
 
 // The kinds of failures.
 const (
-	TestFailed  Kind = iota + 1 // a test failed, or a check of the module under test
-	KernelFault                 // the kernel reported a fault, or died
-	GuestDown                   // the guest did not come up, stopped responding or sent invalid data
-	HostBroke                   // the host side: QEMU, a download, a missing file
+	TestFailed   Kind = iota + 1 // a test failed, or a check of the module under test
+	KernelFault                  // the kernel reported a fault, or died
+	GuestDown                    // the guest did not come up, stopped responding or sent invalid data
+	HostBroke                    // the host side: QEMU, a download, a missing file
+	NotForKernel                 // a module's own configuration excludes the kernel
 )
 
 // String returns the kind as messages and reports name it.
@@ -33,6 +34,8 @@ func (k Kind) String() string {
 		return "guest down"
 	case HostBroke:
 		return "host side broke"
+	case NotForKernel:
+		return "not applicable"
 	}
 	return fmt.Sprintf("kind %d", int(k))
 }
@@ -66,7 +69,7 @@ type Failure struct {
 func Failf(kind Kind, err error, format string, args ...any) *Failure {
 	f := &Failure{Kind: kind, Err: err, Title: fmt.Sprintf(format, args...), Status: exitstatus.HostBroke}
 	switch kind {
-	case TestFailed:
+	case TestFailed, NotForKernel:
 		f.Status = exitstatus.TestFailed
 	case KernelFault:
 		f.Status = exitstatus.KernelFault

@@ -93,7 +93,7 @@ func moduleNotLoaded(e Evidence) (*Failure, bool) {
 		return nil, false
 	}
 	return Failf(TestFailed, nil, "module %s does not load: %s", load.Module, load.Reason).At(LoadStage).
-		Advise("see the kernel log above"), true
+		Advise("the kernel log has the reason, if the module prints one"), true
 }
 
 // InvalidData describes what a guest sends when its memory is corrupt.
@@ -156,7 +156,7 @@ func testsFailed(e Evidence) (*Failure, bool) {
 		sig := syscall.Signal(exit.Signal)
 		f = Failf(TestFailed, nil, "the test binary was killed by signal %d (%v)", exit.Signal, sig)
 		if sig == syscall.SIGKILL {
-			f.Advise("if the kernel log above shows that memory ran out: harness.Config.Memory gives the guest more")
+			f.Advise("if the kernel log shows that memory ran out: harness.Config.Memory gives the guest more")
 		}
 	case exit.Code != 0:
 		f = Failf(TestFailed, nil, "exit status %d", exit.Code)

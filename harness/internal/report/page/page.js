@@ -160,7 +160,7 @@
     const panel = $("output");
     panel.replaceChildren();
     panel.scrollTop = 0;
-    const concerned = bad.includes(state) || state === "not run" || !item && !test;
+    const concerned = bad.includes(state) || ["not run", "not applicable"].includes(state) || !item && !test;
     if (run.title && concerned && !(test && state === "failed")) panel.append(make("p", "verdict", run.title));
     if (test) block(panel, "", test.output);
     if (concerned && state !== "not run") block(panel, rawTitle(run), run.raw);
