@@ -13,6 +13,7 @@ import (
 type Row struct {
 	Name     string  `toml:"name"`
 	Default  bool    `toml:"default"`
+	Extra    bool    `toml:"extra"` // used only if it is named
 	Arch     string  `toml:"arch"`
 	About    string  `toml:"about"`
 	Download int     `toml:"download"` // approximate size in MB

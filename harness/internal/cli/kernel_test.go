@@ -91,9 +91,11 @@ func TestListNamesKernelsOfAKind(t *testing.T) {
 	emptyCache(t)
 	var prebuilt, built []string
 	for _, row := range images.Rows() {
-		if row.Source == nil {
+		switch {
+		case row.Extra:
+		case row.Source == nil:
 			prebuilt = append(prebuilt, row.Name)
-		} else {
+		default:
 			built = append(built, row.Name)
 		}
 	}

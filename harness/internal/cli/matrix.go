@@ -55,7 +55,7 @@ func matrixCommand() *cobra.Command {
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &statusError{report.StatusBroken, err} })
 	cmd.Flags().StringArrayVarP(&flags.kernels, "kernels", "k", nil,
-		"names of kernels, patterns such as '6.*', or paths (default KMODTEST_KERNEL, or else all kernels that have a name)")
+		"names of kernels, patterns such as '6.*', or paths (default KMODTEST_KERNEL, or else all kernels that have a name, without extra ones)")
 	cmd.Flags().StringVarP(&flags.output, "output", "o", reportDir, "write the reports to this directory")
 	cmd.Flags().StringVar(&flags.shard, "shard", "1/1", "run only the I-th of N parts, given as I/N; kmodtest report merge joins their reports")
 	cmd.Flags().IntVarP(&flags.machines, "machines", "j", 0, "how many machines run at once (0: as processors and memory allow)")
@@ -150,7 +150,7 @@ func viewer(out io.Writer) matrix.Viewer {
 // the tables of kmodtest and of the working directory's module. Paths are last, in
 // the given order, and absolute: tests run in the directories of their packages.
 // Each list has patterns separated by commas or newlines. Without patterns, it
-// returns KMODTEST_KERNEL, or else all kernels.
+// returns KMODTEST_KERNEL, or else all kernels. Extra rows are not among all kernels.
 func chooseKernels(lists []string) ([]report.Kernel, error) {
 	patterns := splitNames(lists)
 	given := len(patterns) > 0
@@ -165,8 +165,10 @@ func chooseKernels(lists []string) ([]report.Kernel, error) {
 		return nil, err
 	}
 	var names []string
+	extra := map[string]bool{}
 	for _, row := range rows {
 		names = append(names, row.Name)
+		extra[row.Name] = row.Extra
 	}
 	var chosen report.Report
 	for i, pattern := range patterns {
@@ -185,7 +187,7 @@ func chooseKernels(lists []string) ([]report.Kernel, error) {
 			if err != nil {
 				return nil, fmt.Errorf("choose kernels by %q: %w", pattern, err)
 			}
-			if match {
+			if match && !(pattern == "*" && extra[name]) {
 				chosen.AddKernel(report.Kernel{Name: name, Order: order})
 				found = true
 			}

@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,6 +127,21 @@ func TestMergeEndsWithStatusOfWhole(t *testing.T) {
 		}
 		if whole.Kernels[0].Name != "5.10" || len(whole.Runs) != 2 || !strings.Contains(stdout, filepath.Join(out, report.HTMLFile)) {
 			t.Errorf("the whole is %+v, and stdout is %q", whole, stdout)
+		}
+	}
+}
+
+func TestExtraKernelsMustBeNamed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("KMODTEST_KERNEL", "")
+	for patterns, want := range map[string]bool{"": false, "*": false, "6.1-full": true, "6.1-*": true, "*,6.1-full": true} {
+		kernels, err := chooseKernels([]string{patterns})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.ContainsFunc(kernels, func(k report.Kernel) bool { return k.Name == "6.1-full" })
+		if got != want {
+			t.Errorf("%q chooses the extra kernel 6.1-full: %t, want %t", patterns, got, want)
 		}
 	}
 }
