@@ -57,6 +57,34 @@ func List(ctx context.Context, opt Options) ([]Status, error) {
 	return all, nil
 }
 
+// Cached returns the kernels of RowsFor that are in the cache.
+func Cached(ctx context.Context, opt Options) ([]*Kernel, error) {
+	opt, err := opt.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := RowsFor(opt.Dir)
+	if err != nil {
+		return nil, err
+	}
+	var kernels []*Kernel
+	for _, row := range rows {
+		key, err := row.key(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look at kernel %s: %w", row.Name, err)
+		}
+		kernel, err := readKernel(row.Name, filepath.Join(opt.Cache, "kernels", key))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		kernels = append(kernels, kernel)
+	}
+	return kernels, nil
+}
+
 func (row Row) status(ctx context.Context, opt Options) (Status, error) {
 	s := Status{Row: row, State: Absent, Source: row.origin()}
 	key, err := row.key(ctx)

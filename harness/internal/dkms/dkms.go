@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // FileName is the name of the file in a package's directory.
@@ -22,6 +23,7 @@ type Kernel struct {
 	Build   string // the directory for make -C
 	Arch    string // the output of uname -m
 	Copy    string // stands in commands for the directory that they run in, a copy of the package's
+	Tree    string // stands in commands for Build
 }
 
 // Package is a package of modules, as its dkms.conf describes it for one kernel.
@@ -29,9 +31,11 @@ type Package struct {
 	Name     string   // PACKAGE_NAME
 	Version  string   // PACKAGE_VERSION
 	Prepare  string   // shell command that applies the patches and runs PRE_BUILD; "" if there are none
-	Make     string   // shell command that builds the modules, where Kernel.Copy may stand for the directory
+	Make     string   // shell command that builds the modules, see Kernel.Copy and Kernel.Tree
 	Modules  []Module // in the order of the file
 	Requires []string // BUILD_DEPENDS: names of packages that must be built before
+	Path     string   // of the dkms.conf
+	line     int      // of BUILD_DEPENDS
 }
 
 // Module is a module that the package's build makes.
@@ -63,6 +67,17 @@ type NotApplicableError struct {
 
 func (e *NotApplicableError) Error() string {
 	return fmt.Sprintf("%s:%d: not for this kernel: %s", e.Path, e.Line, e.Reason)
+}
+
+// After returns an *Error if the package requires one that is not among those that have
+// been built before.
+func (p *Package) After(built []string) error {
+	for _, name := range p.Requires {
+		if !slices.Contains(built, name) {
+			return &Error{p.Path, p.line, fmt.Sprintf("BUILD_DEPENDS names the package %s: its directory must come first in harness.Config.Modules", name)}
+		}
+	}
+	return nil
 }
 
 // Has reports whether a directory has a dkms.conf.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -19,11 +18,9 @@ func read(t *testing.T, text, config string) (*Package, error) {
 	dir, build := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(dir, FileName), text)
 	write(t, filepath.Join(build, ".config"), config)
-	p, err := Read(t.Context(), dir, Kernel{Release: "6.1.0-50-cloud-amd64", Build: build, Arch: "x86_64", Copy: "/copy"})
+	p, err := Read(t.Context(), dir, Kernel{Release: "6.1.0-50-cloud-amd64", Build: build, Arch: "x86_64", Copy: "/copy", Tree: "/kernel"})
 	if p != nil {
-		places := strings.NewReplacer(build, "/kernel", dir, "/pkg")
-		p.Make = regexp.MustCompile(`-j\d+ `).ReplaceAllString(places.Replace(p.Make), "-jN ")
-		p.Prepare = places.Replace(p.Prepare)
+		p.Make, p.Prepare = strings.ReplaceAll(p.Make, dir, "/pkg"), strings.ReplaceAll(p.Prepare, dir, "/pkg")
 	}
 	return p, err
 }
@@ -39,7 +36,7 @@ func write(t *testing.T, path, text string) {
 const head = "PACKAGE_NAME=tiny\nPACKAGE_VERSION=1.2\n"
 
 func TestReadCommands(t *testing.T) {
-	const own = "make -jN KERNELRELEASE=6.1.0-50-cloud-amd64"
+	const own = "make KERNELRELEASE=6.1.0-50-cloud-amd64"
 	for name, test := range map[string]struct{ text, make, prepare string }{
 		"default":            {"", own + " -C /kernel M=/copy", ""},
 		"places":             {`MAKE[0]="make -C ${kernel_source_dir} M=${dkms_tree}/${PACKAGE_NAME}/${PACKAGE_VERSION}/build A=1"`, own + " -C /kernel M=/copy A=1", ""},
@@ -58,6 +55,7 @@ func TestReadCommands(t *testing.T) {
 		"function":           {"pick() { echo \"make $1\"; }\nMAKE=$(pick it)", own + " it", ""},
 		"directory":          {"pushd $(dirname $BASH_SOURCE)\nMAKE=\"make $(ls dkms.conf)\"\npopd", own + " dkms.conf", ""},
 		"patches":            {"PATCH[0]=a.patch\nPATCH[1]=b.patch\nPATCH_MATCH[1]='^5'\nPATCH[2]=c.patch\nPATCH_MATCH[2]='^6'", own + " -C /kernel M=/copy", "patch -p1 < 'patches/a.patch' && patch -p1 < 'patches/c.patch'"},
+		"bash":               {`MAKE="[[ -d x ]] && (make x) <<<y"`, `bash -c '[[ -d x ]] && (make x) <<<y'`, ""},
 		"before the build":   {`PRE_BUILD="configure --kdir=$kernel_source_dir"`, own + " -C /kernel M=/copy", "./configure --kdir=/kernel"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,6 +107,13 @@ func TestReadRequires(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"base", "more", "most"}, p.Requires); diff != "" {
 		t.Errorf("required packages (-want +got):\n%s", diff)
+	}
+	if err := p.After([]string{"most", "more", "base"}); err != nil {
+		t.Errorf("after all of them: %v", err)
+	}
+	err = p.After([]string{"base", "more"})
+	if want := "dkms.conf:5: BUILD_DEPENDS names the package most"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("without one of them: got %v, want %q", err, want)
 	}
 }
 

@@ -5,14 +5,17 @@ import (
 	"maps"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
 )
 
 // pack returns the package that the file describes.
 func (f *file) pack(dir string, kernel Kernel) (*Package, error) {
-	p := &Package{Name: f.values["PACKAGE_NAME"][0], Version: f.values["PACKAGE_VERSION"][0]}
+	p := &Package{
+		Name: f.values["PACKAGE_NAME"][0], Version: f.values["PACKAGE_VERSION"][0], Path: f.path, line: f.lines["BUILD_DEPENDS"],
+	}
 	if p.Name == "" || p.Version == "" {
 		return nil, &Error{Path: f.path, Problem: "PACKAGE_NAME or PACKAGE_VERSION is not set"}
 	}
@@ -29,7 +32,8 @@ func (f *file) pack(dir string, kernel Kernel) (*Package, error) {
 	if p.Prepare, err = f.prepareCommand(kernel); err != nil {
 		return nil, err
 	}
-	p.Make, p.Prepare = p.relocate(p.Make, dir, kernel), p.relocate(p.Prepare, dir, kernel)
+	p.Make = forShell(p.relocate(p.Make, dir, kernel))
+	p.Prepare = forShell(p.relocate(p.Prepare, dir, kernel))
 	return p, nil
 }
 
@@ -99,7 +103,7 @@ func (f *file) makeCommand(kernel Kernel) (string, error) {
 		command = "make -C " + kernel.Build + " M=" + kernel.Copy
 	}
 	if rest, ok := strings.CutPrefix(command, "make"); ok { // as DKMS does
-		command = fmt.Sprintf("make -j%d KERNELRELEASE=%s%s", runtime.GOMAXPROCS(0), kernel.Release, rest)
+		command = "make KERNELRELEASE=" + kernel.Release + rest
 	}
 	return command, nil
 }
@@ -154,10 +158,20 @@ func (p *Package) relocate(command, dir string, kernel Kernel) string {
 		replacements = append(replacements, place+"/"+p.Name+"-"+p.Version, kernel.Copy)
 	}
 	installed := "/lib/modules/" + kernel.Release
-	replacements = append(replacements, installed+"/build", kernel.Build, installed+"/source", kernel.Build,
+	replacements = append(replacements, installed+"/build", kernel.Tree, installed+"/source", kernel.Tree, kernel.Build, kernel.Tree,
 		treeMark, defaultTree, sourceMark, filepath.Dir(dir))
 	return strings.NewReplacer(replacements...).Replace(command)
 }
 
 // quote quotes a text for a shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// forShell returns a command that any shell runs. DKMS uses bash, so a command may have
+// what only bash understands.
+func forShell(command string) string {
+	_, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(command), "")
+	if err == nil {
+		return command
+	}
+	return "bash -c " + quote(command)
+}

@@ -2,12 +2,9 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
 	"github.com/kmodtest/kmodtest/harness/internal/hardware"
@@ -15,8 +12,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
+	"github.com/kmodtest/kmodtest/harness/internal/modules"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
-	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images"
@@ -44,12 +41,14 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	if err != nil {
 		return m, verdict.AsFailure(err).At(verdict.KernelStage)
 	}
+	r.platform = verdict.Platform{Release: kernel.Release, Package: kernel.Version}
 	defer r.trace.Thread(0).Phase("build")()
 	spec := initramfs.Spec{Kernel: kernel, KernelModules: r.Config.KernelModules, Optional: r.Config.OptionalModules}
 	if spec.Files, err = initramfs.FindFiles(r.Config.Files); err != nil {
 		return m, err
 	}
-	if spec.Built, err = r.buildModules(ctx, kernel); err != nil {
+	builder := modules.Builder{Cache: r.cache, Kernel: kernel, Say: r.say, Output: r.stderr}
+	if spec.Built, err = builder.Build(ctx, r.Config); err != nil {
 		return m, err
 	}
 	r.modules = modindex.New(kernel, spec.Built)
@@ -79,7 +78,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	if part := m.Unsaved(); part != "" && r.env.Snapshot != "off" {
 		r.say("the machine boots for this run, as it cannot be saved with %s", part)
 	}
-	r.platform = verdict.Platform{Release: kernel.Release, Package: kernel.Version, Accel: string(m.Accel)}
+	r.platform.Accel = string(m.Accel)
 	r.say("%s", platformLine(r.platform, spec.Built))
 	return m, nil
 }
@@ -101,62 +100,6 @@ func addPlaces(places *timeline.Places, kernel *images.Kernel, built []*kbuild.R
 			places.AddModule(module.Debug)
 		}
 	}
-}
-
-// sources returns how the modules under test are built, in this order.
-func sources(c request.Config) []kbuild.Source {
-	var list []kbuild.Source
-	for _, dir := range c.Modules {
-		list = append(list, kbuild.Source{Root: dir})
-	}
-	for _, b := range c.Builds {
-		list = append(list, kbuild.Source{Root: b.Root, Dirs: b.Dirs, Make: b.Make, Prepare: b.Prepare, Load: b.Load})
-	}
-	return list
-}
-
-// buildModules builds the modules under test against the kernel.
-func (r *run) buildModules(ctx context.Context, kernel *images.Kernel) ([]*kbuild.Result, error) {
-	var built []*kbuild.Result
-	for _, source := range sources(r.Config) {
-		start := time.Now()
-		result, err := kbuild.Build(ctx, r.cache, kernel, source, built)
-		var broken *kbuild.CompileError
-		if errors.As(err, &broken) {
-			return nil, compileFailure(broken)
-		}
-		if err != nil {
-			return nil, err
-		}
-		built = append(built, result)
-		if result.Built {
-			r.say("built %s against Linux %s in %.1f s", source.Root, kernel.Release, time.Since(start).Seconds())
-		}
-		if result.Built && len(result.Outside) > 0 {
-			r.say("%s", outsideLine(source, result.Outside))
-		}
-		if result.Output != "" {
-			_, _ = io.WriteString(r.stderr, result.Output) // an error of standard error cannot be reported anywhere
-		}
-	}
-	return built, nil
-}
-
-// outsideLine says which files a build has read that are not in its directory.
-func outsideLine(source kbuild.Source, files []string) string {
-	const shown = 3
-	names := strings.Join(files[:min(shown, len(files))], ", ")
-	if more := len(files) - shown; more > 0 {
-		names += fmt.Sprintf(" and %d more", more)
-	}
-	return fmt.Sprintf("the build of %s read files outside of it: %s; a change of them builds it again", source.Root, names)
-}
-
-// compileFailure begins with the compiler's messages, unchanged.
-func compileFailure(e *kbuild.CompileError) *verdict.Failure {
-	f := verdict.Failf(verdict.TestFailed, nil, "module %s does not build against Linux %s; see the compiler's messages above", e.Dir, e.Release)
-	f.Raw = e.Output
-	return f.At(verdict.BuildStage).Advise("the command was: " + e.Command + "\n" + strings.Join(e.Advice, "\n"))
 }
 
 // detectAccel returns the accelerator for a machine, and prints why the machine will

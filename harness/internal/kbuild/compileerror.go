@@ -1,6 +1,7 @@
 package kbuild
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -26,21 +27,13 @@ func (e *CompileError) Error() string {
 
 // failure returns the error for a build that failed or, with another sentence for the
 // output, made no module.
-func (m *maker) failure(sentence string) error {
+func (m *maker) failure(ctx context.Context, sentence string) error {
 	if sentence != "" {
 		m.log = append(m.log, sentence+"\n"...)
 	}
 	return &CompileError{
-		Dir: m.src.Root, Release: m.kernel.Release, Command: m.command, Output: string(m.log), Advice: m.advice(string(m.log)),
+		Dir: m.src.Root, Release: m.kernel.Release, Command: m.command, Output: string(m.log), Advice: m.advice(ctx, string(m.log)),
 	}
-}
-
-// advice returns what to do about the output of a build that failed, one sentence each.
-func (m *maker) advice(output string) []string {
-	if advice := m.adviseOnHeaders(output); len(advice) > 0 {
-		return advice
-	}
-	return []string{"the build runs in a copy of " + m.src.Root + ": files outside of it are missing"}
 }
 
 var missingHeader = regexp.MustCompile(`fatal error: '?([^\s':]+)'?(?:: No such file or directory| file not found)`)

@@ -143,13 +143,13 @@ func (r *Result) fill(ctx context.Context, cacheDir string, m *maker, l *listing
 	}
 	if err != nil {
 		if errors.Is(err, errBuild) {
-			err = m.failure("")
+			err = m.failure(ctx, "")
 		}
 		return "", errors.Join(err, m.end())
 	}
 	made, err := m.builtModules()
 	if err == nil && len(made) == 0 {
-		err = m.failure(m.noModule())
+		err = m.failure(ctx, m.noModule())
 	}
 	if err != nil {
 		return "", errors.Join(err, m.end())

@@ -1,0 +1,218 @@
+package kbuild
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/images"
+)
+
+// advice returns what to do about the output of a build that failed, one sentence each.
+func (m *maker) advice(ctx context.Context, output string) []string {
+	if symbols := undefinedSymbols(output); len(symbols) > 0 {
+		return adviseOnSymbols(symbols, m.kernel, makefileOption(m.kernel.Build), otherKernels(ctx, m.kernel, symbols), images.Rows())
+	}
+	if flag := unknownFlag(output); flag != "" {
+		return []string{adviseOnFlag(flag, builtBy(m.kernel.Build), compilerVersion(ctx, m.tools.cc))}
+	}
+	if advice := m.adviseOnHeaders(output); len(advice) > 0 {
+		return advice
+	}
+	return []string{"the build runs in a copy of " + m.src.Root + ": files outside of it are missing"}
+}
+
+var undefined = regexp.MustCompile(`(?m)^ERROR: (?:modpost: )?"([\w.]+)" \[[^\]]*\] undefined!$`)
+
+// undefinedSymbols returns the symbols that modpost did not find, each once.
+func undefinedSymbols(output string) []string {
+	var symbols []string
+	for _, found := range undefined.FindAllStringSubmatch(output, -1) {
+		if !slices.Contains(symbols, found[1]) {
+			symbols = append(symbols, found[1])
+		}
+	}
+	return symbols
+}
+
+// exporter is a kernel in the cache that exports all of some symbols.
+type exporter struct {
+	row     string
+	release string
+	modules []string // that export the symbols, without suffix, as in Module.symvers; each once
+}
+
+// adviseOnSymbols says which kernels export the symbols that a kernel does not export.
+// option returns the option that builds a module of the kernel, or "".
+func adviseOnSymbols(symbols []string, kernel *images.Kernel, option func(module string) string, others []exporter, rows []images.Row) []string {
+	what := fmt.Sprintf("Linux %s does not export %s", kernel.Release, shortList(symbols))
+	if len(others) > 0 {
+		var names []string
+		for _, other := range others {
+			names = append(names, fmt.Sprintf("%s (Linux %s)", other.row, other.release))
+		}
+		first := others[0]
+		in := "the kernel itself"
+		if first.modules[0] != "vmlinux" {
+			in = "module " + first.modules[0]
+			if name := option(first.modules[0]); name != "" {
+				in += ", by " + name + ", which is off here"
+			}
+		}
+		return []string{what, fmt.Sprintf("these kernels do: %s, in %s: KMODTEST_KERNEL=%s or harness.Config.Kernel chooses one",
+			strings.Join(names, ", "), in, first.row)}
+	}
+	advice := []string{what + ", nor does any other kernel in the cache"}
+	if full := fullFlavour(kernel, rows); full != "" {
+		advice = append(advice, fmt.Sprintf("the cloud flavour lacks most drivers; kernel %s has them: KMODTEST_KERNEL=%s or harness.Config.Kernel chooses it", full, full))
+	}
+	return append(advice, "if another module of yours exports it, its directory must come first in harness.Config.Modules")
+}
+
+// fullFlavour returns the row of Debian's kernel with all drivers for a kernel of the
+// cloud flavour, or "".
+func fullFlavour(kernel *images.Kernel, rows []images.Row) string {
+	if !strings.Contains(kernel.Release, "-cloud-") {
+		return ""
+	}
+	for _, row := range rows {
+		if row.Name == kernel.Name+"-full" {
+			return row.Name
+		}
+	}
+	return ""
+}
+
+// shortList returns the first names of a list, and how many more there are.
+func shortList(names []string) string {
+	const most = 5
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// otherKernels returns the kernels in the cache that export all of the symbols. Errors
+// only make the advice shorter.
+func otherKernels(ctx context.Context, kernel *images.Kernel, symbols []string) []exporter {
+	cached, err := images.Cached(ctx, images.Options{})
+	if err != nil {
+		return nil
+	}
+	var found []exporter
+	for _, other := range cached {
+		if other.Key == kernel.Key {
+			continue
+		}
+		f, err := os.Open(filepath.Join(other.Build, symbolsName))
+		if err != nil {
+			continue
+		}
+		if modules := exportedBy(f, symbols); modules != nil {
+			found = append(found, exporter{other.Name, other.Release, modules})
+		}
+		f.Close()
+	}
+	return found
+}
+
+// exportedBy returns the modules that export the symbols according to a Module.symvers,
+// each once and sorted, or nil if a symbol is missing.
+func exportedBy(symvers io.Reader, symbols []string) []string {
+	wanted := map[string]bool{}
+	for _, symbol := range symbols {
+		wanted[symbol] = true
+	}
+	var modules []string
+	for lines := bufio.NewScanner(symvers); lines.Scan(); {
+		fields := strings.Split(lines.Text(), "\t") // checksum, symbol, module, kind
+		if len(fields) < 3 || !wanted[fields[1]] {
+			continue
+		}
+		delete(wanted, fields[1])
+		modules = append(modules, fields[2])
+	}
+	if len(wanted) > 0 {
+		return nil
+	}
+	slices.Sort(modules)
+	return slices.Compact(modules)
+}
+
+// makefileOption returns a function that finds the option of a module in the makefiles
+// of a kernel tree. Trees of packages with headers do not have these makefiles.
+func makefileOption(build string) func(module string) string {
+	return func(module string) string {
+		text, err := os.ReadFile(filepath.Join(build, path.Dir(module), "Makefile"))
+		if err != nil {
+			return ""
+		}
+		return optionOf(string(text), path.Base(module))
+	}
+}
+
+var conditionalObjects = regexp.MustCompile(`(?m)^obj-\$[({](CONFIG_\w+)[)}]\s*[+:]?=(.*)$`)
+
+// optionOf returns the option in a makefile that builds a module, or "".
+func optionOf(makefile, module string) string {
+	for _, found := range conditionalObjects.FindAllStringSubmatch(strings.ReplaceAll(makefile, "\\\n", " "), -1) {
+		for object := range strings.FieldsSeq(found[2]) {
+			if strings.ReplaceAll(strings.TrimSuffix(object, ".o"), "-", "_") == strings.ReplaceAll(module, "-", "_") {
+				return found[1]
+			}
+		}
+	}
+	return ""
+}
+
+var unknown = regexp.MustCompile(`(?:unrecognized command[- ]line option|unknown argument:?) ['‘"](-[^'’"]+)['’"]`)
+
+// unknownFlag returns the first flag that the compiler does not know, or "".
+func unknownFlag(output string) string {
+	if found := unknown.FindStringSubmatch(output); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
+// adviseOnFlag compares the compiler of the kernel with the one that was used. Both are
+// the beginning of what the compiler says about its version.
+func adviseOnFlag(flag, kernels, used string) string {
+	if kernels == "" {
+		return fmt.Sprintf("the compiler, %s, does not know the flag %s: CC names another one", used, flag)
+	}
+	name, _, _ := strings.Cut(kernels, " ")
+	return fmt.Sprintf("the compiler does not know the flag %s: the kernel was built by %s, and CC is %s; install %s and set CC=%s, "+
+		"unless the module's own makefile sets the flag", flag, kernels, used, name, name)
+}
+
+var compilerText = regexp.MustCompile(`(?m)^CONFIG_CC_VERSION_TEXT="(.*)"$`)
+
+// builtBy returns the version text of the compiler that built a kernel, or "".
+func builtBy(build string) string {
+	config, err := os.ReadFile(filepath.Join(build, ".config"))
+	if err != nil {
+		return ""
+	}
+	if found := compilerText.FindSubmatch(config); found != nil {
+		return string(found[1])
+	}
+	return ""
+}
+
+func compilerVersion(ctx context.Context, cc string) string {
+	out, err := exec.CommandContext(ctx, cc, "--version").Output()
+	if err != nil {
+		return cc
+	}
+	first, _, _ := strings.Cut(string(out), "\n")
+	return first
+}

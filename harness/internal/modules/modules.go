@@ -1,0 +1,74 @@
+// Package modules builds the modules under test of a run: it finds out how each is
+// built, and turns its failures into those of the run.
+package modules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
+	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+	"github.com/kmodtest/kmodtest/images"
+)
+
+// Builder builds modules against a kernel.
+type Builder struct {
+	Cache  string
+	Kernel *images.Kernel
+	Say    func(format string, args ...any) // prints a line of the harness
+	Output io.Writer                        // gets the warnings of compilers, unchanged
+}
+
+// Build builds the modules under test, in the order of the configuration. If one does
+// not build, or excludes the kernel, the error is a *verdict.Failure.
+func (b Builder) Build(ctx context.Context, config request.Config) ([]*kbuild.Result, error) {
+	sources, err := b.sources(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	var built []*kbuild.Result
+	for _, source := range sources {
+		start := time.Now()
+		result, err := kbuild.Build(ctx, b.Cache, b.Kernel, source, built)
+		var broken *kbuild.CompileError
+		if errors.As(err, &broken) {
+			return nil, compileFailure(broken)
+		}
+		if err != nil {
+			return nil, err
+		}
+		built = append(built, result)
+		if result.Built {
+			b.Say("built %s against Linux %s in %.1f s", source.Root, b.Kernel.Release, time.Since(start).Seconds())
+		}
+		if result.Built && len(result.Outside) > 0 {
+			b.Say("%s", outsideLine(source, result.Outside))
+		}
+		if result.Output != "" {
+			_, _ = io.WriteString(b.Output, result.Output) // an error of standard error cannot be reported anywhere
+		}
+	}
+	return built, nil
+}
+
+// outsideLine says which files a build has read that are not in its directory.
+func outsideLine(source kbuild.Source, files []string) string {
+	const shown = 3
+	names := strings.Join(files[:min(shown, len(files))], ", ")
+	if more := len(files) - shown; more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	return fmt.Sprintf("the build of %s read files outside of it: %s; a change of them builds it again", source.Root, names)
+}
+
+// compileFailure has the compiler's messages, unchanged.
+func compileFailure(e *kbuild.CompileError) *verdict.Failure {
+	f := verdict.Failf(verdict.TestFailed, nil, "module %s does not build against Linux %s", e.Dir, e.Release)
+	f.Raw = e.Output
+	return f.At(verdict.BuildStage).Advise("the command was: " + e.Command + "\n" + strings.Join(e.Advice, "\n"))
+}

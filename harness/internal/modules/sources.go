@@ -1,0 +1,91 @@
+package modules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/dkms"
+	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
+	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+)
+
+// sources returns how the modules under test are built, in this order. A dkms.conf
+// describes it, unless harness.Build does.
+func (b Builder) sources(ctx context.Context, c request.Config) ([]kbuild.Source, error) {
+	var list []kbuild.Source
+	for _, dir := range c.Modules {
+		list = append(list, kbuild.Source{Root: dir})
+	}
+	for _, build := range c.Builds {
+		list = append(list, kbuild.Source{Root: build.Root, Dirs: build.Dirs, Make: build.Make, Prepare: build.Prepare, Load: build.Load})
+	}
+	var before []string // names of packages
+	for i, source := range list {
+		has, err := dkms.Has(source.Root)
+		if err != nil {
+			return nil, err
+		}
+		if !has || len(source.Dirs) > 0 || source.Prepare != "" {
+			continue
+		}
+		pkg, err := dkms.Read(ctx, source.Root, dkms.Kernel{
+			Release: b.Kernel.Release, Build: b.Kernel.Build, Arch: "x86_64", Copy: copyVariable, Tree: treeVariable,
+		})
+		if err != nil {
+			return nil, failure(err)
+		}
+		if err := pkg.After(before); err != nil {
+			return nil, failure(err)
+		}
+		before = append(before, pkg.Name)
+		list[i] = withPackage(source, pkg)
+	}
+	return list, nil
+}
+
+// Variables that stand for directories in the commands of a package.
+const (
+	copyVariable = "$COPY" // the directory of the build
+	treeVariable = "$KDIR" // the kernel's; kbuild sets it
+)
+
+// withPackage returns a source that is built as a package describes. All modules that
+// the package names are loaded, unless the source has a list.
+func withPackage(source kbuild.Source, pkg *dkms.Package) kbuild.Source {
+	source.Prepare = withCopy(pkg.Prepare)
+	source.Command = withCopy(pkg.Make)
+	if source.Load == nil {
+		for _, module := range pkg.Modules {
+			source.Load = append(source.Load, strings.TrimSuffix(filepath.Base(module.File), ".ko"))
+		}
+	}
+	return source
+}
+
+// withCopy sets the variable for a command that uses it.
+func withCopy(command string) string {
+	if strings.Contains(command, copyVariable) {
+		return "export COPY=$PWD; " + command
+	}
+	return command
+}
+
+// failure returns the failure of a run whose dkms.conf cannot be used, or excludes the
+// kernel.
+func failure(err error) error {
+	var not *dkms.NotApplicableError
+	var wrong *dkms.Error
+	switch {
+	case errors.As(err, &not):
+		return verdict.Failf(verdict.NotForKernel, nil, "%v", not).At(verdict.BuildStage).
+			Advise("KMODTEST_KERNEL or harness.Config.Kernel chooses another kernel")
+	case errors.As(err, &wrong):
+		return verdict.Failf(verdict.TestFailed, nil, "%v", wrong).At(verdict.BuildStage).
+			Advise(fmt.Sprintf("%s is read as DKMS reads it; harness.Config.Builds can describe the build without it", dkms.FileName))
+	}
+	return err
+}
