@@ -13,6 +13,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 	"github.com/kmodtest/kmodtest/images/internal/command"
+	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
 // layout is part of every entry's key: with a new number, entries of older versions of this package
@@ -37,7 +38,7 @@ func resolveDebian(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 
 // fetchDebian fills an entry with the packages of a row's kernel.
 func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error {
-	if err := checkCachePath(entry); err != nil {
+	if _, err := plainpath.New(opt.Cache); err != nil { // checked before anything is fetched
 		return err
 	}
 	mirrors, err := debianMirrors(ctx, opt)

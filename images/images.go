@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
 // Kernel is a kernel that a machine can boot and that modules can be built against. Its files must
@@ -117,10 +118,10 @@ func isPath(name string) bool {
 	return strings.Contains(name, "/") || strings.HasPrefix(name, ".")
 }
 
-// checkCachePath returns an error for a path in which make cannot build anything.
+// checkCachePath returns an error for a path in which make cannot build a kernel.
 func checkCachePath(dir string) error {
-	if strings.ContainsAny(dir, " \t:\"") {
-		return fmt.Errorf("modules cannot be built in %q: kernel makefiles do not support a path with a space, a colon or a quote; "+
+	if !plainpath.IsPlain(dir) {
+		return fmt.Errorf("a kernel cannot be built in %q: its makefiles do not support a path with spaces or special characters; "+
 			"set XDG_CACHE_HOME to a path without them", dir)
 	}
 	return nil

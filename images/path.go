@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
 // place is a kernel found at a path.
@@ -100,8 +101,13 @@ func (p *place) prepare(ctx context.Context, opt Options) error {
 		return nil
 	}
 	dir := filepath.Join(opt.Cache, "paths")
-	if err := checkCachePath(dir); err != nil {
-		return err
+	if !plainpath.IsPlain(dir) {
+		if err := cache.MakeDir(opt.Cache); err != nil {
+			return err
+		}
+		if _, err := plainpath.New(opt.Cache); err != nil {
+			return err
+		}
 	}
 	family := digest(p.image)[:16] + "-"
 	entry, err := cache.Entry(ctx, dir, family+digest(layout, p.key)[:32], func(ctx context.Context, tmp string) error {

@@ -24,7 +24,7 @@ func (m *maker) advice(ctx context.Context, output string) []string {
 	if flag := unknownFlag(output); flag != "" {
 		return []string{adviseOnFlag(flag, builtBy(m.kernel.Build), compilerVersion(ctx, m.tools.cc))}
 	}
-	if advice := m.adviseOnHeaders(output); len(advice) > 0 {
+	if advice := m.src.adviseOnHeaders(output); len(advice) > 0 {
 		return advice
 	}
 	return []string{"the build runs in a copy of " + m.src.Root + ": files outside of it are missing"}

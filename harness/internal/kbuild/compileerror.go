@@ -40,20 +40,20 @@ var missingHeader = regexp.MustCompile(`fatal error: '?([^\s':]+)'?(?:: No such 
 
 // adviseOnHeaders says how to name a directory that has a header which the compiler did
 // not find.
-func (m *maker) adviseOnHeaders(output string) []string {
+func (s Source) adviseOnHeaders(output string) []string {
 	found := missingHeader.FindStringSubmatch(output)
 	if found == nil {
 		return nil
 	}
-	where := "the build reads nothing outside of " + m.src.Root
-	dir, path := findAbove(m.src.Root, found[1])
+	where := "the build reads nothing outside of " + s.Root
+	dir, path := findAbove(s.Root, found[1])
 	if dir == "" {
 		return []string{where + ": if " + found[1] + " is above it, name both in Config.Builds: Root, the directory that is copied, " +
 			"and Dirs, those below it that are built; if a script makes it, name that in Prepare"}
 	}
 	var dirs []string
-	for _, rel := range m.src.dirs() {
-		below, err := filepath.Rel(dir, filepath.Join(m.src.Root, rel))
+	for _, rel := range s.dirs() {
+		below, err := filepath.Rel(dir, filepath.Join(s.Root, rel))
 		if err == nil {
 			dirs = append(dirs, fmt.Sprintf("%q", below))
 		}
@@ -100,10 +100,10 @@ func findAbove(root, header string) (dir, path string) {
 var conditional = regexp.MustCompile(`(?m)^\s*obj-\$[({](CONFIG_\w+)[)}]`)
 
 // noModule returns a sentence on a build that passed and made no module.
-func (m *maker) noModule() string {
+func (s Source) noModule(copied string) string {
 	var objects, commands, makefiles []string
-	_ = filepath.WalkDir(m.copy(), func(path string, entry fs.DirEntry, err error) error {
-		name, _ := below(m.copy(), path)
+	_ = filepath.WalkDir(copied, func(path string, entry fs.DirEntry, err error) error {
+		name, _ := below(copied, path)
 		switch {
 		case err != nil || entry.IsDir():
 		case strings.HasSuffix(name, ".ko.cmd"):
@@ -117,8 +117,8 @@ func (m *maker) noModule() string {
 	})
 	const head = "the build made no .ko file"
 	switch {
-	case m.src.Command != "":
-		return head + " with the command " + m.src.Command
+	case s.Command != "":
+		return head + " with the command " + s.Command
 	case len(commands) > 0:
 		return fmt.Sprintf("%s, but %s: something removed or moved the .ko file after the build", head, strings.Join(commands, ", "))
 	case len(objects) > 0:

@@ -2,19 +2,21 @@ package kbuild
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
 // inputs returns the record of a build that has passed: all that it and earlier builds
 // in the tree have read.
 func (m *maker) inputs(ctx context.Context, l *listing) (record, error) {
-	r := record{All: m.src.readsAnything() || !keepsAccessTimes(m.dir), Inputs: map[string]string{}}
+	r := record{All: m.src.readsAnything() || !m.accessTimes, Inputs: map[string]string{}}
 	r.Names = l.names(r.All)
 	reads, err := m.compilerReads(ctx)
 	if err != nil {
@@ -46,21 +48,11 @@ type reads struct {
 // compilerReads reads the .cmd files that the kernel's build system writes.
 func (m *maker) compilerReads(ctx context.Context) (reads, error) {
 	var r reads
-	var paths []string
-	err := filepath.WalkDir(m.copy(), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasPrefix(entry.Name(), ".") || filepath.Ext(path) != ".cmd" {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		paths = append(paths, dependencies(string(text))...)
-		return err
-	})
+	paths, err := allDependencies(m.copy(), m.view)
 	if err != nil {
 		return r, err
 	}
-	slices.Sort(paths)
-	paths = slices.Compact(paths)
-	known := append(kernelDirs(m.kernel.Build, paths), m.compilerDir(ctx))
+	known := append(kernelDirs(m.kernel.Build, paths), compilerDir(ctx, m.tools.cc))
 	for _, path := range paths {
 		if !filepath.IsAbs(path) { // of the kernel or, since Linux 6.13, of the module
 			for _, rel := range m.src.dirs() {
@@ -76,6 +68,21 @@ func (m *maker) compilerReads(ctx context.Context) (reads, error) {
 		}
 	}
 	return r, nil
+}
+
+// allDependencies returns the files that the .cmd files in a copy name.
+func allDependencies(copied string, view plainpath.View) ([]string, error) {
+	var paths []string
+	err := filepath.WalkDir(copied, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasPrefix(entry.Name(), ".") || filepath.Ext(path) != ".cmd" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		paths = append(paths, dependencies(view.Back(string(text)))...)
+		return err
+	})
+	slices.Sort(paths)
+	return slices.Compact(paths), err
 }
 
 // dependencies returns the files that a .cmd file names: in the variables source_NAME,
@@ -120,20 +127,21 @@ func kernelDirs(build string, paths []string) []string {
 }
 
 // compilerDir returns the directory of the compiler's own headers.
-func (m *maker) compilerDir(ctx context.Context) string {
-	out, err := exec.CommandContext(ctx, m.tools.cc, "-print-file-name=include").Output()
+func compilerDir(ctx context.Context, cc string) string {
+	out, err := exec.CommandContext(ctx, cc, "-print-file-name=include").Output()
 	dir := strings.TrimSpace(string(out))
 	if err != nil || !filepath.IsAbs(dir) {
-		return m.kernel.Build // nothing in addition
+		return "/nowhere"
 	}
 	return filepath.Clean(dir)
 }
 
-// builtModules returns the modules that a build has made, at any depth of the copy. Some
+// builtModules returns the modules that a build has made, at any depth of the copy of
+// its sources. Some
 // makefiles put a second copy of a module into another directory; it counts once.
-func (m *maker) builtModules() ([]string, error) {
+func builtModules(copied string) ([]string, error) {
 	byName := map[string]string{}
-	err := filepath.WalkDir(m.copy(), func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(copied, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || filepath.Ext(path) != ".ko" {
 			return err
 		}
@@ -141,8 +149,9 @@ func (m *maker) builtModules() ([]string, error) {
 		if other, twice := byName[name]; !twice || isLinked(path) && !isLinked(other) {
 			byName[name] = path
 		} else if isLinked(path) && isLinked(other) {
-			return errors.New("the build makes two modules of one name, " + m.inUsersTree(other) + " and " + m.inUsersTree(path) +
-				": name the directory of one of them in Config.Builds, Dirs")
+			other, _ := below(copied, other)
+			this, _ := below(copied, path)
+			return fmt.Errorf("the build makes two modules of one name, %s and %s: name the directory of one of them in Config.Builds, Dirs", other, this)
 		}
 		return nil
 	})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
 // Result is the result of a build.
@@ -88,7 +89,7 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 			m.symbols, keys = append(m.symbols, other.symbols), append(keys, other.Key)
 		}
 	}
-	key := m.treeKey()
+	key := treeKey(m)
 	find := func() (string, error) {
 		rec, err := known(filepath.Join(treesDir(cacheDir), key), l, keys)
 		if err != nil || rec == nil {
@@ -109,13 +110,16 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 	if entry, err := find(); entry != "" || err != nil { // another process has built it meanwhile
 		return entry, err
 	}
+	if m.view, err = plainpath.New(cacheDir); err != nil {
+		return "", err
+	}
 	m.tree, r.Built = tree, true
 	return r.fill(ctx, cacheDir, m, l, keys)
 }
 
 // treeKey returns the key of the tree, which covers all that a build depends on except
 // the contents of files.
-func (m *maker) treeKey() string {
+func treeKey(m *maker) string {
 	s := m.src
 	return digestOfText(version, s.Root, fmt.Sprintf("%q %q", s.Dirs, s.Make), s.Prepare, s.Command, m.kernel.Key, m.tools.identity, debugFlag)
 }
@@ -147,9 +151,9 @@ func (r *Result) fill(ctx context.Context, cacheDir string, m *maker, l *listing
 		}
 		return "", errors.Join(err, m.end())
 	}
-	made, err := m.builtModules()
+	made, err := builtModules(m.copy())
 	if err == nil && len(made) == 0 {
-		err = m.failure(ctx, m.noModule())
+		err = m.failure(ctx, m.src.noModule(m.copy()))
 	}
 	if err != nil {
 		return "", errors.Join(err, m.end())
@@ -158,7 +162,7 @@ func (r *Result) fill(ctx context.Context, cacheDir string, m *maker, l *listing
 	if err != nil {
 		return "", err
 	}
-	symbols, err := m.exported()
+	symbols, err := exportedSymbols(m.copy())
 	if err != nil {
 		return "", err
 	}
@@ -180,6 +184,16 @@ func (r *Result) fill(ctx context.Context, cacheDir string, m *maker, l *listing
 
 // update brings the copy to the state of the user's files, and builds.
 func (m *maker) update(ctx context.Context, l *listing) error {
+	m.accessTimes = keepsAccessTimes(m.dir)
+	stale, err := m.isStale(l, m.accessTimes, m.view)
+	if err != nil {
+		return err
+	}
+	if stale {
+		if err := m.empty(); err != nil {
+			return err
+		}
+	}
 	if err := removeFiles(m.copy(), m.state.Prepared, m.state.Copied); err != nil {
 		return err
 	}
@@ -197,10 +211,10 @@ func (m *maker) update(ctx context.Context, l *listing) error {
 	return m.make(ctx)
 }
 
-// exported returns the lists of symbols that the modules export, as one.
-func (m *maker) exported() ([]byte, error) {
+// exportedSymbols returns the lists of symbols that the modules export, as one.
+func exportedSymbols(copied string) ([]byte, error) {
 	var all []byte
-	err := filepath.WalkDir(m.copy(), func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(copied, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Name() != symbolsName || !entry.Type().IsRegular() {
 			return err
 		}

@@ -1,6 +1,7 @@
 package kbuild
 
 import (
+	"debug/elf"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,10 +13,11 @@ import (
 // repository with other files.
 func parts() files {
 	return files{
-		"Kbuild":                     "obj-m := parts.o\nparts-y := main.o other.o $(shell cat $(src)/list)\n",
+		"Kbuild":                     "obj-m := parts.o\nparts-y := main.o other.o $(shell cat $(src)/list)\nccflags-y := -I$(src)/first -I$(src)/second\n",
 		"list":                       "",
 		"main.c":                     plain("int other(void);\n"),
-		"other.c":                    "#include \"other.h\"\nint other(void);\nint other(void) { return OTHER; }\n",
+		"other.c":                    "#include \"other.h\"\n#include <deep.h>\nint other(void);\nint other(void) { return OTHER + DEEP; }\n",
+		"second/deep.h":              "#define DEEP 1\n",
 		"other.h":                    "#define OTHER 1\n",
 		"README":                     "about it",
 		"go.sum":                     "sums",
@@ -25,8 +27,26 @@ func parts() files {
 	}
 }
 
-// compiled returns the objects that the last build in the workplace compiled: those that
-// are newer than since.
+// symbolTable returns the names of the symbols of a result's only module, in one text.
+func symbolTable(t *testing.T, r *Result) string {
+	t.Helper()
+	f, err := elf.Open(r.Modules[0].Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	symbols, err := f.Symbols()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, s := range symbols {
+		all = append(all, s.Name)
+	}
+	return strings.Join(all, " ")
+}
+
+// objects returns the objects in the workplace's trees, by their names.
 func (w *workplace) objects(t *testing.T) map[string]os.FileInfo {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(w.cache, "trees", "*", copyName, "*.o"))
@@ -97,11 +117,17 @@ func TestBuildGoesOnWhereTheLastOneEnded(t *testing.T) {
 		t.Errorf("back to the first version: built %t, key %s, want %s", r.Built, r.Key, first.Key)
 	}
 
+	t.Log("a new header that comes before the one that was included")
+	w.edit(t, "first/deep.h", "#define DEEP 5\n")
+	if r := w.must(t, Source{}); !r.Built || r.Key == first.Key {
+		t.Errorf("a header that hides another: built %t, key changed %t", r.Built, r.Key != first.Key)
+	}
+
 	t.Log("a file that only the makefile reads, and a source that is gone")
 	w.edit(t, "list", "third.o\n")
 	w.edit(t, "third.c", "int third(void);\nint third(void) { return 3; }\n")
-	if r := w.must(t, Source{}); !r.Built || r.Key == first.Key {
-		t.Errorf("another object: built %t, key %s", r.Built, r.Key)
+	if r := w.must(t, Source{}); !r.Built || !strings.Contains(symbolTable(t, r), "third") {
+		t.Errorf("another object: built %t", r.Built)
 	}
 	if err := os.Remove(filepath.Join(w.root, "other.c")); err != nil {
 		t.Fatal(err)

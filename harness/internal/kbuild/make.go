@@ -16,34 +16,38 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
 // maker runs the programs of one build in a tree.
 type maker struct {
 	*tree
-	src     Source
-	kernel  *images.Kernel
-	tools   tools
-	symbols []string // paths of the lists of symbols that other modules export
-	log     []byte   // of all programs
-	command string   // the last command line, for messages
+	src    Source
+	kernel *images.Kernel
+	tools  tools
+	view   plainpath.View // of the cache
+	// accessTimes reports whether the access times of files in the copy show what was read.
+	accessTimes bool
+	symbols     []string // paths of the lists of symbols that other modules export
+	log         []byte   // of all programs
+	command     string   // the last command line, for messages
 }
 
 // make builds the modules. The tree has the state of the user's files.
 func (m *maker) make(ctx context.Context) error {
-	if err := m.removeResults(); err != nil {
+	if err := removeResults(m.copy()); err != nil {
 		return err
 	}
 	if m.src.Command != "" {
-		settings := slices.Concat(m.tools.variables, m.src.Make, m.extraSymbols(m.symbols))
+		settings := slices.Concat(m.tools.variables, m.src.Make, extraSymbols(m.view, m.symbols))
 		flags := fmt.Sprintf("MAKEFLAGS=-j%d -- ", runtime.GOMAXPROCS(0)) + strings.Join(escapeAll(settings), " ")
 		return m.run(ctx, m.shell(ctx, m.src.Command, flags))
 	}
 	symbols := m.symbols
 	for _, rel := range m.src.dirs() {
 		dir := filepath.Join(m.copy(), rel)
-		args := []string{"-C", m.kernel.Build, "M=" + dir, fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0))}
-		args = slices.Concat(args, m.tools.variables, m.extraSymbols(symbols), m.src.Make, []string{"modules"})
+		args := []string{"-C", m.view.Path(m.kernel.Build), "M=" + m.view.Path(dir), fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0))}
+		args = slices.Concat(args, m.tools.variables, extraSymbols(m.view, symbols), m.src.Make, []string{"modules"})
 		cmd := exec.CommandContext(ctx, "make", args...)
 		cmd.Dir, cmd.Env = dir, m.environment()
 		if err := m.run(ctx, cmd); err != nil {
@@ -56,11 +60,15 @@ func (m *maker) make(ctx context.Context) error {
 	return nil
 }
 
-func (m *maker) extraSymbols(lists []string) []string {
+func extraSymbols(view plainpath.View, lists []string) []string {
 	if len(lists) == 0 {
 		return nil
 	}
-	return []string{"KBUILD_EXTRA_SYMBOLS=" + strings.Join(lists, " ")}
+	var seen []string
+	for _, list := range lists {
+		seen = append(seen, view.Path(list))
+	}
+	return []string{"KBUILD_EXTRA_SYMBOLS=" + strings.Join(seen, " ")}
 }
 
 // escapeAll escapes variables for MAKEFLAGS.
@@ -96,7 +104,7 @@ func (m *maker) shell(ctx context.Context, command string, env ...string) *exec.
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir = m.copy()
 	cmd.Env = slices.Concat(m.environment(), []string{
-		"KDIR=" + m.kernel.Build, "KERNELRELEASE=" + m.kernel.Release, "KVERSION=" + m.kernel.Release, "ARCH=x86_64", "CC=" + m.tools.cc,
+		"KDIR=" + m.view.Path(m.kernel.Build), "KERNELRELEASE=" + m.kernel.Release, "KVERSION=" + m.kernel.Release, "ARCH=x86_64", "CC=" + m.tools.cc,
 	}, env)
 	return cmd
 }
@@ -105,7 +113,7 @@ func (m *maker) shell(ctx context.Context, command string, env ...string) *exec.
 func (m *maker) environment() []string {
 	env := slices.DeleteFunc(environment(), func(v string) bool { return strings.HasPrefix(v, "KCFLAGS=") })
 	if m.tools.missing != "" {
-		env = append(env, "PATH="+m.programs()+":"+os.Getenv("PATH"))
+		env = append(env, "PATH="+m.view.Path(m.programs())+":"+os.Getenv("PATH"))
 	}
 	return append(env, "KCFLAGS="+m.flags())
 }
@@ -119,12 +127,14 @@ func (m *maker) flags() string {
 		flags += " " + own
 	}
 	if strings.ContainsAny(m.src.Root, " \t'\"\\$#") { // a flag on a command line of make cannot contain these
-		return flags + " @" + filepath.Join(m.dir, flagsName)
+		return flags + " @" + m.view.Path(filepath.Join(m.dir, flagsName))
 	}
 	return flags + " " + m.prefixMap()
 }
 
-func (m *maker) prefixMap() string { return "-ffile-prefix-map=" + m.copy() + "=" + m.src.Root }
+func (m *maker) prefixMap() string {
+	return "-ffile-prefix-map=" + m.view.Path(m.copy()) + "=" + m.src.Root
+}
 
 // flagsName is a file in a tree with the flag that cannot be on a command line.
 const flagsName = "flags"
@@ -166,11 +176,12 @@ func (m *maker) run(ctx context.Context, cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = patience
+	m.command = m.inUsersTree(strings.Join(cmd.Args, " "))
+	m.view.Wrap(cmd)
 	err := cmd.Run()
 	if ctx.Err() != nil && cmd.Process != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what did not end; usually nothing is left
 	}
-	m.command = m.inUsersTree(strings.Join(cmd.Args, " "))
 	m.log = append(m.log, m.inUsersTree(out.String())...)
 	var exit *exec.ExitError
 	switch {
@@ -188,13 +199,13 @@ func (m *maker) run(ctx context.Context, cmd *exec.Cmd) error {
 
 // inUsersTree replaces the path of the copy by the path of the user's directory.
 func (m *maker) inUsersTree(text string) string {
-	return strings.ReplaceAll(text, m.copy(), m.src.Root)
+	return strings.ReplaceAll(m.view.Back(text), m.copy(), m.src.Root)
 }
 
 // removeResults removes what an earlier build put together: whatever is there after this
 // one was made by it. Objects stay.
-func (m *maker) removeResults() error {
-	return filepath.WalkDir(m.copy(), func(path string, entry fs.DirEntry, err error) error {
+func removeResults(copied string) error {
+	return filepath.WalkDir(copied, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".ko" && entry.Name() != symbolsName {
 			return err
 		}

@@ -1,0 +1,178 @@
+package kbuild
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/images/plainpath"
+)
+
+// assertBroken fails the test unless err is a CompileError whose output or advice has all
+// the texts.
+func assertBroken(t *testing.T, err error, texts ...string) {
+	t.Helper()
+	var broken *CompileError
+	if !errors.As(err, &broken) {
+		t.Fatalf("got %v, want a CompileError", err)
+	}
+	said := broken.Output + strings.Join(broken.Advice, "\n")
+	for _, text := range texts {
+		if !strings.Contains(said, text) {
+			t.Errorf("%q is missing in:\n%s", text, said)
+		}
+	}
+}
+
+func TestBuildThatMakesNoModuleSaysWhatItFound(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{
+		"empty/Kbuild":    "obj-m :=\n",
+		"variable/Kbuild": "obj-$(CONFIG_OURS) := plain.o\n",
+		"builtin/Kbuild":  "obj-y := some.o\n",
+		"builtin/some.c":  "int some(void);\nint some(void) { return 0; }\n",
+	})
+	_, err := w.build(t, Source{Dirs: []string{"empty"}})
+	assertBroken(t, err, "the build made no .ko file: obj-m is empty")
+	_, err = w.build(t, Source{Root: filepath.Join(w.root, "variable")})
+	assertBroken(t, err, `does not set CONFIG_OURS: give make the variable in Config.Builds, Make: []string{"CONFIG_OURS=m"}`)
+	_, err = w.build(t, Source{Root: filepath.Join(w.root, "builtin")})
+	assertBroken(t, err, "some.o", "obj-y instead of obj-m")
+}
+
+func TestMissingHeaderAboveTheDirectoryIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{
+		"common/shared.h": "#define SHARED 1\n",
+		"mod/one/Kbuild":  "ccflags-y := -I$(src)/../../common\nobj-m := one.o\n",
+		"mod/one/one.c":   plain("#include \"shared.h\"\n"),
+	})
+	_, err := w.build(t, Source{Root: filepath.Join(w.root, "mod/one")})
+	assertBroken(t, err, "shared.h is at "+w.root+"/common/shared.h: use Config.Builds with {Root: \""+w.root+`", Dirs: []string{"mod/one"}}`)
+}
+
+// A file outside of the directory that the build reads by its absolute path is an input,
+// and the result names it.
+func TestFileOutsideIsInput(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", nil)
+	outside := filepath.Join(t.TempDir(), "outside.h")
+	header := func(number string) {
+		t.Helper()
+		if err := os.WriteFile(outside, []byte("#define NUMBER "+number+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	header("1")
+	files{"Kbuild": "obj-m := m.o\n", "m.c": plain("#include \"" + outside + "\"\nint number = NUMBER;\n")}.write(t, w.root)
+	first := w.must(t, Source{})
+	if !slices.Equal(first.Outside, []string{outside}) {
+		t.Errorf("files outside are %q, want %q", first.Outside, outside)
+	}
+	header("2")
+	if r := w.must(t, Source{}); !r.Built || r.Key == first.Key {
+		t.Errorf("after its change: built %t, key changed %t", r.Built, r.Key != first.Key)
+	}
+}
+
+// Prepare finds the files as they are in the user's directory, even if an earlier run of
+// it changed them, and what it makes again with the same content compiles nothing again.
+func TestPrepareAlwaysFindsTheUsersFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{
+		"Kbuild":    "obj-m := parts.o\nparts-y := main.o other.o\n",
+		"main.c":    plain("#include \"made.h\"\n"),
+		"other.c":   "int other(void);\nint other(void) { return BROKEN; }\n",
+		"fix.patch": "--- a/other.c\n+++ b/other.c\n@@ -1,2 +1,2 @@\n int other(void);\n-int other(void) { return BROKEN; }\n+int other(void) { return 1; }\n",
+	})
+	src := Source{Prepare: "patch -p1 <fix.patch && ln -s Kbuild link && echo '#define MADE 1' >made.h"}
+	first := w.must(t, src)
+	objects := w.objects(t)
+	w.edit(t, "notes.txt", "any file is an input of Prepare")
+	if r := w.must(t, src); !r.Built || r.Key != first.Key {
+		t.Errorf("again: built %t, key %s, want %s", r.Built, r.Key, first.Key)
+	}
+	w.assertCompiled(t, objects)
+	_, err := w.build(t, Source{Prepare: "echo it says why; false"})
+	assertBroken(t, err, "it says why")
+}
+
+func TestCommandBuildsInsteadOfKbuild(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{
+		"src/Makefile": "ifneq ($(M),)\nobj-$(CONFIG_OURS) := one.o two.o\nelse\nall:\n\t$(MAKE) -C $(KDIR) M=$(CURDIR) modules\n\tmkdir -p ../out && cp *.ko ../out\nendif\n",
+		"src/one.c":    plain(""), "src/two.c": plain(""),
+	})
+	src := Source{Command: "make -C src", Make: []string{"CONFIG_OURS=m"}, Load: []string{"two size=4  debug=1"}}
+	r := w.must(t, src)
+	assertNames(t, r, "one", "two")
+	if want := []Loading{{"two", "size=4  debug=1"}}; !slices.Equal(r.Load, want) {
+		t.Errorf("it loads %q, want %q", r.Load, want)
+	}
+	src.Load = []string{"three"}
+	if _, err := w.build(t, src); err == nil || !strings.Contains(err.Error(), "makes no module three that is to be loaded; it makes one, two") {
+		t.Errorf("an unknown module: got %v", err)
+	}
+}
+
+func TestModuleThatWasBuiltBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{"Kbuild": "obj-m := m-d.o\n", "m-d.c": plain("")})
+	built := w.must(t, Source{}).Modules[0]
+	want, err := vermagic(w.kernel)
+	if err != nil || built.vermagic != want {
+		t.Errorf("vermagic of the kernel is %q, %v; that of its module %q", want, err, built.vermagic)
+	}
+	r := w.must(t, Source{Root: built.Debug})
+	assertNames(t, r, "m_d")
+	for _, path := range []string{r.Modules[0].Path, r.Modules[0].Debug} {
+		a, errA := os.ReadFile(path)
+		b, errB := os.ReadFile(built.Debug)
+		if errA != nil || errB != nil || !slices.Equal(a, b) {
+			t.Errorf("%s is not the file that was named: %v, %v", path, errA, errB)
+		}
+	}
+	w.kernel = resolve(t, "6.12")
+	if _, err := w.build(t, Source{Root: built.Debug}); err == nil || !strings.Contains(err.Error(), "was built for another kernel: its vermagic is \"6.1.") {
+		t.Errorf("for another kernel: got %v", err)
+	}
+}
+
+// Without permission to mount there is an error before anything is built.
+func TestCacheWhosePathHasSpace(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{"Kbuild": "obj-m := m.o\n", "m.c": plain("")})
+	w.cache = filepath.Join(t.TempDir(), "my cäche (old)")
+	headers, err := filepath.Rel(filepath.Dir(filepath.Dir(filepath.Dir(w.kernel.Build))), w.kernel.Build)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(w.cache, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	usr := filepath.Dir(filepath.Dir(w.kernel.Build))
+	if said, err := exec.CommandContext(t.Context(), "cp", "-a", usr, w.cache).CombinedOutput(); err != nil {
+		t.Fatalf("copy %s: %v\n%s", usr, err, said)
+	}
+	kernel := *w.kernel
+	kernel.Build = filepath.Join(w.cache, headers)
+	w.kernel = &kernel
+	r, err := w.build(t, Source{})
+	if _, cannot := plainpath.New(w.cache); cannot != nil {
+		if err == nil || err.Error() != cannot.Error() || !strings.Contains(err.Error(), "set XDG_CACHE_HOME") {
+			t.Errorf("got %v, want %v", err, cannot)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	assertNames(t, r, "m")
+	if text, err := os.ReadFile(r.Modules[0].Debug); err != nil || !strings.Contains(string(text), w.root) || strings.Contains(string(text), w.cache+"/trees") {
+		t.Errorf("debug information does not name %s: %v", w.root, err)
+	}
+}
