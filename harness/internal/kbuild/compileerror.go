@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/copytree"
 )
 
 // CompileError reports that a module's sources do not build against a kernel.
@@ -80,7 +82,7 @@ func findAbove(root, header string) (dir, path string) {
 			if seen++; seen > filesAbove {
 				return fs.SkipAll
 			}
-			if err == nil && entry.IsDir() && at != dir && (at == root || isForeignDir(entry.Name())) {
+			if err == nil && entry.IsDir() && at != dir && (at == root || copytree.IsForeignDir(entry.Name())) {
 				return fs.SkipDir
 			}
 			if err == nil && !entry.IsDir() && strings.HasSuffix(at, "/"+header) {
@@ -103,7 +105,7 @@ var conditional = regexp.MustCompile(`(?m)^\s*obj-\$[({](CONFIG_\w+)[)}]`)
 func (s Source) noModule(copied string) string {
 	var objects, commands, makefiles []string
 	_ = filepath.WalkDir(copied, func(path string, entry fs.DirEntry, err error) error {
-		name, _ := below(copied, path)
+		name, _ := copytree.Below(copied, path)
 		switch {
 		case err != nil || entry.IsDir():
 		case strings.HasSuffix(name, ".ko.cmd"):

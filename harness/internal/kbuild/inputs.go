@@ -10,28 +10,28 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/copytree"
 	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
 // inputs returns the record of a build that has passed: all that it and earlier builds
 // in the tree have read.
-func (m *maker) inputs(ctx context.Context, l *listing) (record, error) {
+func (m *maker) inputs(ctx context.Context, l *copytree.Listing) (record, error) {
 	r := record{All: m.src.readsAnything() || !m.accessTimes, Inputs: map[string]string{}}
-	r.Names = l.names(r.All)
+	r.Names = l.Names(r.All)
 	reads, err := m.compilerReads(ctx)
 	if err != nil {
 		return r, err
 	}
-	for _, f := range l.files {
-		if r.All || slices.Contains(reads.inside, f.name) || f.link == "" && wasRead(filepath.Join(m.copy(), f.name)) {
-			if r.Inputs[f.name], err = f.digest(); err != nil {
+	for _, f := range l.Files {
+		if r.All || slices.Contains(reads.inside, f.Name) || f.Link == "" && copytree.WasRead(filepath.Join(m.copy(), f.Name)) {
+			if r.Inputs[f.Name], err = f.Digest(); err != nil {
 				return r, err
 			}
 		}
 	}
 	for _, path := range reads.outside {
-		f := file{path: path}
-		if r.Inputs[path], err = f.digest(); err != nil {
+		if r.Inputs[path], err = copytree.Digest(path); err != nil {
 			return r, err
 		}
 	}
@@ -61,9 +61,9 @@ func (m *maker) compilerReads(ctx context.Context) (reads, error) {
 			continue
 		}
 		path = filepath.Clean(path)
-		if inside, ok := below(m.copy(), path); ok {
+		if inside, ok := copytree.Below(m.copy(), path); ok {
 			r.inside = append(r.inside, inside)
-		} else if isFile(path) && !slices.ContainsFunc(known, func(dir string) bool { _, ok := below(dir, path); return ok }) {
+		} else if isFile(path) && !slices.ContainsFunc(known, func(dir string) bool { _, ok := copytree.Below(dir, path); return ok }) {
 			r.outside = append(r.outside, path)
 		}
 	}
@@ -149,8 +149,8 @@ func builtModules(copied string) ([]string, error) {
 		if other, twice := byName[name]; !twice || isLinked(path) && !isLinked(other) {
 			byName[name] = path
 		} else if isLinked(path) && isLinked(other) {
-			other, _ := below(copied, other)
-			this, _ := below(copied, path)
+			other, _ := copytree.Below(copied, other)
+			this, _ := copytree.Below(copied, path)
 			return fmt.Errorf("the build makes two modules of one name, %s and %s: name the directory of one of them in Config.Builds, Dirs", other, this)
 		}
 		return nil

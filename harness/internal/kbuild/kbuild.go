@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"github.com/kmodtest/kmodtest/harness/internal/copytree"
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/plainpath"
@@ -74,7 +75,7 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 	if err := src.check(); err != nil {
 		return "", err
 	}
-	l, err := list(src.Root)
+	l, err := copytree.List(src.Root)
 	if err != nil {
 		return "", err
 	}
@@ -137,7 +138,7 @@ func (r *Result) entry(ctx context.Context, cacheDir string, fill func(context.C
 }
 
 // fill builds in the tree, whose lock is held, and returns the cache entry.
-func (r *Result) fill(ctx context.Context, cacheDir string, m *maker, l *listing, others []string) (string, error) {
+func (r *Result) fill(ctx context.Context, cacheDir string, m *maker, l *copytree.Listing, others []string) (string, error) {
 	if err := m.begin(); err != nil {
 		return "", err
 	}
@@ -183,8 +184,8 @@ func (r *Result) fill(ctx context.Context, cacheDir string, m *maker, l *listing
 }
 
 // update brings the copy to the state of the user's files, and builds.
-func (m *maker) update(ctx context.Context, l *listing) error {
-	m.accessTimes = keepsAccessTimes(m.dir)
+func (m *maker) update(ctx context.Context, l *copytree.Listing) error {
+	m.accessTimes = copytree.KeepsAccessTimes(m.dir)
 	stale, err := m.isStale(l, m.accessTimes, m.view)
 	if err != nil {
 		return err
@@ -194,10 +195,10 @@ func (m *maker) update(ctx context.Context, l *listing) error {
 			return err
 		}
 	}
-	if err := removeFiles(m.copy(), m.state.Prepared, m.state.Copied); err != nil {
+	if err := copytree.RemoveMade(m.copy(), m.state.Prepared, m.state.Copied); err != nil {
 		return err
 	}
-	copied, err := l.synchronize(m.copy(), m.state.Copied)
+	copied, err := l.Synchronize(m.copy(), m.state.Copied)
 	if err != nil {
 		return err
 	}
@@ -229,8 +230,7 @@ func exportedSymbols(copied string) ([]byte, error) {
 func resultKey(m *maker, made []string, symbols []byte) (string, error) {
 	parts := []string{version, m.kernel.Key, m.src.Root, m.tools.strip, string(symbols)}
 	for _, ko := range made {
-		f := file{path: ko}
-		digest, err := f.digest()
+		digest, err := copytree.Digest(ko)
 		if err != nil {
 			return "", err
 		}

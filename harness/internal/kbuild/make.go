@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/copytree"
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/plainpath"
 )
@@ -86,16 +87,16 @@ func (m *maker) prepare(ctx context.Context) error {
 	if m.src.Prepare == "" {
 		return nil
 	}
-	before, err := scan(m.copy(), m.state.Copied)
+	before, err := copytree.Scan(m.copy(), m.state.Copied)
 	if err != nil {
 		return err
 	}
 	failure := m.run(ctx, m.shell(ctx, m.src.Prepare))
-	after, err := scan(m.copy(), before)
+	after, err := copytree.Scan(m.copy(), before)
 	if err != nil {
 		return err
 	}
-	m.state.Prepared, err = restoreTimes(m.copy(), m.state.Prepared, changedSince(before, after))
+	m.state.Prepared, err = copytree.RestoreTimes(m.copy(), m.state.Prepared, copytree.ChangedSince(before, after))
 	return errors.Join(failure, err)
 }
 
@@ -129,10 +130,10 @@ func (m *maker) flags() string {
 	if strings.ContainsAny(m.src.Root, " \t'\"\\$#") { // a flag on a command line of make cannot contain these
 		return flags + " @" + m.view.Path(filepath.Join(m.dir, flagsName))
 	}
-	return flags + " " + m.prefixMap()
+	return flags + " " + prefixMap(m)
 }
 
-func (m *maker) prefixMap() string {
+func prefixMap(m *maker) string {
 	return "-ffile-prefix-map=" + m.view.Path(m.copy()) + "=" + m.src.Root
 }
 
@@ -145,7 +146,7 @@ func (m *maker) programs() string { return filepath.Join(m.dir, "bin") }
 
 // writeTools writes the files in the tree that flags and environment name.
 func (m *maker) writeTools() error {
-	escaped := strings.NewReplacer(`\`, `\\`, " ", `\ `, "\t", "\\\t", `"`, `\"`, "'", `\'`).Replace(m.prefixMap())
+	escaped := strings.NewReplacer(`\`, `\\`, " ", `\ `, "\t", "\\\t", `"`, `\"`, "'", `\'`).Replace(prefixMap(m))
 	if err := os.WriteFile(filepath.Join(m.dir, flagsName), []byte(escaped+"\n"), 0o600); err != nil {
 		return err
 	}

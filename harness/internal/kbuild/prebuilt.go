@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/copytree"
 	"github.com/kmodtest/kmodtest/images"
 )
 
@@ -27,8 +28,7 @@ func (r *Result) take(ctx context.Context, cacheDir string, kernel *images.Kerne
 			"build it against this kernel (kmodtest kernel path --build prints the directory), or name its sources instead of the .ko file",
 			path, module.vermagic, kernel.Release, want)
 	}
-	f := file{path: path}
-	digest, err := f.digest()
+	digest, err := copytree.Digest(path)
 	if err != nil {
 		return "", err
 	}

@@ -5,33 +5,34 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/kmodtest/kmodtest/harness/internal/copytree"
 	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
 // isStale reports whether make could take objects for up to date that are not: make knows
 // of the files that the compiler has read, but not that one of them is gone, that a new
 // header comes before the one that was included, or what makefiles and scripts have read.
-func (t *tree) isStale(l *listing, accessTimes bool, view plainpath.View) (bool, error) {
+func (t *tree) isStale(l *copytree.Listing, accessTimes bool, view plainpath.View) (bool, error) {
 	if len(t.state.Copied) == 0 {
 		return false, nil
 	}
-	read := func(name string) bool { return !accessTimes || wasRead(filepath.Join(t.copy(), name)) }
+	read := func(name string) bool { return !accessTimes || copytree.WasRead(filepath.Join(t.copy(), name)) }
 	for name, at := range t.state.Copied {
-		f := l.byName[name]
+		f := l.File(name)
 		if f == nil && read(name) {
 			return true, nil
 		}
 		if f == nil || isCompiled(name) {
 			continue
 		}
-		if digest, err := f.digest(); err != nil || digest != at.Digest && read(name) {
+		if digest, err := f.Digest(); err != nil || digest != at.Digest && read(name) {
 			return true, err
 		}
 	}
 	added := map[string]bool{} // names of new headers, without their directories
-	for _, f := range l.files {
-		if _, had := t.state.Copied[f.name]; !had && isSourceLike(f.name) && filepath.Ext(f.name) != ".c" {
-			added[filepath.Base(f.name)] = true
+	for _, f := range l.Files {
+		if _, had := t.state.Copied[f.Name]; !had && copytree.IsSourceLike(f.Name) && filepath.Ext(f.Name) != ".c" {
+			added[filepath.Base(f.Name)] = true
 		}
 	}
 	if len(added) == 0 {
@@ -46,7 +47,7 @@ func (t *tree) isStale(l *listing, accessTimes bool, view plainpath.View) (bool,
 			return true, nil
 		}
 	}
-	return l.asksForHeaders(), nil
+	return asksForHeaders(l), nil
 }
 
 // isCompiled reports whether a file is one for the compiler, whose dependencies make
@@ -60,12 +61,12 @@ func isCompiled(name string) bool {
 }
 
 // asksForHeaders reports whether any source compiles differently if a header exists.
-func (l *listing) asksForHeaders() bool {
-	for _, f := range l.files {
-		if f.link != "" || !isCompiled(f.name) {
+func asksForHeaders(l *copytree.Listing) bool {
+	for _, f := range l.Files {
+		if f.Link != "" || !isCompiled(f.Name) {
 			continue
 		}
-		text, err := os.ReadFile(f.path)
+		text, err := os.ReadFile(f.Path)
 		if err == nil && bytes.Contains(text, []byte("__has_include")) {
 			return true
 		}

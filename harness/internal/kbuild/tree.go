@@ -2,13 +2,16 @@ package kbuild
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
+	"github.com/kmodtest/kmodtest/harness/internal/copytree"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
@@ -22,16 +25,16 @@ type tree struct {
 
 // state describes a tree. It is a file in it.
 type state struct {
-	Copied   map[string]stamp // files from the user's directory
-	Prepared map[string]stamp // files that Source.Prepare made or changed, afterwards
-	Records  []record         // of the last builds that passed, the latest first
+	Copied   map[string]copytree.Stamp // files from the user's directory
+	Prepared map[string]copytree.Stamp // files that Source.Prepare made or changed, afterwards
+	Records  []record                  // of the last builds that passed, the latest first
 }
 
 // record says that a build from these inputs made that result.
 type record struct {
 	Inputs  map[string]string // digests, by the path relative to the root, or by an absolute path
 	All     bool              // every file of the copy is an input
-	Names   string            // as of listing.names
+	Names   string            // as of Listing.Names
 	Others  []string          // keys of the results whose symbols it could use
 	Outside []string          // inputs outside of the root
 	Result  string            // key
@@ -51,7 +54,7 @@ func treesDir(cacheDir string) string { return filepath.Join(cacheDir, "trees") 
 
 // known returns the record of the build with the inputs that the user's files now have,
 // or nil. It needs no lock: a record is complete and stays true.
-func known(dir string, l *listing, others []string) (*record, error) {
+func known(dir string, l *copytree.Listing, others []string) (*record, error) {
 	s, err := readState(dir)
 	if err != nil {
 		return nil, err
@@ -65,22 +68,18 @@ func known(dir string, l *listing, others []string) (*record, error) {
 }
 
 // matches reports whether the inputs of a build have not changed since.
-func (r *record) matches(l *listing, others []string) (bool, error) {
-	if r.Names != l.names(r.All) || !slices.Equal(r.Others, others) {
+func (r *record) matches(l *copytree.Listing, others []string) (bool, error) {
+	if r.Names != l.Names(r.All) || !slices.Equal(r.Others, others) {
 		return false, nil
 	}
 	for name, want := range r.Inputs {
-		f := l.byName[name]
-		if filepath.IsAbs(name) {
-			f = &file{path: name}
-		}
-		if f == nil {
+		digest := copytree.Digest
+		if f := l.File(name); f != nil {
+			digest = func(string) (string, error) { return f.Digest() }
+		} else if !filepath.IsAbs(name) || !isFile(name) {
 			return false, nil
 		}
-		if filepath.IsAbs(name) && !isFile(name) {
-			return false, nil
-		}
-		if got, err := f.digest(); got != want || err != nil {
+		if got, err := digest(name); got != want || err != nil {
 			return false, err
 		}
 	}
@@ -165,4 +164,9 @@ func (s *state) add(r record) {
 	if len(s.Records) > maxRecords {
 		s.Records = s.Records[:maxRecords]
 	}
+}
+
+// digestOfText returns a hash of texts and of the boundaries between them.
+func digestOfText(texts ...string) string {
+	return fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%q", texts)))[:32]
 }

@@ -1,4 +1,4 @@
-package kbuild
+package copytree
 
 import (
 	"io/fs"

@@ -1,4 +1,7 @@
-package kbuild
+// Package copytree keeps a copy of a user's directory in which a build works: it brings
+// the copy to the state of the directory, changes only files that differ, and tells which
+// files have been read.
+package copytree
 
 import (
 	"crypto/sha256"
@@ -13,32 +16,32 @@ import (
 	"strings"
 )
 
-// listing holds the user's files of a source. It is not safe for concurrent use.
-type listing struct {
+// Listing holds the user's files of a source. It is not safe for concurrent use.
+type Listing struct {
 	root   string // absolute
 	real   string // root without links
-	files  []*file
-	byName map[string]*file
+	Files  []*File
+	byName map[string]*File
 }
 
-// file is a file of a listing.
-type file struct {
-	name string      // path relative to the root
-	path string      // absolute; its content is that of the file
-	link string      // for a link that stays one in the copy: its text; else ""
+// File is a file of a Listing.
+type File struct {
+	Name string      // path relative to the root
+	Path string      // absolute; its content is that of the file
+	Link string      // for a link that stays one in the copy: its text; else ""
 	mode fs.FileMode // permissions
-	hash string      // see digest; "" if it has not been read yet
+	hash string      // see Digest; "" if it has not been read yet
 }
 
 // parent is a directory on the way to a file.
 type parent struct{ name, real string }
 
-// list lists the files that the copy of a directory has. It leaves out hidden
+// List lists the files that the copy of a directory has. It leaves out hidden
 // directories, outputs of earlier builds, and files that are known not to be part of a
 // module. A link to a place inside of the directory stays a link, and so does one that
 // leads nowhere; others are replaced by their targets.
-func list(root string) (*listing, error) {
-	l := &listing{root: root, byName: map[string]*file{}}
+func List(root string) (*Listing, error) {
+	l := &Listing{root: root, byName: map[string]*File{}}
 	var err error
 	if l.real, err = filepath.EvalSymlinks(root); err == nil {
 		err = l.add("", l.real, nil)
@@ -46,14 +49,14 @@ func list(root string) (*listing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read module sources: %w", err)
 	}
-	for _, f := range l.files {
-		l.byName[f.name] = f
+	for _, f := range l.Files {
+		l.byName[f.Name] = f
 	}
 	return l, nil
 }
 
 // add adds the files of a directory. real is its path, without links.
-func (l *listing) add(rel, real string, above []parent) error {
+func (l *Listing) add(rel, real string, above []parent) error {
 	above = append(slices.Clip(above), parent{rel, real})
 	entries, err := os.ReadDir(real)
 	if errors.Is(err, fs.ErrPermission) && rel != "" {
@@ -71,7 +74,7 @@ func (l *listing) add(rel, real string, above []parent) error {
 		switch {
 		case entry.Type() == fs.ModeSymlink:
 			err = l.addLink(name, path, above)
-		case entry.IsDir() && !isForeignDir(entry.Name()):
+		case entry.IsDir() && !IsForeignDir(entry.Name()):
 			err = l.add(name, path, above)
 		case entry.Type().IsRegular() && !isForeign(entry.Name(), names):
 			err = l.addFile(name, path)
@@ -83,26 +86,26 @@ func (l *listing) add(rel, real string, above []parent) error {
 	return nil
 }
 
-func (l *listing) addFile(name, path string) error {
+func (l *Listing) addFile(name, path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) { // removed since it was listed
 		return nil
 	}
 	if err == nil {
-		l.files = append(l.files, &file{name: name, path: path, mode: info.Mode().Perm()})
+		l.Files = append(l.Files, &File{Name: name, Path: path, mode: info.Mode().Perm()})
 	}
 	return err
 }
 
 // addLink adds a link, or what it leads to.
-func (l *listing) addLink(name, path string, above []parent) error {
+func (l *Listing) addLink(name, path string, above []parent) error {
 	text, err := os.Readlink(path)
 	if err != nil {
 		return err
 	}
 	stay := func(text string) error {
 		if !isForeign(filepath.Base(name), nil) {
-			l.files = append(l.files, &file{name: name, path: path, link: text})
+			l.Files = append(l.Files, &File{Name: name, Path: path, Link: text})
 		}
 		return nil
 	}
@@ -114,7 +117,7 @@ func (l *listing) addLink(name, path string, above []parent) error {
 	if err != nil {
 		return stay(text)
 	}
-	if inside, ok := below(l.real, target); ok && !isHidden(inside) {
+	if inside, ok := Below(l.real, target); ok && !isHidden(inside) {
 		text, err := filepath.Rel(filepath.Dir(name), inside)
 		if err != nil {
 			return err
@@ -135,14 +138,17 @@ func (l *listing) addLink(name, path string, above []parent) error {
 		return stay(text)
 	}
 	// A directory around the sources, or a kernel's sources, are too large for a copy.
-	if _, around := below(target, l.real); around || isFile(filepath.Join(target, "Kconfig")) && isFile(filepath.Join(target, "include/linux/kconfig.h")) {
+	if _, around := Below(target, l.real); around || isFile(filepath.Join(target, "Kconfig")) && isFile(filepath.Join(target, "include/linux/kconfig.h")) {
 		return stay(target)
 	}
 	return l.add(name, target, above)
 }
 
-// below returns the path of a file relative to dir, and whether it is dir or below it.
-func below(dir, path string) (string, bool) {
+// File returns the file of that name, or nil.
+func (l *Listing) File(name string) *File { return l.byName[name] }
+
+// Below returns the path of a file relative to dir, and whether it is dir or below it.
+func Below(dir, path string) (string, bool) {
 	if path == dir {
 		return ".", true
 	}
@@ -151,12 +157,12 @@ func below(dir, path string) (string, bool) {
 
 // isHidden reports whether a path has a directory that copies lack.
 func isHidden(path string) bool {
-	return slices.ContainsFunc(strings.Split(path, "/"), func(name string) bool { return name != "." && isForeignDir(name) })
+	return slices.ContainsFunc(strings.Split(path, "/"), func(name string) bool { return name != "." && IsForeignDir(name) })
 }
 
-// isForeignDir reports whether a directory is certainly not part of a module: hidden
+// IsForeignDir reports whether a directory is certainly not part of a module: hidden
 // ones, and those of Go tests and of our reports.
-func isForeignDir(name string) bool {
+func IsForeignDir(name string) bool {
 	return strings.HasPrefix(name, ".") || name == "testdata" || name == "kmodtest-report"
 }
 
@@ -176,9 +182,9 @@ func isForeign(name string, siblings map[string]bool) bool {
 	return strings.HasSuffix(name, ".mod.c") || strings.HasSuffix(name, "~") || strings.HasPrefix(name, ".#")
 }
 
-// isSourceLike reports whether a makefile may pick up a file by a pattern, or the
+// IsSourceLike reports whether a makefile may pick up a file by a pattern, or the
 // compiler by a search path, so that its mere existence changes the build.
-func isSourceLike(name string) bool {
+func IsSourceLike(name string) bool {
 	base := filepath.Base(name)
 	for _, prefix := range []string{"Makefile", "Kbuild", "Kconfig"} {
 		if strings.HasPrefix(base, prefix) {
@@ -192,23 +198,23 @@ func isSourceLike(name string) bool {
 	return strings.HasSuffix(base, "_shipped")
 }
 
-// names returns a hash of all links, and of the names of all files or of the
+// Names returns a hash of all links, and of the names of all files or of the
 // source-like ones.
-func (l *listing) names(all bool) string {
+func (l *Listing) Names(all bool) string {
 	h := sha256.New()
-	for _, f := range l.files {
-		if all || f.link != "" || isSourceLike(f.name) {
-			fmt.Fprintf(h, "%q %q ", f.name, f.link)
+	for _, f := range l.Files {
+		if all || f.Link != "" || IsSourceLike(f.Name) {
+			fmt.Fprintf(h, "%q %q ", f.Name, f.Link)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// digest returns a hash of the file's content and of its permission to be executed, or
+// Digest returns a hash of the file's content and of its permission to be executed, or
 // the text of a link. It reads the content once.
-func (f *file) digest() (string, error) {
-	if f.link != "" {
-		return "-> " + f.link, nil
+func (f *File) Digest() (string, error) {
+	if f.Link != "" {
+		return "-> " + f.Link, nil
 	}
 	if f.hash == "" {
 		if err := f.read(io.Discard); err != nil {
@@ -219,8 +225,8 @@ func (f *file) digest() (string, error) {
 }
 
 // read writes the file's content to w, and notes its digest.
-func (f *file) read(w io.Writer) error {
-	in, err := os.Open(f.path)
+func (f *File) read(w io.Writer) error {
+	in, err := os.Open(f.Path)
 	if errors.Is(err, fs.ErrPermission) {
 		f.hash = "no permission"
 		return nil
@@ -235,4 +241,9 @@ func (f *file) read(w io.Writer) error {
 	}
 	f.hash = fmt.Sprintf("%t %x", f.mode&0o111 != 0, h.Sum(nil)[:16])
 	return nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

@@ -1,7 +1,6 @@
-package kbuild
+package copytree
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,9 +11,9 @@ import (
 	"time"
 )
 
-// stamp identifies a state of a file in the copy.
-type stamp struct {
-	Digest string // as of file.digest
+// Stamp identifies a state of a file in the copy.
+type Stamp struct {
+	Digest string // as of File.Digest
 	Time   int64  // of its last modification, in nanoseconds since 1970
 	Size   int64
 }
@@ -24,11 +23,11 @@ type stamp struct {
 // times coarsely (relatime) changes it.
 var neverRead = time.Unix(1, 0)
 
-// synchronize makes the copy of the listed files at dir equal to them. had are the files
+// Synchronize makes the copy of the listed files at dir equal to them. had are the files
 // that it copied there before. It writes only files that differ, so that make compiles
 // only what has changed, and leaves files that a build made. It returns the state of the
 // copied files.
-func (l *listing) synchronize(dir string, had map[string]stamp) (map[string]stamp, error) {
+func (l *Listing) Synchronize(dir string, had map[string]Stamp) (map[string]Stamp, error) {
 	for name := range had {
 		if l.byName[name] == nil {
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
@@ -38,23 +37,23 @@ func (l *listing) synchronize(dir string, had map[string]stamp) (map[string]stam
 	}
 	// All files get the same time: none is newer than another that it was made from.
 	now := time.Now()
-	copied := map[string]stamp{}
-	for _, f := range l.files {
-		at, err := f.copyTo(filepath.Join(dir, f.name), had[f.name], now)
+	copied := map[string]Stamp{}
+	for _, f := range l.Files {
+		at, err := f.copyTo(filepath.Join(dir, f.Name), had[f.Name], now)
 		if err != nil {
 			return nil, fmt.Errorf("copy module sources: %w", err)
 		}
-		copied[f.name] = at
+		copied[f.Name] = at
 	}
 	return copied, nil
 }
 
 // copyTo makes the file at path equal to f, if it is not. was is the state in which an
 // earlier copyTo left it.
-func (f *file) copyTo(path string, was stamp, now time.Time) (stamp, error) {
-	digest, err := f.digest()
+func (f *File) copyTo(path string, was Stamp, now time.Time) (Stamp, error) {
+	digest, err := f.Digest()
 	if err != nil {
-		return stamp{}, err
+		return Stamp{}, err
 	}
 	info, err := os.Lstat(path)
 	there := err == nil
@@ -65,31 +64,31 @@ func (f *file) copyTo(path string, was stamp, now time.Time) (stamp, error) {
 	if there {
 		access = now // a build may have read it and may not read it again
 		if err := os.RemoveAll(path); err != nil {
-			return stamp{}, err
+			return Stamp{}, err
 		}
 	}
 	if err := makeParents(path); err != nil {
-		return stamp{}, err
+		return Stamp{}, err
 	}
-	if f.link != "" {
-		err = os.Symlink(f.link, path)
+	if f.Link != "" {
+		err = os.Symlink(f.Link, path)
 	} else {
 		err = f.write(path, access, now)
 	}
 	if err != nil {
-		return stamp{}, err
+		return Stamp{}, err
 	}
 	if info, err = os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return stamp{}, nil // without permission to read it there is no copy
+		return Stamp{}, nil // without permission to read it there is no copy
 	} else if err != nil {
-		return stamp{}, err
+		return Stamp{}, err
 	}
-	digest, err = f.digest()
-	return stamp{digest, info.ModTime().UnixNano(), info.Size()}, err
+	digest, err = f.Digest()
+	return Stamp{digest, info.ModTime().UnixNano(), info.Size()}, err
 }
 
 // write writes the file's content to path, with these times.
-func (f *file) write(path string, access, modification time.Time) error {
+func (f *File) write(path string, access, modification time.Time) error {
 	if f.hash == "no permission" {
 		return nil
 	}
@@ -122,27 +121,27 @@ func makeParents(path string) error {
 	return os.Mkdir(dir, 0o700)
 }
 
-// keepsAccessTimes reports whether reading a file in dir changes its access time.
-func keepsAccessTimes(dir string) bool {
+// KeepsAccessTimes reports whether reading a file in dir changes its access time.
+func KeepsAccessTimes(dir string) bool {
 	probe := filepath.Join(dir, "read-probe")
 	defer os.Remove(probe)
 	if os.WriteFile(probe, []byte("x"), 0o600) != nil || os.Chtimes(probe, neverRead, time.Now()) != nil {
 		return false
 	}
 	_, err := os.ReadFile(probe)
-	return err == nil && wasRead(probe)
+	return err == nil && WasRead(probe)
 }
 
-// wasRead reports whether a file of the copy has been read.
-func wasRead(path string) bool {
+// WasRead reports whether a file of the copy has been read.
+func WasRead(path string) bool {
 	info, err := os.Lstat(path)
 	return err == nil && !accessTime(info).Equal(neverRead)
 }
 
-// scan returns the states of all regular files and links below dir except outputs of the
+// Scan returns the states of all regular files and links below dir except outputs of the
 // kernel's build system. known are states that need not be computed.
-func scan(dir string, known map[string]stamp) (map[string]stamp, error) {
-	found := map[string]stamp{}
+func Scan(dir string, known map[string]Stamp) (map[string]Stamp, error) {
+	found := map[string]Stamp{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || isForeign(entry.Name(), map[string]bool{"." + entry.Name() + ".cmd": true}) {
 			return err
@@ -151,8 +150,8 @@ func scan(dir string, known map[string]stamp) (map[string]stamp, error) {
 		if err != nil {
 			return err
 		}
-		name, _ := below(dir, path)
-		at := stamp{Time: info.ModTime().UnixNano(), Size: info.Size()}
+		name, _ := Below(dir, path)
+		at := Stamp{Time: info.ModTime().UnixNano(), Size: info.Size()}
 		if was, ok := known[name]; ok && was.Time == at.Time && was.Size == at.Size {
 			found[name] = was
 			return nil
@@ -170,21 +169,21 @@ func digestOf(path string, info fs.FileInfo) (string, error) {
 		text, err := os.Readlink(path)
 		return "-> " + text, err
 	}
-	f := file{path: path, mode: info.Mode()}
-	return f.digest()
+	f := File{Path: path, mode: info.Mode()}
+	return f.Digest()
 }
 
-// changedSince returns the files of after that are not the same in before.
-func changedSince(before, after map[string]stamp) map[string]stamp {
+// ChangedSince returns the files of after that are not the same in before.
+func ChangedSince(before, after map[string]Stamp) map[string]Stamp {
 	changed := maps.Clone(after)
-	maps.DeleteFunc(changed, func(name string, at stamp) bool { return before[name] == at })
+	maps.DeleteFunc(changed, func(name string, at Stamp) bool { return before[name] == at })
 	return changed
 }
 
-// restoreTimes gives files that a command wrote with the same content as the last time
+// RestoreTimes gives files that a command wrote with the same content as the last time
 // the time that they had then, so that make does not compile again what they are part
 // of. It returns the states that the files now have.
-func restoreTimes(dir string, last, now map[string]stamp) (map[string]stamp, error) {
+func RestoreTimes(dir string, last, now map[string]Stamp) (map[string]Stamp, error) {
 	restored := maps.Clone(now)
 	for name, at := range now {
 		was, ok := last[name]
@@ -200,13 +199,8 @@ func restoreTimes(dir string, last, now map[string]stamp) (map[string]stamp, err
 	return restored, nil
 }
 
-// digestOfText returns a hash of texts and of the boundaries between them.
-func digestOfText(texts ...string) string {
-	return fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%q", texts)))[:32]
-}
-
-// removeFiles removes files of the copy that a command made.
-func removeFiles(dir string, made, copied map[string]stamp) error {
+// RemoveMade removes files of the copy that a command made.
+func RemoveMade(dir string, made, copied map[string]Stamp) error {
 	for _, name := range slices.Sorted(maps.Keys(made)) {
 		if _, ours := copied[name]; !ours {
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
@@ -215,4 +209,10 @@ func removeFiles(dir string, made, copied map[string]stamp) error {
 		}
 	}
 	return nil
+}
+
+// Digest returns the digest of the regular file at path: see File.Digest.
+func Digest(path string) (string, error) {
+	f := File{Path: path}
+	return f.Digest()
 }
