@@ -101,6 +101,8 @@ func findAbove(root, header string) (dir, path string) {
 
 var conditional = regexp.MustCompile(`(?m)^\s*obj-\$[({](CONFIG_\w+)[)}]`)
 
+var objY = regexp.MustCompile(`(?m)^\s*obj-y\s*[:+]?=.*\.o\b`)
+
 // noModule returns a sentence on a build that passed and made no module.
 func (s Source) noModule(copied string) string {
 	var objects, commands, makefiles []string
@@ -124,14 +126,16 @@ func (s Source) noModule(copied string) string {
 	case len(commands) > 0:
 		return fmt.Sprintf("%s, but %s: something removed or moved the .ko file after the build", head, strings.Join(commands, ", "))
 	case len(objects) > 0:
-		return fmt.Sprintf("%s, but objects: %s: are they in obj-y instead of obj-m?", head, strings.Join(objects[:min(len(objects), 5)], ", "))
+		return fmt.Sprintf("%s, but objects: %s: does obj-m name the module?", head, strings.Join(objects[:min(len(objects), 5)], ", "))
 	}
 	var missing []string
+	builtin := false
 	for _, makefile := range makefiles {
 		text, err := os.ReadFile(makefile)
 		if err != nil {
 			continue
 		}
+		builtin = builtin || objY.Match(text)
 		for _, found := range conditional.FindAllStringSubmatch(string(text), -1) {
 			if !slices.Contains(missing, found[1]) {
 				missing = append(missing, found[1])
@@ -141,6 +145,9 @@ func (s Source) noModule(copied string) string {
 	if len(missing) > 0 {
 		return fmt.Sprintf("%s: obj-m is empty, because this kernel does not set %s: give make the variable in Config.Builds, Make: []string{%q}",
 			head, strings.Join(missing, ", "), missing[0]+"=m")
+	}
+	if builtin {
+		return head + ": obj-m is empty, and obj-y is not built outside of the kernel's tree: name the module in obj-m instead"
 	}
 	return head + ": obj-m is empty; does its Kbuild or Makefile set obj-m?"
 }

@@ -3,10 +3,13 @@ package kbuild
 import (
 	"bytes"
 	"context"
+	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/copytree"
@@ -23,7 +26,13 @@ func (r *Result) take(ctx context.Context, cacheDir string, kernel *images.Kerne
 	if err != nil {
 		return "", fmt.Errorf("module %s: %w", path, err)
 	}
-	if !sameMagic(module.vermagic, want) {
+	fits := sameMagic(module.vermagic, want)
+	if fits && module.vermagic != want { // of another release
+		if fits, err = sameLayout(path, kernel.Build); err != nil {
+			return "", fmt.Errorf("module %s: %w", path, err)
+		}
+	}
+	if !fits {
 		return "", fmt.Errorf("module %s was built for another kernel: its vermagic is %q, and Linux %s takes only %q; "+
 			"build it against this kernel (kmodtest kernel path --build prints the directory), or name its sources instead of the .ko file",
 			path, module.vermagic, kernel.Release, want)
@@ -78,6 +87,36 @@ func vermagic(kernel *images.Kernel) (string, error) {
 		}
 	}
 	return magic, nil
+}
+
+// sameLayout compares the checksum of the kernel's own structures in a module with that
+// of a kernel: both have one for the symbol module_layout.
+func sameLayout(ko, build string) (bool, error) {
+	const symbol, checksumSize, entrySize = "module_layout", 8, 64 // struct modversion_info
+	f, err := elf.Open(ko)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	section := f.Section("__versions")
+	if section == nil {
+		return false, nil
+	}
+	data, err := section.Data()
+	if err != nil {
+		return false, err
+	}
+	list, err := os.ReadFile(filepath.Join(build, symbolsName))
+	if err != nil {
+		return false, err
+	}
+	for entry := range slices.Chunk(data, entrySize) {
+		if len(entry) == entrySize && strings.TrimRight(string(entry[checksumSize:]), "\x00") == symbol {
+			line := fmt.Sprintf("0x%08x\t%s\t", binary.LittleEndian.Uint32(entry), symbol)
+			return bytes.Contains(list, []byte(line)), nil
+		}
+	}
+	return false, nil
 }
 
 var randomLayout = regexp.MustCompile(` RANDSTRUCT\S*`)

@@ -41,7 +41,7 @@ func TestBuildThatMakesNoModuleSaysWhatItFound(t *testing.T) {
 	_, err = w.build(t, Source{Root: filepath.Join(w.root, "variable")})
 	assertBroken(t, err, `does not set CONFIG_OURS: give make the variable in Config.Builds, Make: []string{"CONFIG_OURS=m"}`)
 	_, err = w.build(t, Source{Root: filepath.Join(w.root, "builtin")})
-	assertBroken(t, err, "some.o", "obj-y instead of obj-m")
+	assertBroken(t, err, "obj-y is not built outside of the kernel's tree: name the module in obj-m")
 }
 
 func TestMissingHeaderAboveTheDirectoryIsNamed(t *testing.T) {
