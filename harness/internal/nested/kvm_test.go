@@ -68,8 +68,9 @@ func TestNewerQEMUBootsAndRestores(t *testing.T) {
 	shows(t, "boot, snapshot and restore with a newer QEMU", newVersionVariable)
 	p := outer(t)
 	env, snapshots := ownSnapshots(t, p)
+	emulator := p.newQEMU(t)
 	for range 2 {
-		r := inner{innerRun: red, place: p, env: []string{env, forceKVM, "KMODTEST_QEMU=" + p.newQEMU(t)}}.run(t, "-test.run=^TestPasses$")
+		r := inner{innerRun: red, place: p, env: []string{env, forceKVM, "KMODTEST_QEMU=" + emulator}}.run(t, "-test.run=^TestPasses$")
 		r.wantPass(t)
 		if strings.Contains(r.stderr, "cannot restore") {
 			t.Errorf("the snapshot was not restored:\n%s", r.stderr)
@@ -211,7 +212,7 @@ func TestMissingModuleIsNoticed(t *testing.T) {
 func brokenQEMU(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "qemu")
-	script := "#!/bin/sh\ncase \"$*\" in\n*'-accel kvm'*) echo 'qemu: error: failed to set MSR 0x48f to 0x0' >&2; exit 1;;\nesac\n" +
+	script := shell + "case \"$*\" in\n*'-accel kvm'*) echo 'qemu: error: failed to set MSR 0x48f to 0x0' >&2; exit 1;;\nesac\n" +
 		"for word; do\nshift\ncase $word in tcg) word=kvm;; max,*) word=host;; esac\nset -- \"$@\" \"$word\"\ndone\nexec qemu-system-x86_64 \"$@\"\n"
 	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
 		t.Fatal(err)

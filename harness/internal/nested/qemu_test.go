@@ -65,6 +65,10 @@ func addWithTargets(found map[string]bool, path string) error {
 	return err
 }
 
+// shell is the first line of a script. In the outer machine, /bin is not a link to
+// /usr/bin.
+const shell = "#!/usr/bin/sh\n"
+
 // newQEMU returns a program that starts the newer QEMU.
 func (p place) newQEMU(t *testing.T) string {
 	t.Helper()
@@ -72,7 +76,7 @@ func (p place) newQEMU(t *testing.T) string {
 	if _, err := os.Stat(command[3]); err != nil {
 		t.Fatalf("%v: run scripts/qemu.sh %s first", err, newRelease)
 	}
-	script := "#!/bin/sh\nexec"
+	script := shell + "exec"
 	for _, word := range command {
 		script += " '" + word + "'"
 	}
