@@ -202,7 +202,7 @@ func TestMissingModuleIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	// TCG in an emulated machine takes many minutes, so the run ends before the boot.
-	r := inner{innerRun: red, place: p, env: []string{"KMODTEST_QEMU=false"}}.run(t, "-test.run=^TestPasses$")
+	r := inner{innerRun: red, place: p, env: []string{"KMODTEST_QEMU=" + script(t, "exit 1\n")}}.run(t, "-test.run=^TestPasses$")
 	r.want(t, 69, `no usable KVM \(cannot open /dev/kvm: .*; the module kvm_intel or kvm_amd is not loaded\): using TCG`, `, TCG, `)
 }
 
@@ -211,13 +211,8 @@ func TestMissingModuleIsNoticed(t *testing.T) {
 // machine takes many minutes.
 func brokenQEMU(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "qemu")
-	script := shell + "case \"$*\" in\n*'-accel kvm'*) echo 'qemu: error: failed to set MSR 0x48f to 0x0' >&2; exit 1;;\nesac\n" +
-		"for word; do\nshift\ncase $word in tcg) word=kvm;; max,*) word=host;; esac\nset -- \"$@\" \"$word\"\ndone\nexec qemu-system-x86_64 \"$@\"\n"
-	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return script(t, "case \"$*\" in\n*'-accel kvm'*) echo 'qemu: error: failed to set MSR 0x48f to 0x0' >&2; exit 1;;\nesac\n"+
+		"for word; do\nshift\ncase $word in tcg) word=kvm;; max,*) word=host;; esac\nset -- \"$@\" \"$word\"\ndone\nexec qemu-system-x86_64 \"$@\"\n")
 }
 
 // KVM passes its trial, but QEMU does not start a machine with it.

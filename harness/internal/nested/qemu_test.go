@@ -65,10 +65,6 @@ func addWithTargets(found map[string]bool, path string) error {
 	return err
 }
 
-// shell is the first line of a script. In the outer machine, /bin is not a link to
-// /usr/bin.
-const shell = "#!/usr/bin/sh\n"
-
 // newQEMU returns a program that starts the newer QEMU.
 func (p place) newQEMU(t *testing.T) string {
 	t.Helper()
@@ -76,15 +72,22 @@ func (p place) newQEMU(t *testing.T) string {
 	if _, err := os.Stat(command[3]); err != nil {
 		t.Fatalf("%v: run scripts/qemu.sh %s first", err, newRelease)
 	}
-	script := shell + "exec"
+	text := "exec"
 	for _, word := range command {
-		script += " '" + word + "'"
+		text += " '" + word + "'"
 	}
 	for _, dir := range newFirmware {
-		script += " -L '" + p.newRoot() + dir + "'"
+		text += " -L '" + p.newRoot() + dir + "'"
 	}
+	return script(t, text+" \"$@\"\n")
+}
+
+// script makes a program for the shell.
+func script(t *testing.T, text string) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "qemu")
-	if err := os.WriteFile(path, []byte(script+" \"$@\"\n"), 0o755); err != nil {
+	// In the outer machine, /bin is not a link to /usr/bin.
+	if err := os.WriteFile(path, []byte("#!/usr/bin/sh\n"+text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path
