@@ -22,20 +22,22 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use:   "kmodtest",
 		Short: "Kernels for go test",
-		Long: "Kmodtest manages the kernels that tests run on, and runs tests on many of them.\n" +
-			"To run tests on one kernel, use go test.",
+		Long: "Kmodtest manages the kernels that tests run on, runs tests on many of them, and runs tests and programs\n" +
+			"without harness.Main in guests. To run tests with harness.Main on one kernel, use go test.",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(kernelCommand(), matrixCommand(), reportCommand(), triageCommand(), doctorCommand())
+	root.AddCommand(execCommand(), testCommand(), runCommand(), kernelCommand(), matrixCommand(), reportCommand(), triageCommand(), doctorCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		_, _ = fmt.Fprintln(stderr, "kmodtest:", err) // there is no other place to report an error
 		var status *statusError
-		if errors.As(err, &status) {
+		if !errors.As(err, &status) || status.err != nil { // else the program that was run has said it
+			_, _ = fmt.Fprintln(stderr, "kmodtest:", err) // there is no other place to report an error
+		}
+		if status != nil {
 			return status.status
 		}
 		return 1

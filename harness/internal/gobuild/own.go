@@ -38,17 +38,26 @@ func moduleRoot(dir string) string {
 // module has it from a checkout or from the module cache. Otherwise, as in a
 // vendor directory, the user's module stays the main module.
 func (b *builder) moveHome(ctx context.Context) error {
-	out, err := b.run(ctx, plain("list", "-f", "{{.Dir}}", project+"/harness")...)
-	if err != nil {
-		return err
+	root := b.dir
+	if !IsProject(root) {
+		out, err := b.run(ctx, plain("list", "-f", "{{.Dir}}", project+"/harness")...)
+		if err != nil {
+			return err
+		}
+		root = filepath.Dir(strings.TrimSpace(string(out)))
 	}
-	root := filepath.Dir(strings.TrimSpace(string(out)))
 	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
 		return nil //nolint:nilerr // a missing go.mod is not an error
 	}
 	b.dir = root
 	b.env = append(b.env, "GOWORK=off", "GOFLAGS="+withoutModules(os.Getenv("GOFLAGS")))
 	return nil
+}
+
+// IsProject reports whether dir is the root of this project's module.
+func IsProject(dir string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	return err == nil && strings.HasPrefix(string(text), "module "+project+"\n")
 }
 
 // withoutModules returns GOFLAGS without the flags that choose modules, which are

@@ -35,6 +35,7 @@ type group struct {
 	// test has one.
 	fresh func(*machine.Machine, wire.FreshTest) error
 
+	unmarked   int                    // machines that died before a test was marked
 	transcript testoutput.Transcript  // of a test that has a fresh machine
 	machines   int                    // used so far
 	profiles   []coverprofile.Profile // cover profiles, some of which may be empty
@@ -59,13 +60,17 @@ type machines interface {
 // usualMachines is how many machines a group may use if Config.Machines is 0.
 const usualMachines = 50
 
+// maxUnmarked is how many machines of a group may die before the test that killed them
+// is marked, and be followed by another, in which the test may be marked.
+const maxUnmarked = 5
+
 // runGroup runs the tests of a group, and returns why it did not pass.
 func (r *run) runGroup(ctx context.Context, src machines, g *group) error {
 	if g.request.Values["test.shuffle"] == "on" { // the same order in each machine
 		g.request = g.request.With("test.shuffle", strconv.FormatInt(time.Now().UnixNano(), 10))
 	}
 	reporter := testoutput.NewReporter(g.stdout, testoutput.Options{
-		Verbose: r.Values["test.v"], FailFast: r.Values["test.failfast"] == "true", Places: &r.places,
+		Verbose: r.Values["test.v"], FailFast: r.Values["test.failfast"] == "true", Places: &r.places, Foreign: r.Kind == request.Foreign,
 	})
 	var errs []error
 	for left := []testoutput.Selection{{}}; len(left) > 0; {
@@ -87,6 +92,10 @@ func (r *run) runGroup(ctx context.Context, src machines, g *group) error {
 		}
 		failed := err != nil && !j.machine.Timeline.AllPrinted()
 		errs = append(errs, r.kernelLogs.print(r.env.KernelLog, g.stderr, *j.outcome, failed, g.machineName()))
+		if j.goesOn && g.request.Repeats() {
+			r.say("tests without harness.Main that run several times (-count, -cpu) do not continue in another machine: the remaining tests did not run")
+			break
+		}
 		if j.goesOn {
 			left = reporter.Remaining()
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
@@ -48,6 +49,7 @@ func (j *job) do(ctx context.Context, src machines) error {
 	}
 	defer m.Close()
 	j.machine = m
+	m.Timeline.Late = j.run.Kind == request.Foreign
 	j.reporter.Follow(m.Timeline)
 	for _, name := range m.Missed { // before this job
 		err = errors.Join(err, j.Missing(name))
@@ -76,11 +78,17 @@ func (j *job) runIn(m *machine.Machine) error {
 // work returns the program to run.
 func (j *job) work() wire.Work {
 	r := j.run
+	env := slices.Concat(r.guestEnv, j.group.env)
+	if r.Kind == request.OwnMain {
+		env = append(env, inside.TurnsVariable+"="+j.turns)
+	}
 	return wire.Work{
 		Path:      r.tests,
 		Args:      append([]string{r.Name}, j.flags.Args...),
-		Env:       slices.Concat(r.guestEnv, j.group.env, []string{inside.TurnsVariable + "=" + j.turns}),
+		Env:       env,
 		Dir:       r.Dir,
+		Events:    r.Kind == request.Foreign,
+		Program:   r.Kind == request.Program,
 		OneStream: sameFile(os.Stdout, os.Stderr),
 		Mkdir:     j.flags.Mkdir,
 		Collect:   j.flags.collect(),
@@ -99,6 +107,9 @@ func (j *job) settle(outcome machine.Outcome) error {
 			d.Account += keepInputs(filepath.Join(j.run.Dir, "testdata", "fuzz"), outcome.FuzzInputs())
 		}
 		err = j.reporter.Died(*d)
+	} else if j.run.Kind == request.Foreign && outcome.DiedBetween() { // probably the test that begins next killed it
+		j.group.unmarked++
+		j.goesOn = j.group.unmarked <= maxUnmarked
 	} else if outcome.LateExit() {
 		err = errors.Join(err, j.Stderr([]byte(outcome.Account())))
 	}

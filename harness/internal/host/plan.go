@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
 // plan lists the tests that run, in their order.
@@ -24,6 +25,10 @@ type plan struct {
 
 // askPlan runs the test binary on the host and gets the tests that it would run.
 func (r *run) askPlan(ctx context.Context) (*plan, error) {
+	if r.Kind != request.OwnMain { // its tests would run on the host
+		return nil, verdict.Failf(verdict.HostBroke, nil, "fresh machines require a TestMain that calls harness.Main").
+			Advise("without --fresh, and with KMODTEST_FRESH=off, the tests share a machine")
+	}
 	pr, pw, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("ask which tests there are: %w", err)

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -54,7 +55,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	r.modules = modindex.New(kernel, spec.Built)
 	spec.Modules, spec.Load = r.modules, r.Config.LoadModules
 	addPlaces(&r.places, kernel, spec.Built)
-	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, r.Dir, initPackage, nil); err != nil {
+	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, cmp.Or(r.Source, r.Dir), initPackage, nil); err != nil {
 		return m, err
 	}
 	spec.Programs = map[string]gobuild.Program{}

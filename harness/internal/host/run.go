@@ -48,7 +48,8 @@ func (r *run) do(ctx context.Context) error {
 	}
 	src := r.source(config)
 	defer src.Close()
-	if r.env.Fresh == "test" || r.env.Fresh == "" && r.Config.Fresh {
+	fresh := r.env.Fresh == "test" || r.env.Fresh == "" && r.Config.Fresh
+	if fresh && r.Kind != request.Program { // a program has a machine of its own anyway
 		err = r.doFresh(ctx, src)
 	} else {
 		err = r.doShared(ctx, src)

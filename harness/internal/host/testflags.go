@@ -43,6 +43,9 @@ func kept(name string) bool {
 // readTestFlags reads the flags of a request. Output files get the paths that they
 // would have without a machine.
 func readTestFlags(r request.Request) testFlags {
+	if r.Kind == request.Program {
+		return testFlags{Args: r.Rest}
+	}
 	f := testFlags{Fuzzes: r.Fuzzes()}
 	// The testing package of the binary has checked that it is a duration.
 	f.Timeout, _ = time.ParseDuration(r.Values["test.timeout"])
@@ -75,9 +78,13 @@ func readTestFlags(r request.Request) testFlags {
 	// caller. The go command sets it, but may not have started this run.
 	f.Args = append(f.Args, "-test.paniconexit0")
 	for _, flag := range r.Flags {
-		if kept(flag.Name) {
+		if kept(flag.Name) && !(r.Kind == request.Foreign && flag.Name == "test.v") {
 			f.Args = append(f.Args, flag.String())
 		}
+	}
+	if r.Kind == request.Foreign {
+		f.Args = append(append(f.Args, "-test.v=test2json"), r.Rest...)
+		return f
 	}
 	if len(r.Rest) > 0 {
 		f.Args = append(append(f.Args, "--"), r.Rest...)

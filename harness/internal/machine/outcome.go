@@ -52,6 +52,13 @@ func (o Outcome) Death() *testoutput.Death {
 	return nil
 }
 
+// DiedBetween reports whether the machine ended by itself while no test was marked as
+// running, before the test binary had ended.
+func (o Outcome) DiedBetween() bool {
+	var end *verdict.EndError
+	return len(o.m.Timeline.Running()) == 0 && o.m.guest.exit == nil && errors.As(o.err, &end) && end.Err == nil
+}
+
 // CanGoOn reports whether the remaining tests can run in another machine. They
 // cannot after the timeout of the run, or if anything but tests was running.
 func (o Outcome) CanGoOn() bool {

@@ -23,6 +23,30 @@ type process struct {
 	word    string // see inside.ResultVariable
 	streams sync.WaitGroup
 	taken   blockingFile // see inside.TakenFile
+	events  *eventStream // of a test binary without our code; else nil
+	program bool         // not a test binary
+}
+
+// variables returns the variables that harness.Main reads.
+func (p *process) variables(work wire.Work) []string {
+	if work.Events || work.Program {
+		return nil
+	}
+	return []string{inside.ResultVariable + "=" + p.word, inside.MarkVariable + "=" + work.Mark}
+}
+
+// stdout returns the program's standard output.
+func (p *process) stdout(work wire.Work, w io.Writer) (*os.File, error) {
+	p.program = work.Program
+	if !work.Events {
+		return p.stream(w, 0)
+	}
+	marks, err := inside.NewMarker(inside.KernelLog, work.Mark)
+	if err != nil {
+		return nil, err
+	}
+	p.events = &eventStream{out: w, marks: marks, open: map[string]int{}}
+	return p.stream(p.events, unix.O_DIRECT)
 }
 
 // start starts the program and the goroutines that copy its output to the host.
@@ -50,14 +74,14 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 		return nil, err
 	}
 	p.taken = blockingFile(taken)
-	stdout, err := p.stream(out.Stream(wire.Stdout))
+	stdout, err := p.stdout(work, out.Stream(wire.Stdout))
 	if err != nil {
 		return nil, err
 	}
 	defer stdout.Close()
 	stderr := stdout
 	if !work.OneStream {
-		if stderr, err = p.stream(out.Stream(wire.Stderr)); err != nil {
+		if stderr, err = p.stream(out.Stream(wire.Stderr), 0); err != nil {
 			return nil, err
 		}
 		defer stderr.Close()
@@ -66,9 +90,8 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 		return nil, err
 	}
 	p.pid, err = syscall.ForkExec(work.Path, work.Args, &syscall.ProcAttr{
-		Dir: work.Dir,
-		// os.Getenv returns the first of several variables of one name.
-		Env:   append([]string{inside.ResultVariable + "=" + p.word, inside.MarkVariable + "=" + work.Mark}, work.Env...),
+		Dir:   work.Dir,
+		Env:   append(p.variables(work), work.Env...), // os.Getenv returns the first of several variables of one name
 		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd(), inside.TakenFile: uintptr(taken)},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})
@@ -99,11 +122,18 @@ func setTimerSlack(slack int64) error {
 }
 
 // stream returns the write end of a pipe that is copied to w. Data leaves the pipe
-// only after it was written to w, so if the pipe is empty all data was written.
-func (p *process) stream(w io.Writer) (*os.File, error) {
+// only after it was written to w, so if the pipe is empty all data was written. With
+// unix.O_DIRECT the pipe holds a single write: each write waits until the one before it
+// was written to w.
+func (p *process) stream(w io.Writer, flags int) (*os.File, error) {
 	var ours, copies [2]int // each the read end and the write end
-	if err := unix.Pipe2(ours[:], unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe2(ours[:], unix.O_CLOEXEC|flags); err != nil {
 		return nil, err
+	}
+	if flags != 0 {
+		if _, err := unix.FcntlInt(uintptr(ours[1]), unix.F_SETPIPE_SZ, os.Getpagesize()); err != nil {
+			return nil, fmt.Errorf("make a pipe of one page: %w", err)
+		}
 	}
 	if err := unix.Pipe2(copies[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
@@ -175,8 +205,19 @@ func (p *process) wait() wire.Status {
 	}
 	p.streams.Wait()
 	_ = unix.Close(int(p.taken))
-	status.Finished = status.Error == "" && status.Signal == 0 && finished(inside.ResultFile, inside.Result(p.word, status.Code))
+	status.Finished = status.Error == "" && status.Signal == 0 && p.finished(status.Code)
 	return status
+}
+
+// finished reports whether the program came to its regular end with an exit code.
+func (p *process) finished(code int) bool {
+	switch {
+	case p.program:
+		return true
+	case p.events != nil:
+		return p.events.finished(code)
+	}
+	return finished(inside.ResultFile, inside.Result(p.word, code))
 }
 
 // finished reports whether the file at path is a regular file with exactly the

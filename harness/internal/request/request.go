@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,6 +25,11 @@ type Request struct {
 	Started time.Time
 	// Parent is the process ID of its parent.
 	Parent int
+	// Kind is what Binary is.
+	Kind Kind
+	// Source is a directory of this project's module, from which PID 1 is built; ""
+	// means the version that the module of Dir requires.
+	Source string
 	// Config is the package's configuration, with absolute paths.
 	Config Config
 	// Arguments are QEMU's arguments from Config.Devices. Relative paths in them
@@ -43,6 +49,15 @@ type Request struct {
 	// The keys have no leading dash: "test.v".
 	Values map[string]string
 }
+
+// Kind is the kind of program that runs in the guest.
+type Kind string
+
+const (
+	OwnMain Kind = ""        // a test binary whose TestMain calls harness.Main
+	Foreign Kind = "test"    // a test binary without our code; Rest follows the flags as it is
+	Program Kind = "program" // any program; Rest has its arguments
+)
 
 // Config mirrors harness.Config.
 type Config struct {
@@ -92,6 +107,12 @@ func (r Request) Without(name string) Request {
 
 // Fuzzes reports whether the run generates new inputs, as with go test -fuzz.
 func (r Request) Fuzzes() bool { return r.Values["test.fuzz"] != "" }
+
+// Repeats reports whether tests run several times that the host can only select by name.
+func (r Request) Repeats() bool {
+	count, cpu := r.Values["test.count"], r.Values["test.cpu"]
+	return r.Kind == Foreign && (count != "" && count != "1" || strings.Contains(cpu, ","))
+}
 
 // Flag is a flag of a command line. Its name has no leading dash.
 type Flag struct{ Name, Value string }

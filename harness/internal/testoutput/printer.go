@@ -67,6 +67,14 @@ func (p *printer) update(i item) error {
 	return p.event(i, leads[at])
 }
 
+// line prints a line of the testing package that belongs to no test, such as PASS.
+func (p *printer) line(text string) error {
+	if p.style == styleJSON {
+		text = marker + text
+	}
+	return p.print(text)
+}
+
 // log prints lines of the test with that name, or keeps them in t, which may be
 // nil, until it fails.
 func (p *printer) log(t *test, name, text string) error {

@@ -39,6 +39,7 @@ type Options struct {
 	Verbose  string           // value of -test.v: false, true or test2json
 	FailFast bool             // print nothing after the first test that fails because of the kernel
 	Places   *timeline.Places // finds files and lines of faults; may be nil
+	Foreign  bool             // PID 1 adds the lines of package events: the binary has -test.v=test2json, and logs without markers
 }
 
 // NewReporter returns a Reporter that prints to w.
@@ -49,7 +50,8 @@ func NewReporter(w io.Writer, o Options) *Reporter {
 		tests:   tests{open: map[string]*test{}, marks: map[string]*test{}, ended: map[int]bool{}},
 		past:    map[string]bool{},
 	}
-	r.stream.verbose = r.out.style == styleVerbose
+	r.stream.verbose = r.out.style == styleVerbose && !o.Foreign
+	r.stream.foreign = o.Foreign
 	return r
 }
 
@@ -143,6 +145,8 @@ func (r *Reporter) take(i item) error {
 		return r.out.log(r.tests.open[r.out.name], r.out.name, i.text+"\n")
 	case "<<<":
 		return nil
+	case "line":
+		return r.out.line(i.text)
 	case ">>>":
 		number, name, _ := strings.Cut(i.text, " ")
 		if r.lead != "" && r.lead != name { // its number did not come
@@ -152,6 +156,9 @@ func (r *Reporter) take(i item) error {
 		}
 		r.lead = ""
 		r.tests.starts++
+		if r.Foreign {
+			return r.begin(name, r.tests.numberOf(name))
+		}
 		if k, err := strconv.Atoi(number); err == nil {
 			return r.begin(name, k)
 		}

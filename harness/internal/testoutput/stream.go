@@ -38,6 +38,7 @@ type itemizer struct {
 	items   []item // complete, and not yet taken by the user of the itemizer
 	size    int    // what they take, in bytes
 	verbose bool   // a line of the testing package may come without a marker
+	foreign bool   // logs have no markers, and all lines of the testing package have one
 	rest    []byte
 	inner   bool // the last byte did not end a line
 }
@@ -93,6 +94,9 @@ func (z *itemizer) next() (item, int) {
 		end = len(z.rest)
 	}
 	text := z.rest[:end]
+	if z.foreign {
+		return z.plain(end)
+	}
 	if !z.verbose {
 		return item{text: string(text)}, end
 	}
@@ -130,7 +134,32 @@ func (z *itemizer) marked() (item, int) {
 		}
 		return item{what: strings.TrimRight(lead, " :"), text: string(line[len(lead):end])}, end + 2
 	}
+	if end := bytes.IndexByte(line, '\n'); z.foreign && end >= 0 && end <= maxLine {
+		return item{what: "line", text: string(line[:end+1])}, end + 2
+	}
 	return item{text: marker}, 1 // printed by a test
+}
+
+// logLead begins the lines of a test's log.
+const logLead = "    "
+
+// plain is next for a foreign stream that begins with text without a marker up to end: a
+// whole line that begins as a log does is one.
+func (z *itemizer) plain(end int) (item, int) {
+	text := z.rest[:end]
+	i := bytes.IndexByte(text, '\n')
+	if !z.inner && mayBegin(text, logLead) {
+		if i < 0 && end == len(z.rest) && end <= maxLine {
+			return item{}, 0
+		}
+		if i >= 0 && len(text) >= len(logLead) {
+			return item{what: "log", text: string(text[:i])}, i + 1
+		}
+	}
+	if i >= 0 {
+		return item{text: string(text[:i+1])}, i + 1
+	}
+	return item{text: string(text)}, end
 }
 
 // mayBegin reports whether text begins with lead, or may do so when more of it

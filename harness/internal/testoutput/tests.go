@@ -20,6 +20,24 @@ type tests struct {
 	ended  map[int]bool     // top-level tests, by number
 	starts int              // of top-level tests in this machine
 	size   int              // bytes of the names that are kept
+	// names of top-level tests, by number and the reverse, if the host numbers them
+	names   []string
+	numbers map[string]int
+}
+
+// numberOf returns the number of a top-level test that has no number of the guest's: each
+// name has one.
+func (ts *tests) numberOf(name string) int {
+	if i, known := ts.numbers[name]; known {
+		return i
+	}
+	if ts.numbers == nil {
+		ts.numbers = map[string]int{}
+	}
+	ts.numbers[name] = len(ts.names)
+	ts.names = append(ts.names, name)
+	ts.size += cost(name)
+	return len(ts.names) - 1
 }
 
 // Limits of what a guest may report.
@@ -140,6 +158,9 @@ type Selection struct {
 // Remaining returns the tests that are left for other machines: the rest of each
 // test that has subtests which have ended, then all that have not begun.
 func (r *Reporter) Remaining() []Selection {
+	if r.Foreign {
+		return []Selection{{Skip: r.tests.skipsByName()}}
+	}
 	var all []Selection
 	over := r.tests.ended
 	for _, t := range r.tests.sorted() {
@@ -173,6 +194,24 @@ func (ts *tests) skips(top *test) string {
 				levels = append(levels, "^"+regexp.QuoteMeta(level)+"$")
 			}
 			patterns = append(patterns, strings.Join(levels, "/"))
+		}
+	}
+	return strings.Join(patterns, "|")
+}
+
+// skipsByName returns a pattern for all tests and subtests that have ended.
+func (ts *tests) skipsByName() string {
+	var patterns []string
+	for number, name := range ts.names {
+		if ts.ended[number] {
+			patterns = append(patterns, "^"+regexp.QuoteMeta(name)+"$")
+		}
+	}
+	for _, t := range ts.sorted() {
+		if t.parent == nil {
+			if skip := ts.skips(t); skip != "" {
+				patterns = append(patterns, skip)
+			}
 		}
 	}
 	return strings.Join(patterns, "|")

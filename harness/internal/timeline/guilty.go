@@ -8,6 +8,11 @@ func (t *Timeline) guilty(at int) []*TestRun {
 	tests, known := t.attributed[at]
 	if !known {
 		tests = t.during(at)
+		if t.Late && len(tests) == 0 {
+			if tests = t.after(at); len(tests) == 0 {
+				return nil // its mark may follow
+			}
+		}
 		t.attributed[at] = tests
 	}
 	return tests
@@ -17,6 +22,16 @@ func (t *Timeline) guilty(at int) []*TestRun {
 func (t *testRuns) during(at int) []*TestRun {
 	for _, span := range slices.Backward(t.spans) {
 		if span.from <= at {
+			return span.active
+		}
+	}
+	return nil
+}
+
+// after returns the tests that were active first after a record was logged.
+func (t *testRuns) after(at int) []*TestRun {
+	for _, span := range t.spans {
+		if span.from > at && len(span.active) > 0 {
 			return span.active
 		}
 	}

@@ -13,6 +13,9 @@ import (
 // goroutine at a time.
 type Timeline struct {
 	Word string // of this machine's marks
+	// Late reports that the mark of a test's beginning may come after the test's
+	// first instructions, but not before the mark of the end of the test before it.
+	Late bool
 	testRuns
 	excuses
 

@@ -51,6 +51,11 @@ type Work struct {
 	// OneStream sends standard error where standard output goes, so that
 	// their order is kept and all of it arrives as Stdout.
 	OneStream bool
+	// Events makes PID 1 mark the events of a test binary that does not mark them
+	// itself, as it reads them from standard output.
+	Events bool
+	// Program is any program: its exit code alone tells how it ended.
+	Program bool
 	// Mkdir are directories to make before the program starts.
 	Mkdir []string
 	// Time is the host's clock, in nanoseconds since 1970, and Entropy fresh
@@ -112,6 +117,8 @@ func (w *Work) fields(c codec) {
 	c.list(&w.Env, maxList, argument)
 	c.text(&w.Dir, path)
 	flag(c, &w.OneStream)
+	flag(c, &w.Events)
+	flag(c, &w.Program)
 	c.list(&w.Mkdir, maxList, path)
 	any64(c, &w.Time)
 	c.text(&w.Entropy, entropy)

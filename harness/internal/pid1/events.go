@@ -1,0 +1,131 @@
+package pid1
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+)
+
+// eventStream follows the output of a test binary without our code that runs with
+// -test.v=test2json. For each event that the testing package prints it writes the mark
+// that package events would write. It passes the output on, and adds the lines of package
+// events that the testing package does not print: the numbers of top-level tests and of
+// the marks of ends.
+type eventStream struct {
+	out   io.Writer
+	marks *inside.Marker
+
+	held   []byte         // the beginning of a line after a marker
+	open   map[string]int // tests that have begun and not ended, by name
+	starts int            // of top-level tests
+	last   string         // the last line PASS or FAIL of the testing package
+}
+
+// eventVerbs are the beginnings of the lines that get a mark.
+var eventVerbs = []struct{ lead, verb string }{
+	{"=== RUN   ", inside.MarkRun},
+	{"=== PAUSE ", inside.MarkPause},
+	{"=== CONT  ", inside.MarkCont},
+	{"--- PASS: ", inside.MarkEnd},
+	{"--- FAIL: ", inside.MarkEnd},
+	{"--- SKIP: ", inside.MarkEnd},
+}
+
+// maxEvent is how long, in bytes, a line that reports an event may be. A longer one is
+// output of a test.
+const maxEvent = 64 << 10
+
+// Write takes the next bytes of the output. It returns when their marks are written.
+func (s *eventStream) Write(p []byte) (int, error) {
+	data := append(s.held, p...)
+	s.held = nil
+	var out []byte
+	for len(data) > 0 {
+		at := bytes.IndexByte(data, inside.EventMarker[0])
+		if at < 0 {
+			out = append(out, data...)
+			break
+		}
+		out, data = append(out, data[:at]...), data[at:]
+		end := bytes.IndexByte(data, '\n')
+		switch {
+		case end < 0 && len(data) <= maxEvent:
+			s.held, data = data, nil
+		case end < 0:
+			out, data = append(out, data...), nil
+		default:
+			out = append(out, s.line(string(data[1:end]))...)
+			data = data[end+1:]
+		}
+	}
+	if len(out) == 0 {
+		return len(p), nil
+	}
+	_, err := s.out.Write(out)
+	return len(p), err
+}
+
+// line marks the event that a line reports, if any, and returns the lines to pass on.
+func (s *eventStream) line(text string) string {
+	line := inside.EventMarker + text + "\n"
+	if text == "PASS" || text == "FAIL" {
+		s.last = text
+	}
+	for _, v := range eventVerbs {
+		if name, ok := strings.CutPrefix(text, v.lead); ok {
+			return s.event(v.verb, strings.Trim(v.lead, "- :"), name, line)
+		}
+	}
+	return line
+}
+
+func (s *eventStream) event(verb, result, name, line string) string {
+	if verb != inside.MarkEnd {
+		s.mark(verb, name)
+		if verb != inside.MarkRun {
+			return line
+		}
+		if !strings.HasPrefix(name, "Benchmark") { // they have no end
+			s.open[name]++
+		}
+		if strings.HasPrefix(name, "Test") && !strings.Contains(name, "/") {
+			line += inside.EventMarker + ">>> " + strconv.Itoa(s.starts) + " " + name + "\n"
+			s.starts++
+		}
+		return line
+	}
+	took := "-"
+	if i := strings.LastIndex(name, " ("); i >= 0 {
+		name, took = name[:i], strings.Trim(name[i:], " ()")
+	}
+	if s.open[name]--; s.open[name] <= 0 {
+		delete(s.open, name)
+	}
+	if number := s.mark(verb, name, result, took); number != 0 {
+		line = inside.EventMarker + "<<< " + strconv.FormatUint(number, 10) + "\n" + line
+	}
+	return line
+}
+
+// mark writes a mark and returns its number, or 0 if it could not be written: then a
+// fault is not attributed to a test, but it still fails the run.
+func (s *eventStream) mark(verb, name string, words ...string) uint64 {
+	number, err := s.marks.Count(verb, name, words...)
+	if err != nil {
+		return 0
+	}
+	return number
+}
+
+// finished reports whether the tests came to their end, if the binary exited with that
+// code: the testing package has printed PASS, and no test was running. A code that is not 0
+// fails the run in any case.
+func (s *eventStream) finished(code int) bool {
+	if code != 0 {
+		return s.last == "FAIL"
+	}
+	return s.last == "PASS" && len(s.open) == 0
+}

@@ -1,0 +1,85 @@
+package pid1
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
+)
+
+// follow writes output to an eventStream in pieces of n bytes, and returns the stream,
+// what it passes on and the marks.
+func follow(t *testing.T, output string, n int) (s *eventStream, out, marks string) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "kmsg")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	marker, err := inside.NewMarker(log, "word")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var passed bytes.Buffer
+	s = &eventStream{out: &passed, marks: marker, open: map[string]int{}}
+	for text := output; text != ""; {
+		piece := text[:min(n, len(text))]
+		if _, err := s.Write([]byte(piece)); err != nil {
+			t.Fatal(err)
+		}
+		text = text[len(piece):]
+	}
+	written, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, passed.String(), regexp.MustCompile(`<3>kmodtest: | word`).ReplaceAllString(string(written), "")
+}
+
+func TestEventsOfForeignBinaryAreMarked(t *testing.T) {
+	const m = inside.EventMarker
+	output := strings.ReplaceAll("hello\n^=== RUN   TestA\nno newline^=== RUN   TestA/sub\n    a.go:1: log\n^--- SKIP: TestA/sub (0.00s)\n"+
+		"^=== PAUSE TestA\n^=== RUN   TestB\n^--- PASS: TestB (0.01s)\n^=== CONT  TestA\n^--- FAIL: TestA (1.00s)\n^other\n^FAIL\n", "^", m)
+	want := strings.ReplaceAll("hello\n^=== RUN   TestA\n^>>> 0 TestA\nno newline^=== RUN   TestA/sub\n    a.go:1: log\n^<<< 3\n^--- SKIP: TestA/sub (0.00s)\n"+
+		"^=== PAUSE TestA\n^=== RUN   TestB\n^>>> 1 TestB\n^<<< 6\n^--- PASS: TestB (0.01s)\n^=== CONT  TestA\n^<<< 8\n^--- FAIL: TestA (1.00s)\n^other\n^FAIL\n", "^", m)
+	wantMarks := "run TestA #1\nrun TestA/sub #2\nend TestA/sub SKIP 0.00s #3\npause TestA #4\nrun TestB #5\n" +
+		"end TestB PASS 0.01s #6\ncont TestA #7\nend TestA FAIL 1.00s #8\n"
+	for _, n := range []int{1, 7, 10_000} {
+		s, out, marks := follow(t, output, n)
+		if out != want || marks != wantMarks {
+			t.Errorf("pieces of %d bytes: got\n%q\n%s", n, out, marks)
+		}
+		if s.finished(0) || !s.finished(1) {
+			t.Errorf("pieces of %d bytes: a run that printed FAIL: finished with 0: %v, with 1: %v", n, s.finished(0), s.finished(1))
+		}
+	}
+}
+
+func TestForeignBinaryThatExitsEarlyHasNotFinished(t *testing.T) {
+	const begin, end, pass = inside.EventMarker + "=== RUN   TestA\n", inside.EventMarker + "--- PASS: TestA (0.00s)\n", inside.EventMarker + "PASS\n"
+	for _, c := range []struct {
+		output string
+		want   bool
+	}{
+		{begin + end + pass, true},
+		{pass, true}, // no test matches
+		{"", false},
+		{begin + end, false},
+		{begin + pass, false},
+		{begin + end + "PASS\n", false}, // printed by a test
+	} {
+		if s, _, _ := follow(t, c.output, 100); s.finished(0) != c.want {
+			t.Errorf("%q: finished: %v, want %v", c.output, !c.want, c.want)
+		}
+	}
+}
+
+func TestLongLineAfterMarkerIsOutput(t *testing.T) {
+	output := inside.EventMarker + strings.Repeat("x", 3*maxEvent)
+	if _, out, marks := follow(t, output, 1000); out != output || marks != "" {
+		t.Errorf("%d bytes of %d are passed on; marks %q", len(out), len(output), marks)
+	}
+}
