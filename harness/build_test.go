@@ -57,6 +57,12 @@ func TestModuleUsesWhatOneBeforeExports(t *testing.T) {
 	red{module: "imports", stage: "build", status: 1, want: []string{`exports_answer.* undefined`}}.run(t)
 }
 
+func TestMissingSymbolIsExplained(t *testing.T) {
+	red{module: "imports", stage: "build", status: 1, want: []string{
+		`Linux \S+ does not export exports_answer, nor does any other kernel in the cache`, `its directory must come first in harness\.Config\.Modules`,
+	}}.check(t)
+}
+
 func TestBuildThatMakesNoModuleFailsRun(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "Kbuild"), []byte("obj-y :=\n"), 0o600); err != nil {

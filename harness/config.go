@@ -25,7 +25,7 @@ type Config struct {
 	//
 	// Each directory is built in a copy, which lacks hidden directories, outputs of
 	// earlier builds and everything outside the directory. docs/modules.md has the
-	// details.
+	// details. A directory with a dkms.conf is built as that file says.
 	Modules []string
 
 	// Builds describe modules whose build needs more than a directory: headers above

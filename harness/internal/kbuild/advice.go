@@ -55,6 +55,16 @@ type exporter struct {
 func adviseOnSymbols(symbols []string, kernel *images.Kernel, option func(module string) string, others []exporter, rows []images.Row) []string {
 	what := fmt.Sprintf("Linux %s does not export %s", kernel.Release, shortList(symbols))
 	if len(others) > 0 {
+		full := kernel.Name + "-full" // of the same version
+		slices.SortStableFunc(others, func(a, b exporter) int {
+			switch {
+			case a.row == full && b.row != full:
+				return -1
+			case b.row == full && a.row != full:
+				return 1
+			}
+			return 0
+		})
 		var names []string
 		for _, other := range others {
 			names = append(names, fmt.Sprintf("%s (Linux %s)", other.row, other.release))

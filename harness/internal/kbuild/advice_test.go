@@ -46,10 +46,15 @@ func TestAdviceOnSymbols(t *testing.T) {
 			"these kernels do: 6.1-full (Linux 6.1.0-50-amd64), in module drivers/frob/frob-core, by CONFIG_FROB, which is off here: " +
 				"KMODTEST_KERNEL=6.1-full or harness.Config.Kernel chooses one",
 		}},
-		"built into others": {[]string{"a", "b"}, cloud, "CONFIG_NO", []exporter{{"5.10", "5.10.0-32-cloud-amd64", []string{"vmlinux"}}, full}, []string{
+		"built into others": {[]string{"a", "b"}, cloud, "CONFIG_NO", []exporter{{"5.10", "5.10.0-32-cloud-amd64", []string{"vmlinux"}}, {"5.10-min", "5.10.223-min", []string{"vmlinux"}}}, []string{
 			"Linux 6.1.0-50-cloud-amd64 does not export a, b",
-			"these kernels do: 5.10 (Linux 5.10.0-32-cloud-amd64), 6.1-full (Linux 6.1.0-50-amd64), in the kernel itself: " +
+			"these kernels do: 5.10 (Linux 5.10.0-32-cloud-amd64), 5.10-min (Linux 5.10.223-min), in the kernel itself: " +
 				"KMODTEST_KERNEL=5.10 or harness.Config.Kernel chooses one",
+		}},
+		"of the same version": {[]string{"a"}, cloud, "", []exporter{{"5.10-full", "5.10.0-32-amd64", []string{"drivers/frob/frob"}}, full}, []string{
+			"Linux 6.1.0-50-cloud-amd64 does not export a",
+			"these kernels do: 6.1-full (Linux 6.1.0-50-amd64), 5.10-full (Linux 5.10.0-32-amd64), in module drivers/frob/frob-core: " +
+				"KMODTEST_KERNEL=6.1-full or harness.Config.Kernel chooses one",
 		}},
 		"cloud flavour": {[]string{"a", "b", "c", "d", "e", "f", "g"}, cloud, "", nil, []string{
 			"Linux 6.1.0-50-cloud-amd64 does not export a, b, c, d, e and 2 more, nor does any other kernel in the cache",
