@@ -32,7 +32,7 @@ func (f *freshTests) request(g *group) request.Request {
 	if g.test != "" {
 		q = q.With("test.count", "1").With("test.cpu", strconv.Itoa(g.procs))
 	}
-	q = withRemainingTime(q, r)
+	q = q.WithRemainingTime(r)
 	if p.CoverMode != "" {
 		q = q.With("test.coverprofile", freshProfile)
 	}
@@ -47,7 +47,7 @@ const freshProfile = "/tmp/kmodtest-cover"
 // that have ended.
 func withSelection(q request.Request, s testoutput.Selection, r request.Request) request.Request {
 	if s.Turns != "" {
-		q = withRemainingTime(q, r)
+		q = q.WithRemainingTime(r)
 	}
 	if s.Skip != "" {
 		skip := s.Skip

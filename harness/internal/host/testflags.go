@@ -103,13 +103,3 @@ func resolve(dir, path string) string {
 func resultPath(r request.Request, flag string) string {
 	return filepath.Clean(resolve(resolve(r.Cwd, r.Values["test.outputdir"]), r.Values[flag]))
 }
-
-// withRemainingTime returns q with the time that remains of the -test.timeout of
-// the user's request r.
-func withRemainingTime(q, r request.Request) request.Request {
-	timeout, err := time.ParseDuration(r.Values["test.timeout"])
-	if err != nil || timeout <= 0 {
-		return q
-	}
-	return q.With("test.timeout", max(timeout-time.Since(r.Started), time.Second).String())
-}

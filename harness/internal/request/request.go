@@ -105,6 +105,16 @@ func (r Request) Without(name string) Request {
 	return r
 }
 
+// WithRemainingTime returns a copy of the request with the time that remains of the
+// -test.timeout of the user's request.
+func (r Request) WithRemainingTime(user Request) Request {
+	timeout, err := time.ParseDuration(user.Values["test.timeout"])
+	if err != nil || timeout <= 0 {
+		return r
+	}
+	return r.With("test.timeout", max(timeout-time.Since(user.Started), time.Second).String())
+}
+
 // Fuzzes reports whether the run generates new inputs, as with go test -fuzz.
 func (r Request) Fuzzes() bool { return r.Values["test.fuzz"] != "" }
 
