@@ -57,6 +57,10 @@ faults: deps ## cause every kind of fault in several kernels, and update docs/fa
 kvm: deps ## run kmodtest under KVM, in an emulated machine, and update docs/kvm.md (takes long)
 	scripts/kvm.sh docs/kvm.md
 
+.PHONY: adopt
+adopt: deps ## build and load each of Debian's *-dkms packages, and compare with DKMS (takes long)
+	go test -v -tags adopt -count=1 -timeout 3h -run '^TestPackagesOfDebianAreAdopted$$' ./harness
+
 .PHONY: matrix-test
 matrix-test: deps chromium ## test the matrix, its report in a browser, and the GitHub workflow
 	rm -rf kmodtest-report/_artifacts && mkdir -p kmodtest-report
