@@ -40,22 +40,22 @@ type Build struct {
 // error if the description is not valid.
 func (b Build) in(dir string) (Build, error) {
 	if b.Root == "" {
-		return b, errors.New("Root is empty; it is the directory that is copied and built")
+		return b, errors.New("no Root; it is the directory that is copied and built")
 	}
 	b.Root = absolute(dir, []string{b.Root})[0]
 	for _, below := range b.Dirs {
 		if !filepath.IsLocal(below) {
-			return b, fmt.Errorf("Dirs: %q is not a directory below Root, %s: choose a Root above it", below, b.Root)
+			return b, fmt.Errorf("entry %q of Dirs is not a directory below Root, %s: choose a Root above it", below, b.Root)
 		}
 	}
 	for _, variable := range b.Make {
 		if name, _, ok := strings.Cut(variable, "="); !ok || name == "" || strings.ContainsAny(name, " \t") {
-			return b, fmt.Errorf("Make: %q is not of the form NAME=VALUE", variable)
+			return b, fmt.Errorf("entry %q of Make is not of the form NAME=VALUE", variable)
 		}
 	}
 	for _, module := range b.Load {
 		if len(strings.Fields(module)) == 0 {
-			return b, errors.New("Load has an empty entry; an entry is a module's name, then its parameters")
+			return b, errors.New("an entry of Load is empty; an entry is a module's name, then its parameters")
 		}
 	}
 	return b, nil

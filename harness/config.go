@@ -147,9 +147,9 @@ func (c Config) in(dir string) (Config, error) {
 	c.Programs = absolute(dir, c.Programs)
 	c.Files = slices.Clone(c.Files)
 	for i, file := range c.Files {
-		path, place, moved := strings.Cut(file, ":/")
-		if strings.Contains(path, "/") || moved {
-			c.Files[i] = absolute(dir, []string{path})[0]
+		source, place, moved := strings.Cut(file, ":/")
+		if strings.Contains(source, "/") || moved {
+			c.Files[i] = absolute(dir, []string{source})[0]
 		}
 		if moved {
 			c.Files[i] += ":" + filepath.Clean("/"+place)

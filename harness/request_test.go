@@ -20,7 +20,7 @@ func TestRequestHasAllOfConfig(t *testing.T) {
 		}
 		field := got.FieldByName(name)
 		if name == "Builds" {
-			if builds, ok := field.Interface().([]request.Build); !ok || len(builds) != 1 || !reflect.DeepEqual(Build(builds[0]), config.Builds[0]) {
+			if builds, ok := reflect.TypeAssert[[]request.Build](field); !ok || len(builds) != 1 || !reflect.DeepEqual(Build(builds[0]), config.Builds[0]) {
 				t.Errorf("Builds are %+v, want %+v", field, config.Builds)
 			}
 			continue
@@ -36,8 +36,8 @@ func fill(t *testing.T, v reflect.Value) {
 	t.Helper()
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(t, v.Field(i))
+		for _, field := range v.Fields() {
+			fill(t, field)
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))

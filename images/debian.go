@@ -38,7 +38,7 @@ func resolveDebian(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 
 // fetchDebian fills an entry with the packages of a row's kernel.
 func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error {
-	if _, err := plainpath.New(opt.Cache); err != nil { // checked before anything is fetched
+	if _, err := plainpath.New(ctx, opt.Cache); err != nil { // checked before anything is fetched
 		return err
 	}
 	mirrors, err := debianMirrors(ctx, opt)

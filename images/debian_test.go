@@ -19,8 +19,8 @@ import (
 
 func TestModulesBuildAgainstFetchedKernels(t *testing.T) {
 	for _, row := range Rows() {
-		if row.Debian == nil {
-			continue // built from source: rows_build_test.go
+		if row.Debian == nil || row.Extra {
+			continue // built from source: rows_build_test.go; or larger than the others together
 		}
 		t.Run(row.Name, func(t *testing.T) {
 			t.Parallel()
@@ -189,13 +189,6 @@ func TestMissingMirrorIsNamed(t *testing.T) {
 	t.Setenv("KMODTEST_MIRROR", "file:/nonexistent/debian")
 	_, err := Resolve(t.Context(), "", Options{Cache: t.TempDir()})
 	if err == nil || !strings.Contains(err.Error(), "file:/nonexistent/debian") {
-		t.Fatalf("got %v", err)
-	}
-}
-
-func TestCacheAtPathThatMakeCannotUseIsRefused(t *testing.T) {
-	_, err := Resolve(t.Context(), "", Options{Cache: filepath.Join(t.TempDir(), "a b"), Mirror: "file:/nonexistent"})
-	if err == nil || !strings.Contains(err.Error(), "XDG_CACHE_HOME") {
 		t.Fatalf("got %v", err)
 	}
 }

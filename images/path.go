@@ -105,7 +105,7 @@ func (p *place) prepare(ctx context.Context, opt Options) error {
 		if err := cache.MakeDir(opt.Cache); err != nil {
 			return err
 		}
-		if _, err := plainpath.New(opt.Cache); err != nil {
+		if _, err := plainpath.New(ctx, opt.Cache); err != nil {
 			return err
 		}
 	}

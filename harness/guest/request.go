@@ -21,7 +21,7 @@ const maxRequest = 4096
 // An error means that the host has not answered the request.
 func ask(tb testing.TB, verb string, args ...string) (yes bool, text string, err error) {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "request") // tb.TempDir is not available at cleanup
+	dir, err := os.MkdirTemp("", "request") //nolint:usetesting // tb.TempDir is not available at cleanup
 	if err != nil {
 		return false, "", err
 	}

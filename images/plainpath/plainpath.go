@@ -4,6 +4,7 @@
 package plainpath
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ func IsPlain(path string) bool { return !strings.ContainsAny(path, " \t:\"'\\$#%
 
 // New returns a view of dir, which must exist and be absolute. If the path of dir is not plain and the
 // system lets this process make no mount namespace, it returns an error that says what to do.
-func New(dir string) (View, error) {
+func New(ctx context.Context, dir string) (View, error) {
 	if IsPlain(dir) {
 		return View{}, nil
 	}
@@ -34,7 +35,7 @@ func New(dir string) (View, error) {
 	if v.seen, err = mountPoint(dir); err != nil {
 		return v, err
 	}
-	cmd := exec.Command("true")
+	cmd := exec.CommandContext(ctx, "true")
 	cmd.Dir = dir
 	v.Wrap(cmd)
 	if said, err := cmd.CombinedOutput(); err != nil {

@@ -187,7 +187,7 @@ func chooseKernels(lists []string) ([]report.Kernel, error) {
 			if err != nil {
 				return nil, fmt.Errorf("choose kernels by %q: %w", pattern, err)
 			}
-			if match && !(pattern == "*" && extra[name]) {
+			if match && (pattern != "*" || !extra[name]) {
 				chosen.AddKernel(report.Kernel{Name: name, Order: order})
 				found = true
 			}

@@ -55,10 +55,10 @@ func List(root string) (*Listing, error) {
 	return l, nil
 }
 
-// add adds the files of a directory. real is its path, without links.
-func (l *Listing) add(rel, real string, above []parent) error {
-	above = append(slices.Clip(above), parent{rel, real})
-	entries, err := os.ReadDir(real)
+// add adds the files of a directory. whole is its path, without links.
+func (l *Listing) add(rel, whole string, above []parent) error {
+	above = append(slices.Clip(above), parent{rel, whole})
+	entries, err := os.ReadDir(whole)
 	if errors.Is(err, fs.ErrPermission) && rel != "" {
 		return nil // a build that needs it fails
 	}
@@ -70,7 +70,7 @@ func (l *Listing) add(rel, real string, above []parent) error {
 		names[entry.Name()] = true
 	}
 	for _, entry := range entries {
-		name, path := filepath.Join(rel, entry.Name()), filepath.Join(real, entry.Name())
+		name, path := filepath.Join(rel, entry.Name()), filepath.Join(whole, entry.Name())
 		switch {
 		case entry.Type() == fs.ModeSymlink:
 			err = l.addLink(name, path, above)

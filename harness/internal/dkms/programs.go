@@ -42,8 +42,8 @@ func allowed(kernel Kernel) func(interp.ExecHandlerFunc) interp.ExecHandlerFunc 
 			name := args[0][strings.LastIndex(args[0], "/")+1:]
 			switch {
 			case name == "uname":
-				fmt.Fprintln(shell.Stdout, uname(args[1:], kernel))
-				return nil
+				_, err := fmt.Fprintln(shell.Stdout, uname(args[1:], kernel))
+				return err
 			case slices.Contains(readers, name) && !changes(name, args[1:]):
 				return next(ctx, args)
 			}
@@ -95,8 +95,10 @@ func uname(args []string, kernel Kernel) string {
 // openForReading opens files for the shell's redirections and its command source.
 func openForReading(ctx context.Context, path string, flag int, perm os.FileMode) (io.ReadWriteCloser, error) {
 	if path != os.DevNull && flag&(os.O_WRONLY|os.O_RDWR|os.O_CREATE|os.O_TRUNC|os.O_APPEND) != 0 {
-		return nil, &refusedError{int(interp.HandlerCtx(ctx).Pos.Line()),
-			fmt.Sprintf("writes to %s: kmodtest reads the file without changing anything; move the command to PRE_BUILD", path)}
+		return nil, &refusedError{
+			int(interp.HandlerCtx(ctx).Pos.Line()),
+			fmt.Sprintf("writes to %s: kmodtest reads the file without changing anything; move the command to PRE_BUILD", path),
+		}
 	}
 	return interp.DefaultOpenHandler()(ctx, path, flag, perm)
 }

@@ -171,9 +171,8 @@ func Config(dir, cwd string, flags Table) (request.Config, error) {
 
 // isSet reports whether any value is set.
 func (t Table) isSet() bool {
-	v := reflect.ValueOf(t)
-	for i := range v.NumField() {
-		if f := v.Field(i); f.Kind() == reflect.Slice && f.Len() > 0 || f.Kind() != reflect.Slice && !f.IsZero() {
+	for _, f := range reflect.ValueOf(t).Fields() {
+		if f.Kind() == reflect.Slice && f.Len() > 0 || f.Kind() != reflect.Slice && !f.IsZero() {
 			return true
 		}
 	}

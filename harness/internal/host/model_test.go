@@ -97,6 +97,9 @@ func (m *model) record(c byte, word string) (wire.Type, []byte) {
 	if typ, payload, ok := m.outputRecord(c&63, name); ok {
 		return typ, payload
 	}
+	if typ, payload := requestRecord(c, name); typ != 0 {
+		return typ, payload
+	}
 	switch c & 63 {
 	case 17:
 		return message(wire.File, &wire.FileHead{Name: "/../../" + name, Mode: 0o644})
@@ -106,16 +109,8 @@ func (m *model) record(c byte, word string) (wire.Type, []byte) {
 		return wire.Data, []byte("content")
 	case 20:
 		return wire.FileEnd, nil
-	case 21:
-		return message(wire.Ask, &wire.Request{ID: "1", Verb: wire.VerbFresh, Args: []string{"TestA", "1"}})
 	case 22:
 		return wire.Beat, nil
-	case 59:
-		return message(wire.Ask, &wire.Request{ID: "1", Verb: wire.VerbDisk, Args: []string{"512", "-"}})
-	case 60:
-		return message(wire.Ask, &wire.Request{ID: "2", Verb: wire.VerbRemove, Args: []string{"kmodtest1"}})
-	case 61:
-		return message(wire.Ask, &wire.Request{ID: "3", Verb: "shell", Args: []string{name}})
 	case 23:
 		return wire.Type(c), []byte{c, c, c}
 	case 24:
@@ -128,12 +123,6 @@ func (m *model) record(c byte, word string) (wire.Type, []byte) {
 			m.exited, m.finished = true, true
 		}
 		return message(wire.Exit, &wire.Status{Finished: true})
-	case 26:
-		return message(wire.Modprobe, &wire.ModuleRequest{ID: int64(c), Name: name, ByKernel: true})
-	case 27:
-		return message(wire.Modprobe, &wire.ModuleRequest{Name: "../../" + name + "\x1b[2J", NamesOnly: true, Loaded: []string{name}})
-	case 28:
-		return message(wire.ModuleEnd, &wire.ModuleResult{})
 	case 57:
 		return message(wire.Checks, &wire.Findings{})
 	case 58:
@@ -141,6 +130,27 @@ func (m *model) record(c byte, word string) (wire.Type, []byte) {
 		return wire.Done, nil
 	}
 	return wire.Stdout, []byte{c & 63, '\n'}
+}
+
+// requestRecord is record for requests to the host. The type is 0 for other bytes.
+func requestRecord(c byte, name string) (wire.Type, []byte) {
+	switch c & 63 {
+	case 21:
+		return message(wire.Ask, &wire.Request{ID: "1", Verb: wire.VerbFresh, Args: []string{"TestA", "1"}})
+	case 26:
+		return message(wire.Modprobe, &wire.ModuleRequest{ID: int64(c), Name: name, ByKernel: true})
+	case 27:
+		return message(wire.Modprobe, &wire.ModuleRequest{Name: "../../" + name + "\x1b[2J", NamesOnly: true, Loaded: []string{name}})
+	case 28:
+		return message(wire.ModuleEnd, &wire.ModuleResult{})
+	case 59:
+		return message(wire.Ask, &wire.Request{ID: "1", Verb: wire.VerbDisk, Args: []string{"512", "-"}})
+	case 60:
+		return message(wire.Ask, &wire.Request{ID: "2", Verb: wire.VerbRemove, Args: []string{"kmodtest1"}})
+	case 61:
+		return message(wire.Ask, &wire.Request{ID: "3", Verb: "shell", Args: []string{name}})
+	}
+	return 0, nil
 }
 
 // logRecord is record for records of the kernel log.

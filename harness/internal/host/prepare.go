@@ -115,10 +115,10 @@ func (r *run) detectAccel(config qemu.Config) qemu.Accel {
 
 // platformLine describes in one line what the tests run on.
 func platformLine(p verdict.Platform, built []*kbuild.Result) string {
-	var modules []string
+	var names []string
 	for _, result := range built {
 		for _, module := range result.Modules {
-			modules = append(modules, module.Name)
+			names = append(names, module.Name)
 		}
 	}
 	version := ""
@@ -126,8 +126,8 @@ func platformLine(p verdict.Platform, built []*kbuild.Result) string {
 		version = fmt.Sprintf(" (package version %s)", p.Package)
 	}
 	what := "no module"
-	if len(modules) > 0 {
-		what = "with " + strings.Join(modules, ", ")
+	if len(names) > 0 {
+		what = "with " + strings.Join(names, ", ")
 	}
 	return fmt.Sprintf("Linux %s%s, %s, %s", p.Release, version, strings.ToUpper(p.Accel), what)
 }

@@ -78,7 +78,7 @@ func readTestFlags(r request.Request) testFlags {
 	// caller. The go command sets it, but may not have started this run.
 	f.Args = append(f.Args, "-test.paniconexit0")
 	for _, flag := range r.Flags {
-		if kept(flag.Name) && !(r.Kind == request.Foreign && flag.Name == "test.v") {
+		if kept(flag.Name) && (r.Kind != request.Foreign || flag.Name != "test.v") {
 			f.Args = append(f.Args, flag.String())
 		}
 	}

@@ -79,7 +79,8 @@ func findAbove(root, header string) (dir, path string) {
 			return "", ""
 		}
 		_ = filepath.WalkDir(dir, func(at string, entry fs.DirEntry, err error) error {
-			if seen++; seen > filesAbove {
+			seen++
+			if seen > filesAbove {
 				return fs.SkipAll
 			}
 			if err == nil && entry.IsDir() && at != dir && (at == root || copytree.IsForeignDir(entry.Name())) {
@@ -109,7 +110,9 @@ func (s Source) noModule(copied string) string {
 	_ = filepath.WalkDir(copied, func(path string, entry fs.DirEntry, err error) error {
 		name, _ := copytree.Below(copied, path)
 		switch {
-		case err != nil || entry.IsDir():
+		case err != nil:
+			return err
+		case entry.IsDir():
 		case strings.HasSuffix(name, ".ko.cmd"):
 			commands = append(commands, name)
 		case strings.HasSuffix(name, ".o"):

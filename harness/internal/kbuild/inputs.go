@@ -119,8 +119,8 @@ func kernelDirs(build string, paths []string) []string {
 		}
 	}
 	for _, dir := range dirs {
-		if real, err := filepath.EvalSymlinks(dir); err == nil {
-			dirs = append(dirs, real)
+		if target, err := filepath.EvalSymlinks(dir); err == nil {
+			dirs = append(dirs, target)
 		}
 	}
 	return dirs

@@ -111,7 +111,7 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 	if entry, err := find(); entry != "" || err != nil { // another process has built it meanwhile
 		return entry, err
 	}
-	if m.view, err = plainpath.New(cacheDir); err != nil {
+	if m.view, err = plainpath.New(ctx, cacheDir); err != nil {
 		return "", err
 	}
 	m.tree, r.Built = tree, true

@@ -74,19 +74,24 @@ func vermagic(kernel *images.Kernel) (string, error) {
 	has := func(option string) bool { return bytes.Contains(config, []byte("\nCONFIG_"+option+"=y\n")) }
 	// Linux 5.10 has PREEMPT where later kernels have PREEMPT_BUILD.
 	full := has("PREEMPT_BUILD") || has("PREEMPT") && !bytes.Contains(config, []byte("PREEMPT_BUILD"))
-	magic := string(release[1]) + " "
+	var magic strings.Builder
+	magic.Write(release[1])
+	magic.WriteByte(' ')
 	for _, flag := range []struct {
 		set  bool
 		text string
 	}{
-		{has("SMP"), "SMP "}, {full && !has("PREEMPT_RT"), "preempt "}, {has("PREEMPT_RT"), "preempt_rt "},
-		{has("MODULE_UNLOAD"), "mod_unload "}, {has("MODVERSIONS"), "modversions "},
+		{has("SMP"), "SMP "},
+		{full && !has("PREEMPT_RT"), "preempt "},
+		{has("PREEMPT_RT"), "preempt_rt "},
+		{has("MODULE_UNLOAD"), "mod_unload "},
+		{has("MODVERSIONS"), "modversions "},
 	} {
 		if flag.set {
-			magic += flag.text
+			magic.WriteString(flag.text)
 		}
 	}
-	return magic, nil
+	return magic.String(), nil
 }
 
 // sameLayout compares the checksum of the kernel's own structures in a module with that

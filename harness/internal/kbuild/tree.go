@@ -93,7 +93,7 @@ func readState(dir string) (state, error) {
 		return s, nil
 	}
 	if err == nil && json.Unmarshal(text, &s) != nil {
-		return state{}, nil // of another version, or damaged: the tree is made anew
+		return state{}, nil //nolint:nilerr // of another version, or damaged: the tree is made anew
 	}
 	return s, err
 }

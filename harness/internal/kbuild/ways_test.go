@@ -162,7 +162,7 @@ func TestCacheWhosePathHasSpace(t *testing.T) {
 	kernel.Build = filepath.Join(w.cache, headers)
 	w.kernel = &kernel
 	r, err := w.build(t, Source{})
-	if _, cannot := plainpath.New(w.cache); cannot != nil {
+	if _, cannot := plainpath.New(t.Context(), w.cache); cannot != nil {
 		if err == nil || err.Error() != cannot.Error() || !strings.Contains(err.Error(), "set XDG_CACHE_HOME") {
 			t.Errorf("got %v, want %v", err, cannot)
 		}

@@ -55,7 +55,8 @@ func (s *Server) Take(rec wire.Record, done <-chan struct{}) (missed string, err
 		go s.serve(s.queue, done)
 	}
 	a.result.ID = a.request.ID
-	if s.asked++; s.asked > maxFinds {
+	s.asked++
+	if s.asked > maxFinds {
 		a.fail(fmt.Errorf("more than %d modules were requested in one machine", maxFinds))
 	} else if a.files, a.result.Found, err = s.Index.Find(a.request.Name, func(module string) bool {
 		return slices.Contains(a.request.Loaded, module)

@@ -104,7 +104,7 @@ func load(r Reply, params []string) error {
 
 // Names returns the names of the modules that a name stands for, after those that
 // they need, and of how many of them the name stands for. Errors are as for Load.
-func Names(name string) (all []string, targets []string, err error) {
+func Names(name string) (all, targets []string, err error) {
 	conversation, err := ask(Request{NamesOnly, name})
 	if err != nil {
 		return nil, nil, err

@@ -101,7 +101,8 @@ func (s *eventStream) event(verb, result, name, line string) string {
 	if i := strings.LastIndex(name, " ("); i >= 0 {
 		name, took = name[:i], strings.Trim(name[i:], " ()")
 	}
-	if s.open[name]--; s.open[name] <= 0 {
+	s.open[name]--
+	if s.open[name] <= 0 {
 		delete(s.open, name)
 	}
 	if number := s.mark(verb, name, result, took); number != 0 {

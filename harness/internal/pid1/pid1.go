@@ -312,7 +312,9 @@ func (g *guest) refuse(reason error, hostGone <-chan error) error {
 	if err := g.out.WriteMessage(wire.Exit, &wire.Status{Code: -1, Error: reason.Error()}); err != nil {
 		return err
 	}
-	<-hostGone
+	if err := <-hostGone; err != nil {
+		return errors.Join(reason, err)
+	}
 	return reason
 }
 

@@ -53,6 +53,7 @@ type Request struct {
 // Kind is the kind of program that runs in the guest.
 type Kind string
 
+// The kinds of programs.
 const (
 	OwnMain Kind = ""        // a test binary whose TestMain calls harness.Main
 	Foreign Kind = "test"    // a test binary without our code; Rest follows the flags as it is

@@ -3,6 +3,7 @@ package rtnetlink
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -95,7 +96,7 @@ func (c *Conn) AwaitUp(name string, ipv6 [16]byte, limit time.Duration) error {
 func (c *Conn) isLocal(ipv6 [16]byte) bool {
 	body := make([]byte, unix.SizeofRtMsg)
 	body[0], body[1] = unix.AF_INET6, 128
-	b, err := c.do(unix.RTM_GETROUTE, 0, append(body, attr(unix.RTA_DST, ipv6[:])...))
+	b, err := c.do(unix.RTM_GETROUTE, 0, slices.Concat(body, attr(unix.RTA_DST, ipv6[:])))
 	const kind = 7 // offset of rtm_type
 	return err == nil && len(b) >= unix.SizeofRtMsg && b[kind] == unix.RTN_LOCAL
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -123,10 +124,8 @@ func (c *Conn) await(limit time.Duration, accept func(message) bool) error {
 		if err != nil {
 			return err
 		}
-		for _, m := range messages {
-			if accept(m) {
-				return nil
-			}
+		if slices.ContainsFunc(messages, accept) {
+			return nil
 		}
 	}
 }

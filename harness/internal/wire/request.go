@@ -46,7 +46,8 @@ func (a *Answer) fields(c codec) {
 // Check returns an error if the request is not valid.
 func (r *Request) Check() (err error) {
 	var e encoder
-	if r.fields(&e); e.err != nil {
+	r.fields(&e)
+	if e.err != nil {
 		return e.err
 	}
 	switch r.Verb {

@@ -100,7 +100,7 @@ func TestStackOverflowIsInOperation(t *testing.T) {
 	RIP: 0010:psi_group_change+0x10/0x20
 	Call Trace:
 	 gadget_event+0x10/0x20
-	 gadget_event+0x10/0x20
+	 gadget_again+0x10/0x20
 	 gadget_newlink+0x10/0x20
 	 rtnetlink_rcv_msg+0x10/0x20
 	 netlink_rcv_skb+0x10/0x20`)
