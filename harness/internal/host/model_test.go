@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
@@ -32,7 +33,7 @@ func FuzzConversation(f *testing.F) {
 			"test.timeout": "5s", "test.cpuprofile": "cpu.out", "test.artifacts": "true", "test.outputdir": inner,
 		})
 		if err == nil && !told.mayPass() {
-			t.Errorf("the run passed, but the guest sent %+v", told)
+			t.Errorf("the run passed, but the guests have sent tests %v, failed %t, finished %t, done %t", told.begun, told.failed, told.finished, told.done)
 		}
 		if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
 			t.Errorf("files were written outside of the package: %v, %v", list, err)
@@ -49,8 +50,9 @@ func FuzzConversation(f *testing.F) {
 	})
 }
 
-// model tracks what a guest sends up to its done record.
+// model tracks what the guests of a run send up to their done records.
 type model struct {
+	mu       sync.Mutex
 	begun    map[string]int // tests that have begun and not ended, by marks and by output
 	failed   bool           // a test has failed
 	finished bool           // the first exit record reports a regular end
@@ -61,6 +63,8 @@ type model struct {
 }
 
 func (m *model) mayPass() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for name, n := range m.begun {
 		if n > 0 && (!m.unclear || !strings.HasPrefix(name, "output ")) {
 			return false
@@ -74,7 +78,9 @@ func (m *model) mayPass() bool {
 func (m *model) play(script []byte, cut int, word string, out *wire.Writer) {
 	sent := 0
 	for _, c := range script {
+		m.mu.Lock()
 		typ, payload := m.record(c, word)
+		m.mu.Unlock()
 		if size := 5 + len(payload); cut >= 0 && sent+size > cut {
 			return // the stream ends before this record, even if cut is inside it
 		}
