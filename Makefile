@@ -55,7 +55,6 @@ unit: deps ## run the tests that need no machine, with the race detector
 .PHONY: harness
 harness: deps ## run the harness's own tests in machines
 	go test -count=1 -timeout 40m ./harness ./harness/guest
-	go test -tags kvm -count=1 -timeout 20m -run 'KVMIsDetected' ./harness/internal/nested
 
 .PHONY: suite
 suite: deps ## run the suite in each kernel that is fetched ready to boot
