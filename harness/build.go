@@ -16,7 +16,7 @@ type Build struct {
 	Root string
 
 	// Dirs are directories below Root that are built, in this order; a later one may
-	// use symbols that an earlier one exports. If there is none, Root itself is built.
+	// use symbols that an earlier one exports. Without an entry, Root itself is built.
 	Dirs []string
 
 	// Make are variables for the command line of make, such as "CONFIG_FOO=m".

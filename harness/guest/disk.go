@@ -92,10 +92,7 @@ func prepareHotplug(driver string) error {
 	if errors.Is(err, unix.EEXIST) {
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("%w; does harness.Config.KernelModules have it?", err)
-	}
-	return nil
+	return err
 }
 
 // awaitDisk waits until there is a disk with a serial number, and returns its path.

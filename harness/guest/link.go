@@ -41,7 +41,7 @@ func (n *Namespace) Join(other *Namespace) (End, End) {
 	here, there := newEnd("veth", number, 1), newEnd("veth", number, 2)
 	err := n.onNetlink(func(c *rtnetlink.Conn) error { return c.AddVeth(here.Interface, there.Interface, other.fd) })
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		err = fmt.Errorf("%w; add the module veth to harness.Config.KernelModules, and load it with guest.LoadModule", err)
+		err = fmt.Errorf("%w; the kernel needs CONFIG_VETH", err)
 	}
 	steps := []func(*rtnetlink.Conn, End) error{
 		func(c *rtnetlink.Conn, e End) error { return c.Raise(e.Interface, e.IPv4, e.IPv6) },

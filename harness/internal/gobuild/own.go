@@ -21,7 +21,7 @@ func BuildOwn(ctx context.Context, cacheDir, dir, program string, building func(
 }
 
 // moduleRoot returns the directory of the go.mod that is for the packages in dir: there
-// or in the nearest directory above. It returns dir if there is none.
+// or in the nearest directory above. Without one it returns dir.
 func moduleRoot(dir string) string {
 	for root := dir; ; root = filepath.Dir(root) {
 		info, err := os.Stat(filepath.Join(root, "go.mod"))

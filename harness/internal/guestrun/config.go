@@ -43,7 +43,7 @@ type Table struct {
 	Machines        int             `toml:"machines"`
 }
 
-// FindFile returns the path of the file for a package in dir, or "" if there is none: it
+// FindFile returns the path of the file for a package in dir, or "". The file
 // is in the nearest directory at or above dir, up to the one with go.mod.
 func FindFile(dir string) string {
 	for ; ; dir = filepath.Dir(dir) {

@@ -20,35 +20,19 @@ func loadings(modules []Module, list []string) ([]Loading, error) {
 			list = append(list, m.Name)
 		}
 	}
-	byName := map[string]Module{}
-	for _, m := range modules {
-		byName[m.Name] = m
-	}
+	var names []string
 	parameters := map[string]string{}
 	for _, entry := range list {
 		name, rest, _ := strings.Cut(strings.TrimSpace(entry), " ")
-		parameters[ModuleName(name)] = strings.TrimSpace(rest)
-	}
-	var out []Loading
-	var add func(name string)
-	add = func(name string) {
-		m, ours := byName[name]
-		if !ours {
-			return
-		}
-		delete(byName, name) // before its dependencies, to end cycles
-		for _, dep := range m.Depends {
-			add(dep)
-		}
-		out = append(out, Loading{m.Name, parameters[m.Name]})
-	}
-	for _, entry := range list {
-		name, _, _ := strings.Cut(strings.TrimSpace(entry), " ")
 		name = ModuleName(name)
 		if !slices.ContainsFunc(modules, func(m Module) bool { return m.Name == name }) {
 			return nil, fmt.Errorf("the build makes no module %s that is to be loaded; it makes %s", name, nameList(modules))
 		}
-		add(name)
+		names, parameters[name] = append(names, name), strings.TrimSpace(rest)
+	}
+	var out []Loading
+	for _, m := range withDependencies(modules, names) {
+		out = append(out, Loading{m.Name, parameters[m.Name]})
 	}
 	return out, nil
 }

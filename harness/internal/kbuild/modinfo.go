@@ -61,6 +61,16 @@ func ModuleName(path string) string {
 // on.
 func inLoadingOrder(modules []Module) []Module {
 	slices.SortFunc(modules, func(a, b Module) int { return strings.Compare(a.Name, b.Name) })
+	names := make([]string, len(modules))
+	for i, m := range modules {
+		names[i] = m.Name
+	}
+	return withDependencies(modules, names)
+}
+
+// withDependencies returns the modules of these names in that order, each after those
+// of the modules that it depends on.
+func withDependencies(modules []Module, names []string) []Module {
 	byName := map[string]Module{}
 	for _, m := range modules {
 		byName[m.Name] = m
@@ -78,8 +88,8 @@ func inLoadingOrder(modules []Module) []Module {
 		}
 		sorted = append(sorted, m)
 	}
-	for _, m := range modules {
-		add(m.Name)
+	for _, name := range names {
+		add(name)
 	}
 	return sorted
 }

@@ -109,7 +109,7 @@ func readAliases(dir, file string) ([]alias, error) {
 	return aliases, err
 }
 
-// readList reads a list of depmod(8). It returns nothing if there is none.
+// readList reads a list of depmod(8). A missing list is empty.
 func readList(dir, file string) ([]byte, error) {
 	if dir == "" {
 		return nil, nil

@@ -52,7 +52,7 @@ func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 		return why == "" || why.uncertain()
 	}
 	certain := now
-	if where == Interrupted && !r.pointsAt(now, isCertain) || where == Operation {
+	if where == Interrupted && !pointsAt(now, isCertain) || where == Operation {
 		certain = append(operations(now, isCertain), now...)
 	}
 	for _, step := range []struct {
@@ -104,7 +104,7 @@ func (r *Reader) guesses(where Blame, stacks [][]Frame) [][]Frame {
 
 // pointsAt reports whether the first instruction pointer in the stacks is in a function
 // that can be the guilty one.
-func (r *Reader) pointsAt(stacks [][]Frame, isCertain func(*Frame) bool) bool {
+func pointsAt(stacks [][]Frame, isCertain func(*Frame) bool) bool {
 	for _, frames := range stacks {
 		for i := range frames {
 			if f := &frames[i]; !f.Guess {

@@ -71,7 +71,7 @@ func TestStallIsInInterruptedFunction(t *testing.T) {
 	}
 }
 
-// What is called in a loop is interrupted at a random place: its operation counts.
+// The interrupt of a stall comes at a random place of the loop, so the operation counts.
 func TestStallInHelperIsInOperation(t *testing.T) {
 	for entry, want := range map[string]string{
 		" do_vfs_ioctl+0x10/0x20\n do_syscall_64+0x10/0x20":                "gadget_handle",

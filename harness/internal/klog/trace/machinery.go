@@ -31,10 +31,7 @@ func (r reason) uncertain() bool {
 
 // machinery is the table of functions that are skipped when the guilty function
 // is looked for. name* is a prefix, *name* any part of a mangled Rust name.
-var machinery = []struct {
-	why       reason
-	functions string
-}{
+var machinery = []row{
 	{reports, `
 		__dump_stack dump_stack* show_stack* __show_stack show_trace* show_regs* __show_regs* dump_trace dump_backtrace* unwind_backtrace* walk_stackframe
 		arch_stack_walk stack_trace_* save_stack* __save_stack* save_trace show_registers dump_stack_print_info
@@ -181,9 +178,15 @@ type names struct {
 	parts  []string
 }
 
-var machineryNames = sync.OnceValue(func() names {
+// row is a row of a table of functions.
+type row struct {
+	why       reason
+	functions string
+}
+
+func newNames(table []row) names {
 	n := names{full: map[string]reason{}, prefix: map[string][]string{}, why: map[string]reason{}}
-	for _, row := range machinery {
+	for _, row := range table {
 		for name := range strings.FieldsSeq(row.functions) {
 			prefix, isPrefix := strings.CutSuffix(name, "*")
 			part, isPart := strings.CutPrefix(prefix, "*")
@@ -199,14 +202,18 @@ var machineryNames = sync.OnceValue(func() names {
 		}
 	}
 	return n
-})
+}
+
+var machineryNames = sync.OnceValue(func() names { return newNames(machinery) })
 
 // skipped returns why a function is skipped, or "" if it is not.
-func skipped(function string) reason {
+func skipped(function string) reason { return machineryNames().find(function) }
+
+// find returns the reason in a function's row, or "".
+func (n names) find(function string) reason {
 	if i := strings.IndexByte(function, '.'); i > 0 {
 		function = function[:i]
 	}
-	n := machineryNames()
 	if why, ok := n.full[function]; ok {
 		return why
 	}

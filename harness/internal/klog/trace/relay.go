@@ -1,9 +1,6 @@
 package trace
 
-import (
-	"strings"
-	"sync"
-)
+import "sync"
 
 // relays are general parts of the kernel that call the function of a driver, a protocol or
 // a file system. name* is a prefix.
@@ -17,25 +14,9 @@ const relays = `
 	do_one_initcall do_initcall* kernel_init* do_init_module load_module cpu_startup_entry do_idle
 	do_exit do_group_exit get_signal do_signal arch_do_signal*`
 
-var relayNames = sync.OnceValue(func() map[string]bool {
-	n := map[string]bool{}
-	for name := range strings.FieldsSeq(relays) {
-		n[name] = true
-	}
-	return n
-})
+const relay reason = "relay"
+
+var relayNames = sync.OnceValue(func() names { return newNames([]row{{relay, relays}}) })
 
 // isRelay reports whether a function is one of relays.
-func isRelay(function string) bool {
-	function, _, _ = strings.Cut(function, ".")
-	n := relayNames()
-	if n[function] {
-		return true
-	}
-	for i := len(function); i > 2; i-- {
-		if n[function[:i]+"*"] {
-			return true
-		}
-	}
-	return false
-}
+func isRelay(function string) bool { return relayNames().find(function) == relay }
