@@ -13,6 +13,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/snapshots"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
@@ -37,9 +38,8 @@ type manifest struct {
 
 // Names of a snapshot's files.
 const (
-	memoryName   = "memory"
-	stateName    = "state"
-	manifestName = "snapshot.json"
+	memoryName = "memory"
+	stateName  = "state"
 )
 
 // snapshotKey covers everything that a snapshot depends on.
@@ -92,7 +92,7 @@ func findSnapshot(ctx context.Context, cacheDir string, config qemu.Config, opt 
 		return nil, failed, err
 	}
 	if made {
-		pruneSnapshots(dir, entry, time.Now())
+		snapshots.Prune(dir, entry, time.Now())
 	}
 	s := &snapshot{dir: entry}
 	return s, nil, s.check()
@@ -155,17 +155,17 @@ func writeManifest(dir string, m *Machine) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, manifestName), b, 0o644)
+	return os.WriteFile(filepath.Join(dir, snapshots.Manifest), b, 0o644)
 }
 
 // check reads the manifest and compares the files with it.
 func (s *snapshot) check() error {
-	b, err := os.ReadFile(filepath.Join(s.dir, manifestName))
+	b, err := os.ReadFile(filepath.Join(s.dir, snapshots.Manifest))
 	if err != nil {
 		return &damageError{s.dir, err}
 	}
 	if err := json.Unmarshal(b, &s.manifest); err != nil {
-		return &damageError{s.dir, fmt.Errorf("%s: %w", manifestName, err)}
+		return &damageError{s.dir, fmt.Errorf("%s: %w", snapshots.Manifest, err)}
 	}
 	state, err := os.ReadFile(filepath.Join(s.dir, stateName))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/snapshots"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -134,7 +135,7 @@ func (s *Source) giveUp(err error) {
 	s.Say("cannot restore the snapshot; booting instead (KMODTEST_SNAPSHOT=off does not try): %v", err)
 	var damage *damageError
 	if errors.As(err, &damage) {
-		if err := removeSnapshot(damage.dir); err != nil {
+		if err := snapshots.Remove(damage.dir); err != nil {
 			s.Say("cannot remove the snapshot: %v", err)
 		}
 	}

@@ -1,4 +1,5 @@
-package machine
+// Package snapshots removes saved machines from the cache.
+package snapshots
 
 import (
 	"cmp"
@@ -13,17 +14,20 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
+// Manifest is the name of the file that each snapshot has.
+const Manifest = "snapshot.json"
+
 // Limits of the snapshots in the cache. A snapshot that was just made is kept.
 const (
-	snapshotAge  = 14 * 24 * time.Hour // since its last use
-	snapshotRoom = 4 << 30             // bytes on the disk, of all together
+	maxAge  = 14 * 24 * time.Hour // since its last use
+	maxRoom = 4 << 30             // bytes on the disk, of all together
 )
 
-// pruneSnapshots removes snapshots that have not been used for a long time, and
+// Prune removes snapshots in dir, except keep, that have not been used for a long time, and
 // then the least recently used ones until the others fit into the limit of space.
 // Machines that run from a removed snapshot are not affected. Snapshots that cannot
 // be removed now are left for the next time.
-func pruneSnapshots(dir, keep string, now time.Time) {
+func Prune(dir, keep string, now time.Time) {
 	type entry struct {
 		path string
 		used time.Time
@@ -31,7 +35,7 @@ func pruneSnapshots(dir, keep string, now time.Time) {
 	}
 	_, _ = cache.RemoveLeftovers(dir) // what remains is tried again the next time
 	var entries []entry
-	names, _ := filepath.Glob(filepath.Join(dir, "*", manifestName)) // the pattern is well formed
+	names, _ := filepath.Glob(filepath.Join(dir, "*", Manifest)) // the pattern is well formed
 	for _, name := range names {
 		path := filepath.Dir(name)
 		info, err := os.Stat(path)
@@ -44,14 +48,14 @@ func pruneSnapshots(dir, keep string, now time.Time) {
 	total := diskUsage(keep)
 	for _, e := range entries {
 		total += e.size
-		if now.Sub(e.used) > snapshotAge || total > snapshotRoom {
-			_ = removeSnapshot(e.path)
+		if now.Sub(e.used) > maxAge || total > maxRoom {
+			_ = Remove(e.path)
 		}
 	}
 }
 
-// removeSnapshot removes a snapshot. Machines that run from it are not affected.
-func removeSnapshot(dir string) error {
+// Remove removes a snapshot. Machines that run from it are not affected.
+func Remove(dir string) error {
 	gone := dir + ".tmp-gone"
 	if err := os.RemoveAll(gone); err != nil { // left by a removal that was interrupted
 		return err
