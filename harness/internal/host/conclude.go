@@ -5,6 +5,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
@@ -52,7 +53,7 @@ func writeCoverage(r request.Request, groups []*group) (percent float64, err err
 
 // writeFile writes a file as a whole or not at all.
 func writeFile(path string, content []byte) error {
-	sink, err := newFile(path)
+	sink, err := resultfile.New(path)
 	if err != nil {
 		return err
 	}

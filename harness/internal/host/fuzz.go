@@ -11,6 +11,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
 )
 
 // keepInputs writes inputs of a machine that died to the corpora below dir: the
@@ -52,7 +53,7 @@ func keepInput(dir, target string, in inside.Input) (string, error) {
 		return "", fmt.Errorf("%q is not the name of a fuzz target, or the name is too long", target)
 	}
 	name := fmt.Sprintf("%s/%x", target, sha256.Sum256([]byte(in.Text)))[:len(target)+1+16]
-	f, err := newFileBelow(dir, name, true)
+	f, err := resultfile.Below(dir, name, true)
 	if errors.Is(err, fs.ErrExist) {
 		return name, nil // with the same content, by its name
 	}
