@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/images/internal/bootimage"
 )
 
 // kept are the parts of a kernel's tree that a build of modules reads, and the configuration.
@@ -52,7 +54,7 @@ func (b *build) collect(ctx context.Context, runner *makeRun) (*record, error) {
 // which it makes first.
 func (b *build) collectImage(ctx context.Context, runner *makeRun, r *record) error {
 	image, name := "vmlinux", "vmlinux-"+r.Release
-	if !hasPVHEntry(filepath.Join(b.tree, image)) {
+	if !bootimage.HasPVHEntry(filepath.Join(b.tree, image)) {
 		image, name = "arch/x86/boot/bzImage", "vmlinuz-"+r.Release
 		if err := runner.run(ctx, nil, "bzImage"); err != nil {
 			return err

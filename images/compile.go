@@ -18,10 +18,10 @@ const someObjects = 1000
 // compile builds the kernel and its modules, and returns the number of object files in the tree.
 func (b *build) compile(ctx context.Context, runner *makeRun) (int, error) {
 	expected := b.expectedObjects()
-	move := b.show.part(6, 99)
+	move := b.show.Part(6, 99)
 	watch := &objectCounter{report: func(n int) {
 		move(100 * float64(n) / float64(expected))
-		b.show.count(n, expected, "objects")
+		b.show.Count(n, expected, "objects")
 	}}
 	if err := runner.run(ctx, watch, "vmlinux", "modules"); err != nil {
 		return 0, err

@@ -12,7 +12,9 @@ import (
 
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
+	"github.com/kmodtest/kmodtest/images/internal/bootimage"
 	"github.com/kmodtest/kmodtest/images/internal/command"
+	"github.com/kmodtest/kmodtest/images/internal/progress"
 	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
@@ -46,9 +48,9 @@ func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error 
 		return err
 	}
 	begin := time.Now()
-	show := newProgress(opt.Progress)
-	defer show.close()
-	show.line("fetching kernel %s (Debian %s%s)", row.Name, row.Debian.Suite, row.size())
+	show := progress.New(opt.Progress)
+	defer show.Close()
+	show.Line("fetching kernel %s (Debian %s%s)", row.Name, row.Debian.Suite, row.size())
 	packages, err := fetchPackages(ctx, row, mirrors, entry, show)
 	if err != nil {
 		return err
@@ -65,7 +67,7 @@ func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error 
 	}
 	record := newRecord(release, packages)
 	boot := "boot/vmlinux-" + release
-	unpacked, err := unpackVmlinux(ctx, filepath.Join(entry, record.Image), filepath.Join(entry, boot))
+	unpacked, err := bootimage.Unpack(ctx, filepath.Join(entry, record.Image), filepath.Join(entry, boot))
 	if err != nil {
 		return err
 	}
@@ -78,8 +80,8 @@ func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error 
 	if err := record.write(entry); err != nil {
 		return err
 	}
-	show.close()
-	show.line("kernel %s is Linux %s, version %s (%.0f s)", row.Name, release, record.Version, time.Since(begin).Seconds())
+	show.Close()
+	show.Line("kernel %s is Linux %s, version %s (%.0f s)", row.Name, release, record.Version, time.Since(begin).Seconds())
 	return nil
 }
 
@@ -102,24 +104,24 @@ func splitMirrors(list string) []string {
 
 // fetchPackages unpacks the packages of a row's kernel and of its headers into entry, and returns
 // them, the kernel's first.
-func fetchPackages(ctx context.Context, row Row, mirrors []string, entry string, show *progress) ([]apt.Package, error) {
+func fetchPackages(ctx context.Context, row Row, mirrors []string, entry string, show *progress.Progress) ([]apt.Package, error) {
 	scratch := filepath.Join(entry, "apt")
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return nil, fmt.Errorf("make directory for apt: %w", err)
 	}
 	archive := &apt.Archive{Mirrors: mirrors, Suite: row.Debian.Suite, Architecture: row.Arch, Dir: scratch}
-	if err := archive.Update(ctx, show.part(0, 20)); err != nil {
+	if err := archive.Update(ctx, show.Part(0, 20)); err != nil {
 		return nil, err
 	}
 	packages, err := choose(ctx, archive, row.Debian.Image)
 	if err != nil {
 		return nil, err
 	}
-	files, err := archive.Download(ctx, scratch, packages, show.part(20, 80))
+	files, err := archive.Download(ctx, scratch, packages, show.Part(20, 80))
 	if err != nil {
 		return nil, err
 	}
-	if err := unpack(ctx, files, entry, show.part(80, 100)); err != nil {
+	if err := unpack(ctx, files, entry, show.Part(80, 100)); err != nil {
 		return nil, err
 	}
 	if err := os.RemoveAll(scratch); err != nil {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/kmodtest/kmodtest/images/internal/bootimage"
 )
 
 // These tests fetch from the mirror in apt's configuration into the user's cache, which the next run
@@ -55,7 +57,7 @@ func assertUnknownSymbolIsRefused(t *testing.T, kernel *Kernel) {
 // assertComplete fails the test unless the kernel's files match its fields.
 func assertComplete(t *testing.T, kernel *Kernel) {
 	t.Helper()
-	if release, err := imageRelease(kernel.Image); err != nil || release != kernel.Release {
+	if release, err := bootimage.Release(kernel.Image); err != nil || release != kernel.Release {
 		t.Errorf("the image has release %q, %v, want %q", release, err, kernel.Release)
 	}
 	if len(kernel.Key) != 64 {

@@ -177,3 +177,10 @@ func (c *collection) unused(ctx context.Context) error {
 	}
 	return nil
 }
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/images/internal/bootimage"
 )
 
 // findImages returns the kernel images in root/boot, each once: links to other images are left out.
@@ -31,8 +33,8 @@ func findImages(root string) ([]string, error) {
 
 // findInstalled returns the kernel of an image in root/boot, with its modules and headers below root.
 func findInstalled(root, image string) (*place, error) {
-	release, err := imageRelease(image)
-	if errors.Is(err, errNotBzImage) {
+	release, err := bootimage.Release(image)
+	if errors.Is(err, bootimage.ErrNotBzImage) {
 		release = strings.TrimPrefix(filepath.Base(image), "vmlinuz-")
 	} else if err != nil {
 		return nil, err

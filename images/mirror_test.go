@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kmodtest/kmodtest/images/internal/apt"
+	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
 
 // spoiling describes how a mirror spoils some of its files.
@@ -115,12 +116,12 @@ func TestKernelOfEndedSuiteComesFromNextMirror(t *testing.T) {
 		t.Fatal(err)
 	}
 	scratch := t.TempDir()
-	show := newProgress(io.Discard)
-	defer show.close()
+	show := progress.New(io.Discard)
+	defer show.Close()
 	for _, mirrors := range []string{without.URL, without.URL + ", " + with.URL + "/"} {
 		list := splitMirrors(mirrors)
 		archive := &apt.Archive{Mirrors: list, Suite: row.Debian.Suite, Architecture: row.Arch, Dir: scratch}
-		err := archive.Update(t.Context(), show.part(0, 100))
+		err := archive.Update(t.Context(), show.Part(0, 100))
 		if len(list) == 1 {
 			wantError(t, err, "fetch the package list of bullseye from "+without.URL)
 			continue

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kmodtest/kmodtest/images/internal/bootimage/bootimagetest"
 )
 
 // builtTree returns the files of a minimal build tree.
@@ -18,7 +20,7 @@ func builtTree() map[string]string {
 		"Module.symvers":                "",
 		"scripts/mod/modpost":           "",
 		"modules.order":                 "",
-		"arch/x86/boot/bzImage":         string(bzImage("6.1.9-test")),
+		"arch/x86/boot/bzImage":         string(bootimagetest.Image("6.1.9-test")),
 		"vmlinux":                       "\x7fELF",
 	}
 }
@@ -26,7 +28,7 @@ func builtTree() map[string]string {
 // installed returns the files of a minimal directory with an installed kernel.
 func installed(release string) map[string]string {
 	return map[string]string{
-		"boot/vmlinuz-" + release:                        string(bzImage(release)),
+		"boot/vmlinuz-" + release:                        string(bootimagetest.Image(release)),
 		"lib/modules/" + release + "/modules.dep":        "",
 		"lib/modules/" + release + "/build":              "-> /usr/src/linux-headers-" + release,
 		"usr/src/linux-headers-" + release + "/Makefile": "# made up\n",
@@ -89,7 +91,7 @@ func TestIncompleteBuildTree(t *testing.T) {
 	assertRefused(t, makeTree(t, none), "no kernel image")
 
 	older := builtTree()
-	older["arch/x86/boot/bzImage"] = string(bzImage("6.1.8-test"))
+	older["arch/x86/boot/bzImage"] = string(bootimagetest.Image("6.1.8-test"))
 	assertRefused(t, makeTree(t, older), "6.1.8-test")
 
 	without := builtTree()
@@ -187,7 +189,7 @@ func TestIncompleteInstalledKernel(t *testing.T) {
 	headers := installed("6.1.9-a")
 	delete(headers, "usr/src/linux-headers-6.1.9-a/Makefile")
 	assertRefused(t, makeTree(t, headers), "install the headers")
-	assertRefused(t, makeTree(t, map[string]string{"boot/vmlinuz-6.1.9-a": string(bzImage("6.1.9-a"))}), "lib/modules/6.1.9-a")
+	assertRefused(t, makeTree(t, map[string]string{"boot/vmlinuz-6.1.9-a": string(bootimagetest.Image("6.1.9-a"))}), "lib/modules/6.1.9-a")
 }
 
 func TestPathsWithoutKernel(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/kmodtest/kmodtest/images/internal/bootimage"
 )
 
 // mostObjects is the upper limit for the object files of a minimal kernel, including host tools. 5.10
@@ -24,7 +26,7 @@ func TestModulesBuildAgainstBuiltKernels(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !hasPVHEntry(kernel.Boot) {
+			if !bootimage.HasPVHEntry(kernel.Boot) {
 				t.Errorf("%s cannot be started directly", kernel.Boot)
 			}
 			assertNoBrokenLinks(t, kernel.Build)

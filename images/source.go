@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
 
 // sourceLayout is like layout, but only for kernels that are built from source.
@@ -24,8 +25,8 @@ func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 		return nil, fmt.Errorf("build kernel %s: %w", row.Name, err)
 	}
 	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
-		b := &build{row: row, opt: opt, key: key, entry: tmp, tree: filepath.Join(tmp, "src"), show: newProgress(opt.Progress)}
-		defer b.show.close()
+		b := &build{row: row, opt: opt, key: key, entry: tmp, tree: filepath.Join(tmp, "src"), show: progress.New(opt.Progress)}
+		defer b.show.Close()
 		return blameDisk(tmp, b.run(ctx))
 	})
 	if err != nil {
@@ -63,7 +64,7 @@ type build struct {
 	key   string
 	entry string // the directory to fill
 	tree  string // where the sources are unpacked and built, in the entry
-	show  *progress
+	show  *progress.Progress
 }
 
 func (b *build) run(ctx context.Context) error {
@@ -90,7 +91,7 @@ func (b *build) run(ctx context.Context) error {
 	if err := b.checkUnchanged(ctx); err != nil {
 		return err
 	}
-	b.show.line("building kernel %s from %s: this takes some minutes; the log is %s", b.row.Name, from, log.Name())
+	b.show.Line("building kernel %s from %s: this takes some minutes; the log is %s", b.row.Name, from, log.Name())
 	objects, err := b.compile(ctx, runner)
 	if err != nil {
 		return err
@@ -102,8 +103,8 @@ func (b *build) run(ctx context.Context) error {
 	if err := b.describe(ctx, r, from, objects); err != nil {
 		return err
 	}
-	b.show.close()
-	b.show.line("kernel %s is Linux %s, from %s (%.0f s, %d objects)", b.row.Name, r.Release, from, time.Since(begin).Seconds(), objects)
+	b.show.Close()
+	b.show.Line("kernel %s is Linux %s, from %s (%.0f s, %d objects)", b.row.Name, r.Release, from, time.Since(begin).Seconds(), objects)
 	return nil
 }
 

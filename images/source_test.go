@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/images/internal/bootimage/bootimagetest"
 	"github.com/kmodtest/kmodtest/images/internal/kconfig"
 )
 
@@ -39,7 +40,7 @@ func madeUpKernel() map[string]string {
 			"bzImage:; @mkdir -p arch/x86/boot; echo image > arch/x86/boot/bzImage",
 			"",
 		}, "\n"),
-		"kernel.elf": string(pvhKernel(pvhNote)),
+		"kernel.elf": string(bootimagetest.Kernel(bootimagetest.PVHNote)),
 		"old.o":      "from an earlier build",
 	}
 }
@@ -103,7 +104,7 @@ func TestKernelIsBuiltFromADirectory(t *testing.T) {
 	if kernel.Name != "made-up" || kernel.Release != "9.9.0-test" || kernel.Image != kernel.Boot {
 		t.Errorf("got %+v", kernel)
 	}
-	assertContent(t, kernel.Boot, string(pvhKernel(pvhNote)))
+	assertContent(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
 	assertContent(t, filepath.Join(kernel.Build, ".config"), "CONFIG_MODULES=y\nCONFIG_FIRST=y\n")
 	assertContent(t, filepath.Join(kernel.Build, "include/linux/module.h"), "header\n")
 	assertContent(t, filepath.Join(kernel.Build, "Module.symvers"), "symbols\n")
@@ -126,7 +127,7 @@ func TestKernelIsBuiltFromADirectory(t *testing.T) {
 	if again, err := b.build(ended); err != nil || *again != *kernel {
 		t.Errorf("the second time %+v, %v", again, err)
 	}
-	addFiles(t, dir, map[string]string{"src/kernel.elf": string(pvhKernel(pvhNote)) + "changed"})
+	addFiles(t, dir, map[string]string{"src/kernel.elf": string(bootimagetest.Kernel(bootimagetest.PVHNote)) + "changed"})
 	changed, err := b.build(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +139,7 @@ func TestKernelIsBuiltFromADirectory(t *testing.T) {
 
 func TestKernelWithoutPVHBootsAsImage(t *testing.T) {
 	files := madeUpKernel()
-	files["kernel.elf"] = string(pvhKernel(pvhNote + 1))
+	files["kernel.elf"] = string(bootimagetest.Kernel(bootimagetest.PVHNote + 1))
 	kernel, err := newBuilder(t, project(t, "path = 'src'\n", files)).build(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -167,7 +168,7 @@ func TestKernelIsBuiltFromACommit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	assertContent(t, kernel.Boot, string(pvhKernel(pvhNote)))
+	assertContent(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
 	if commit := git("rev-parse", "v1"); kernel.Version != commit[:12] {
 		t.Errorf("got version %q for commit %s", kernel.Version, commit)
 	}
@@ -297,7 +298,7 @@ func TestInterruptedBuildIsRepeated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	assertContent(t, kernel.Boot, string(pvhKernel(pvhNote)))
+	assertContent(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
 }
 
 // stateOf returns the letter of a process's state, or "" if the process does not exist.

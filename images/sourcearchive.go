@@ -16,6 +16,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
+	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
 
 // Names of the files in an entry of sources.
@@ -73,25 +74,25 @@ func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, err
 		return origin{}, err
 	}
 	s := b.row.Source
-	b.show.line("fetching the sources of kernel %s (Debian %s%s)", b.row.Name, s.Suite, b.row.size())
+	b.show.Line("fetching the sources of kernel %s (Debian %s%s)", b.row.Name, s.Suite, b.row.size())
 	scratch := filepath.Join(tmp, "apt")
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return origin{}, fmt.Errorf("make directory for apt: %w", err)
 	}
 	archive := &apt.Archive{Mirrors: mirrors, Suite: s.Suite, Architecture: b.row.Arch, Dir: scratch}
-	if err := archive.Update(ctx, b.show.part(0, 1)); err != nil {
+	if err := archive.Update(ctx, b.show.Part(0, 1)); err != nil {
 		return origin{}, err
 	}
 	found, err := archive.Find(ctx, s.Package)
 	if err != nil {
 		return origin{}, err
 	}
-	files, err := archive.Download(ctx, scratch, []apt.Package{found}, b.show.part(1, 4))
+	files, err := archive.Download(ctx, scratch, []apt.Package{found}, b.show.Part(1, 4))
 	if err != nil {
 		return origin{}, err
 	}
 	unpacked := filepath.Join(tmp, "unpacked")
-	if err := unpack(ctx, files, unpacked, b.show.part(4, 5)); err != nil {
+	if err := unpack(ctx, files, unpacked, b.show.Part(4, 5)); err != nil {
 		return origin{}, err
 	}
 	inside, err := glob(unpacked, "usr/src/linux-source-*.tar.*")
@@ -107,8 +108,8 @@ const stallTimeout = time.Minute
 
 // fetchURL fetches an archive and checks its sum. It gives up if the server sends nothing for the
 // time stall.
-func fetchURL(ctx context.Context, s *Source, to string, show *progress, stall time.Duration) (_ origin, err error) {
-	show.line("fetching %s", s.URL)
+func fetchURL(ctx context.Context, s *Source, to string, show *progress.Progress, stall time.Duration) (_ origin, err error) {
+	show.Line("fetching %s", s.URL)
 	caller := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -141,7 +142,7 @@ func fetchURL(ctx context.Context, s *Source, to string, show *progress, stall t
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	hash := sha256.New()
-	move := show.part(0, 5)
+	move := show.Part(0, 5)
 	count := byteCounter{report: func(n int64) {
 		stalled.Reset(stall)
 		if response.ContentLength > 0 {

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
 
 // archiveOf packs files in a top directory, like an archive of kernel sources.
@@ -105,7 +107,7 @@ func silentServer(t *testing.T) (s *Source, asked, gone <-chan struct{}) {
 
 func TestServerThatStallsIsGivenUp(t *testing.T) {
 	s, asked, gone := silentServer(t)
-	_, err := fetchURL(t.Context(), s, filepath.Join(t.TempDir(), "archive"), newProgress(io.Discard), 100*time.Millisecond)
+	_, err := fetchURL(t.Context(), s, filepath.Join(t.TempDir(), "archive"), progress.New(io.Discard), 100*time.Millisecond)
 	wantError(t, err, s.URL+": the server sent nothing for 100ms")
 	select {
 	case <-asked:
@@ -122,7 +124,7 @@ func TestInterruptedFetchIsCanceled(t *testing.T) {
 		<-asked
 		cancel(errors.New("a signal"))
 	}()
-	_, err := fetchURL(ctx, s, filepath.Join(t.TempDir(), "archive"), newProgress(io.Discard), time.Hour)
+	_, err := fetchURL(ctx, s, filepath.Join(t.TempDir(), "archive"), progress.New(io.Discard), time.Hour)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}

@@ -111,7 +111,7 @@ func (b *build) untar(ctx context.Context, archive string, args ...string) error
 	if !isFile(filepath.Join(b.tree, "Kconfig")) {
 		return errors.New("the archive does not hold kernel sources: there is no file Kconfig in its top directory")
 	}
-	b.show.part(5, 6)(100)
+	b.show.Part(5, 6)(100)
 	return nil
 }
 

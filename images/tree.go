@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/images/internal/bootimage"
 )
 
 // treeImages are the images that a build tree may have, the preferred one first.
@@ -75,9 +77,9 @@ func treeRelease(tree, image string) (string, error) {
 		return "", fmt.Errorf("read release of build tree: %w; run make -C %s", err, tree)
 	}
 	release := strings.TrimSpace(string(text))
-	inImage, err := imageRelease(image)
+	inImage, err := bootimage.Release(image)
 	switch {
-	case errors.Is(err, errNotBzImage):
+	case errors.Is(err, bootimage.ErrNotBzImage):
 		return release, nil // the release of a vmlinux is not checked
 	case err != nil:
 		return "", err

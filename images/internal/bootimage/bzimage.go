@@ -1,4 +1,4 @@
-package images
+package bootimage
 
 import (
 	"encoding/binary"
@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// errNotBzImage is the error for a file without the header of an x86 boot image.
-var errNotBzImage = errors.New("not an x86 boot image (bzImage)")
+// ErrNotBzImage is the error for a file without the header of an x86 boot image.
+var ErrNotBzImage = errors.New("not an x86 boot image (bzImage)")
 
-// imageRelease returns the kernel release in a bzImage. See Documentation/arch/x86/boot.rst. The
-// error is errNotBzImage for a file of another kind.
-func imageRelease(path string) (string, error) {
+// Release returns the kernel release in a bzImage. See Documentation/arch/x86/boot.rst. The
+// error is ErrNotBzImage for a file of another kind.
+func Release(path string) (string, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrPermission) {
 		return "", fmt.Errorf("read kernel image: %w; make it readable (chmod a+r), or give a directory with a copy of it", err)
@@ -31,7 +31,7 @@ func imageRelease(path string) (string, error) {
 	)
 	head := make([]byte, versionAt+2)
 	if _, err := io.ReadFull(file, head); err != nil || string(head[magicAt:magicAt+4]) != "HdrS" {
-		return "", fmt.Errorf("read kernel image %s: %w", path, errNotBzImage)
+		return "", fmt.Errorf("read kernel image %s: %w", path, ErrNotBzImage)
 	}
 	text := make([]byte, 256)
 	n, err := file.ReadAt(text, int64(binary.LittleEndian.Uint16(head[versionAt:]))+base)

@@ -1,4 +1,4 @@
-package images
+package progress
 
 import (
 	"bytes"
@@ -14,13 +14,13 @@ import (
 
 // showSomeWork shows the progress of work that lasts until seen is closed.
 func showSomeWork(out *os.File, seen <-chan struct{}) {
-	show := newProgress(out)
-	show.line("fetching %s", "it")
-	show.part(0, 50)(42)
-	show.count(7, 9, "objects")
+	show := New(out)
+	show.Line("fetching %s", "it")
+	show.Part(0, 50)(42)
+	show.Count(7, 9, "objects")
 	<-seen
-	show.close()
-	show.line("fetched")
+	show.Close()
+	show.Line("fetched")
 }
 
 func TestProgressInPipeHasLines(t *testing.T) {

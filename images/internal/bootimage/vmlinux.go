@@ -1,4 +1,5 @@
-package images
+// Package bootimage reads x86 kernel images: their release, and the kernel inside, which a machine can boot faster.
+package bootimage
 
 import (
 	"context"
@@ -9,19 +10,17 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
-	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
 // Under emulation, a kernel spends a fifth of its boot time on unpacking itself. So the kernel is
 // unpacked here, once, if its ELF notes have a PVH entry point, at which QEMU can start it directly.
 
-// unpackVmlinux writes the kernel inside a bzImage to a file, and reports whether a machine can boot
+// Unpack writes the kernel inside a bzImage to a file, and reports whether a machine can boot
 // it. If not, the file does not exist: the image may have no payload, a payload in an unknown format,
 // or no PVH entry point. A damaged payload is an error, because the image itself does not boot either.
-func unpackVmlinux(ctx context.Context, image, to string) (bool, error) {
+func Unpack(ctx context.Context, image, to string) (bool, error) {
 	file, err := os.Open(image)
 	if err != nil {
 		return false, fmt.Errorf("read kernel image: %w", err)
@@ -36,10 +35,10 @@ func unpackVmlinux(ctx context.Context, image, to string) (bool, error) {
 		return false, nil
 	}
 	if err := format.unpack(ctx, section, to); err != nil {
-		return false, errors.Join(unpackProblem(ctx, image, err), removeIfThere(to))
+		return false, errors.Join(unpackProblem(ctx, image, err), os.RemoveAll(to))
 	}
-	if !hasPVHEntry(to) {
-		return false, removeIfThere(to)
+	if !HasPVHEntry(to) {
+		return false, os.RemoveAll(to)
 	}
 	return true, nil
 }
@@ -99,9 +98,9 @@ func findPayload(file *os.File) (*io.SectionReader, error) {
 	return io.NewSectionReader(file, at, length), nil
 }
 
-// hasPVHEntry reports whether a file is a kernel with a PVH entry point (XEN_ELFNOTE_PHYS32_ENTRY),
+// HasPVHEntry reports whether a file is a kernel with a PVH entry point (XEN_ELFNOTE_PHYS32_ENTRY),
 // which QEMU can start directly.
-func hasPVHEntry(path string) bool {
+func HasPVHEntry(path string) bool {
 	file, err := elf.Open(path)
 	if err != nil {
 		return false
@@ -136,46 +135,4 @@ func hasNote(notes []byte, order binary.ByteOrder, name string, kind uint32) boo
 		notes = notes[next:]
 	}
 	return false
-}
-
-// vmlinuxFile is the name of an unpacked kernel in a cache entry. If an entry does not have it, only
-// the image itself can be booted.
-const vmlinuxFile = "vmlinux"
-
-// bootFile returns the file to boot for an image at a path: the kernel inside it, unpacked in the
-// cache, or else the image.
-func bootFile(ctx context.Context, image string, opt Options) (string, error) {
-	if _, err := imageRelease(image); errors.Is(err, errNotBzImage) {
-		return image, nil
-	} else if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(opt.Cache, "vmlinux")
-	seen := newFingerprint()
-	seen.file(image)
-	key, err := seen.hex()
-	if err != nil {
-		return "", err
-	}
-	family := digest(image)[:16] + "-"
-	entry, err := cache.Entry(ctx, dir, family+digest(layout, key)[:32], func(ctx context.Context, tmp string) error {
-		if _, err := unpackVmlinux(ctx, image, filepath.Join(tmp, vmlinuxFile)); err != nil {
-			return err
-		}
-		return prune(dir, family)
-	})
-	if err != nil {
-		return "", fmt.Errorf("unpack kernel: %w", err)
-	}
-	if path := filepath.Join(entry, vmlinuxFile); isFile(path) {
-		return path, nil
-	}
-	return image, nil
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

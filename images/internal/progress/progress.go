@@ -1,4 +1,5 @@
-package images
+// Package progress shows how far work that takes time has come.
+package progress
 
 import (
 	"fmt"
@@ -11,16 +12,17 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows the progress of work: in lines, and on a terminal with a bar below the last line.
-type progress struct {
+// Progress shows the progress of work: in lines, and on a terminal with a bar below the last line.
+type Progress struct {
 	out  io.Writer
-	bars *mpb.Progress // nil if out is not a terminal, or after close
+	bars *mpb.Progress // nil if out is not a terminal, or after Close
 	bar  *mpb.Bar
 	done atomic.Value // a string: the text to the right of the bar
 }
 
-func newProgress(out io.Writer) *progress {
-	p := &progress{out: out}
+// New returns the progress of work that is shown on out. Close must be called.
+func New(out io.Writer) *Progress {
+	p := &Progress{out: out}
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		p.bars = mpb.New(mpb.WithOutput(file), mpb.WithWidth(48))
 		text := decor.Any(func(decor.Statistics) string { text, _ := p.done.Load().(string); return text })
@@ -29,8 +31,8 @@ func newProgress(out io.Writer) *progress {
 	return p
 }
 
-// line prints a line. It ignores errors, which are no reason to stop the work.
-func (p *progress) line(format string, args ...any) {
+// Line prints a line. It ignores errors, which are no reason to stop the work.
+func (p *Progress) Line(format string, args ...any) {
 	out := p.out
 	if p.bars != nil {
 		out = p.bars // prints above the bar
@@ -38,9 +40,9 @@ func (p *progress) line(format string, args ...any) {
 	_, _ = fmt.Fprintf(out, "kmodtest: "+format+"\n", args...)
 }
 
-// part returns a function that moves the bar during one part of the work. The function takes the
+// Part returns a function that moves the bar during one part of the work. The function takes the
 // progress of that part in percent; the bar moves between the percentages from and to.
-func (p *progress) part(from, to float64) func(percent float64) {
+func (p *Progress) Part(from, to float64) func(percent float64) {
 	return func(percent float64) {
 		if p.bars != nil {
 			// A bar that has reached its total can no longer be removed.
@@ -49,13 +51,13 @@ func (p *progress) part(from, to float64) func(percent float64) {
 	}
 }
 
-// count shows to the right of the bar how many things are done, of how many expected.
-func (p *progress) count(done, expected int, things string) {
+// Count shows to the right of the bar how many things are done, of how many expected.
+func (p *Progress) Count(done, expected int, things string) {
 	p.done.Store(fmt.Sprintf("  %d of %d %s", done, max(done, expected), things))
 }
 
-// close removes the bar.
-func (p *progress) close() {
+// Close removes the bar.
+func (p *Progress) Close() {
 	if p.bars != nil {
 		p.bar.Abort(true)
 		p.bars.Wait()
