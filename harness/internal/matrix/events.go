@@ -17,8 +17,8 @@ type converter string
 
 // newConverter returns the path of the go command's test2json, which the go
 // command builds first if necessary.
-func newConverter(ctx context.Context) (converter, error) {
-	out, err := goCommand(ctx, "", "tool", "-n", "test2json")
+func newConverter(ctx context.Context, dir string) (converter, error) {
+	out, err := goCommand(ctx, dir, "tool", "-n", "test2json")
 	if err != nil {
 		return "", fmt.Errorf("find test2json: %w", err)
 	}

@@ -56,9 +56,12 @@ func (j *Job) do(ctx context.Context, w *work) (report.Run, verdict.Report) {
 	return run, v
 }
 
+// Uncompiled is the title of a run whose tests do not compile.
+const Uncompiled = "the tests do not compile"
+
 // uncompiled returns the verdict on a package whose tests do not compile.
 func uncompiled(err error) verdict.Report {
-	v := verdict.Report{Kind: verdict.TestFailed.String(), Stage: verdict.BuildStage, Title: "the tests do not compile", Raw: err.Error()}
+	v := verdict.Report{Kind: verdict.TestFailed.String(), Stage: verdict.BuildStage, Title: Uncompiled, Raw: err.Error()}
 	var failed *commandError
 	if errors.As(err, &failed) {
 		v.Raw = failed.output

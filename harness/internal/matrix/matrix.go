@@ -18,7 +18,8 @@ import (
 // Options configures Run. Kernels, Packages and Viewer are required.
 type Options struct {
 	Kernels  []report.Kernel // name and order
-	Packages []string        // patterns as for go list, relative to the working directory
+	Dir      string          // directory in which patterns of packages start; "" is the working directory
+	Packages []string        // patterns as for go list
 	Args     []string        // further arguments for the test binaries
 	Shard    Shard           // which part of the runs; the zero value is all of them
 	Machines int             // how many machines run at once; 0 depends on processors and memory
@@ -36,7 +37,7 @@ func Run(ctx context.Context, opt Options) (*report.Report, error) {
 		return rep, fmt.Errorf("make a directory for test binaries: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	found, err := findPackages(ctx, opt.Packages)
+	found, err := findPackages(ctx, opt.Dir, opt.Packages)
 	if err != nil {
 		return rep, err
 	}
@@ -52,7 +53,7 @@ func Run(ctx context.Context, opt Options) (*report.Report, error) {
 	if len(with) == 0 {
 		return rep, errors.New("none of the packages has tests that run in a machine")
 	}
-	tool, err := newConverter(ctx)
+	tool, err := newConverter(ctx, opt.Dir)
 	if err != nil {
 		return rep, err
 	}

@@ -96,7 +96,7 @@ func (f fake) show(ctx context.Context, t *testing.T, viewer Viewer) report.Run 
 		t.Fatal(err)
 	}
 	t.Setenv(fakeVariable, string(text))
-	converter, err := newConverter(t.Context())
+	converter, err := newConverter(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestCapacityDependsOnProcessorsAndMemory(t *testing.T) {
 }
 
 func TestPackagesAreFoundOrLeftOut(t *testing.T) {
-	packages, err := findPackages(t.Context(), []string{"./testdata/steady", "./testdata/plain", "../report/page/..", "./testdata/broken", "."})
+	packages, err := findPackages(t.Context(), "", []string{"./testdata/steady", "./testdata/plain", "../report/page/..", "./testdata/broken", "."})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func TestPackagesAreFoundOrLeftOut(t *testing.T) {
 }
 
 func TestUnknownPackageIsAnError(t *testing.T) {
-	if _, err := findPackages(t.Context(), []string{"./no/such/directory"}); err == nil || !strings.Contains(err.Error(), "no/such/directory") {
+	if _, err := findPackages(t.Context(), "", []string{"./no/such/directory"}); err == nil || !strings.Contains(err.Error(), "no/such/directory") {
 		t.Errorf("got %v, want an error that names the directory", err)
 	}
 }

@@ -34,11 +34,11 @@ type listed struct {
 	Error        *struct{ Err string }
 }
 
-// findPackages returns the packages that match the patterns, sorted by import
-// path.
-func findPackages(ctx context.Context, patterns []string) ([]goPackage, error) {
+// findPackages returns the packages that match the patterns in a directory, sorted
+// by import path.
+func findPackages(ctx context.Context, dir string, patterns []string) ([]goPackage, error) {
 	args := append([]string{"list", "-e", "-test", "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles,Deps,ForTest,Error", "--"}, patterns...)
-	out, err := goCommand(ctx, "", args...)
+	out, err := goCommand(ctx, dir, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list packages: %w", err)
 	}
@@ -61,7 +61,7 @@ func Dirs(ctx context.Context, packages []string) (map[string]string, error) {
 	if len(packages) == 0 { // go list would list the current directory
 		return dirs, nil
 	}
-	found, err := findPackages(ctx, packages)
+	found, err := findPackages(ctx, "", packages)
 	for _, pkg := range found {
 		dirs[pkg.path] = pkg.dir
 	}

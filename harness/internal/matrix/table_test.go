@@ -186,7 +186,7 @@ func TestFlagsThatChooseTestsAreFound(t *testing.T) {
 }
 
 func TestPlannedTestsAreCounted(t *testing.T) {
-	packages, err := findPackages(t.Context(), []string{"./testdata/steady"})
+	packages, err := findPackages(t.Context(), "", []string{"./testdata/steady"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ const (
 // Write writes the report in all forms to a directory. If there is no such
 // directory, it makes one that git ignores.
 func (r *Report) Write(dir string) error {
-	if err := makeDir(dir); err != nil {
+	if err := MakeDir(dir); err != nil {
 		return fmt.Errorf("write reports: %w", err)
 	}
 	var errs []error
@@ -175,7 +175,8 @@ func (r *Report) json() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-func makeDir(dir string) error {
+// MakeDir makes a directory that git ignores, unless it exists.
+func MakeDir(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
