@@ -4,12 +4,15 @@ package nested
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -20,8 +23,9 @@ import (
 type inner struct {
 	innerRun
 	place
-	env  []string     // more variables
-	seen func() error // changes what the run sees of the outer machine; may be nil
+	env   []string      // more variables
+	seen  func() error  // changes what the run sees of the outer machine; may be nil
+	limit time.Duration // for the tests; 0 means a minute, which is several times as long as they take
 }
 
 // result is how an inner run has ended.
@@ -30,16 +34,34 @@ type result struct {
 	stdout, stderr string
 }
 
-// run runs the test binary with args.
+// silence is the value of KMODTEST_SILENCE for inner runs: an inner machine that
+// hangs is asked for its state, which is printed with its console. A boot prints
+// nothing for several seconds.
+const silence = "KMODTEST_SILENCE=50s"
+
+// unfinished is how long an inner run may take in addition to its tests.
+const unfinished = 2 * time.Minute
+
+// run runs the test binary with args. A run whose machine neither ends nor falls
+// silent is interrupted.
 func (i inner) run(t *testing.T, args ...string) result {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), i.binary(i.Package), args...)
+	limit := cmp.Or(i.limit, time.Minute)
+	ctx, stop := context.WithTimeout(t.Context(), limit+unfinished)
+	defer stop()
+	// The last -test.timeout counts.
+	cmd := exec.CommandContext(ctx, i.binary(i.Package), append([]string{"-test.timeout=" + limit.String()}, args...)...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
+	cmd.WaitDelay = time.Minute
 	cmd.Dir = filepath.Join(i.Root, i.Package)
-	cmd.Env = append(i.environment(), "TMPDIR="+t.TempDir(), "KMODTEST_SILENCE=5m")
+	cmd.Env = append(i.environment(), "TMPDIR="+t.TempDir(), silence)
 	cmd.Env = append(append(cmd.Env, i.Env...), i.env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := i.asOnHost(cmd.Run)
+	if ctx.Err() != nil {
+		t.Fatalf("the run was interrupted after %v; its output:\n%s%s", limit+unfinished, &stdout, &stderr)
+	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func ownSnapshots(t *testing.T, p place) (env, dir string) {
 	if err := os.Mkdir(filepath.Join(home, "kmodtest"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"kernels", "modules", "programs", "initramfs"} {
+	for _, name := range []string{"kernels", "modules", "trees", "programs", "initramfs"} {
 		if err := os.Symlink(filepath.Join(p.cacheHome(), "kmodtest", name), filepath.Join(home, "kmodtest", name)); err != nil {
 			t.Fatal(err)
 		}
@@ -192,6 +192,9 @@ func TestFuzzInputIsKept(t *testing.T) {
 func TestMissingModuleIsNoticed(t *testing.T) {
 	shows(t, "`/dev/kvm` without its module: TCG is used, and a line says why", versionVariable)
 	p := outer(t)
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
 	guest.UnloadModule(t, "kvm_amd")
 	t.Cleanup(func() { // before the module is loaded again
 		if err := os.Remove(device); err != nil {
@@ -241,7 +244,7 @@ const device = "/dev/kvm"
 
 func TestSuitePasses(t *testing.T) {
 	shows(t, "the suite of the module in `kmod/` passes", versionVariable)
-	r := inner{innerRun: suite, place: outer(t), env: []string{forceKVM}}.run(t, "-test.v", "-test.timeout=60m")
+	r := inner{innerRun: suite, place: outer(t), env: []string{forceKVM}, limit: 20 * time.Minute}.run(t, "-test.v")
 	r.wantPass(t)
 	passed := regexp.MustCompile(`(?m)^ *--- PASS: `).FindAllString(r.stdout, -1)
 	if len(passed) < 200 {

@@ -10,11 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"github.com/kmodtest/kmodtest/harness/guest"
 )
 
-// outer returns the place, after its files have been unpacked and KVM loaded.
+// outer returns the place, after its files have been unpacked.
 func outer(t *testing.T) place {
 	t.Helper()
 	p := outerPlace()
@@ -26,8 +24,8 @@ func outer(t *testing.T) place {
 			t.Fatal(err)
 		}
 	}
-	if _, err := os.Stat("/dev/kvm"); errors.Is(err, fs.ErrNotExist) {
-		guest.LoadModule(t, "kvm_amd")
+	if err := hold(); err != nil {
+		t.Fatal(err)
 	}
 	return p
 }

@@ -145,6 +145,9 @@ func (p place) files(kernel *images.Kernel) ([]string, error) {
 	found := map[string]bool{kernel.Boot: true}
 	entry := filepath.Dir(filepath.Dir(kernel.Boot))
 	found[filepath.Join(entry, "kernel.json")] = true
+	if err := walk(found, filepath.Join(entry, "lib")); err != nil { // modules that inner guests ask for
+		return nil, err
+	}
 	kernels := filepath.Join(p.cacheHome(), "kmodtest", "kernels")
 	found[kernels] = true
 	list, err := initramfs.FindFiles(slices.Concat(programs, firmware, neighbours))
@@ -159,6 +162,13 @@ func (p place) files(kernel *images.Kernel) ([]string, error) {
 		if err := walk(found, trees); err != nil {
 			return nil, err
 		}
+	}
+	states, err := filepath.Glob(filepath.Join(p.cacheHome(), "kmodtest", "trees", "*", "state.json"))
+	if err != nil {
+		return nil, err
+	}
+	for _, state := range states { // they say which sources the modules were built from
+		found[state] = true
 	}
 	for _, name := range append(slices.Clone(trees), "go.mod") {
 		if err := walk(found, filepath.Join(p.Root, name)); err != nil {

@@ -43,7 +43,7 @@ const searchPath = "/usr/bin:/usr/sbin"
 func (p place) environment() []string {
 	var env []string
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "KMODTEST_") && !strings.HasPrefix(v, "XDG_") {
+		if !strings.HasPrefix(v, "KMODTEST_") && !strings.HasPrefix(v, "VMTEST_") && !strings.HasPrefix(v, "XDG_") {
 			env = append(env, v)
 		}
 	}

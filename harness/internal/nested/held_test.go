@@ -1,0 +1,75 @@
+//go:build kvm
+
+package nested
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// Requests of <linux/kvm.h>.
+const (
+	createVM      = 0xae01
+	createVCPU    = 0xae41
+	createIRQChip = 0xae60
+)
+
+// held are file descriptors of virtual machines that never run. The outer kernel changes
+// its code when the first machine begins and when the last one ends, mostly that of the
+// scheduler, and for the first virtual processor of each kind. QEMU 7.2, with a
+// thread for each processor, may translate code while another processor changes it.
+// Then a processor hits the breakpoint of an unfinished change without end, although
+// it is gone from memory. As long as these machines exist, nothing is changed.
+var held []int
+
+// hold makes the machines, unless they exist.
+func hold() (err error) {
+	if held != nil {
+		return nil
+	}
+	dev, err := unix.Open(device, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: device, Err: err}
+	}
+	held = append(held, dev)
+	for _, requests := range [][]uint{{createVCPU}, {createIRQChip, createVCPU}} {
+		vm, err := request(dev, createVM)
+		if err != nil {
+			return err
+		}
+		for _, r := range requests {
+			if _, err := request(vm, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// request calls an ioctl with the argument 0. It keeps the file descriptor that the ioctl
+// returns, if any.
+func request(fd int, number uint) (int, error) {
+	n, err := unix.IoctlRetInt(fd, number)
+	if err != nil {
+		return 0, fmt.Errorf("request %#x of KVM: %w", number, err)
+	}
+	if n > 0 {
+		held = append(held, n)
+		unix.CloseOnExec(n)
+	}
+	return n, nil
+}
+
+// release ends the machines.
+func release() error {
+	for _, fd := range slices.Backward(held) {
+		if err := unix.Close(fd); err != nil {
+			return err
+		}
+	}
+	held = nil
+	return nil
+}
