@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/kmodtest/kmodtest/harness/internal/matrix"
+	"github.com/kmodtest/kmodtest/harness/internal/plan"
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 	"github.com/kmodtest/kmodtest/images"
 )
@@ -31,6 +32,9 @@ If the module does not build against a kernel, only that run fails. Arguments af
 
     kmodtest matrix -k '6.*' ./... -- -test.run=TestSet
 
+The table [matrix] of kmodtest.toml names sets of kernels and packages, and runs that may fail until a day or are not
+applicable.
+
 The exit status is 255 if a kernel reported a fault; else 1 if a test failed, or a module did not build, load or unload;
 else 69 if the harness, the host or the guest broke, or no test has run; else 0. After an interrupt it is 130, and the
 reports are still written.`
@@ -43,6 +47,8 @@ type matrixFlags struct {
 	machines int
 	timeout  time.Duration
 	list     bool
+	plan     planFlags
+	table    plan.Table
 }
 
 func matrixCommand() *cobra.Command {
@@ -61,11 +67,18 @@ func matrixCommand() *cobra.Command {
 	cmd.Flags().IntVarP(&flags.machines, "machines", "j", 0, "how many machines run at once (0: as processors and memory allow)")
 	cmd.Flags().DurationVar(&flags.timeout, "timeout", 0, "interrupt the runs after this time, such as 50m, and write the reports (0: never)")
 	cmd.Flags().BoolVar(&flags.list, "list", false, "run nothing; print the kernels as JSON, on one line")
+	flags.plan.add(cmd)
 	return cmd
 }
 
 func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
 	opt, err := f.options(cmd, args)
+	if err == nil && !f.list {
+		err = f.plan.onlyChanged(cmd.Context(), cmd.OutOrStdout(), &opt, &f.table)
+	}
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
 	if err != nil {
 		return &statusError{report.StatusBroken, err}
 	}
@@ -89,7 +102,8 @@ func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil && !interrupted {
 		return &statusError{report.StatusBroken, err}
 	}
-	if err := publish(cmd.OutOrStdout(), rep, f.output); err != nil {
+	err = allow(cmd.OutOrStdout(), &f.table, rep)
+	if err = errors.Join(err, publish(cmd.OutOrStdout(), rep, f.output)); err != nil {
 		return &statusError{report.StatusBroken, err}
 	}
 	if interrupted {
@@ -103,15 +117,24 @@ func (f *matrixFlags) options(cmd *cobra.Command, args []string) (matrix.Options
 	if at := cmd.ArgsLenAtDash(); at >= 0 {
 		opt.Packages, opt.Args = args[:at], args[at:]
 	}
+	var err error
+	if f.table, err = readPlan(); err != nil {
+		return opt, err
+	}
+	kernels := f.kernels
+	if err := f.plan.applySet(&f.table, &kernels, &opt.Packages); err != nil {
+		return opt, err
+	}
 	if len(opt.Packages) == 0 {
 		opt.Packages = []string{"."}
 	}
-	var err error
-	if opt.Kernels, err = chooseKernels(f.kernels); err != nil {
+	if opt.Kernels, err = chooseKernels(kernels); err != nil {
 		return opt, err
 	}
-	opt.Shard, err = matrix.ParseShard(f.shard)
-	return opt, err
+	if opt.Shard, err = matrix.ParseShard(f.shard); err != nil {
+		return opt, err
+	}
+	return opt, f.plan.choose(&opt, &f.table)
 }
 
 // job is a kernel in the output of kmodtest matrix --list.

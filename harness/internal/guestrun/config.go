@@ -65,7 +65,8 @@ func ReadFile(path string) (Table, error) {
 		return Table{}, err
 	}
 	var file struct {
-		Test Table `toml:"test"`
+		Test   Table `toml:"test"`
+		Matrix any   `toml:"matrix"` // package plan reads it
 	}
 	decoder := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := decoder.Decode(&file); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +28,7 @@ type Job struct {
 	dir          string // of the package
 	binary       string // path of the test binary
 	compileError error  // why there is no test binary
+	choice       Choice // how it runs
 	planned      int    // how many top-level tests it will run; 0 if unknown
 }
 
@@ -43,10 +45,14 @@ func (j *Job) Name() string {
 func (j *Job) do(ctx context.Context, w *work) (report.Run, verdict.Report) {
 	run := report.Run{Kernel: j.Kernel, Package: j.Package, Status: 1, Started: time.Now().UTC(), Tests: []report.Test{}}
 	var v verdict.Report
-	if j.compileError != nil {
+	switch {
+	case j.choice.Excluded != "":
+		v = verdict.Report{Kind: verdict.NotForKernel.String(), Stage: verdict.KernelStage, Title: j.choice.Excluded}
+		run.State, run.Status = state(v, 0), 0
+	case j.compileError != nil:
 		v = uncompiled(j.compileError)
 		run.State = state(v, 1)
-	} else {
+	default:
 		v = j.execute(ctx, w, &run)
 	}
 	run.Steps = report.Steps(run.State, string(v.Stage), v.Phases)
@@ -81,7 +87,7 @@ func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict.Rep
 	logFile, verdictFile := filepath.Join(dir, "kernel.log"), filepath.Join(dir, "verdict.json")
 	cmd := exec.CommandContext(ctx, j.binary, append([]string{
 		"-test.v=test2json", "-test.paniconexit0", "-test.timeout=30m",
-	}, w.options.Args...)...)
+	}, slices.Concat(w.options.Args, j.choice.Args)...)...)
 	cmd.Dir = j.dir
 	cmd.Env = append(os.Environ(), "KMODTEST_KERNEL="+j.Kernel, "KMODTEST_KERNEL_LOG="+logFile, "KMODTEST_VERDICT="+verdictFile, "PWD="+j.dir)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -24,6 +25,16 @@ type Options struct {
 	Shard    Shard           // which part of the runs; the zero value is all of them
 	Machines int             // how many machines run at once; 0 depends on processors and memory
 	Viewer   Viewer          // shows the progress
+
+	// Choose returns how a package runs on a kernel. Nil runs all packages on all kernels.
+	Choose func(kernel, pkg string) Choice
+}
+
+// Choice is how a package runs on a kernel. The zero value is that it does.
+type Choice struct {
+	LeftOut  bool     // it does not run, and has no place in the report
+	Excluded string   // why the kernel is not for the package: the run is not applicable
+	Args     []string // further arguments for the test binary
 }
 
 // Run runs the matrix and returns its report, which is never nil. A run that
@@ -59,6 +70,7 @@ func Run(ctx context.Context, opt Options) (*report.Report, error) {
 	}
 	w := &work{options: opt, dir: dir, converter: tool, report: rep}
 	w.all(ctx, with)
+	rep.Packages = slices.DeleteFunc(rep.Packages, func(pkg string) bool { return !w.chooses(pkg) })
 	rep.Seconds = time.Since(rep.Started).Seconds()
 	rep.Sort()
 	rep.Interrupted = ctx.Err() != nil
@@ -89,9 +101,12 @@ func (w *work) all(ctx context.Context, packages []goPackage) {
 			continue
 		}
 		binary := filepath.Join(w.dir, strconv.Itoa(i), filepath.Base(pkg.path)+".test")
-		err := pkg.compile(ctx, binary)
+		var err error
 		planned := 0
-		if err == nil {
+		if runsAny(mine) {
+			err = pkg.compile(ctx, binary)
+		}
+		if err == nil && runsAny(mine) {
 			planned = countTests(ctx, binary, pkg.dir, w.options.Args)
 		}
 		for _, job := range mine {
@@ -115,13 +130,34 @@ func (w *work) plan(packages []goPackage) []*Job {
 	n := 0
 	for _, kernel := range w.options.Kernels {
 		for _, pkg := range packages {
+			choice := w.choose(kernel.Name, pkg.path)
+			if choice.LeftOut {
+				continue
+			}
 			if w.options.Shard.has(n) {
-				plan = append(plan, &Job{Kernel: kernel.Name, Package: pkg.path, order: kernel.Order, dir: pkg.dir})
+				plan = append(plan, &Job{Kernel: kernel.Name, Package: pkg.path, order: kernel.Order, dir: pkg.dir, choice: choice})
 			}
 			n++
 		}
 	}
 	return plan
+}
+
+func (w *work) choose(kernel, pkg string) Choice {
+	if w.options.Choose == nil {
+		return Choice{}
+	}
+	return w.options.Choose(kernel, pkg)
+}
+
+// chooses reports whether a package is to run on a kernel.
+func (w *work) chooses(pkg string) bool {
+	return slices.ContainsFunc(w.options.Kernels, func(k report.Kernel) bool { return !w.choose(k.Name, pkg).LeftOut })
+}
+
+// runsAny reports whether any of the jobs has to run its tests.
+func runsAny(jobs []*Job) bool {
+	return slices.ContainsFunc(jobs, func(job *Job) bool { return job.choice.Excluded == "" })
 }
 
 func ofPackage(plan []*Job, path string) []*Job {

@@ -94,7 +94,7 @@ func (s Sources) annotations(r *Report) []annotation {
 
 // annotations returns the failed tests of the run, or the run itself if it failed without one.
 func (r *Run) annotations(sources Sources) []annotation {
-	if !r.State.Bad() {
+	if !r.Judged().Bad() {
 		return nil
 	}
 	var all []annotation

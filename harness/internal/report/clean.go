@@ -154,7 +154,7 @@ func (r *Report) cleaned() *Report {
 func (r *Run) cleaned() Run {
 	c := *r
 	c.State = c.State.cleaned()
-	for _, line := range []*string{&c.Kind, &c.Stage, &c.Title, &c.Accel} {
+	for _, line := range []*string{&c.Allowed, &c.Kind, &c.Stage, &c.Title, &c.Accel} {
 		*line = CleanLine(*line)
 	}
 	for _, text := range []*string{&c.Raw, &c.Output, &c.KernelLog} {

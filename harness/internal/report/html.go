@@ -22,7 +22,7 @@ var pageScript string
 const pageLimit = 32 << 20
 
 // signs are shown in cells, so that states do not differ in colour only.
-var signs = map[State]string{Passed: "✓", Skipped: "–", NotApplicable: "⊘", NotRun: "·", Broken: "?", Failed: "✗", Fault: "‼"}
+var signs = map[State]string{Passed: "✓", Skipped: "–", NotApplicable: "⊘", Allowed: "~", NotRun: "·", Broken: "?", Failed: "✗", Fault: "‼"}
 
 // pageParts is the data of the page's template.
 type pageParts struct {

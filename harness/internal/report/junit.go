@@ -120,7 +120,12 @@ func (r *Run) suite(k Kernel) junitSuite {
 // setState sets the outcome of a test case and the text that explains it.
 func (c *junitCase) setState(state State, r *Run, text string) {
 	reason := &junitReason{Message: r.Title, Type: string(state), Text: text}
+	if state.Bad() && r.Judged() == Allowed {
+		state, reason.Message = Allowed, r.result()
+	}
 	switch state {
+	case Allowed:
+		c.Skipped = reason
 	case Failed:
 		c.Failure = reason
 	case Fault, Broken:

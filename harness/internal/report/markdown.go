@@ -18,7 +18,7 @@ const (
 )
 
 // marks stand before a state where there is room for one sign.
-var marks = map[State]string{Passed: "✅", Skipped: "➖", NotApplicable: "➖", NotRun: "➖", Broken: "🟧", Failed: "❌", Fault: "💥"}
+var marks = map[State]string{Passed: "✅", Skipped: "➖", NotApplicable: "➖", Allowed: "🟨", NotRun: "➖", Broken: "🟧", Failed: "❌", Fault: "💥"}
 
 // Markdown returns the report for GitHub: a headline, a table with a row for
 // each run, and a block to unfold for each run that did not pass, the worst
@@ -34,7 +34,7 @@ func (r *Report) Markdown() ([]byte, error) {
 			bad = append(bad, &r.Runs[i])
 		}
 	}
-	slices.SortStableFunc(bad, func(a, b *Run) int { return slices.Index(States, b.State) - slices.Index(States, a.State) })
+	slices.SortStableFunc(bad, func(a, b *Run) int { return slices.Index(States, b.Judged()) - slices.Index(States, a.Judged()) })
 	for i, run := range bad {
 		left := markdownLimit - 200 - b.Len()
 		details := run.markdownDetails(min(max(left/(len(bad)-i), leastDetails), detailsLimit))
@@ -51,7 +51,7 @@ func (r *Report) Markdown() ([]byte, error) {
 func (r *Report) Headline() string {
 	states := map[State]int{}
 	for _, run := range r.Runs {
-		states[run.State]++
+		states[run.Judged()]++
 	}
 	states[NotRun] = len(r.Missing())
 	text := fmt.Sprintf("%s on %s", count(len(r.Packages), "package"), count(len(r.Kernels), "kernel"))
@@ -121,9 +121,18 @@ func newTableRow(k Kernel, pkg string, run *Run) tableRow {
 	if run == nil {
 		return tableRow{NotRun, fmt.Sprintf("%s | | | | %s not run |\n", begin, marks[NotRun])}
 	}
-	return tableRow{run.State, fmt.Sprintf("%s %s | %s | %s | %.1f | %s |\n", begin,
+	return tableRow{run.Judged(), fmt.Sprintf("%s %s | %s | %s | %.1f | %s |\n", begin,
 		stepCell(run.Step("build")), stepCell(run.Step("load")), inCell(run.tally()), run.Seconds,
-		inCell(marks[run.State]+" "+cmp.Or(run.Title, string(run.State))))}
+		inCell(marks[run.Judged()]+" "+run.result()))}
+}
+
+// result returns what went wrong, and why the run may fail.
+func (r *Run) result() string {
+	text := cmp.Or(r.Title, string(r.State))
+	if r.Judged() == Allowed {
+		text += "; allowed to fail: " + r.Allowed
+	}
+	return text
 }
 
 // exact returns the release of the kernel and the version of its package.
@@ -149,7 +158,7 @@ const foldedAdvice = 300
 // titles alone are longer.
 func (r *Run) markdownDetails(limit int) string {
 	begin := fmt.Sprintf("\n<details><summary>%s %s on %s: %s</summary>\n\n",
-		marks[r.State], inSummary(path.Base(r.Package)), inSummary(r.Kernel), inSummary(cmp.Or(r.Title, string(r.State))))
+		marks[r.Judged()], inSummary(path.Base(r.Package)), inSummary(r.Kernel), inSummary(r.result()))
 	const end = "\n</details>\n"
 	advice := ""
 	if text := endOf(r.Advice, limit/4); text != "" {

@@ -49,13 +49,14 @@ type Run struct {
 	Kernel    string    `json:"kernel"`
 	Package   string    `json:"package"`
 	State     State     `json:"state"`
-	Status    int       `json:"status"`           // the test binary's exit status; -1 if it has none
-	Kind      string    `json:"kind,omitempty"`   // the failure kind; "" if it passed
-	Stage     string    `json:"stage,omitempty"`  // the step in which it failed
-	Title     string    `json:"title,omitempty"`  // what went wrong, in one line
-	Advice    string    `json:"advice,omitempty"` // what to do next
-	Raw       string    `json:"raw,omitempty"`    // a compiler's messages, a fault report, or the console
-	Accel     string    `json:"accel,omitempty"`  // kvm or tcg
+	Status    int       `json:"status"`            // the test binary's exit status; -1 if it has none
+	Allowed   string    `json:"allowed,omitempty"` // why it may fail; "" if it passed or must not
+	Kind      string    `json:"kind,omitempty"`    // the failure kind; "" if it passed
+	Stage     string    `json:"stage,omitempty"`   // the step in which it failed
+	Title     string    `json:"title,omitempty"`   // what went wrong, in one line
+	Advice    string    `json:"advice,omitempty"`  // what to do next
+	Raw       string    `json:"raw,omitempty"`     // a compiler's messages, a fault report, or the console
+	Accel     string    `json:"accel,omitempty"`   // kvm or tcg
 	Started   time.Time `json:"started"`
 	Seconds   float64   `json:"seconds"`
 	Steps     []Step    `json:"steps"`

@@ -13,15 +13,16 @@ type State string
 const (
 	Passed        State = "passed"
 	Skipped       State = "skipped"
-	NotApplicable State = "not applicable" // the module's own configuration excludes the kernel
-	NotRun        State = "not run"        // not reached, or not selected
-	Broken        State = "broken"         // the harness, the host or the guest broke: the run shows nothing about the module
-	Failed        State = "failed"         // a test, or a module that does not build, load or unload
-	Fault         State = "fault"          // the kernel reported a fault, or died
+	NotApplicable State = "not applicable"  // the module's own configuration excludes the kernel
+	Allowed       State = "allowed to fail" // it failed, and the plan of the matrix allows that; see Run.Judged
+	NotRun        State = "not run"         // not reached, or not selected
+	Broken        State = "broken"          // the harness, the host or the guest broke: the run shows nothing about the module
+	Failed        State = "failed"          // a test, or a module that does not build, load or unload
+	Fault         State = "fault"           // the kernel reported a fault, or died
 )
 
 // States are all states, from best to worst.
-var States = []State{Passed, Skipped, NotApplicable, NotRun, Broken, Failed, Fault}
+var States = []State{Passed, Skipped, NotApplicable, Allowed, NotRun, Broken, Failed, Fault}
 
 // Worse reports whether s is worse than other.
 func (s State) Worse(other State) bool {
@@ -62,11 +63,20 @@ func (r *Report) State() State {
 	}
 	worst := NotApplicable
 	for _, run := range r.Runs {
-		if worst == NotApplicable || run.State != NotApplicable && run.State.Worse(worst) {
-			worst = run.State
+		if state := run.Judged(); worst == NotApplicable || state != NotApplicable && state.Worse(worst) {
+			worst = state
 		}
 	}
 	return worst
+}
+
+// Judged returns the state of the run as it counts for the report: Allowed if it failed and
+// may.
+func (r *Run) Judged() State {
+	if r.Allowed != "" && r.State.Bad() {
+		return Allowed
+	}
+	return r.State
 }
 
 // Counts returns how many tests of the run are in each state.

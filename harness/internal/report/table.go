@@ -22,7 +22,7 @@ func (r *Report) Table() string {
 				line(k.Name, k.exact(), path.Base(pkg), "", "", "", "", string(NotRun))
 				continue
 			}
-			result := string(run.State)
+			result := string(run.Judged())
 			if run.Title != "" {
 				result += ": " + shortTitle(run.Title)
 			}
