@@ -4,22 +4,20 @@ package harness_test
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
-	"github.com/kmodtest/kmodtest/images"
 )
 
 var (
-	adoptDocument = flag.String("document", "", "the document to update with the table of packages; requires all packages")
+	adoptDocument = flag.String("document", "", "the document to update with the rows of the packages")
 	adoptPackages = flag.String("packages", strings.Join(packages, ","), "comma-separated names of Debian packages, without -dkms")
 	adoptKernel   = flag.String("kernel", "6.1", "the kernel to adopt packages for; those that it excludes are tried on its -full kernel")
 )
@@ -32,29 +30,34 @@ var packages = []string{
 	"tp-smapi", "v4l2loopback", "vpoll", "west-chamber", "xtables-addons", "xtrx",
 }
 
-// adopted is a row of the table.
-type adopted struct{ name, kernel, dkms, result string }
+// working are the packages with an entry in the table of works of testdata/adopt.
+var working = []string{
+	"acpi-call",
+	"dm-writeboost",
+	"dpdk-kmods",
+	"rapiddisk",
+	"vpoll",
+}
 
-// Each package that DKMS builds is built by naming its directory alone.
+// Each package that DKMS builds is built by naming its directory alone, and loads if it
+// does by hand. Some packages do their work.
 func TestPackagesOfDebianAreAdopted(t *testing.T) {
-	var rows []adopted
-	dkms := filepath.Join(unpackDebian(t, "dkms"), "usr/sbin/dkms")
 	for name := range strings.SplitSeq(*adoptPackages, ",") {
 		t.Run(name, func(t *testing.T) {
-			source := sourceOf(t, unpackDebian(t, name+"-dkms"))
-			row := adopt(t, dkms, source, *adoptKernel)
-			rows = append(rows, row)
-			if row.dkms == notApplicable {
-				rows = append(rows, adopt(t, dkms, source, *adoptKernel+"-full"))
+			p := debianPackage{name: name, source: sourceOf(t, unpackDebian(t, name+"-dkms"))}
+			rows := []adopted{adopt(t, p, *adoptKernel)}
+			if rows[0].dkms == notApplicable {
+				rows = append(rows, adopt(t, p, *adoptKernel+"-full"))
 			}
+			updateAdopted(t, rows)
 		})
 	}
-	table := "| package | kernel | `dkms build` | kmodtest |\n|---|---|---|---|\n"
-	for _, row := range rows {
-		table += fmt.Sprintf("| %s | %s | %s | %s |\n", row.name, row.kernel, row.dkms, row.result)
-	}
-	t.Log("\n" + table)
-	updateAdopted(t, table)
+}
+
+// debianPackage is an unpacked package.
+type debianPackage struct {
+	name   string // without -dkms
+	source string // the directory with the dkms.conf
 }
 
 // unpackDebian fetches a package with the system's apt and unpacks it.
@@ -82,37 +85,86 @@ func sourceOf(t *testing.T, root string) string {
 
 const notApplicable = "not applicable"
 
-// adopt builds a package with DKMS and with the harness, and loads it in the guest.
-func adopt(t *testing.T, dkms, source, kernel string) adopted {
+// adopt builds a package with DKMS and with the harness, loads it in the guest, and lets
+// it do its work.
+func adopt(t *testing.T, p debianPackage, kernel string) adopted {
 	t.Helper()
-	row := adopted{name: filepath.Base(source), kernel: kernel, dkms: dkmsBuilds(t, dkms, source, kernel)}
+	row := adopted{name: filepath.Base(p.source), kernel: kernel}
+	var built string
+	row.dkms, built = dkmsBuilds(t, p.source, kernel)
+	v, said := guestRun(t, kernel, "TestLoads", "ADOPT_SOURCE="+p.source)
+	byHand := ""
+	if v.Stage == verdict.LoadStage && built != "" {
+		byHand = insmod(t, kernel, built)
+	}
+	row.result = summary(v, byHand)
+	switch {
+	case row.dkms == dkmsBuilt && v.Stage == verdict.BuildStage:
+		t.Errorf("%s on %s: DKMS builds it, kmodtest does not:\n%s", row.name, kernel, said)
+	case (row.dkms == notApplicable) != (v.Kind == notApplicable):
+		t.Errorf("%s on %s: by DKMS it %s, by kmodtest: %s\n%s", row.name, kernel, row.dkms, v.Title, said)
+	case v.Kind == verdict.HostBroke.String() || v.Kind == verdict.GuestDown.String():
+		t.Errorf("%s on %s: %s: %s\n%s", row.name, kernel, v.Kind, v.Title, said)
+	case v.Stage == verdict.LoadStage && byHand == "":
+		t.Errorf("%s on %s: it loads by hand, but: %s\n%s", row.name, kernel, v.Title, said)
+	}
+	if v.Stage != verdict.BuildStage && slices.Contains(working, p.name) {
+		row.work = workOf(t, p, kernel)
+	}
+	return row
+}
+
+// guestRun runs a test of package adopt, and returns the verdict and the output.
+func guestRun(t *testing.T, kernel, test string, env ...string) (verdict.Report, string) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "verdict.json")
-	c := newCommand(t, []string{
-		"KMODTEST_KERNEL=" + kernel, "KMODTEST_SNAPSHOT=off", "ADOPT_SOURCE=" + source, "KMODTEST_VERDICT=" + file,
-	}, binary(t, "adopt"), "-test.run=^TestLoads$")
-	c.status(t) // the verdict tells more
+	env = append(env, "KMODTEST_KERNEL="+kernel, "KMODTEST_SNAPSHOT=off", "KMODTEST_VERDICT="+file)
+	c := newCommand(t, env, binary(t, "adopt"), "-test.v", "-test.run=^"+test+"$")
+	c.status(t) // the verdict has more details
+	said := c.stdout.String() + c.stderr.String()
 	text, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err, c.stderr.String())
+		t.Fatal(err, said)
 	}
 	var v verdict.Report
 	if err := json.Unmarshal(text, &v); err != nil {
 		t.Fatal(err)
 	}
-	row.result = summary(v)
-	switch {
-	case row.dkms == "builds" && v.Stage == verdict.BuildStage:
-		t.Errorf("%s on %s: DKMS builds it, kmodtest does not:\n%s", row.name, kernel, c.stderr.String())
-	case (row.dkms == notApplicable) != (v.Kind == notApplicable):
-		t.Errorf("%s on %s: by DKMS it %s, by kmodtest: %s", row.name, kernel, row.dkms, v.Title)
-	case v.Kind == verdict.HostBroke.String() || v.Kind == verdict.GuestDown.String():
-		t.Errorf("%s on %s: %s: %s", row.name, kernel, v.Kind, v.Title)
-	}
-	return row
+	return v, said
 }
 
-// summary returns the result of a run for the table.
-func summary(v verdict.Report) string {
+// insmod loads modules by hand, and returns those that do not load, with the reasons.
+func insmod(t *testing.T, kernel, dir string) string {
+	t.Helper()
+	v, said := guestRun(t, kernel, "TestByHand", "ADOPT_BUILT="+dir)
+	lines := regexp.MustCompile(`(?m)^insmod (.*): (.*)$`).FindAllStringSubmatch(said, -1)
+	if v.Kind != "" || len(lines) == 0 {
+		t.Fatalf("load the modules by hand: %s\n%s", v.Title, said)
+	}
+	var failed []string
+	for _, line := range lines {
+		if line[2] != "loads" {
+			failed = append(failed, line[1]+": "+line[2])
+		}
+	}
+	return strings.Join(failed, ", ")
+}
+
+// workOf lets a package do its work, and returns what that is.
+func workOf(t *testing.T, p debianPackage, kernel string) string {
+	t.Helper()
+	v, said := guestRun(t, kernel, "TestWork", "ADOPT_SOURCE="+p.source, "ADOPT_NAME="+p.name)
+	title := regexp.MustCompile(`--- PASS: TestWork/(\S+)`).FindStringSubmatch(said)
+	if v.Kind != "" || title == nil {
+		t.Errorf("%s on %s does not do its work: %s\n%s", p.name, kernel, v.Title, said)
+		return "fails"
+	}
+	return strings.ReplaceAll(title[1], "_", " ")
+}
+
+// summary returns the result of a run for the table. byHand has the modules that insmod
+// does not load, either.
+func summary(v verdict.Report, byHand string) string {
 	switch {
 	case v.Kind == "":
 		return "builds, loads, unloads"
@@ -120,62 +172,8 @@ func summary(v verdict.Report) string {
 		return notApplicable
 	case v.Stage == verdict.BuildStage:
 		return "does not build"
+	case byHand != "":
+		return "builds; " + v.Title + " (`insmod` " + byHand + ")"
 	}
-	text := "builds; " + v.Title
-	if strings.Contains(v.Title, "no such device") {
-		text += " (it drives a device that the machine does not have)"
-	}
-	if strings.Contains(v.Title, "invalid argument") {
-		text += " (it requires a parameter)"
-	}
-	return strings.ReplaceAll(text, "|", "\\|")
-}
-
-// dkmsBuilds returns what DKMS says about a package, in a tree of its own.
-func dkmsBuilds(t *testing.T, dkms, source, kernel string) string {
-	t.Helper()
-	k, err := images.Resolve(t.Context(), kernel, images.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command("bash", "-c", `. "$1" >/dev/null 2>&1; echo "$PACKAGE_NAME/$PACKAGE_VERSION"`, "bash", filepath.Join(source, "dkms.conf")).Output()
-	if err != nil {
-		t.Fatalf("read the name of the package in %s: %v", source, err)
-	}
-	name, version, _ := strings.Cut(strings.TrimSpace(string(out)), "/")
-	cmd := exec.Command("bash", dkms, "build", "-m", name, "-v", version, "-k", k.Release, "-a", "x86_64",
-		"--dkmstree", t.TempDir(), "--sourcetree", filepath.Dir(source), "--kernelsourcedir", k.Build)
-	said, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return "builds"
-	case !errors.As(err, &exit):
-		t.Fatal(err)
-	case exit.ExitCode() == 77:
-		return notApplicable
-	}
-	t.Logf("dkms build of %s %s:\n%s", name, version, said)
-	return fmt.Sprintf("fails (%d)", exit.ExitCode())
-}
-
-// updateAdopted replaces the table in the document.
-func updateAdopted(t *testing.T, table string) {
-	t.Helper()
-	if *adoptDocument == "" || !slices.Equal(strings.Split(*adoptPackages, ","), packages) {
-		return
-	}
-	const begin, end = "<!-- packages -->\n", "<!-- end of packages -->\n"
-	text, err := os.ReadFile(*adoptDocument)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, begins := strings.Cut(string(text), begin)
-	_, foot, ends := strings.Cut(rest, end)
-	if !begins || !ends {
-		t.Fatalf("%s has no place for the table", *adoptDocument)
-	}
-	if err := os.WriteFile(*adoptDocument, []byte(head+begin+table+end+foot), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return "builds; " + v.Title
 }

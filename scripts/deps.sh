@@ -6,6 +6,7 @@
 #   run       to run tests in kernels, and to build kernels
 #   dev       to work on this repository, in addition to run
 #   browser   to open reports in a browser
+#   adopt     to build and use Debian's packages for DKMS
 set -euo pipefail
 
 # The packages of each group. A line is PACKAGE=PROGRAM or PACKAGE=FILE: the package is installed
@@ -32,6 +33,11 @@ shellcheck=shellcheck
 sparse=sparse'
 	[browser]='chromium=chromium
 fonts-dejavu-core=chromium'
+	[adopt]='dkms=dkms
+dmsetup=dmsetup
+gawk=gawk
+libxtables-dev=/usr/include/xtables.h
+pkg-config=pkg-config'
 )
 
 usage() {

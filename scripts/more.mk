@@ -58,8 +58,10 @@ kvm: deps ## run kmodtest under KVM, in an emulated machine, and update docs/kvm
 	scripts/kvm.sh docs/kvm.md
 
 .PHONY: adopt
-adopt: deps ## build and load each of Debian's *-dkms packages, and compare with DKMS (takes long)
-	go test -v -tags adopt -count=1 -timeout 3h -run '^TestPackagesOfDebianAreAdopted$$' ./harness
+adopt: deps ## build and load Debian's *-dkms packages, compare with DKMS, and update docs/adopt.md (takes long)
+	scripts/deps.sh adopt
+	go test -v -tags adopt -count=1 -timeout 6h -run '^TestPackagesOfDebianAreAdopted$$' ./harness \
+		-document "$$PWD/docs/adopt.md" $(if $(PACKAGES),-packages $(PACKAGES))
 
 .PHONY: matrix-test
 matrix-test: deps chromium ## test the matrix, its report in a browser, and the GitHub workflow

@@ -1,5 +1,5 @@
 // Package adopt tests modules that others have written, as packages for DKMS. TestLoads
-// runs for each; the other files make some of them do their work.
+// runs for each, and TestWork for those that have a work.
 package adopt
 
 import (
@@ -10,15 +10,21 @@ import (
 	"github.com/kmodtest/kmodtest/harness"
 )
 
-// ADOPT_SOURCE is the directory of the package, and ADOPT_NAME the name of its work.
+// ADOPT_SOURCE is the directory of a package, and ADOPT_NAME its name, if it is to do its
+// work. ADOPT_BUILT is the directory of modules that DKMS has built, to load by hand.
 func TestMain(m *testing.M) {
-	config := works[os.Getenv("ADOPT_NAME")]
-	config.Modules = []string{os.Getenv("ADOPT_SOURCE")}
+	source, work := os.Getenv("ADOPT_SOURCE"), works[os.Getenv("ADOPT_NAME")]
+	config := work.config
+	switch {
+	case os.Getenv("ADOPT_BUILT") != "":
+		config.Files = []string{os.Getenv("ADOPT_BUILT"), "insmod", "modinfo"}
+	case work.load != nil:
+		config.Builds = []harness.Build{{Root: source, Load: work.load}}
+	default:
+		config.Modules = []string{source}
+	}
 	harness.Main(m, config)
 }
-
-// works are the configurations that the tests of some packages need.
-var works = map[string]harness.Config{}
 
 func TestLoads(t *testing.T) {
 	text, err := os.ReadFile("/proc/modules")
@@ -35,4 +41,29 @@ func TestLoads(t *testing.T) {
 		t.Error("none of the package's modules is loaded")
 	}
 	t.Log("loaded: ", strings.Join(loaded, " "))
+}
+
+// work is a test of what the modules of a package are for.
+type work struct {
+	title  string // of the test
+	test   func(t *testing.T)
+	load   []string       // as in harness.Build
+	config harness.Config // without modules
+}
+
+// works are those of packages, without the -dkms at the ends of their names.
+var works = map[string]work{
+	"acpi-call":     {title: "evaluates an object of ACPI", test: evaluatesObject},
+	"dm-writeboost": {title: "writes a block back from the cache", test: writesBack, config: harness.Config{Files: []string{"dmsetup"}}},
+	"dpdk-kmods":    {title: "gives a PCI device to a program", test: drivesDevice, config: harness.Config{Devices: edu}},
+	"rapiddisk":     {title: "makes a disk in memory, and caches another one", test: cachesDisk, config: harness.Config{Files: []string{"dmsetup"}}},
+	"vpoll":         {title: "reports chosen events to poll", test: reportsEvents},
+}
+
+func TestWork(t *testing.T) {
+	work, ok := works[os.Getenv("ADOPT_NAME")]
+	if !ok {
+		t.Fatalf("no work is known for the package %q", os.Getenv("ADOPT_NAME"))
+	}
+	t.Run(work.title, work.test)
 }
