@@ -196,7 +196,8 @@ func TestProbesAreNotTold(t *testing.T) {
 	asked := func(name string) bool { return name == "netdev-eth7" }
 	for name, want := range map[string]bool{
 		"netdev-eth7": true, "eth7": true, "eth8": false, "rtnl-link-veth": false, "tcp_bbr": false, "net-pf-38": false,
-		"net-pf-2-proto-132-type-1": true, "net-pf-2-proto-132": false, "crypto-cbc(aes)": true, "crypto-aes-all": true,
+		"net-pf-2-proto-132-type-1": true, "net-pf-2-proto-132": false, "net-pf-2-proto-262": true, "net-pf-10-proto-262": true,
+		"crypto-cbc(aes)": true, "crypto-aes-all": true,
 		"crypto-aes": false, "nft-expr-2-log": true, "nft-expr-log": false, "char-major-10-200": false, "binfmt-464c": true, "": true,
 	} {
 		if got := IsProbe(name, asked); got != want {

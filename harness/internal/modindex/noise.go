@@ -7,6 +7,7 @@ import "strings"
 var probes = []string{
 	"netdev-*",                   // each look-up of an interface that does not exist
 	"net-pf-*-proto-*-type-*",    // followed by the name without the type
+	"net-pf-*-proto-262",         // MPTCP: listeners of Go programs try it before TCP
 	"net-pf-16-proto-*-family-*", // programs try the families of generic netlink
 	"crypto-*-all",               // followed the name without -all
 	"crypto-*(*",                 // an instance, before its template
