@@ -15,7 +15,7 @@ import (
 
 // aging are the directories of the cache whose entries are removed when they have not been used for
 // unusedFor. They have an entry for each version of the inputs, which can be made again.
-var aging = []string{"paths", "vmlinux", "modules", "trees", "programs", "initramfs", "qemu"}
+var aging = []string{"paths", "vmlinux", "modules", "fits", "roots", "trees", "programs", "initramfs", "qemu"}
 
 const unusedFor = 14 * 24 * time.Hour
 

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/images/buildroot"
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/plainpath"
 )
@@ -30,7 +31,9 @@ type Kernel struct {
 	Boot    string // path of the file to boot: the kernel inside Image, unpacked, if it can be started directly; else Image
 	Build   string // directory for make -C when building modules
 	Modules string // directory with modules.dep, as /lib/modules/RELEASE; "" when the kernel has no loadable modules
-	Key     string // hex hash that changes when any of these files changes; part of the keys of other cache entries
+	// Root is the build root that modules are built in; the zero value is this system.
+	Root buildroot.Root
+	Key  string // hex hash that changes when any of these files changes; part of the keys of other cache entries
 }
 
 // Options configures this package's functions. The zero value has useful defaults.
@@ -93,7 +96,7 @@ func resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 	if row.Source != nil {
 		return resolveSource(ctx, row, opt)
 	}
-	return resolveDebian(ctx, row, opt)
+	return resolveApt(ctx, row, opt)
 }
 
 // withDefaults fills in defaults. It is the only function that reads KMODTEST_MIRROR.

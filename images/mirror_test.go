@@ -41,7 +41,7 @@ func TestMirrorsThatSpoilFilesLeaveNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	const built = "[kernel.source]\nsuite = 'bookworm'\npackage = 'linux-source'\nfragments = ['base.config']\n"
-	const fetched = "[kernel.debian]\nsuite = 'bookworm'\nimage = 'linux-image-6.1.*-cloud-amd64'\n"
+	const fetched = "[kernel.apt]\nsuite = 'bookworm'\nimage = 'linux-image-6.1.*-cloud-amd64'\n"
 	for _, c := range []struct {
 		row, want string
 		spoiling
@@ -120,7 +120,7 @@ func TestKernelOfEndedSuiteComesFromNextMirror(t *testing.T) {
 	defer show.Close()
 	for _, mirrors := range []string{without.URL, without.URL + ", " + with.URL + "/"} {
 		list := splitMirrors(mirrors)
-		archive := &apt.Archive{Mirrors: list, Suite: row.Debian.Suite, Architecture: row.Arch, Dir: scratch}
+		archive := &apt.Archive{Mirrors: list, Suite: row.Apt.Suite, Architecture: row.Arch, Dir: scratch}
 		err := archive.Update(t.Context(), show.Part(0, 100))
 		if len(list) == 1 {
 			wantError(t, err, "fetch the package list of bullseye from "+without.URL)
@@ -129,7 +129,7 @@ func TestKernelOfEndedSuiteComesFromNextMirror(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := choose(t.Context(), archive, row.Debian.Image); err != nil {
+		if _, err := choose(t.Context(), archive, row.Apt); err != nil {
 			t.Error(err)
 		}
 	}

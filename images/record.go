@@ -21,6 +21,7 @@ type record struct {
 	Build    string        `json:"build"`
 	Modules  string        `json:"modules"`
 	Key      string        `json:"key"`
+	Needs    []string      `json:"needs,omitempty"` // packages of a build root for this kernel
 	Packages []apt.Package `json:"packages,omitempty"`
 
 	// Only for kernels that were built from source.

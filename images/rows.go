@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 
 	"github.com/pelletier/go-toml/v2"
@@ -17,17 +18,22 @@ type Row struct {
 	Arch     string  `toml:"arch"`
 	About    string  `toml:"about"`
 	Download int     `toml:"download"` // approximate size in MB
-	Debian   *Debian `toml:"debian"`   // package of a kernel that is fetched; nil if Source is set
-	Source   *Source `toml:"source"`   // source of a kernel that is built; nil if Debian is set
+	Apt      *Apt    `toml:"apt"`      // packages of a kernel that is fetched with apt
+	Source   *Source `toml:"source"`   // source of a kernel that is built; exactly one of these is set
 
 	// Table is the path of the kernels.toml that has the row; "" for kmodtest's own table.
 	Table string `toml:"-"`
 }
 
-// Debian names the package of a kernel in Debian's archive.
-type Debian struct {
-	Suite string `toml:"suite"`
-	Image string `toml:"image"` // a pattern as in path.Match
+// Apt names the packages of a kernel in an archive for apt.
+type Apt struct {
+	Mirror    string   `toml:"mirror"` // "" is Debian's
+	Suite     string   `toml:"suite"`
+	Component string   `toml:"component"` // "" is main
+	Keyring   string   `toml:"keyring"`   // a file with the archive's keys, relative to the table; "" is Debian's
+	Image     string   `toml:"image"`     // a pattern as in path.Match
+	Packages  []string `toml:"packages"`  // more packages; RELEASE in a name stands for the kernel's release
+	Tools     []string `toml:"tools"`     // packages for the build root, besides those that the headers depend on
 }
 
 // Source describes the sources and the configuration of a kernel. The sources are a Debian package
@@ -44,6 +50,14 @@ type Source struct {
 	Objects   int      `toml:"objects"`   // approximate number of compiled files, for the first progress bar
 }
 
+// file returns the path of a file that a row names: relative to its table. "" stays "".
+func (row Row) file(name string) string {
+	if name == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(filepath.Dir(row.Table), name)
+}
+
 // size returns the size of the download as the end of a list, or "" if the table does not have it.
 func (row Row) size() string {
 	if row.Download == 0 {
@@ -55,8 +69,10 @@ func (row Row) size() string {
 // origin describes the origin of a row's kernel in a few words.
 func (row Row) origin() string {
 	switch {
-	case row.Debian != nil:
-		return "Debian " + row.Debian.Suite
+	case row.Apt != nil && row.Apt.Mirror == "":
+		return "Debian " + row.Apt.Suite
+	case row.Apt != nil:
+		return row.Apt.Suite + " of " + row.Apt.Mirror
 	case row.Source.Package != "":
 		return "source, Debian " + row.Source.Suite
 	case row.Source.URL != "":
@@ -78,10 +94,12 @@ func (row Row) check() error {
 		return fmt.Errorf("kernel %s is for %s: machines are for amd64 only", row.Name, row.Arch)
 	}
 	switch {
-	case row.Debian == nil && row.Source == nil, row.Debian != nil && row.Source != nil:
-		return fmt.Errorf("kernel %s: it requires either [kernel.debian] or [kernel.source]", row.Name)
-	case row.Debian != nil && (row.Debian.Suite == "" || row.Debian.Image == ""):
-		return fmt.Errorf("kernel %s: [kernel.debian] requires suite and image", row.Name)
+	case (row.Apt != nil) == (row.Source != nil):
+		return fmt.Errorf("kernel %s: it requires either [kernel.apt] or [kernel.source]", row.Name)
+	case row.Apt != nil && (row.Apt.Suite == "" || row.Apt.Image == ""):
+		return fmt.Errorf("kernel %s: [kernel.apt] requires suite and image", row.Name)
+	case row.Apt != nil && row.Apt.Mirror != "" && row.Apt.Keyring == "":
+		return fmt.Errorf("kernel %s: [kernel.apt] with a mirror requires keyring, the file with the keys that sign the archive", row.Name)
 	case row.Source != nil:
 		if err := row.Source.check(); err != nil {
 			return fmt.Errorf("kernel %s: [kernel.source] %w", row.Name, err)

@@ -51,7 +51,7 @@ func TestUnknownNameListsNamesAndPaths(t *testing.T) {
 }
 
 func TestParseRowsRefuses(t *testing.T) {
-	const good = "[[kernel]]\nname='a'\ndefault=true\narch='amd64'\n[kernel.debian]\nsuite='s'\nimage='i'\n"
+	const good = "[[kernel]]\nname='a'\ndefault=true\narch='amd64'\n[kernel.apt]\nsuite='s'\nimage='i'\n"
 	if _, err := parseRows([]byte(good)); err != nil {
 		t.Fatal(err)
 	}

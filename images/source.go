@@ -37,8 +37,8 @@ func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 
 // key returns the name of a row's entry in the cache.
 func (row Row) key(ctx context.Context) (string, error) {
-	if row.Debian != nil {
-		return row.Name + "-" + digest(layout, row.Arch, row.Debian.Suite, row.Debian.Image)[:16], nil
+	if a := row.Apt; a != nil {
+		return row.Name + "-" + digest(layout, row.Arch, a.Mirror, a.Suite, a.Component, a.Image, strings.Join(a.Packages, "\n"))[:16], nil
 	}
 	s := row.Source
 	parts := []string{layout, sourceLayout, row.Arch, s.Suite, s.Package, s.URL, s.SHA256, strings.Join(s.Variables, "\n")}

@@ -31,7 +31,7 @@ func TestTableInModuleAddsRows(t *testing.T) {
 		t.Errorf("got %q, want %q", namesOf(rows), want)
 	}
 	theirs, err := findRow(rows, "")
-	if err != nil || theirs.Name != "6.1" || theirs.About != "theirs" || theirs.Debian != nil || theirs.Table != filepath.Join(project, "kernels.toml") {
+	if err != nil || theirs.Name != "6.1" || theirs.About != "theirs" || theirs.Apt != nil || theirs.Table != filepath.Join(project, "kernels.toml") {
 		t.Errorf("the default is %+v, %v, want the user's row, which replaces kmodtest's", theirs, err)
 	}
 	if rows, err := RowsFor(filepath.Join(project, "other/inside")); err != nil || !slices.Equal(namesOf(rows), Names()) {
@@ -61,7 +61,7 @@ func TestInvalidTableIsNamed(t *testing.T) {
 		"fragments":  {strings.Replace(row("a"), "['base.config']", "[]", 1), "names no fragments"},
 		"a ref":      {row("a") + "ref='v6.6'\n", "ref only with path"},
 		"no origin":  {"[[kernel]]\nname='a'\n", "requires either"},
-		"both":       {row("a") + "[kernel.debian]\nsuite='s'\nimage='i'\n", "requires either"},
+		"both":       {row("a") + "[kernel.apt]\nsuite='s'\nimage='i'\n", "requires either"},
 		"machine":    {strings.Replace(row("a"), "name=", "arch='arm64'\nname=", 1), "amd64 only"},
 	} {
 		dir := makeTree(t, map[string]string{"go.mod": "", "kernels.toml": test.table})

@@ -2,7 +2,6 @@ package images
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,8 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-
-	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
 // strip removes files from unpacked packages that neither a machine nor a build reads, and returns the
@@ -138,25 +135,4 @@ func rewrite(path string, edit func([]byte) []byte) error {
 		return nil
 	}
 	return os.WriteFile(path, edited, 0o644)
-}
-
-// checkHostTools checks that the programs that a build of modules runs can run on this host. Programs
-// of a newer suite need a newer libc, and make would only report that some command failed.
-func checkHostTools(ctx context.Context, build string) error {
-	for _, tool := range []string{"scripts/basic/fixdep", "scripts/mod/modpost", "tools/objtool/objtool"} {
-		path := filepath.Join(build, tool)
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			continue // not every kernel has all of them
-		}
-		_, err := command.Command{Path: path, Dir: os.TempDir()}.Run(ctx)
-		var failed *command.Error
-		if err != nil && !errors.As(err, &failed) {
-			return fmt.Errorf("check tools for building modules: %w", err)
-		}
-		if failed != nil && strings.Contains(failed.Stderr, path+": ") && strings.Contains(failed.Stderr, ".so") {
-			return fmt.Errorf("the tools for building this kernel's modules do not run on this system: %s; "+
-				"install the library, or choose a kernel of a release no newer than this system", failed.Stderr)
-		}
-	}
-	return nil
 }

@@ -31,7 +31,7 @@ func (h Host) kernel(ctx context.Context) (Finding, *images.Kernel) {
 	if status.State == images.Ready {
 		return h.resolve(ctx, check, status.Row.Name)
 	}
-	if status.Row.Debian == nil {
+	if status.Row.Apt == nil {
 		return Finding{
 			check, Warning, status.Row.Name + " is not in the cache, and building it takes longer than the timeout of go test",
 			"kmodtest kernel build " + status.Row.Name,

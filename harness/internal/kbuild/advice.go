@@ -22,7 +22,7 @@ func (m *maker) advice(ctx context.Context, output string) []string {
 		return adviseOnSymbols(symbols, m.kernel, makefileOption(m.kernel.Build), otherKernels(ctx, m.kernel, symbols), images.Rows())
 	}
 	if flag := unknownFlag(output); flag != "" {
-		return []string{adviseOnFlag(flag, builtBy(m.kernel.Build), compilerVersion(ctx, m.tools.cc))}
+		return []string{adviseOnFlag(flag, builtBy(m.kernel.Build), compilerVersion(ctx, m.tools))}
 	}
 	if advice := m.src.adviseOnHeaders(output); len(advice) > 0 {
 		return advice
@@ -218,10 +218,12 @@ func builtBy(build string) string {
 	return ""
 }
 
-func compilerVersion(ctx context.Context, cc string) string {
-	out, err := exec.CommandContext(ctx, cc, "--version").Output()
+func compilerVersion(ctx context.Context, t tools) string {
+	cmd := exec.CommandContext(ctx, t.cc, "--version")
+	t.root.Wrap(cmd)
+	out, err := cmd.Output()
 	if err != nil {
-		return cc
+		return t.cc
 	}
 	first, _, _ := strings.Cut(string(out), "\n")
 	return first

@@ -52,7 +52,7 @@ func (m *maker) compilerReads(ctx context.Context) (reads, error) {
 	if err != nil {
 		return r, err
 	}
-	known := append(kernelDirs(m.kernel.Build, paths), compilerDir(ctx, m.tools.cc))
+	known := append(kernelDirs(m.kernel.Build, paths), compilerDir(ctx, m.tools))
 	for _, path := range paths {
 		if !filepath.IsAbs(path) { // of the kernel or, since Linux 6.13, of the module
 			for _, rel := range m.src.dirs() {
@@ -127,8 +127,10 @@ func kernelDirs(build string, paths []string) []string {
 }
 
 // compilerDir returns the directory of the compiler's own headers.
-func compilerDir(ctx context.Context, cc string) string {
-	out, err := exec.CommandContext(ctx, cc, "-print-file-name=include").Output()
+func compilerDir(ctx context.Context, t tools) string {
+	cmd := exec.CommandContext(ctx, t.cc, "-print-file-name=include")
+	t.root.Wrap(cmd)
+	out, err := cmd.Output()
 	dir := strings.TrimSpace(string(out))
 	if err != nil || !filepath.IsAbs(dir) {
 		return "/nowhere"

@@ -28,6 +28,7 @@ type Result struct {
 	Built   bool      // by this call, not found in the cache
 	Output  string    // of the build if it printed warnings and Built is true; else ""
 	Outside []string  // files that the build read outside of Source.Root, the kernel and the compiler
+	Tools   string    // if Built is true, which tools built it, as the end of a line; "" for those of this system
 	symbols string    // path of the list of exported symbols; "" if there are none
 }
 
@@ -79,7 +80,7 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 	if err != nil {
 		return "", err
 	}
-	tools, err := toolsFor(kernel.Build)
+	tools, err := toolsFor(kernel)
 	if err != nil {
 		return "", err
 	}
@@ -114,7 +115,13 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 	if m.view, err = plainpath.New(ctx, cacheDir); err != nil {
 		return "", err
 	}
+	if err := tools.root.Check(ctx); err != nil {
+		return "", err
+	}
 	m.tree, r.Built = tree, true
+	if !tools.root.IsHost() {
+		r.Tools = fmt.Sprintf(", with %s of %s", tools.cc, tools.root.Name)
+	}
 	return r.fill(ctx, cacheDir, m, l, keys)
 }
 
@@ -251,6 +258,7 @@ func (m *maker) keep(ctx context.Context, made []string, symbols []byte, out str
 			return err
 		}
 		cmd := exec.CommandContext(ctx, m.tools.strip, "--strip-debug", "-o", filepath.Join(out, guestDir, filepath.Base(ko)), kept)
+		m.tools.root.Wrap(cmd)
 		if said, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("module %s: strip debug information from %s: %w\n%s", m.src.Root, filepath.Base(ko), err, said)
 		}

@@ -178,6 +178,7 @@ func (m *maker) run(ctx context.Context, cmd *exec.Cmd) error {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = patience
 	m.command = m.inUsersTree(strings.Join(cmd.Args, " "))
+	m.tools.root.Wrap(cmd)
 	m.view.Wrap(cmd)
 	err := cmd.Run()
 	if ctx.Err() != nil && cmd.Process != nil {

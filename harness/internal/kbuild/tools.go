@@ -11,6 +11,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/buildroot"
 )
 
 // tools describes the toolchain for a kernel's modules.
@@ -20,14 +23,20 @@ type tools struct {
 	variables []string // for make's command line
 	strip     string   // the program that strips debug information
 	identity  string   // changes with the compiler
+	root      buildroot.Root
 }
 
 // toolsFor chooses the toolchain: LLVM if the kernel was built with it, else the
 // compiler that the kernel's makefile names, such as gcc-12, or the gcc in PATH if
 // there is no such program. LLVM and CC in the environment take precedence. Only a CC
-// from there is on make's command line, where a module's makefile cannot add to it.
-func toolsFor(build string) (tools, error) {
+// from there is on make's command line, where a module's makefile cannot add to it. Without
+// either, a kernel that has a build root is built for in it.
+func toolsFor(kernel *images.Kernel) (tools, error) {
+	build := kernel.Build
 	cc, llvm := os.Getenv("CC"), os.Getenv("LLVM")
+	if cc == "" && llvm == "" && !kernel.Root.IsHost() {
+		return toolsIn(kernel.Root, build), nil
+	}
 	if cc == "" && llvm == "" && builtWithClang(build) {
 		llvm = "1"
 	}
@@ -67,6 +76,23 @@ func toolsFor(build string) (tools, error) {
 	}
 	identity += fmt.Sprintf(" %q %s", variables, missing)
 	return tools{cc: cc, missing: missing, variables: variables, strip: strip, identity: identity}, nil
+}
+
+// toolsIn returns the toolchain of a build root, where pahole has no vmlinux to read.
+func toolsIn(root buildroot.Root, build string) tools {
+	t := tools{cc: kernelCompiler(build), variables: []string{"CONFIG_DEBUG_INFO_BTF_MODULES="}, strip: "strip", root: root}
+	if !root.Has(t.cc) {
+		t.missing, t.cc = t.cc, "gcc"
+	}
+	if w := os.Getenv("W"); w != "" {
+		t.variables = append(t.variables, "W="+w)
+	}
+	t.identity = root.Dir + " " + t.cc
+	for _, name := range buildVariables {
+		t.identity += fmt.Sprintf(" %s=%q", name, os.Getenv(name))
+	}
+	t.identity += fmt.Sprintf(" %q %s", t.variables, t.missing)
+	return t
 }
 
 var compilerOfMakefile = regexp.MustCompile(`(?m)^(?:override )?CC[ \t]*:?=.*?([\w-]*gcc[\w.-]*)[ \t]*$`)

@@ -44,7 +44,7 @@ func (b Builder) Build(ctx context.Context, config request.Config) ([]*kbuild.Re
 		}
 		built = append(built, result)
 		if result.Built {
-			b.Say("built %s against Linux %s in %.1f s", source.Root, b.Kernel.Release, time.Since(start).Seconds())
+			b.Say("built %s against Linux %s in %.1f s%s", source.Root, b.Kernel.Release, time.Since(start).Seconds(), result.Tools)
 		}
 		if result.Built && len(result.Outside) > 0 {
 			b.Say("%s", outsideLine(source, result.Outside))

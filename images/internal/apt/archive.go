@@ -1,9 +1,10 @@
-// Package apt fetches packages from any suite of Debian's archive with apt-get, separately from the
+// Package apt fetches packages from any archive in the format of Debian's with apt-get, separately from the
 // system's own packages: all state is in a directory of the caller, so it requires no root and does
 // not change the system. Proxies, passwords and timeouts in the system's configuration apply.
 package apt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,14 +18,17 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// Archive is the main component of one suite. The archive's signature is verified with Debian's keys.
+// Archive is one component of one suite. The archive's signature is always verified.
 type Archive struct {
 	// Mirrors are addresses as in sources.list(5). The first that has the suite is used. All but the first may be
 	// archives of ended suites: lists that are no longer valid and keys that Debian no longer uses are accepted there.
 	Mirrors      []string
 	Suite        string // "bookworm"
+	Component    string // "" is main
 	Architecture string // "amd64"
-	Dir          string // an empty directory for apt's state
+	// Keyring is a file with the keys that may sign the archive. "" stands for Debian's, if it is installed.
+	Keyring string
+	Dir     string // an empty directory for apt's state
 
 	aptGet, aptCache string
 	mirror           string // the one that has the suite
@@ -108,11 +112,16 @@ func (a *Archive) configure(mirror string, ended bool) error {
 
 // source returns the line of sources.list(5) for a mirror.
 func (a *Archive) source(mirror string, ended bool) (string, error) {
-	keyring, err := findKeyring(keyrings())
+	keyring, component, validity := a.Keyring, cmp.Or(a.Component, "main"), ""
+	var err error
+	if keyring == "" {
+		keyring, err = findKeyring(keyrings())
+	} else if _, err = os.Stat(keyring); err != nil {
+		err = fmt.Errorf("find the keys of the archive: %w", err)
+	}
 	if err != nil {
 		return "", err
 	}
-	validity := ""
 	if ended {
 		validity = " check-valid-until=no"
 		switch more, err := findKeyring(endedKeyrings()); {
@@ -122,7 +131,7 @@ func (a *Archive) source(mirror string, ended bool) (string, error) {
 			return "", err
 		}
 	}
-	return fmt.Sprintf("deb [arch=%s target=Packages signed-by=%s%s] %s %s main\n", a.Architecture, keyring, validity, mirror, a.Suite), nil
+	return fmt.Sprintf("deb [arch=%s target=Packages signed-by=%s%s] %s %s %s\n", a.Architecture, keyring, validity, mirror, a.Suite, component), nil
 }
 
 // config returns apt's configuration for the option -c, which overrides the system's configuration.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,38 +21,38 @@ import (
 
 // layout is part of every entry's key: with a new number, entries of older versions of this package
 // are not used. It must change with the contents that fetching or unpacking leaves in an entry.
-const layout = "2"
+const layout = "3"
 
-// resolveDebian returns a row's kernel from the cache. If it is not there, it is fetched from Debian's
+// resolveApt returns a row's kernel from the cache. If it is not there, it is fetched from its
 // archive first. A cached kernel stays the same when the archive gets a newer one.
-func resolveDebian(ctx context.Context, row Row, opt Options) (*Kernel, error) {
+func resolveApt(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 	key, err := row.key(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)
 	}
 	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
-		return blameDisk(tmp, fetchDebian(ctx, row, opt, tmp))
+		return blameDisk(tmp, fetchApt(ctx, row, opt, tmp))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)
 	}
-	return readKernel(row.Name, entry)
+	kernel, err := readKernel(row.Name, entry)
+	if err != nil {
+		return nil, err
+	}
+	return kernel, withRoot(ctx, kernel, entry, row, opt)
 }
 
-// fetchDebian fills an entry with the packages of a row's kernel.
-func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error {
+// fetchApt fills an entry with the packages of a row's kernel.
+func fetchApt(ctx context.Context, row Row, opt Options, entry string) error {
 	if _, err := plainpath.New(ctx, opt.Cache); err != nil { // checked before anything is fetched
-		return err
-	}
-	mirrors, err := debianMirrors(ctx, opt)
-	if err != nil {
 		return err
 	}
 	begin := time.Now()
 	show := progress.New(opt.Progress)
 	defer show.Close()
-	show.Line("fetching kernel %s (Debian %s%s)", row.Name, row.Debian.Suite, row.size())
-	packages, err := fetchPackages(ctx, row, mirrors, entry, show)
+	show.Line("fetching kernel %s (%s%s)", row.Name, row.origin(), row.size())
+	packages, err := fetchPackages(ctx, row, opt, entry, show)
 	if err != nil {
 		return err
 	}
@@ -73,9 +74,6 @@ func fetchDebian(ctx context.Context, row Row, opt Options, entry string) error 
 	}
 	if unpacked {
 		record.Boot = boot
-	}
-	if err := checkHostTools(ctx, filepath.Join(entry, record.Build)); err != nil {
-		return err
 	}
 	if err := record.write(entry); err != nil {
 		return err
@@ -104,16 +102,19 @@ func splitMirrors(list string) []string {
 
 // fetchPackages unpacks the packages of a row's kernel and of its headers into entry, and returns
 // them, the kernel's first.
-func fetchPackages(ctx context.Context, row Row, mirrors []string, entry string, show *progress.Progress) ([]apt.Package, error) {
+func fetchPackages(ctx context.Context, row Row, opt Options, entry string, show *progress.Progress) ([]apt.Package, error) {
 	scratch := filepath.Join(entry, "apt")
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return nil, fmt.Errorf("make directory for apt: %w", err)
 	}
-	archive := &apt.Archive{Mirrors: mirrors, Suite: row.Debian.Suite, Architecture: row.Arch, Dir: scratch}
+	archive, err := row.archive(ctx, opt, scratch)
+	if err != nil {
+		return nil, err
+	}
 	if err := archive.Update(ctx, show.Part(0, 20)); err != nil {
 		return nil, err
 	}
-	packages, err := choose(ctx, archive, row.Debian.Image)
+	packages, err := choose(ctx, archive, row.Apt)
 	if err != nil {
 		return nil, err
 	}
@@ -130,15 +131,28 @@ func fetchPackages(ctx context.Context, row Row, mirrors []string, entry string,
 	return packages, nil
 }
 
-// choose returns the newest image that matches the pattern, its headers, and the packages with headers
-// and host tools on which these depend. The headers also depend on a compiler, which the user has to
-// install.
-func choose(ctx context.Context, archive *apt.Archive, pattern string) ([]apt.Package, error) {
-	image, err := archive.Find(ctx, pattern)
+// archive returns the archive that has the packages of a row.
+func (row Row) archive(ctx context.Context, opt Options, dir string) (*apt.Archive, error) {
+	a := row.Apt
+	archive := &apt.Archive{Suite: a.Suite, Component: a.Component, Architecture: row.Arch, Keyring: row.file(a.Keyring), Dir: dir}
+	if a.Mirror != "" {
+		archive.Mirrors = splitMirrors(a.Mirror)
+		return archive, nil
+	}
+	var err error
+	archive.Mirrors, err = debianMirrors(ctx, opt)
+	return archive, err
+}
+
+// choose returns the newest image that matches the row's pattern, its headers, the packages with headers and host tools on
+// which these depend, and the row's other packages.
+func choose(ctx context.Context, archive *apt.Archive, a *Apt) ([]apt.Package, error) {
+	image, err := archive.Find(ctx, a.Image)
 	if err != nil {
 		return nil, err
 	}
-	headers, err := archive.Find(ctx, "linux-headers-"+strings.TrimPrefix(image.Name, "linux-image-"))
+	release := releaseOf(image.Name)
+	headers, err := archive.Find(ctx, "linux-headers-"+release)
 	if err != nil {
 		return nil, err
 	}
@@ -147,10 +161,16 @@ func choose(ctx context.Context, archive *apt.Archive, pattern string) ([]apt.Pa
 			image.Name, image.Version, headers.Name, headers.Version)
 	}
 	packages := []apt.Package{image, headers}
+	var names []string
 	for _, name := range headers.DependsOn() {
-		if !strings.HasPrefix(name, "linux-headers-") && !strings.HasPrefix(name, "linux-kbuild-") {
-			continue
+		if isKernelPackage(name) {
+			names = append(names, name)
 		}
+	}
+	for _, name := range a.Packages {
+		names = append(names, strings.ReplaceAll(name, "RELEASE", release))
+	}
+	for _, name := range names {
 		p, err := archive.Find(ctx, name)
 		if err != nil {
 			return nil, err
@@ -158,6 +178,27 @@ func choose(ctx context.Context, archive *apt.Archive, pattern string) ([]apt.Pa
 		packages = append(packages, p)
 	}
 	return packages, nil
+}
+
+// releaseOf returns the kernel's release in the name of the package with its image.
+func releaseOf(image string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(image, "linux-image-"), "unsigned-")
+}
+
+// needs returns what packages with headers depend on besides each other: the compiler, and libraries of their programs.
+func needs(packages []apt.Package) []string {
+	var names []string
+	for _, p := range packages {
+		if !strings.HasPrefix(p.Name, "linux-headers-") && !strings.HasPrefix(p.Name, "linux-kbuild-") {
+			continue
+		}
+		for _, name := range p.DependsOn() {
+			if !isKernelPackage(name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 func unpack(ctx context.Context, files []string, entry string, progress func(float64)) error {
@@ -188,6 +229,7 @@ func newRecord(release string, packages []apt.Package) record {
 		Build:    "usr/src/linux-headers-" + release,
 		Modules:  "lib/modules/" + release,
 		Key:      digest(parts...),
+		Needs:    needs(packages),
 		Packages: packages,
 	}
 }
