@@ -32,7 +32,7 @@ func configFlags(flags *pflag.FlagSet, t *guestrun.Table) {
 	flags.StringArrayVar(&t.Programs, "program", nil, "build the Go program in this `directory`, and put it into PATH")
 	flags.StringArrayVar(&t.Files, "file", nil, "bring this `file`, directory, pattern, or program in PATH")
 	flags.StringArrayVar(&t.Env, "env", nil, "pass on variables of this `name` even if they look like secrets")
-	flags.StringVar(&t.Kernel, "kernel", "", "`name` or path of the kernel; KMODTEST_KERNEL overrides it")
+	flags.StringVarP(&t.Kernel, "kernel", "k", "", "`name` or path of the kernel; KMODTEST_KERNEL overrides it")
 	flags.IntVar(&t.CPUs, "cpus", 0, "`number` of virtual processors (default 2)")
 	flags.IntVar(&t.Memory, "memory", 0, "memory in `MiB` (default 512)")
 	flags.BoolVar(&t.Fresh, "fresh", false, "run each top-level test in a fresh machine")

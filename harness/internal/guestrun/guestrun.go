@@ -2,6 +2,7 @@ package guestrun
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -37,7 +38,7 @@ func Test(ctx context.Context, flags Table, binary string, args []string) error 
 	if err != nil {
 		return fmt.Errorf("read the test binary: %w", err)
 	}
-	if bytes.Contains(text, []byte(mainFunction)) {
+	if callsMain(text) {
 		return startOwn(flags, path, binary, args)
 	}
 	r := request.Request{Kind: request.Foreign, Binary: path, Name: binary}
@@ -52,9 +53,17 @@ func Test(ctx context.Context, flags Table, binary string, args []string) error 
 // a test binary contains only if it calls harness.Main or harness.Run.
 const mainFunction = "github.com/kmodtest/kmodtest/harness." + "runInside"
 
+// callsMain reports whether the TestMain of a test binary calls harness.Main.
+func callsMain(binary []byte) bool { return bytes.Contains(binary, []byte(mainFunction)) }
+
 // startOwn starts a test binary whose TestMain calls harness.Main.
 func startOwn(flags Table, path, name string, args []string) error {
-	env := os.Environ()
+	return fmt.Errorf("start %s: %w", path, syscall.Exec(path, append([]string{name}, args...), append(os.Environ(), ownVariables(flags, path)...)))
+}
+
+// ownVariables returns the variables that make a test binary which calls harness.Main do
+// what the flags say.
+func ownVariables(flags Table, path string) (env []string) {
 	if flags.Kernel != "" {
 		flags.Resolve(".")
 		env = append(env, "KMODTEST_KERNEL="+flags.Kernel)
@@ -66,7 +75,7 @@ func startOwn(flags Table, path, name string, args []string) error {
 	if flags.isSet() {
 		fmt.Fprintf(os.Stderr, "kmodtest: %s calls harness.Main, whose Config is used; of the flags, only --kernel and --fresh change it\n", filepath.Base(path))
 	}
-	return fmt.Errorf("start %s: %w", path, syscall.Exec(path, append([]string{name}, args...), env))
+	return env
 }
 
 // Program runs any program in a guest, and exits as it does. It returns only an error.
@@ -88,29 +97,35 @@ func Program(ctx context.Context, flags Table, name string, args []string, timeo
 // become completes the request and turns this process into kmodtest-run. It returns only
 // an error.
 func become(ctx context.Context, r request.Request, flags Table) error {
-	var err error
+	program, err := prepare(ctx, &r, flags)
+	if err != nil {
+		return err
+	}
+	return request.Become(program, r)
+}
+
+// prepare completes a request for a program in r.Dir, or in the working directory, and
+// returns the path of kmodtest-run.
+func prepare(ctx context.Context, r *request.Request, flags Table) (path string, err error) {
 	r.Started, r.Parent = time.Now(), os.Getppid()
 	if r.Cwd, err = os.Getwd(); err != nil {
-		return fmt.Errorf("find the working directory: %w", err)
+		return "", fmt.Errorf("find the working directory: %w", err)
 	}
-	r.Dir = r.Cwd
+	r.Dir = cmp.Or(r.Dir, r.Cwd)
 	if r.Config, err = Config(r.Dir, r.Cwd, flags); err != nil {
-		return err
+		return "", err
 	}
 	if r.Source, err = FindSource(ctx); err != nil {
-		return err
+		return "", err
 	}
 	dir, err := cache.Dir()
 	if err != nil {
-		return err
+		return "", err
 	}
 	program, err := gobuild.BuildOwn(ctx, dir, r.Source, runPackage, func() {
 		fmt.Fprintln(os.Stderr, "kmodtest: building its own programs (once; later runs use the cache)")
 	})
-	if err != nil {
-		return err
-	}
-	return request.Become(program.Path, r)
+	return program.Path, err
 }
 
 // splitTestFlags splits the arguments of a test binary into flags of the testing package

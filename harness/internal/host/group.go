@@ -90,7 +90,7 @@ func (r *run) runGroup(ctx context.Context, src machines, g *group) error {
 		if j.outcome == nil { // there was no machine
 			break
 		}
-		failed := err != nil && !j.machine.Timeline.AllPrinted()
+		failed := err != nil && !j.machine.Timeline.AllPrinted() && (r.Shell == nil || !verdict.AsFailure(err).Quiet)
 		errs = append(errs, r.kernelLogs.print(r.env.KernelLog, g.stderr, *j.outcome, failed, g.machineName()))
 		if j.goesOn && g.request.Repeats() {
 			r.say("tests without harness.Main that run several times (-count, -cpu) do not continue in another machine: the remaining tests did not run")

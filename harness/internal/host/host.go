@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/attach"
 	"github.com/kmodtest/kmodtest/harness/internal/environment"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
@@ -36,6 +37,9 @@ func Main() int {
 	limitMemory()
 	asked, err := request.Receive()
 	if err != nil {
+		return exit(os.Stderr, err)
+	}
+	if asked, err = asked.OrShell(); err != nil {
 		return exit(os.Stderr, err)
 	}
 	asked.Started = time.Now().Add(-time.Since(asked.Started)) // by the monotonic clock, which stops while the host is suspended
@@ -68,7 +72,12 @@ func exit(w io.Writer, err error) int {
 }
 
 func newRun(asked request.Request) *run {
-	return &run{Request: asked, trace: trace.New(asked.Started), stdout: os.Stdout, stderr: os.Stderr}
+	r := &run{Request: asked, trace: trace.New(asked.Started), stdout: os.Stdout, stderr: os.Stderr}
+	if asked.Shell != nil {
+		r.attachment = attach.New()
+		r.stderr = r.attachment.Messages(os.Stderr)
+	}
+	return r
 }
 
 // setUp reads the environment and the configuration.
@@ -98,11 +107,11 @@ func (r *run) setUp() (err error) {
 	return err
 }
 
-// watched returns the process ID of the go command that started the run, whose
-// end ends the run, or 0 if another program started it. The go command always sets this flag,
-// and hardly anything else does.
+// watched returns the process ID of the go command or of kmodtest shell, if it started the
+// run: its end ends the run. It returns 0 if another program started it. The go command always
+// sets this flag, and hardly anything else does.
 func watched(asked request.Request) int {
-	if asked.Values["test.paniconexit0"] == "true" {
+	if asked.Values["test.paniconexit0"] == "true" || asked.Shell != nil {
 		return asked.Parent
 	}
 	return 0

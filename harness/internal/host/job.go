@@ -69,10 +69,15 @@ func (j *job) runIn(m *machine.Machine) error {
 		j.run.fuzzing.Store(m)
 		defer j.run.fuzzing.Store(nil)
 	}
-	return m.Run(machine.Job{
+	work := machine.Job{
 		Work: j.work(), Upload: func(out *wire.Writer) error { return upload(out, j.run.tests, j.run.Dir, j.flags) },
 		Timeout: j.flags.Timeout, Client: j, Thread: j.group.thread,
-	})
+	}
+	if shell := j.run.Shell; shell != nil {
+		work.Upload = func(out *wire.Writer) error { return uploadShell(out, *shell) }
+		defer j.run.attachment.Attach(m, &work)()
+	}
+	return m.Run(work)
 }
 
 // work returns the program to run.
@@ -137,6 +142,9 @@ func (j *job) keepProfile() error {
 
 // Stdout passes output of the tests to the Reporter.
 func (j *job) Stdout(p []byte) error {
+	if j.run.Shell != nil {
+		return writeOutput(j.run.stdout, p)
+	}
 	_, err := j.reporter.Write(p)
 	if errors.Is(err, testoutput.ErrTooMany) {
 		return &wire.GarbledError{Err: err}
@@ -146,6 +154,14 @@ func (j *job) Stdout(p []byte) error {
 
 // Stderr prints output of the tests.
 func (j *job) Stderr(p []byte) error { return writeOutput(j.group.stderr, p) }
+
+// Taken lets the next piece of input go to the program.
+func (j *job) Taken() error {
+	if j.run.attachment == nil {
+		return &wire.GarbledError{Err: errors.New("the guest has taken input, but there was none")}
+	}
+	return j.run.attachment.Taken()
+}
 
 // errFailFast ends the machines of the tests after the first failed test.
 var errFailFast = errors.New("a test before this one has failed")

@@ -149,6 +149,8 @@ func requestRecord(c byte, name string) (wire.Type, []byte) {
 		return message(wire.Modprobe, &wire.ModuleRequest{Name: "../../" + name + "\x1b[2J", NamesOnly: true, Loaded: []string{name}})
 	case 28:
 		return message(wire.ModuleEnd, &wire.ModuleResult{})
+	case 29:
+		return wire.Taken, nil
 	case 59:
 		return message(wire.Ask, &wire.Request{ID: "1", Verb: wire.VerbDisk, Args: []string{"512", "-"}})
 	case 60:

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"sync/atomic"
 
+	"github.com/kmodtest/kmodtest/harness/internal/attach"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/printable"
@@ -28,6 +29,7 @@ type run struct {
 	stdout   io.Writer
 	stderr   io.Writer
 
+	attachment *attach.Attachment              // to the user's terminal or input; nil unless Request.Shell is set
 	allowed    []*regexp.Regexp                // of Config.Allow
 	fuzzing    atomic.Pointer[machine.Machine] // in which tests fuzz, until they are interrupted
 	places     timeline.Places

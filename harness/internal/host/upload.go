@@ -11,6 +11,7 @@ import (
 	"github.com/u-root/u-root/pkg/ldd"
 
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
+	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -32,10 +33,34 @@ func upload(out *wire.Writer, binary, dir string, flags testFlags) error {
 	if err != nil {
 		return err
 	}
+	return sendAll(out, files)
+}
+
+func sendAll(out *wire.Writer, files []initramfs.File) error {
 	for _, f := range files {
 		if err := out.SendFile(f.Path, f.Path); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// uploadShell sends a shell and its tools with their shared libraries, and the test
+// binary.
+func uploadShell(out *wire.Writer, shell request.Shell) error {
+	names := append(slices.Clone(shell.Tools), shell.Path)
+	if shell.TestBinary != "" {
+		names = append(names, shell.TestBinary)
+	}
+	files, err := initramfs.FindFiles(names)
+	if err != nil {
+		return err
+	}
+	files = slices.DeleteFunc(files, func(f initramfs.File) bool { return f.Path == shell.TestBinary })
+	if shell.TestBinary != "" {
+		if err := out.SendFile(shell.TestBinary, filepath.Join("/bin", shell.TestName)); err != nil {
+			return err
+		}
+	}
+	return sendAll(out, files)
 }

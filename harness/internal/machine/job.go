@@ -19,7 +19,9 @@ type Job struct {
 	Work wire.Work
 	// Upload sends the files of the job. It is not called for a machine that
 	// already has them.
-	Upload  func(out *wire.Writer) error
+	Upload func(out *wire.Writer) error
+	// Started is called once the guest has the job; nil for no call.
+	Started func() error
 	Timeout time.Duration // of the tests; 0 for none
 	Client  Client
 	Thread  trace.Thread // of the phases
@@ -31,6 +33,11 @@ func (m *Machine) Run(j Job) error {
 	m.client = j.Client
 	if err := m.upload(j); err != nil {
 		return m.explain(fmt.Errorf("send the job: %w", err))
+	}
+	if j.Started != nil {
+		if err := j.Started(); err != nil {
+			return err
+		}
 	}
 	return m.awaitDone(j)
 }

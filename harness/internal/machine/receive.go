@@ -22,6 +22,8 @@ type Client interface {
 	Fresh(test wire.FreshTest) error
 	// Missing is called when the kernel asks for a module that it does not have.
 	Missing(name string) error
+	// Taken is called when the program has the last piece of input.
+	Taken() error
 }
 
 // idle is the client of a guest without a job, which has nothing to send to it.
@@ -46,6 +48,9 @@ func (idle) Fresh(wire.FreshTest) error { return errIdle }
 
 // Missing does nothing.
 func (idle) Missing(string) error { return nil }
+
+// Taken returns an error.
+func (idle) Taken() error { return errIdle }
 
 // receive acts on one record.
 func (m *Machine) receive(rec wire.Record) error {
@@ -85,6 +90,8 @@ func (m *Machine) receive(rec wire.Record) error {
 		return client.Advance()
 	case wire.Ask:
 		return takeRequest(m, rec, client)
+	case wire.Taken:
+		return client.Taken()
 	case wire.Modprobe:
 		missed, err := m.modules.Take(rec, m.ctx.Done())
 		if err != nil || missed == "" {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/stdin"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -49,8 +50,60 @@ func (p *process) stdout(work wire.Work, w io.Writer) (*os.File, error) {
 	return p.stream(p.events, unix.O_DIRECT)
 }
 
-// start starts the program and the goroutines that copy its output to the host.
-func start(work wire.Work, out *wire.Writer) (*process, error) {
+// stdio are a program's standard input, output and error. One file may be several of
+// them.
+type stdio [3]*os.File
+
+// close closes this process's copies.
+func (s stdio) close() {
+	for _, f := range s {
+		if f != nil {
+			_ = f.Close() // it may be closed already
+		}
+	}
+}
+
+// open makes the files of the program, and starts the goroutines that copy them from
+// and to the host.
+func (p *process) open(work wire.Work, out *wire.Writer, in *stdin.Input) (files stdio, err error) {
+	defer func() {
+		if err != nil {
+			files.close()
+		}
+	}()
+	if work.Terminal {
+		p.program = work.Program
+		ours, theirs, err := in.OpenTerminal()
+		if err != nil {
+			return files, err
+		}
+		p.streams.Go(func() {
+			// The end is EIO, when no process has the terminal open. Another error
+			// means that the host is gone, which the main loop also sees.
+			_, _ = io.Copy(out.Stream(wire.Stdout), ours)
+		})
+		return stdio{theirs, theirs, theirs}, nil
+	}
+	if work.Input {
+		files[0], err = in.OpenPipe()
+	} else {
+		files[0], err = os.Open(os.DevNull)
+	}
+	if err != nil {
+		return files, err
+	}
+	if files[1], err = p.stdout(work, out.Stream(wire.Stdout)); err != nil {
+		return files, err
+	}
+	files[2] = files[1]
+	if !work.OneStream {
+		files[2], err = p.stream(out.Stream(wire.Stderr), 0)
+	}
+	return files, err
+}
+
+// start starts the program and the goroutines that copy its input and output.
+func start(work wire.Work, out *wire.Writer, in *stdin.Input) (*process, error) {
 	for _, dir := range append(work.Mkdir, work.Dir) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
@@ -64,36 +117,24 @@ func start(work wire.Work, out *wire.Writer) (*process, error) {
 		return nil, err
 	}
 	p := &process{word: word}
-	stdin, err := os.Open(os.DevNull)
-	if err != nil {
-		return nil, err
-	}
-	defer stdin.Close()
 	taken, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, err
 	}
 	p.taken = blockingFile(taken)
-	stdout, err := p.stdout(work, out.Stream(wire.Stdout))
+	files, err := p.open(work, out, in)
 	if err != nil {
 		return nil, err
 	}
-	defer stdout.Close()
-	stderr := stdout
-	if !work.OneStream {
-		if stderr, err = p.stream(out.Stream(wire.Stderr), 0); err != nil {
-			return nil, err
-		}
-		defer stderr.Close()
-	}
+	defer files.close()
 	if err := setTimerSlack(work.TimerSlack); err != nil {
 		return nil, err
 	}
 	p.pid, err = syscall.ForkExec(work.Path, work.Args, &syscall.ProcAttr{
 		Dir:   work.Dir,
 		Env:   append(p.variables(work), work.Env...), // os.Getenv returns the first of several variables of one name
-		Files: []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd(), inside.TakenFile: uintptr(taken)},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
+		Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd(), inside.TakenFile: uintptr(taken)},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: work.Terminal}, // the terminal is descriptor 0
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", work.Path, err)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/modprobe"
+	"github.com/kmodtest/kmodtest/harness/internal/stdin"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -171,6 +172,8 @@ type guest struct {
 	modules *moduleRequests
 	// pid is the job's program, once it runs.
 	pid atomic.Int64
+	// input is the program's standard input from the host.
+	input *stdin.Input
 	// logLost reports that records were lost while the modules were loaded.
 	logLost bool
 	// tainted is the kernel's taint before the modules were loaded.
@@ -220,6 +223,7 @@ func (g *guest) serve() error {
 	if err != nil {
 		return err
 	}
+	g.input = stdin.New(work, g.out)
 	hostGone := make(chan error, 1)
 	go func() { hostGone <- g.relay() }()
 	go g.beat()
@@ -250,7 +254,7 @@ func (g *guest) begin(work wire.Work) (*process, error) {
 		return nil, err
 	}
 	g.requests.prepare(work)
-	return start(work, g.out)
+	return start(work, g.out, g.input)
 }
 
 // beat sends Beat records until the channel is closed.
@@ -368,6 +372,10 @@ func (g *guest) relay() error {
 			// start there is nothing to signal.
 			if pid := int(g.pid.Load()); pid != 0 {
 				_ = unix.Kill(pid, syscall.Signal(rec.Payload[0]))
+			}
+		case rec.Type == wire.Input || rec.Type == wire.Resize:
+			if err := g.input.Take(rec); err != nil {
+				return err
 			}
 		case rec.Type == wire.Reply:
 			if err := g.requests.finish(rec); err != nil {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -27,6 +28,8 @@ type Request struct {
 	Parent int
 	// Kind is what Binary is.
 	Kind Kind
+	// Shell is nil unless the program is attached to the user's terminal or input.
+	Shell *Shell
 	// Source is a directory of this project's module, from which PID 1 is built; ""
 	// means the version that the module of Dir requires.
 	Source string
@@ -134,20 +137,41 @@ func (f Flag) String() string { return "-" + f.Name + "=" + f.Value }
 // file is the file descriptor of the request in the new program.
 const file = 3
 
-// Become replaces this process by the program at path and passes it the request. It
-// returns only an error.
-func Become(path string, r Request) error {
+// write returns a new file with the request, from its start.
+func (r Request) write() (*os.File, error) {
 	fd, err := unix.MemfdCreate("kmodtest-request", 0)
 	if err != nil {
-		return fmt.Errorf("make a file for the request: %w", err)
+		return nil, fmt.Errorf("make a file for the request: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "request")
 	if err := json.NewEncoder(f).Encode(r); err != nil {
-		return fmt.Errorf("write the request: %w", err)
+		return nil, fmt.Errorf("write the request: %w", err)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("write the request: %w", err)
+		return nil, fmt.Errorf("write the request: %w", err)
 	}
+	return f, nil
+}
+
+// Command returns the program at path as a command that gets the request.
+func Command(path string, r Request) (*exec.Cmd, error) {
+	f, err := r.write()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(path)
+	cmd.ExtraFiles = []*os.File{file - 3: f}
+	return cmd, nil
+}
+
+// Become replaces this process by the program at path and passes it the request. It
+// returns only an error.
+func Become(path string, r Request) error {
+	f, err := r.write()
+	if err != nil {
+		return err
+	}
+	fd := int(f.Fd())
 	// A file that has this number now was not meant to be inherited: Go sets
 	// close-on-exec on all files that it opens.
 	if fd != file {

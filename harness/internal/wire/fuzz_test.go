@@ -22,6 +22,7 @@ var messages = map[Type]func() Message{
 	Modprobe:   func() Message { return &ModuleRequest{} },
 	ModuleFile: func() Message { return &ModuleHead{} },
 	ModuleEnd:  func() Message { return &ModuleResult{} },
+	Resize:     func() Message { return &Window{} },
 }
 
 // FuzzReader reads arbitrary bytes as the host reads those of a guest.

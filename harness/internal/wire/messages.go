@@ -1,5 +1,7 @@
 package wire
 
+import "math"
+
 // ConfigFile is the path of the Boot, as JSON, in the initramfs.
 const ConfigFile = "/etc/kmodtest/boot.json"
 
@@ -56,6 +58,13 @@ type Work struct {
 	Events bool
 	// Program is any program: its exit code alone tells how it ended.
 	Program bool
+	// Input gives the program the bytes of Input records as its standard input;
+	// without it, that is empty.
+	Input bool
+	// Terminal makes standard input, output and error a terminal of this size. It
+	// implies Input and OneStream.
+	Terminal bool
+	Window   Window
 	// Mkdir are directories to make before the program starts.
 	Mkdir []string
 	// Time is the host's clock, in nanoseconds since 1970, and Entropy fresh
@@ -75,6 +84,14 @@ type Work struct {
 	// ended. PID 1 skips those that do not exist and files that came with the
 	// job and did not change.
 	Collect []string
+}
+
+// Window is the size of a terminal in characters.
+type Window struct{ Rows, Columns int }
+
+func (w *Window) fields(c codec) {
+	integer(c, &w.Rows, 0, math.MaxUint16)
+	integer(c, &w.Columns, 0, math.MaxUint16)
 }
 
 // Status reports how the program ended. Code is -1 exactly if Signal or Error is
@@ -119,6 +136,9 @@ func (w *Work) fields(c codec) {
 	flag(c, &w.OneStream)
 	flag(c, &w.Events)
 	flag(c, &w.Program)
+	flag(c, &w.Input)
+	flag(c, &w.Terminal)
+	w.Window.fields(c)
 	c.list(&w.Mkdir, maxList, path)
 	any64(c, &w.Time)
 	c.text(&w.Entropy, entropy)

@@ -19,6 +19,10 @@
 // the host may send Signal records, and answers each Ask record, a test's request,
 // with a Reply.
 //
+// For a program with the host's standard input, the host sends it in Input records
+// and waits for a Taken record after each. An Input without bytes is the end, and has
+// no answer. If the program has a terminal, the host may send Resize records.
+//
 // As soon as the channel works, the guest may send Modprobe records, each with a name
 // for which modules are wanted. The answer is (ModuleFile ModuleData…)… ModuleEnd: the
 // files to load, in that order. The host gives one answer after the other, among its
@@ -45,6 +49,9 @@ const Port = "kmodtest.records"
 // MaxPayload is the longest payload of any record in bytes. Longer data takes
 // several records.
 const MaxPayload = 1 << 20
+
+// MaxInput is the longest payload of an Input record in bytes.
+const MaxInput = 64 << 10
 
 // MaxKernelLog is the longest payload of a KernelLog record in bytes: the longest
 // record that /dev/kmsg returns (PRINTK_MESSAGE_MAX, 2048 since Linux 6.3;
@@ -76,7 +83,10 @@ const (
 	ModuleFile                 // ModuleHead
 	ModuleData                 // a piece of the module's file
 	ModuleEnd                  // ModuleResult
-	last       = ModuleEnd
+	Input                      // raw bytes
+	Taken                      // no payload: the program's input has the bytes
+	Resize                     // Window
+	last       = Resize
 )
 
 // types has the name of each type as it stands in messages, and the longest payload
@@ -106,6 +116,10 @@ var types = [...]struct {
 	ModuleFile: {"module file", 1 << 10},
 	ModuleData: {"module data", MaxPayload},
 	ModuleEnd:  {"module end", maxReason + 64},
+
+	Input:  {"input", MaxInput},
+	Taken:  {"taken", 0},
+	Resize: {"resize", 1 << 6},
 }
 
 // String returns the type's name as it stands in messages.
