@@ -113,6 +113,10 @@ type Config struct {
 	// guest.AllowKernelLog does the same for a single test.
 	Allow []string
 
+	// Coverage measures which lines and branches of the modules under test are
+	// executed. Its zero value measures nothing.
+	Coverage Coverage
+
 	// Machines is the number of machines that the package's tests may use up: after
 	// the kernel has died, the remaining tests run in another machine, and if none
 	// is left the run fails. A test with a fresh machine has this limit for itself.
@@ -143,6 +147,12 @@ func (c Config) in(dir string) (Config, error) {
 		if c.Builds[i], err = build.in(dir); err != nil {
 			return c, fmt.Errorf("harness.Config: Builds[%d]: %w", i, err)
 		}
+	}
+	if err := c.Coverage.check(); err != nil {
+		return c, err
+	}
+	if c.Coverage.Dir != "" {
+		c.Coverage.Dir = absolute(dir, []string{c.Coverage.Dir})[0]
 	}
 	c.Programs = absolute(dir, c.Programs)
 	c.Files = slices.Clone(c.Files)
@@ -179,6 +189,7 @@ func (c Config) request() request.Config {
 		Modules: c.Modules, KernelModules: c.KernelModules, OptionalModules: c.OptionalModules, LoadModules: c.LoadModules,
 		Programs: c.Programs, Files: c.Files, Env: c.Env, Kernel: c.Kernel, CPUs: c.CPUs, Memory: c.Memory, NUMA: c.NUMA,
 		KernelArgs: c.KernelArgs, Fresh: c.Fresh, Allow: c.Allow, Machines: c.Machines,
+		Coverage: request.Coverage(c.Coverage),
 	}
 	for _, build := range c.Builds {
 		out.Builds = append(out.Builds, request.Build(build))

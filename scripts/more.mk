@@ -4,6 +4,8 @@ RUNS := 50
 ROUNDS := 8
 SYSTEMS := bookworm trixie sid
 ACTION_TEST := go test -tags machines -count=1 -timeout 20m -v -run '^TestActionRunsHere$$' ./harness/internal/matrix
+COVERAGE_KERNELS := 5.10,6.1,6.12
+COVERAGE_MIN := 100,95
 BROKEN_KERNELS := 5.10,6.1,6.12,7-min,debug
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 BENCHSTAT := $(CACHE)/tools/benchstat-$(BENCHSTAT_VERSION)-$(GO_VERSION)/benchstat
@@ -21,6 +23,10 @@ soak: deps ## run the stress and model tests for minutes, in every kernel
 .PHONY: loaded
 loaded: deps ## run the suite RUNS=50 times on a busy host (takes long)
 	scripts/loaded.sh $(RUNS)
+
+.PHONY: coverage
+coverage: deps ## measure the module's lines and branches that the suite reaches, in the prebuilt kernels
+	$(KMODTEST) matrix --coverage -k $(COVERAGE_KERNELS) --coverage-min $(COVERAGE_MIN) -o kmodtest-report/coverage ./vmtest
 
 .PHONY: mutants
 mutants: deps ## break the module in many ways, all of which the suite must notice (takes long)

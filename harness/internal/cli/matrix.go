@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/kmodtest/kmodtest/harness/internal/coverage"
 	"github.com/kmodtest/kmodtest/harness/internal/matrix"
 	"github.com/kmodtest/kmodtest/harness/internal/plan"
 	"github.com/kmodtest/kmodtest/harness/internal/report"
@@ -49,6 +51,7 @@ type matrixFlags struct {
 	list     bool
 	plan     planFlags
 	table    plan.Table
+	coverage coverageFlags
 }
 
 func matrixCommand() *cobra.Command {
@@ -66,6 +69,8 @@ func matrixCommand() *cobra.Command {
 	cmd.Flags().StringVar(&flags.shard, "shard", "1/1", "run only the I-th of N parts, given as I/N; kmodtest report merge joins their reports")
 	cmd.Flags().IntVarP(&flags.machines, "machines", "j", 0, "how many machines run at once (0: as processors and memory allow)")
 	cmd.Flags().DurationVar(&flags.timeout, "timeout", 0, "interrupt the runs after this time, such as 50m, and write the reports (0: never)")
+	cmd.Flags().BoolVar(&flags.coverage.measure, "coverage", false, "measure which lines and branches of the modules under test are executed, by which tests")
+	flags.coverage.add(cmd)
 	cmd.Flags().BoolVar(&flags.list, "list", false, "run nothing; print the kernels as JSON, on one line")
 	flags.plan.add(cmd)
 	return cmd
@@ -109,11 +114,14 @@ func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
 	if interrupted {
 		return &statusError{report.StatusInterrupted, errors.New(why + ": the reports have the results so far")}
 	}
-	return verdict(rep)
+	return cmp.Or(verdict(rep), f.coverage.check(rep))
 }
 
 func (f *matrixFlags) options(cmd *cobra.Command, args []string) (matrix.Options, error) {
-	opt := matrix.Options{Packages: args, Machines: f.machines}
+	opt := matrix.Options{Packages: args, Machines: f.machines, Coverage: f.coverage.measure}
+	if _, err := coverage.ParseLeast(f.coverage.least); err != nil {
+		return opt, err
+	}
 	if at := cmd.ArgsLenAtDash(); at >= 0 {
 		opt.Packages, opt.Args = args[:at], args[at:]
 	}
@@ -246,7 +254,11 @@ func publish(out io.Writer, rep *report.Report, dir string) error {
 	if err := rep.Write(dir); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "\n%s\n%s\nreports: %s\n", rep.Headline(), rep.Table(),
+	table := rep.Table()
+	if rep.Coverage != nil {
+		table += "\ncoverage of the modules: " + rep.Coverage.Text()
+	}
+	_, err := fmt.Fprintf(out, "\n%s\n%s\nreports: %s\n", rep.Headline(), table,
 		strings.Join([]string{
 			path.Join(dir, report.HTMLFile), path.Join(dir, report.MarkdownFile),
 			path.Join(dir, report.JUnitFile), path.Join(dir, report.JSONFile),

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,6 +33,7 @@ missing: each package of the reports must have a run on each kernel of the repor
 func mergeCommand() *cobra.Command {
 	var output string
 	var kernels []string
+	var least coverageFlags
 	cmd := &cobra.Command{
 		Use:   "merge [-k GLOB,…] [-o DIRECTORY] DIRECTORY|FILE…",
 		Short: "Join reports of parts of a matrix",
@@ -48,10 +50,11 @@ func mergeCommand() *cobra.Command {
 			if err := verdict(whole); err != nil {
 				return err
 			}
-			return complete(whole)
+			return cmp.Or(complete(whole), least.check(whole))
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", reportDir, "write the joined reports to this directory")
+	least.add(cmd)
 	cmd.Flags().StringArrayVarP(&kernels, "kernels", "k", nil, "names or patterns of kernels that must be in the reports")
 	return cmd
 }

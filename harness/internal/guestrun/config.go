@@ -25,22 +25,23 @@ const FileName = "kmodtest.toml"
 
 // Table is the table [test] of the file. Its fields are those of harness.Config.
 type Table struct {
-	Modules         []string        `toml:"modules"`
-	Builds          []request.Build `toml:"builds"`
-	KernelModules   []string        `toml:"kernel_modules"`
-	OptionalModules []string        `toml:"optional_modules"`
-	LoadModules     []string        `toml:"load_modules"`
-	Programs        []string        `toml:"programs"`
-	Files           []string        `toml:"files"`
-	Env             []string        `toml:"env"`
-	Kernel          string          `toml:"kernel"`
-	CPUs            int             `toml:"cpus"`
-	Memory          int             `toml:"memory"`
-	NUMA            int             `toml:"numa"`
-	KernelArgs      []string        `toml:"kernel_args"`
-	Fresh           bool            `toml:"fresh"`
-	Allow           []string        `toml:"allow"`
-	Machines        int             `toml:"machines"`
+	Modules         []string         `toml:"modules"`
+	Builds          []request.Build  `toml:"builds"`
+	KernelModules   []string         `toml:"kernel_modules"`
+	OptionalModules []string         `toml:"optional_modules"`
+	LoadModules     []string         `toml:"load_modules"`
+	Programs        []string         `toml:"programs"`
+	Files           []string         `toml:"files"`
+	Env             []string         `toml:"env"`
+	Kernel          string           `toml:"kernel"`
+	CPUs            int              `toml:"cpus"`
+	Memory          int              `toml:"memory"`
+	NUMA            int              `toml:"numa"`
+	KernelArgs      []string         `toml:"kernel_args"`
+	Fresh           bool             `toml:"fresh"`
+	Allow           []string         `toml:"allow"`
+	Machines        int              `toml:"machines"`
+	Coverage        request.Coverage `toml:"coverage"`
 }
 
 // FindFile returns the path of the file for a package in dir, or "". The file
@@ -117,6 +118,9 @@ func (t *Table) Resolve(dir string) {
 	t.Builds = slices.Clone(t.Builds)
 	for i := range t.Builds {
 		t.Builds[i].Root = absolute(dir, t.Builds[i].Root)
+	}
+	if t.Coverage.Dir != "" {
+		t.Coverage.Dir = absolute(dir, t.Coverage.Dir)
 	}
 	if strings.HasPrefix(t.Kernel, ".") || strings.Contains(t.Kernel, "/") {
 		t.Kernel = absolute(dir, t.Kernel)

@@ -9,19 +9,21 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/hardware"
+	"github.com/kmodtest/kmodtest/harness/internal/modcov"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 )
 
 // variables has the values of the environment variables that the harness reads.
 type variables struct {
 	hardware.Variables
-	Kernel    string   // KMODTEST_KERNEL: a name or a path; "" means Config.Kernel
-	Snapshot  string   // KMODTEST_SNAPSHOT: off boots each time; "" or on restores if possible
-	Fresh     string   // KMODTEST_FRESH: test gives each test a fresh machine, off does not; "" means Config.Fresh
-	Trace     string   // KMODTEST_TRACE: 1 prints how long the phases of a run took; otherwise a file to write that to
-	KernelLog string   // KMODTEST_KERNEL_LOG: "" prints the log if the run fails, 1 always; otherwise a file to write it to
-	Verdict   string   // KMODTEST_VERDICT: a file for the verdict; "" for none
-	Binary    string   // KMODTEST_BINARY: the test binary that runs in the guest; "" is the one that was started
+	Kernel    string // KMODTEST_KERNEL: a name or a path; "" means Config.Kernel
+	Snapshot  string // KMODTEST_SNAPSHOT: off boots each time; "" or on restores if possible
+	Fresh     string // KMODTEST_FRESH: test gives each test a fresh machine, off does not; "" means Config.Fresh
+	Trace     string // KMODTEST_TRACE: 1 prints how long the phases of a run took; otherwise a file to write that to
+	KernelLog string // KMODTEST_KERNEL_LOG: "" prints the log if the run fails, 1 always; otherwise a file to write it to
+	Verdict   string // KMODTEST_VERDICT: a file for the verdict; "" for none
+	Binary    string // KMODTEST_BINARY: the test binary that runs in the guest; "" is the one that was started
+	Coverage  modcov.Variables
 	Borrowed  []string // names of the variables of hugelgupf/vmtest that are used
 	// KMODTEST_SILENCE: how long a machine may show no sign of life; 0 means
 	// usualSilence.
@@ -39,6 +41,7 @@ func readVariables() (variables, error) {
 		KernelLog: os.Getenv("KMODTEST_KERNEL_LOG"),
 		Verdict:   os.Getenv("KMODTEST_VERDICT"),
 		Binary:    os.Getenv("KMODTEST_BINARY"),
+		Coverage:  modcov.Variables{Dir: os.Getenv("KMODTEST_COVERAGE"), Least: os.Getenv("KMODTEST_COVERAGE_MIN")},
 	}
 	if err := e.borrow(); err != nil {
 		return e, err

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"io"
 	"runtime"
 	"slices"
@@ -29,7 +30,7 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	if len(groups) == 0 {
 		return r.doShared(ctx, src)
 	}
-	if len(groups) > 2 {
+	if len(groups) > 2 && r.coverage == nil { // the memory of such machines cannot be read
 		end := r.trace.Thread(0).Phase("load")
 		src.Preload(ctx, func(out *wire.Writer) error { return upload(out, r.tests, r.Dir, readTestFlags(r.Request)) })
 		end()
@@ -37,12 +38,14 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	if err := writeOutput(r.stdout, []byte(p.shuffle)); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	whole := ctx
+	ctx, cancel := context.WithCancelCause(whole)
 	f := &freshTests{r, src, p}
 	ended := f.start(ctx, groups)
 	groups, err = f.print(groups)
 	cancel(errFailFast)
 	ended.Wait()
+	err = errors.Join(err, r.coverage.End(whole, r.platform.Release, r.say))
 	return conclude(r.Request, groups, err, func(passed bool, covered float64) error {
 		var final []byte
 		if i := slices.IndexFunc(groups, func(g *group) bool { return g.final != nil }); i >= 0 {

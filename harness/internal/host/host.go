@@ -14,6 +14,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/attach"
 	"github.com/kmodtest/kmodtest/harness/internal/environment"
+	"github.com/kmodtest/kmodtest/harness/internal/modcov"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
@@ -102,6 +103,9 @@ func (r *run) setUp() (err error) {
 			return verdict.Failf(verdict.HostBroke, err, "harness.Config: Allow")
 		}
 		r.allowed = append(r.allowed, re)
+	}
+	if r.coverage, err = modcov.New(r.Request, r.env.Coverage); err != nil {
+		return err
 	}
 	r.cache, err = cache.Dir()
 	return err

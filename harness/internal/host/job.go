@@ -42,7 +42,7 @@ func (r *run) newJob(g *group, s testoutput.Selection, reporter *testoutput.Repo
 // do does the job, and returns why it did not pass.
 func (j *job) do(ctx context.Context, src machines) error {
 	end := j.group.thread.Phase("restore or boot")
-	m, err := src.Machine(ctx, j.flags.Fuzzes)
+	m, err := src.Machine(ctx, j.flags.Fuzzes || j.run.coverage != nil)
 	end()
 	if m == nil {
 		return interruptedOr(ctx, err)
@@ -118,7 +118,7 @@ func (j *job) settle(outcome machine.Outcome) error {
 	} else if outcome.LateExit() {
 		err = errors.Join(err, j.Stderr([]byte(outcome.Account())))
 	}
-	err = errors.Join(err, j.keepProfile())
+	err = errors.Join(err, j.keepProfile(), j.run.coverage.Add(outcome.Memory()))
 	evidence := outcome.Evidence(j.goesOn)
 	evidence.Running = append(evidence.Running, j.reporter.Running()...)
 	if f := verdict.Judge(evidence); f != nil {

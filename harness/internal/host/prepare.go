@@ -3,6 +3,7 @@ package host
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -49,8 +50,19 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 		return m, err
 	}
 	builder := modules.Builder{Cache: r.cache, Kernel: kernel, Say: r.say, Output: r.stderr}
+	if r.coverage != nil {
+		if m.HasNodes() {
+			return m, errors.New("coverage cannot be measured in a machine with NUMA nodes (harness.Config.NUMA)")
+		}
+		builder.Covered = r.coverage.Covers
+	}
 	if spec.Built, err = builder.Build(ctx, r.Config); err != nil {
 		return m, err
+	}
+	if r.coverage != nil {
+		if err = r.coverage.Begin(spec.Built); err != nil {
+			return m, err
+		}
 	}
 	r.modules = modindex.New(kernel, spec.Built)
 	spec.Modules, spec.Load = r.modules, r.Config.LoadModules

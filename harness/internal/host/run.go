@@ -10,6 +10,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/attach"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/modcov"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/printable"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
@@ -38,8 +39,9 @@ type run struct {
 	detected   bool             // the accelerator was not chosen by the user
 	missing    missingModules
 	kernelLogs kernelLogs
-	profiles   atomic.Int64 // bytes of cover profiles that are kept
-	waiting    atomic.Int64 // bytes of output of tests with machines of their own that waits for its turn
+	profiles   atomic.Int64        // bytes of cover profiles that are kept
+	coverage   *modcov.Measurement // of the modules; nil if it is not measured
+	waiting    atomic.Int64        // bytes of output of tests with machines of their own that waits for its turn
 }
 
 // do runs the tests. The error is nil if everything passed.

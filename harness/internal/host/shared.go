@@ -41,7 +41,8 @@ const maxAsked = 10_000
 
 // doShared runs the tests in one machine. The error is nil if all passed.
 func (r *run) doShared(ctx context.Context, src *machine.Source) error {
-	ctx, cancel := context.WithCancel(ctx)
+	whole := ctx
+	ctx, cancel := context.WithCancel(whole)
 	defer cancel()
 	s := &shared{run: r, src: src, slots: make(chan struct{}, runtime.GOMAXPROCS(0)), out: testoutput.NewPassLine(r.stdout)}
 	s.askPlan = sync.OnceValues(func() (*plan, error) { return r.askPlan(ctx) })
@@ -54,7 +55,8 @@ func (r *run) doShared(ctx context.Context, src *machine.Source) error {
 	g.err = r.runGroup(ctx, src, g)
 	cancel() // the tests that requested fresh machines have ended
 	s.running.Wait()
-	return conclude(r.Request, append([]*group{g}, s.fresh...), s.lines.Flush(), func(passed bool, covered float64) error {
+	err := errors.Join(s.lines.Flush(), r.coverage.End(whole, r.platform.Release, r.say))
+	return conclude(r.Request, append([]*group{g}, s.fresh...), err, func(passed bool, covered float64) error {
 		if len(s.fresh) == 0 && g.machines < 2 {
 			return s.out.Finish(passed)
 		}

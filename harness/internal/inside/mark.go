@@ -4,6 +4,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -135,7 +136,13 @@ type Marker struct {
 	log    *os.File
 	word   string
 	number uint64
+	// coverage is CoverageFile; nil if coverage is not measured.
+	coverage *os.File
 }
+
+// CoverageFile takes marks of top-level tests, and keeps what the modules have counted
+// before each. It exists if their coverage is measured: package modcov has its module.
+const CoverageFile = "/sys/module/kmodtest_coverage/parameters/mark"
 
 // KernelLog is the path of the kernel log.
 const KernelLog = "/dev/kmsg"
@@ -146,11 +153,20 @@ func NewMarker(path, word string) (*Marker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Marker{log: log, word: word}, nil
+	m := &Marker{log: log, word: word}
+	m.coverage, err = os.OpenFile(CoverageFile, os.O_WRONLY, 0)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Close()
+		return nil, err
+	}
+	return m, nil
 }
 
 // Close closes the log.
-func (m *Marker) Close() error { return m.log.Close() }
+func (m *Marker) Close() error {
+	m.coverage.Close()
+	return m.log.Close()
+}
 
 // Count writes a mark of a test with the next number, and returns the number. All that
 // the kernel logs after the call follows the mark.
@@ -158,7 +174,13 @@ func (m *Marker) Count(verb, name string, words ...string) (uint64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.number++
-	return m.number, m.write(Mark{Verb: verb, Words: append([]string{MarkedName(name)}, words...), Number: m.number})
+	mark := Mark{Verb: verb, Words: append([]string{MarkedName(name)}, words...), Number: m.number}
+	if m.coverage != nil && !strings.Contains(name, "/") {
+		if _, err := m.coverage.WriteString(mark.String() + " -\n"); err != nil {
+			return 0, err
+		}
+	}
+	return m.number, m.write(mark)
 }
 
 // Write writes a mark without a number.

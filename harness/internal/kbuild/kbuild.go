@@ -29,6 +29,7 @@ type Result struct {
 	Output  string    // of the build if it printed warnings and Built is true; else ""
 	Outside []string  // files that the build read outside of Source.Root, the kernel and the compiler
 	Tools   string    // if Built is true, which tools built it, as the end of a line; "" for those of this system
+	Notes   *Notes    // of a build with Source.Coverage, else nil
 	symbols string    // path of the list of exported symbols; "" if there are none
 }
 
@@ -85,6 +86,9 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 		return "", err
 	}
 	m := &maker{src: src, kernel: kernel, tools: tools}
+	if r.Notes, err = newNotes(m); err != nil {
+		return "", err
+	}
 	var keys []string
 	for _, other := range others {
 		if other.symbols != "" {
@@ -129,7 +133,7 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 // the contents of files.
 func treeKey(m *maker) string {
 	s := m.src
-	return digestOfText(version, s.Root, fmt.Sprintf("%q %q", s.Dirs, s.Make), s.Prepare, s.Command, m.kernel.Key, m.tools.identity, debugFlag)
+	return digestOfText(version, s.Root, fmt.Sprintf("%q %q", s.Dirs, s.Make), s.Prepare, s.Command, m.kernel.Key, m.tools.identity, s.compilerFlags())
 }
 
 // errNotThere is the error for an entry that is no longer in the cache.
@@ -268,6 +272,9 @@ func (m *maker) keep(ctx context.Context, made []string, symbols []byte, out str
 			return err
 		}
 	}
+	if err := keepNotes(m, out); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(out, logName), m.log, 0o600)
 }
 
@@ -301,6 +308,9 @@ func (r *Result) read(entry string) error {
 		r.Modules = append(r.Modules, m)
 	}
 	r.Modules = inLoadingOrder(r.Modules)
+	if r.Notes != nil {
+		r.Notes.Dir = filepath.Join(entry, notesDir)
+	}
 	if symbols := filepath.Join(entry, symbolsName); isFile(symbols) {
 		r.symbols = symbols
 	}

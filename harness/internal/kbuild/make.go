@@ -123,7 +123,7 @@ func (m *maker) environment() []string {
 // files, in warnings of the running kernel and in debug information, are paths in the
 // user's tree.
 func (m *maker) flags() string {
-	flags := debugFlag
+	flags := m.src.compilerFlags()
 	if own := os.Getenv("KCFLAGS"); own != "" {
 		flags += " " + own
 	}

@@ -19,6 +19,9 @@ type Source struct {
 	// Load are the modules to load, in this order, each with its parameters: "m size=4".
 	// nil means all; empty but not nil means none.
 	Load []string
+	// Coverage compiles the modules so that they count what is executed, as gcov
+	// needs it. Their counters refer to symbols of package modcov's module.
+	Coverage bool
 }
 
 // dirs returns the directories that the kernel's build system builds.

@@ -153,6 +153,15 @@ func (o Outcome) fault() *verdict.Fault {
 // the console. It may be long.
 func (o Outcome) WriteKernelLog(w io.Writer) error { return o.m.log.write(w) }
 
+// Memory returns the guest's memory, its size, and where a physical address is in it. It
+// is nil if the machine was started without keep, or did not come up: see Source.Machine.
+func (o Outcome) Memory() (memory io.ReaderAt, size int64, offset func(address uint64) int64) {
+	if info, err := o.m.memory.Stat(); err == nil { // also of nil
+		return o.m.memory, info.Size(), o.m.config.Offset
+	}
+	return nil, 0, nil
+}
+
 // KernelLogTail returns the last LogTailLines lines of the kernel log since the
 // guest's first process ran; "" if there are none.
 func (o Outcome) KernelLogTail() string { return o.m.log.tail() }

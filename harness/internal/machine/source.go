@@ -34,7 +34,7 @@ type Source struct {
 }
 
 // Machine returns a machine that is ready for a job: restored if possible, else
-// booted. With keep, the machine's memory outlives it, for Outcome.FuzzInputs. If
+// booted. With keep, the machine's memory outlives it, for Outcome.FuzzInputs and Outcome.Memory. If
 // the machine does not come up, it is returned with the reason. The caller closes
 // it.
 func (s *Source) Machine(ctx context.Context, keep bool) (*Machine, error) {

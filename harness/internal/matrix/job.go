@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/coverage"
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
@@ -30,6 +31,8 @@ type Job struct {
 	compileError error  // why there is no test binary
 	choice       Choice // how it runs
 	planned      int    // how many top-level tests it will run; 0 if unknown
+
+	coverage *coverage.Profile // of the modules, after the run; nil if it was not measured
 }
 
 // names returns the kernel and the package, without the directories of paths.
@@ -90,6 +93,10 @@ func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict.Rep
 	}, slices.Concat(w.options.Args, j.choice.Args)...)...)
 	cmd.Dir = j.dir
 	cmd.Env = append(os.Environ(), "KMODTEST_KERNEL="+j.Kernel, "KMODTEST_KERNEL_LOG="+logFile, "KMODTEST_VERDICT="+verdictFile, "PWD="+j.dir)
+	if w.options.Coverage {
+		// The least coverage is that of all runs together.
+		cmd.Env = append(cmd.Env, "KMODTEST_COVERAGE="+dir, "KMODTEST_COVERAGE_MIN=0")
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = grace
 	setOwnGroup(cmd)
@@ -113,6 +120,11 @@ func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict.Rep
 		v.Title = names + " failed"
 	}
 	run.KernelLog = readLog(logFile)
+	if w.options.Coverage {
+		if j.coverage, err = readCoverage(dir, j.Kernel); err != nil {
+			return broken(err.Error())
+		}
+	}
 	return v
 }
 

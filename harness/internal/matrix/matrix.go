@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/coverage"
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
@@ -25,6 +26,7 @@ type Options struct {
 	Shard    Shard           // which part of the runs; the zero value is all of them
 	Machines int             // how many machines run at once; 0 depends on processors and memory
 	Viewer   Viewer          // shows the progress
+	Coverage bool            // of the modules under test is measured
 
 	// Choose returns how a package runs on a kernel. Nil runs all packages on all kernels.
 	Choose func(kernel, pkg string) Choice
@@ -73,6 +75,7 @@ func Run(ctx context.Context, opt Options) (*report.Report, error) {
 	rep.Packages = slices.DeleteFunc(rep.Packages, func(pkg string) bool { return !w.chooses(pkg) })
 	rep.Seconds = time.Since(rep.Started).Seconds()
 	rep.Sort()
+	rep.Coverage = mergeCoverage(w.profiles, rep.Kernels)
 	rep.Interrupted = ctx.Err() != nil
 	return rep, context.Cause(ctx)
 }
@@ -83,8 +86,9 @@ type work struct {
 	dir       string // for test binaries and the files that they write
 	converter converter
 
-	mu     sync.Mutex
-	report *report.Report
+	mu       sync.Mutex
+	report   *report.Report
+	profiles []*coverage.Profile // of runs that have ended
 }
 
 // all compiles the packages one after the other, and runs each on all kernels
@@ -179,6 +183,9 @@ func (w *work) one(ctx context.Context, job *Job) {
 	w.options.Viewer.Started(job)
 	run, v := job.do(ctx, w)
 	w.mu.Lock()
+	if job.coverage != nil {
+		w.profiles = append(w.profiles, job.coverage)
+	}
 	w.report.AddKernel(report.Kernel{Name: job.Kernel, Order: job.order, Release: v.Release, Version: v.Package})
 	run = w.report.AddRun(run)
 	w.mu.Unlock()

@@ -22,13 +22,21 @@ type Builder struct {
 	Kernel *images.Kernel
 	Say    func(format string, args ...any) // prints a line of the harness
 	Output io.Writer                        // gets the warnings of compilers, unchanged
+	// Covered reports whether the coverage of modules from a directory is measured; nil
+	// means that of none.
+	Covered func(dir string) bool
 }
 
 // Build builds the modules under test, in the order of the configuration. If one does
-// not build, or excludes the kernel, the error is a *verdict.Failure.
+// not build, or excludes the kernel, the error is a *verdict.Failure. If coverage is
+// measured, the first result is the runtime of package modcov, which the modules under
+// test depend on.
 func (b Builder) Build(ctx context.Context, config request.Config) ([]*kbuild.Result, error) {
 	sources, err := b.sources(ctx, config)
 	if err != nil {
+		return nil, err
+	}
+	if sources, err = b.withRuntime(ctx, sources); err != nil {
 		return nil, err
 	}
 	var built []*kbuild.Result

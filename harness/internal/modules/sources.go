@@ -9,6 +9,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/dkms"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
+	"github.com/kmodtest/kmodtest/harness/internal/modcov"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
@@ -45,6 +46,22 @@ func (b Builder) sources(ctx context.Context, c request.Config) ([]kbuild.Source
 		list[i] = withPackage(source, pkg)
 	}
 	return list, nil
+}
+
+// withRuntime returns the sources with the runtime of package modcov in front, if
+// coverage is measured. It is loaded with the first module that needs it, and stays.
+func (b Builder) withRuntime(ctx context.Context, sources []kbuild.Source) ([]kbuild.Source, error) {
+	if b.Covered == nil {
+		return sources, nil
+	}
+	root, err := modcov.Runtime(ctx, b.Cache)
+	if err != nil {
+		return nil, err
+	}
+	for i := range sources {
+		sources[i].Coverage = b.Covered(sources[i].Root)
+	}
+	return append([]kbuild.Source{{Root: root, Load: []string{}}}, sources...), nil
 }
 
 // Variables that stand for directories in the commands of a package.

@@ -146,6 +146,7 @@ func (r *Report) cleaned() *Report {
 		run.Kernel, run.Package = cleanLine(run.Kernel, placeLimit), cleanLine(run.Package, placeLimit)
 		clean.Runs[i] = run
 	}
+	clean.Coverage = cleanCoverage(r.Coverage)
 	return &clean
 }
 

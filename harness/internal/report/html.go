@@ -7,6 +7,8 @@ import (
 	"html/template"
 	"path"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/coverage"
 )
 
 //go:embed page/page.html
@@ -38,12 +40,14 @@ type pageParts struct {
 // shortened first.
 func (r *Report) HTML() ([]byte, error) {
 	page, err := template.New("page").Funcs(template.FuncMap{
-		"sign":    func(s State) string { return signs[s] },
-		"base":    path.Base,
-		"dir":     func(pkg string) string { return strings.TrimSuffix(pkg, path.Base(pkg)) },
-		"seconds": shortSeconds,
-		"states":  func() []State { return []State{Failed, Fault, Broken, NotApplicable, Skipped, Passed, NotRun} },
-		"count":   count,
+		"sign":      func(s State) string { return signs[s] },
+		"base":      path.Base,
+		"dir":       func(pkg string) string { return strings.TrimSuffix(pkg, path.Base(pkg)) },
+		"seconds":   shortSeconds,
+		"states":    func() []State { return []State{Failed, Fault, Broken, NotApplicable, Skipped, Passed, NotRun} },
+		"count":     count,
+		"commonDir": commonDir,
+		"short":     func(p *coverage.Profile, name string) string { return strings.TrimPrefix(name, commonDir(p)) },
 	}).Parse(pageTemplate)
 	if err != nil {
 		return nil, err

@@ -28,6 +28,9 @@ func (r *Report) Markdown() ([]byte, error) {
 	r = r.cleaned()
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s %s\n\n%s", marks[r.State()], r.Headline(), markdownTable(r))
+	if r.Coverage != nil {
+		fmt.Fprintf(&b, "\nCoverage of the modules: %s\n", inCell(r.Coverage.Text()))
+	}
 	var bad []*Run
 	for i := range r.Runs {
 		if r.Runs[i].State.Bad() {

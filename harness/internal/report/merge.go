@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/coverage"
 )
 
 // Merge joins the reports of parts of one matrix, in any order, to the report of
@@ -16,10 +18,14 @@ func Merge(parts ...*Report) (*Report, error) {
 		return nil, fmt.Errorf("merge reports: no reports given")
 	}
 	whole := &Report{Version: Version, Kernels: []Kernel{}, Packages: []string{}, Runs: []Run{}}
+	var profiles []*coverage.Profile
 	for _, part := range parts {
 		joinTime(whole, part)
 		whole.Interrupted = whole.Interrupted || part.Interrupted
 		part = part.cleaned()
+		if part.Coverage != nil {
+			profiles = append(profiles, part.Coverage)
+		}
 		for _, kernel := range part.Kernels {
 			whole.AddKernel(kernel)
 		}
@@ -35,6 +41,9 @@ func Merge(parts ...*Report) (*Report, error) {
 		}
 	}
 	whole.Sort()
+	if len(profiles) > 0 {
+		whole.Coverage = coverage.Merge(profiles...)
+	}
 	return whole, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/coverage"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
@@ -34,6 +35,8 @@ type Report struct {
 	Kernels     []Kernel  `json:"kernels"`  // by Order, then by name
 	Packages    []string  `json:"packages"` // import paths, sorted
 	Runs        []Run     `json:"runs"`     // by kernel, then by package
+	// Coverage is that of the modules under test, in all runs; nil if it was not measured.
+	Coverage *coverage.Profile `json:"coverage,omitempty"`
 }
 
 // Kernel is a column of the matrix.
@@ -157,9 +160,14 @@ func (r *Report) Write(dir string) error {
 		return fmt.Errorf("write reports: %w", err)
 	}
 	var errs []error
-	for name, render := range map[string]func() ([]byte, error){
+	forms := map[string]func() ([]byte, error){
 		JSONFile: r.json, JUnitFile: r.JUnit, MarkdownFile: r.Markdown, HTMLFile: r.HTML,
-	} {
+	}
+	if r.Coverage != nil {
+		forms[coverage.LCOVName] = func() ([]byte, error) { return lcov(r) }
+		forms[coverage.CoberturaName] = func() ([]byte, error) { return cobertura(r) }
+	}
+	for name, render := range forms {
 		content, err := render()
 		if err == nil {
 			err = replaceFile(filepath.Join(dir, name), content)

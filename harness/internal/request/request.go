@@ -81,6 +81,13 @@ type Config struct {
 	Fresh           bool
 	Allow           []string
 	Machines        int
+	Coverage        Coverage
+}
+
+// Coverage mirrors harness.Coverage.
+type Coverage struct {
+	Dir             string
+	Lines, Branches float64
 }
 
 // Build mirrors harness.Build.

@@ -274,4 +274,67 @@
 
   countStates();
   filter();
+
+  // Coverage
+
+  // source makes the table of a file: a row for each line of its source.
+  function source(file) {
+    const coverage = report.coverage;
+    const byNumber = new Map(file.lines.map((line) => [line.number, line]));
+    const texts = file.source ? file.source.replace(/\n$/, "").split("\n") : [];
+    const last = Math.max(texts.length, ...file.lines.map((line) => line.number));
+    const table = make("table", "source");
+    for (let number = 1; number <= last; number++) {
+      const line = byNumber.get(number);
+      if (!line && !file.source) continue;
+      const row = make("tr");
+      row.append(make("td", "number", number), make("td", "number"), make("td", "number"), make("td", "text", texts[number - 1] ?? ""));
+      table.append(row);
+      if (line) reach(row, line, coverage);
+    }
+    return table;
+  }
+
+  // reach shows how often a line was executed. A button unfolds by what.
+  function reach(row, line, coverage) {
+    const branches = (line.forks ?? []).flat();
+    const taken = branches.filter((n) => n > 0).length;
+    row.className = line.count === 0 ? "unreached" : taken < branches.length ? "partly" : "reached";
+    const button = make("button", "", line.count);
+    button.setAttribute("aria-expanded", "false");
+    button.setAttribute("aria-label", "line " + line.number + ", executed " + line.count + " times: kernels and tests");
+    row.children[1].append(button);
+    if (branches.length > 0) row.children[2].textContent = taken + "/" + branches.length;
+    button.addEventListener("click", () => {
+      const open = button.getAttribute("aria-expanded") === "true";
+      button.setAttribute("aria-expanded", String(!open));
+      if (open) return row.nextElementSibling.remove();
+      const more = make("tr", "by");
+      const cell = make("td");
+      cell.colSpan = 4;
+      for (const text of by(line, coverage)) cell.append(make("p", "", text));
+      more.append(cell);
+      row.after(more);
+    });
+  }
+
+  // by returns what a line was executed by, in sentences.
+  function by(line, coverage) {
+    const names = (list, all) => (list ?? []).map((i) => all[i]).join(", ");
+    const kernels = line.kernels ?? [], reached = line.reached ?? [];
+    const missing = kernels.filter((k) => !reached.includes(k));
+    const texts = [];
+    if (reached.length > 0) texts.push("Kernels: " + names(reached, coverage.kernels));
+    if (missing.length > 0) texts.push("Not executed in: " + names(missing, coverage.kernels));
+    for (const fork of line.forks ?? []) texts.push("Branches taken: " + fork.join(", ") + " times");
+    const tests = names(line.tests, coverage.tests);
+    texts.push(tests ? "Tests: " + tests : line.count > 0 ? "No test runs at that time." : "No test reaches it.");
+    return texts;
+  }
+
+  for (const details of all("details.file")) {
+    details.addEventListener("toggle", () => {
+      if (details.open && details.children.length === 1) details.append(source(report.coverage.files[details.dataset.file]));
+    });
+  }
 })();
