@@ -166,7 +166,7 @@ func (s *search) record(id string, answer Answer, why string, run *report.Run) e
 	if answer == Bad {
 		s.result.Report = s.journal.page()
 	}
-	s.say("%2d  %-4s  %s: %s (%.1f s)", s.result.Runs, answer, s.result.Titles[id], why, run.Seconds)
+	s.say("%d  %-4s  %s: %s (%.1f s)", s.result.Runs, answer, s.result.Titles[id], why, run.Seconds)
 	return s.journal.answer(id, s.result.Titles[id], answer)
 }
 

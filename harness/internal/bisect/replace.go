@@ -15,8 +15,8 @@ import (
 // top and to are the two work trees; module is the directory of go.mod in both.
 func pinReplacements(ctx context.Context, top, to, module string) error {
 	dir := filepath.Join(to, module)
-	if info, err := os.Lstat(filepath.Join(dir, "go.mod")); err != nil || !info.Mode().IsRegular() {
-		return nil //nolint:nilerr // the go command explains it
+	if !isRegular(filepath.Join(dir, "go.mod")) {
+		return nil // the go command explains it
 	}
 	var file struct {
 		Replace []struct {
@@ -25,7 +25,7 @@ func pinReplacements(ctx context.Context, top, to, module string) error {
 	}
 	out, err := goModEdit(ctx, dir, "-json")
 	if err != nil {
-		return nil //nolint:nilerr // as above
+		return nil //nolint:nilerr // the go command explains it when it compiles the tests
 	}
 	if err := json.Unmarshal(out, &file); err != nil {
 		return fmt.Errorf("read the output of go mod edit: %w", err)
@@ -47,6 +47,12 @@ func pinReplacements(ctx context.Context, top, to, module string) error {
 	}
 	_, err = goModEdit(ctx, dir, edits...)
 	return err
+}
+
+// isRegular reports whether a file exists that is neither a symbolic link nor a directory.
+func isRegular(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 func goModEdit(ctx context.Context, dir string, args ...string) ([]byte, error) {

@@ -133,8 +133,8 @@ func (t *tests) inside(name string) (string, bool) {
 	if name == "" {
 		return "", false
 	}
-	if real, err := filepath.EvalSymlinks(name); err == nil { // git's path of the repository is real
-		name = real
+	if resolved, err := filepath.EvalSymlinks(name); err == nil { // git's path of the repository is real
+		name = resolved
 	}
 	rel, err := filepath.Rel(t.top, name)
 	return rel, err == nil && filepath.IsLocal(rel)

@@ -50,6 +50,7 @@ type matrixFlags struct {
 	timeout  time.Duration
 	list     bool
 	plan     planFlags
+	past     pastFlags
 	table    plan.Table
 	coverage coverageFlags
 }
@@ -73,6 +74,7 @@ func matrixCommand() *cobra.Command {
 	flags.coverage.add(cmd)
 	cmd.Flags().BoolVar(&flags.list, "list", false, "run nothing; print the kernels as JSON, on one line")
 	flags.plan.add(cmd)
+	flags.past.flags(cmd)
 	return cmd
 }
 
@@ -97,6 +99,7 @@ func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
 		ctx, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
+	commit := matrix.Commit(ctx) // before the tests: reports may be in the tree
 	opt.Viewer = viewer(cmd.OutOrStdout())
 	rep, err := matrix.Run(ctx, opt)
 	opt.Viewer.Close()
@@ -107,8 +110,9 @@ func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil && !interrupted {
 		return &statusError{report.StatusBroken, err}
 	}
+	rep.Commit = commit
 	err = allow(cmd.OutOrStdout(), &f.table, rep)
-	if err = errors.Join(err, publish(cmd.OutOrStdout(), rep, f.output)); err != nil {
+	if err = errors.Join(err, f.past.add(rep), publish(cmd.OutOrStdout(), rep, f.output)); err != nil {
 		return &statusError{report.StatusBroken, err}
 	}
 	if interrupted {

@@ -20,7 +20,7 @@ func reportCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(mergeCommand(), annotationsCommand())
+	cmd.AddCommand(mergeCommand(), annotationsCommand(), historyCommand())
 	return cmd
 }
 
@@ -34,6 +34,7 @@ func mergeCommand() *cobra.Command {
 	var output string
 	var kernels []string
 	var least coverageFlags
+	var past pastFlags
 	cmd := &cobra.Command{
 		Use:   "merge [-k GLOB,…] [-o DIRECTORY] DIRECTORY|FILE…",
 		Short: "Join reports of parts of a matrix",
@@ -41,6 +42,9 @@ func mergeCommand() *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			whole, err := merge(args, kernels)
+			if err == nil {
+				err = past.add(whole)
+			}
 			if err == nil {
 				err = publish(cmd.OutOrStdout(), whole, output)
 			}
@@ -56,6 +60,7 @@ func mergeCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&output, "output", "o", reportDir, "write the joined reports to this directory")
 	least.add(cmd)
 	cmd.Flags().StringArrayVarP(&kernels, "kernels", "k", nil, "names or patterns of kernels that must be in the reports")
+	past.flags(cmd)
 	return cmd
 }
 

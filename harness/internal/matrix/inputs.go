@@ -82,8 +82,8 @@ func depDirs(ctx context.Context, top string, args ...string) ([]string, error) 
 
 // relative returns the path of a directory in the repository, or dir if it is elsewhere.
 func relative(top, dir string) string {
-	if real, err := filepath.EvalSymlinks(dir); err == nil { // git's path of the repository is real
-		dir = real
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil { // git's path of the repository is real
+		dir = resolved
 	}
 	if rel, err := filepath.Rel(top, dir); err == nil && filepath.IsLocal(rel) {
 		return rel

@@ -141,6 +141,7 @@ func (r *Report) cleaned() *Report {
 	for i, pkg := range clean.Packages {
 		clean.Packages[i] = cleanLine(pkg, placeLimit)
 	}
+	clean.Commit, clean.Changes = CleanLine(r.Commit), r.Changes.cleaned()
 	for i := range clean.Runs {
 		run := clean.Runs[i].cleaned()
 		run.Kernel, run.Package = cleanLine(run.Kernel, placeLimit), cleanLine(run.Package, placeLimit)

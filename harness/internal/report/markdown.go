@@ -27,7 +27,7 @@ var marks = map[State]string{Passed: "✅", Skipped: "➖", NotApplicable: "➖"
 func (r *Report) Markdown() ([]byte, error) {
 	r = r.cleaned()
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s\n\n%s", marks[r.State()], r.Headline(), markdownTable(r))
+	fmt.Fprintf(&b, "### %s %s\n\n%s%s", marks[r.State()], r.Headline(), r.Changes.markdown(), markdownTable(r))
 	if r.Coverage != nil {
 		fmt.Fprintf(&b, "\nCoverage of the modules: %s\n", inCell(r.Coverage.Text()))
 	}

@@ -19,7 +19,12 @@ func Merge(parts ...*Report) (*Report, error) {
 	}
 	whole := &Report{Version: Version, Kernels: []Kernel{}, Packages: []string{}, Runs: []Run{}}
 	var profiles []*coverage.Profile
-	for _, part := range parts {
+	for i, part := range parts {
+		if i == 0 {
+			whole.Commit = part.Commit
+		} else if part.Commit != whole.Commit {
+			whole.Commit = ""
+		}
 		joinTime(whole, part)
 		whole.Interrupted = whole.Interrupted || part.Interrupted
 		part = part.cleaned()

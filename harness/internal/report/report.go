@@ -32,9 +32,11 @@ type Report struct {
 	Started     time.Time `json:"started"`
 	Seconds     float64   `json:"seconds"` // from Started to the end of the last run
 	Interrupted bool      `json:"interrupted,omitempty"`
-	Kernels     []Kernel  `json:"kernels"`  // by Order, then by name
-	Packages    []string  `json:"packages"` // import paths, sorted
-	Runs        []Run     `json:"runs"`     // by kernel, then by package
+	Commit      string    `json:"commit,omitempty"`  // of the working tree; "" if it had changes, or git does not know it
+	Changes     *Changes  `json:"changes,omitempty"` // since a previous report; nil if it was not compared with one
+	Kernels     []Kernel  `json:"kernels"`           // by Order, then by name
+	Packages    []string  `json:"packages"`          // import paths, sorted
+	Runs        []Run     `json:"runs"`              // by kernel, then by package
 	// Coverage is that of the modules under test, in all runs; nil if it was not measured.
 	Coverage *coverage.Profile `json:"coverage,omitempty"`
 }
