@@ -97,6 +97,11 @@ func (r Root) Check(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() >= 126 { // of the shell in the root, whose exec failed
+		return fmt.Errorf("the build root of %s is damaged: make does not run in it: %s; remove %s, and it is fetched again",
+			r.Name, strings.TrimSpace(string(said)), r.Dir)
+	}
 	advice := "run as root; or let users make namespaces (sysctl -w user.max_user_namespaces=10000; on Ubuntu " +
 		"kernel.apparmor_restrict_unprivileged_userns=0; on older Debian kernel.unprivileged_userns_clone=1)"
 	if os.Geteuid() == 0 {

@@ -113,7 +113,7 @@ func TestProblemsOfRootsAreNamed(t *testing.T) {
 	if err := os.Remove(filepath.Join(broken.Dir, "usr/bin/make")); err != nil {
 		t.Fatal(err)
 	}
-	if err := broken.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "make: not found") {
+	if err := broken.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "is damaged: make does not run in it") {
 		t.Errorf("a root without make: got %v", err)
 	}
 }
