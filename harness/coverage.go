@@ -4,8 +4,8 @@ import "fmt"
 
 // Coverage measures which lines and branches of modules are executed, by gcc's gcov.
 // The modules are then built differently, and tests run slower; docs/coverage.md has the
-// details. Modules below the directory of the test package are part of the tests, and not
-// measured. Neither are .ko files.
+// details. If some modules are below the directory of the test package and others are not,
+// those below are part of the tests, and not measured. Neither are .ko files.
 type Coverage struct {
 	// Dir is the directory for the results: coverage.json, coverage.info for lcov, and
 	// cobertura.xml. If it is empty, and KMODTEST_COVERAGE is not set, nothing is

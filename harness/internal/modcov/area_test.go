@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 )
 
@@ -194,9 +195,24 @@ func TestInvalidAreasAreRefused(t *testing.T) {
 	}
 }
 
+func TestManyRunningTestsTakeLittleTime(t *testing.T) {
+	_, c := counters()
+	g := newGuest()
+	g.add("m", []uint64{1, 2, 3, 4}, nil)
+	for i := 0; binary.LittleEndian.Uint64(g.area[48:]) < uint64(g.top-100); i++ {
+		g.log("kmodtest: run T"+strconv.Itoa(i)+" #"+strconv.Itoa(i+1)+" -\n", change{0, 0, 1})
+	}
+	if err := c.Add(g.data()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(c.tests); n != maxActive {
+		t.Errorf("%d tests have counts, want %d", n, maxActive)
+	}
+}
+
 func TestRandomAreasDoNoHarm(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
+	for range 100 {
 		_, c := counters()
 		g := newGuest()
 		g.add("m", []uint64{1, 2, 3, 4}, []uint64{1, 2, 3, 4})

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,10 +51,23 @@ func New(run request.Request, env Variables) (*Measurement, error) {
 	return m, nil
 }
 
-// Covers reports whether the coverage of modules from a directory is measured. Those
-// below the directory of the test package are part of the tests.
+// Covers reports whether the coverage of modules from a directory is measured. If some
+// modules are below the directory of the test package and others are not, those below are
+// part of the tests.
 func (m *Measurement) Covers(dir string) bool {
-	return dir == m.run.Dir || !strings.HasPrefix(dir, strings.TrimSuffix(m.run.Dir, "/")+"/")
+	if !m.isBelow(dir) {
+		return true
+	}
+	for _, other := range m.run.Config.Modules {
+		if filepath.Ext(other) != ".ko" && !m.isBelow(other) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(m.run.Config.Builds, func(b request.Build) bool { return !m.isBelow(b.Root) })
+}
+
+func (m *Measurement) isBelow(dir string) bool {
+	return strings.HasPrefix(dir, strings.TrimSuffix(m.run.Dir, "/")+"/")
 }
 
 // Begin finds the counters of the modules that were built, and removes earlier results.
@@ -74,7 +88,7 @@ func (m *Measurement) Begin(built []*kbuild.Result) error {
 		}
 	}
 	if len(modules) == 0 {
-		return errors.New("coverage cannot be measured: no module under test is built from sources outside of the test package")
+		return errors.New("coverage cannot be measured: no module under test is built from sources")
 	}
 	m.counters = NewCounters(modules)
 	return coverage.Remove(m.dir)
