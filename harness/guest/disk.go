@@ -49,8 +49,8 @@ func FailingDisk(tb testing.TB, size int64, fault DiskFault) string {
 	return attachDisk(tb, size, kinds, fault.Sectors)
 }
 
-// diskLimit is how long the kernel may take to find an attached disk.
-const diskLimit = 20 * time.Second
+// deviceLimit is how long the kernel may take to find an attached device.
+const deviceLimit = time.Minute
 
 func attachDisk(tb testing.TB, size int64, kinds string, sectors []int64) string {
 	tb.Helper()
@@ -85,8 +85,8 @@ func attachDisk(tb testing.TB, size int64, kinds string, sectors []int64) string
 // prepareHotplug loads the driver of a device that the host is about to attach, unless it
 // is loaded.
 func prepareHotplug(driver string) error {
-	if slots, _ := filepath.Glob("/sys/bus/pci/slots/*"); len(slots) == 0 { // the pattern is well formed
-		return errors.New("the kernel cannot take devices while it runs: it needs CONFIG_HOTPLUG_PCI_ACPI")
+	if err := hotplug(); err != nil {
+		return err
 	}
 	_, err := loadModule(driver, nil)
 	if errors.Is(err, unix.EEXIST) {
@@ -95,9 +95,17 @@ func prepareHotplug(driver string) error {
 	return err
 }
 
+// hotplug returns an error if the machine cannot take devices while it runs.
+func hotplug() error {
+	if slots, _ := filepath.Glob("/sys/bus/pci/slots/*"); len(slots) == 0 { // the pattern is well formed
+		return errors.New("the machine cannot take devices while it runs: the kernel needs CONFIG_HOTPLUG_PCI_ACPI, and QEMU's machine type must be pc, which is the default, not q35")
+	}
+	return nil
+}
+
 // awaitDisk waits until there is a disk with a serial number, and returns its path.
 func awaitDisk(serial string) (string, error) {
-	for deadline := time.Now().Add(diskLimit); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(deviceLimit); ; time.Sleep(time.Millisecond) {
 		files, _ := filepath.Glob("/sys/block/vd*/serial") // the pattern is well formed
 		for _, file := range files {
 			path := filepath.Join("/dev", filepath.Base(filepath.Dir(file)))
@@ -107,7 +115,7 @@ func awaitDisk(serial string) (string, error) {
 			}
 		}
 		if time.Now().After(deadline) {
-			return "", fmt.Errorf("the kernel has not found it within %v", diskLimit)
+			return "", fmt.Errorf("the kernel has not found it within %v", deviceLimit)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"strconv"
@@ -27,7 +28,16 @@ func Fresh(t *testing.T) {
 	if strings.Contains(t.Name(), "/") {
 		t.Fatal("guest.Fresh is for top-level tests: a subtest cannot run without its parent test")
 	}
-	passed, _, err := ask(t, "fresh", t.Name(), strconv.Itoa(runtime.GOMAXPROCS(0)))
+	runElsewhere(t, "fresh", t.Name(), strconv.Itoa(runtime.GOMAXPROCS(0)))
+}
+
+// runElsewhere requests that the host runs the test in other machines. It does not return.
+func runElsewhere(t *testing.T, verb string, args ...string) {
+	t.Helper()
+	passed, reason, err := ask(t, verb, args...)
+	if err == nil && reason != "" {
+		err = errors.New(reason)
+	}
 	if err != nil {
 		t.Fatalf("request a fresh machine: %v", err)
 	}

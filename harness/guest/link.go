@@ -26,7 +26,7 @@ func newEnd(kind string, number, place int) End {
 }
 
 // linkLimit is how long the kernel may take to bring up a link.
-const linkLimit = 20 * time.Second
+const linkLimit = time.Minute
 
 // Join joins two namespaces by a pair of veth interfaces, and returns the end in n and
 // the end in other. Both are up and have addresses, and packets pass. Each call makes

@@ -32,12 +32,18 @@ const ejection = 20 * time.Second
 type Machine interface {
 	AddDisk(ctx context.Context, d qemu.Disk) error
 	RemoveDisk(ctx context.Context, d qemu.Disk, limit time.Duration) error
+	AddNIC(ctx context.Context, n qemu.NIC) error
 }
 
 // Devices are those of one machine that tests have requested. A goroutine attaches and
 // removes them, one after the other, so that the reader of the guest's records does not
 // wait.
 type Devices struct {
+	// NIC is the card of the network of a test's machines, which the test may
+	// attach once; nil if there is none. It is set before the first request. Its links
+	// are closed then.
+	NIC *qemu.NIC
+
 	ctx     context.Context // ends with the machine
 	machine Machine
 	answer  func(wire.Answer) error
@@ -91,20 +97,38 @@ func (d *Devices) serve() {
 	}
 }
 
-// do acts on a request, and returns the name of the device.
+// do acts on a request, and returns the name of the device, or a card's address.
 func (d *Devices) do(request wire.Request) (string, error) {
-	if request.Verb == wire.VerbRemove {
+	switch request.Verb {
+	case wire.VerbRemove:
 		name, err := request.Device()
 		if err != nil {
 			return "", err
 		}
 		return name, d.remove(name)
+	case wire.VerbNetwork:
+		return d.addNIC()
 	}
 	disk, err := request.Disk()
 	if err != nil {
 		return "", err
 	}
 	return d.addDisk(disk)
+}
+
+// addNIC attaches the network card, and returns its address.
+func (d *Devices) addNIC() (string, error) {
+	nic := d.NIC
+	if nic == nil {
+		return "", errors.New("the machine has no network, or it has been attached")
+	}
+	d.NIC = nil
+	defer func() {
+		for _, link := range nic.Links {
+			link.Close() // otherwise the other machine would not notice the end of this one
+		}
+	}()
+	return nic.Address, d.machine.AddNIC(d.ctx, *nic)
 }
 
 // addDisk attaches an empty disk. Its content is a file without a name.

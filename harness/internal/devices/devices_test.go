@@ -18,6 +18,7 @@ type machine struct{}
 
 func (machine) AddDisk(context.Context, qemu.Disk) error                   { return nil }
 func (machine) RemoveDisk(context.Context, qemu.Disk, time.Duration) error { return nil }
+func (machine) AddNIC(context.Context, qemu.NIC) error                     { return nil }
 
 // diskOf returns a request for a disk.
 func diskOf(size int64) wire.Request {
@@ -58,6 +59,21 @@ func TestDisksAreLimited(t *testing.T) {
 	d.made = maxDevices
 	clear(d.disks)
 	add(512, "at most 10000 devices")
+}
+
+func TestNetworkIsAttachedOnce(t *testing.T) {
+	d := New(t.Context(), machine{}, nil)
+	request := wire.Request{ID: "/a", Verb: wire.VerbNetwork}
+	if _, err := d.do(request); err == nil {
+		t.Error("a machine without a network: no error")
+	}
+	d.NIC = &qemu.NIC{Address: "52:54:00:00:00:01"}
+	if address, err := d.do(request); err != nil || address != "52:54:00:00:00:01" {
+		t.Errorf("%q, %v", address, err)
+	}
+	if _, err := d.do(request); err == nil {
+		t.Error("a second card: no error")
+	}
 }
 
 // The content of a disk is a file that nobody else can open, and takes no space.

@@ -110,26 +110,49 @@ func (f *freshTests) start(ctx context.Context, groups []*group) *sync.WaitGroup
 					close(groups[i].done)
 					continue
 				}
-				f.runGroup(ctx, groups[i], i)
+				f.runAsker(ctx, groups[i], i)
+				close(groups[i].done)
 			}
 		})
 	}
 	return &ended
 }
 
-// runGroup runs a group in a fresh machine, and closes the group's done channel.
-// number is the number of its thread in the trace.
+// runAsker runs a group in a fresh machine. Its test may request further ones, whose
+// results become those of the group.
+func (f *freshTests) runAsker(ctx context.Context, g *group, number int) {
+	g.transcript.All = &f.run.waiting
+	a := newAsker(f.run, f.src, g.transcript.Stdout(), g.transcript.Stderr())
+	a.askPlan, a.fresh = func() (*plan, error) { return f.plan, nil }, true
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g.stdout, g.fresh = a, func(m *machine.Machine, test wire.FreshTest) error { return a.request(ctx, m, test) }
+	f.runGroup(ctx, g, number)
+	cancel() // the test that requested them has ended
+	a.running.Wait()
+	errs := []error{a.lines.Flush()}
+	for _, other := range byGuilt(a.groups) {
+		errs = append(errs, other.err)
+		g.profiles = append(g.profiles, other.profiles...)
+	}
+	g.err = verdict.Join(append(errs, g.err)...)
+}
+
+// runGroup runs a group in a fresh machine. number is the number of its thread in the
+// trace.
 func (f *freshTests) runGroup(ctx context.Context, g *group, number int) {
-	defer close(g.done)
 	g.request = f.request(g)
 	g.transcript.All = &f.run.waiting
-	g.stdout, g.stderr = testoutput.NewPassLine(g.transcript.Stdout()), g.transcript.Stderr()
+	g.stderr = g.transcript.Stderr()
+	if g.stdout == nil {
+		g.stdout = testoutput.NewPassLine(g.transcript.Stdout())
+	}
 	g.thread = f.run.trace.Thread(number)
 	if f.plan.CoverMode != "" {
 		g.profile = freshProfile
 	}
 	if g.test != "" {
-		g.env = []string{inside.FreshVariable + "=" + g.test}
+		g.env = append(g.env, inside.FreshVariable+"="+g.test)
 	}
 	err := f.run.runGroup(ctx, f.src, g)
 	g.final = g.stdout.Take()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/cluster"
 	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
@@ -31,9 +32,9 @@ type group struct {
 	stderr  io.Writer
 	thread  trace.Thread
 	profile string // path of the cover profile in the guest; "" for none
-	// fresh is called for a test that requests a fresh machine; nil if each
-	// test has one.
-	fresh func(*machine.Machine, wire.FreshTest) error
+	// fresh is called for a test that requests fresh machines; nil if it cannot.
+	fresh  func(*machine.Machine, wire.FreshTest) error
+	member *cluster.Member // of the machines that run the test together; nil if there is one
 
 	unmarked   int                    // machines that died before a test was marked
 	transcript testoutput.Transcript  // of a test that has a fresh machine
@@ -91,9 +92,12 @@ func (r *run) runGroup(ctx context.Context, src machines, g *group) error {
 			break
 		}
 		failed := err != nil && !j.machine.Timeline.AllPrinted() && (r.Shell == nil || !verdict.AsFailure(err).Quiet)
-		errs = append(errs, r.kernelLogs.print(r.env.KernelLog, g.stderr, *j.outcome, failed, g.machineName()))
+		errs = append(errs, r.kernelLogs.Print(r.env.KernelLog, g.stderr, *j.outcome, failed, g.machineName()))
 		if j.goesOn && g.request.Repeats() {
 			r.say("tests without harness.Main that run several times (-count, -cpu) do not continue in another machine: the remaining tests did not run")
+			break
+		}
+		if g.member != nil && err != nil { // the other machines end, too
 			break
 		}
 		if j.goesOn {

@@ -60,7 +60,11 @@ func (j *job) do(ctx context.Context, src machines) error {
 	end = j.group.thread.Phase("exit")
 	m.Stop()
 	end()
-	return j.settle(m.Outcome(err))
+	err = j.settle(m.Outcome(err))
+	if j.group.member != nil {
+		j.group.member.Leave(err)
+	}
+	return err
 }
 
 func (j *job) runIn(m *machine.Machine) error {
@@ -72,6 +76,9 @@ func (j *job) runIn(m *machine.Machine) error {
 	work := machine.Job{
 		Work: j.work(), Upload: func(out *wire.Writer) error { return upload(out, j.run.tests, j.run.Dir, j.flags) },
 		Timeout: j.flags.Timeout, Client: j, Thread: j.group.thread,
+	}
+	if member := j.group.member; member != nil {
+		work.NIC = member.NIC()
 	}
 	if shell := j.run.Shell; shell != nil {
 		work.Upload = func(out *wire.Writer) error { return uploadShell(out, *shell) }
@@ -172,6 +179,7 @@ func (j *job) Advance() error {
 	if err == nil && j.reporter.Stopped() {
 		j.machine.Cancel(errFailFast) // the guest does not know of the fault
 	}
+	j.endAfterPeer()
 	return err
 }
 
@@ -184,12 +192,19 @@ func (j *job) Create(head wire.FileHead) (wire.Sink, error) {
 	return createResult(head, j.flags.Results)
 }
 
-// Fresh runs a test in a fresh machine.
+// Fresh runs a test in fresh machines.
 func (j *job) Fresh(test wire.FreshTest) error {
-	if j.group.fresh == nil {
-		return &wire.GarbledError{Err: fmt.Errorf("%q requests a fresh machine, but already runs in one", test.Name)}
+	if j.group.fresh != nil {
+		return j.group.fresh(j.machine, test)
 	}
-	return j.group.fresh(j.machine, test)
+	if test.Machines == 1 || j.run.asked.Add(1) > maxAsked {
+		return errIsFresh(test)
+	}
+	m := j.machine
+	go func() { // the guest may not take it
+		_ = m.Answer(wire.Answer{ID: test.ID, Text: "the test already runs in a fresh machine"})
+	}()
+	return nil
 }
 
 func writeOutput(w io.Writer, p []byte) error {

@@ -6,11 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -41,25 +37,6 @@ func TestCoverProfilesAreLimited(t *testing.T) {
 		if err := j.keepProfile(); (err != nil) != (i == coverprofile.MaxTotal/coverprofile.MaxSize) {
 			t.Errorf("profile %d: %v", i, err)
 		}
-	}
-}
-
-// Each machine's log is written once, and not kept.
-func TestKernelLogsAreAppended(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "log")
-	if err := os.WriteFile(path, []byte("of an earlier run"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var k kernelLogs
-	for _, name := range []string{"TestA", "TestB"} {
-		if err := k.append(path, name, func(w io.Writer) error { _, err := io.WriteString(w, "log of "+name+"\n"); return err }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
-	if want := "kmodtest: TestA\nlog of TestA\nkmodtest: TestB\nlog of TestB\n"; err != nil || string(got) != want {
-		t.Errorf("%q, %v, want %q", got, err, want)
 	}
 }
 
@@ -139,14 +116,10 @@ func TestInterruptOfDeafFuzzerReturns(t *testing.T) {
 
 func TestRequestsForMachinesAreLimited(t *testing.T) {
 	t.Parallel()
-	s := &shared{
-		run:     &run{trace: trace.New(time.Now()), stdout: io.Discard, stderr: io.Discard},
-		slots:   make(chan struct{}, runtime.GOMAXPROCS(0)),
-		out:     testoutput.NewPassLine(io.Discard),
-		askPlan: sync.OnceValues(func() (*plan, error) { return &plan{}, nil }),
-	}
-	s.run.Values = map[string]string{}
-	s.lines = testoutput.NewLineFilter(s.out)
+	r := &run{trace: trace.New(time.Now()), stdout: io.Discard, stderr: io.Discard}
+	r.Values = map[string]string{}
+	a := newAsker(r, nil, io.Discard, io.Discard)
+	a.askPlan = func() (*plan, error) { return &plan{}, nil }
 	sent := make(chan int, 1)
 	err := converseWith(t, t.TempDir(), func(_ string, out *wire.Writer) {
 		for i := range 100_000 {
@@ -157,17 +130,17 @@ func TestRequestsForMachinesAreLimited(t *testing.T) {
 		}
 		sent <- 100_000
 	}, nil, func(g *group) {
-		g.fresh = func(m *machine.Machine, test wire.FreshTest) error { return s.request(t.Context(), m, test) }
+		g.fresh = func(m *machine.Machine, test wire.FreshTest) error { return a.request(t.Context(), m, test) }
 	})
-	s.running.Wait()
+	a.running.Wait()
 	if err == nil || !strings.Contains(err.Error(), "there is no such test") && !strings.Contains(err.Error(), "tests request fresh machines at the same time") {
 		t.Errorf("%v, want that there is no such test", err)
 	}
-	if n := len(s.fresh); n > 4*maxOpen {
+	if n := len(a.groups); n > 4*maxOpen {
 		t.Errorf("%d requests were taken", n)
 	}
-	s.asked.Store(maxAsked)
-	if err := s.request(t.Context(), nil, wire.FreshTest{}); err == nil || !strings.Contains(err.Error(), "in one run") {
+	r.asked.Store(maxAsked - 1)
+	if err := a.request(t.Context(), nil, wire.FreshTest{Machines: 2}); err == nil || !strings.Contains(err.Error(), "in one run") {
 		t.Errorf("request %d: %v", maxAsked+1, err)
 	}
 	<-sent

@@ -17,7 +17,7 @@ import (
 func FuzzConversation(f *testing.F) {
 	for _, script := range []string{
 		"", "ABCDEFxyz", "ABxyz", "ACCCBDExyz", "ABCDExfffyz", "0123456789", "Axyz", "xyzAB", "A;<;<Exyz", "A=", "ABCDEmnopqrstuvwxyz",
-		"ABC\x1a\x1a\x1b\x5aDExyz", "A\x1cxyz",
+		"ABC\x1a\x1a\x1b\x5aDExyz", "A\x1cxyz", "AB\x3f\x3fCDExyz", "AB\x3eCDExyz",
 	} {
 		f.Add([]byte(script), -1)
 		f.Add([]byte(script), 100)
@@ -155,6 +155,10 @@ func requestRecord(c byte, name string) (wire.Type, []byte) {
 		return message(wire.Ask, &wire.Request{ID: "1", Verb: wire.VerbDisk, Args: []string{"512", "-"}})
 	case 60:
 		return message(wire.Ask, &wire.Request{ID: "2", Verb: wire.VerbRemove, Args: []string{"kmodtest1"}})
+	case 62:
+		return message(wire.Ask, &wire.Request{ID: "4", Verb: wire.VerbWait, Args: []string{"moment"}})
+	case 63:
+		return message(wire.Ask, &wire.Request{ID: "5", Verb: wire.VerbTogether, Args: []string{"TestA", "1", "2"}})
 	case 61:
 		return message(wire.Ask, &wire.Request{ID: "3", Verb: "shell", Args: []string{name}})
 	}

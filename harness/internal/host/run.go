@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kmodtest/kmodtest/harness/internal/attach"
+	"github.com/kmodtest/kmodtest/harness/internal/kernellog"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/modcov"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
@@ -38,9 +39,11 @@ type run struct {
 	modules    *modindex.Index  // the modules that guests can get
 	detected   bool             // the accelerator was not chosen by the user
 	missing    missingModules
-	kernelLogs kernelLogs
+	kernelLogs kernellog.Logs
 	profiles   atomic.Int64        // bytes of cover profiles that are kept
 	coverage   *modcov.Measurement // of the modules; nil if it is not measured
+	asked      atomic.Int32        // fresh machines that tests have requested
+	slots      slots               // of those machines
 	waiting    atomic.Int64        // bytes of output of tests with machines of their own that waits for its turn
 }
 

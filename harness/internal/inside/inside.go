@@ -40,8 +40,12 @@ const TakenFile = 3
 // fresh machine runs. It is empty if tests share the machine.
 const FreshVariable = "KMODTEST_FRESH_TEST"
 
+// TogetherVariable is the environment variable with the index of the machine, and the
+// number of machines, if several run the test together. It is empty otherwise.
+const TogetherVariable = "KMODTEST_TOGETHER"
+
 // RequestPipe is the FIFO in a guest through which a test requests something of the
-// host: a fresh machine or a device. A request is one write of one line of at most
+// host, such as a fresh machine or a device. A request is one write of one line of at most
 // 4096 bytes (PIPE_BUF), with words that are separated by spaces: the path of a FIFO
 // for the answer, a verb and its arguments, see package wire. The answer is a line:
 // AnswerYes or AnswerNo and a text, or AnswerRefused and the reason why the request

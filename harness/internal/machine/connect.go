@@ -69,6 +69,9 @@ func (c *connected) AddDisk(context.Context, qemu.Disk) error { return nil }
 // RemoveDisk does nothing.
 func (c *connected) RemoveDisk(context.Context, qemu.Disk, time.Duration) error { return nil }
 
+// AddNIC does nothing.
+func (c *connected) AddNIC(context.Context, qemu.NIC) error { return nil }
+
 // Kill does nothing.
 func (c *connected) Kill() {}
 

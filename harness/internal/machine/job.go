@@ -25,12 +25,13 @@ type Job struct {
 	Timeout time.Duration // of the tests; 0 for none
 	Client  Client
 	Thread  trace.Thread // of the phases
+	NIC     *qemu.NIC    // of the network of a test's machines; nil if there is none
 }
 
 // Run runs a job in a machine that is ready, and returns when the guest is done.
 // The machine cannot be used afterwards.
 func (m *Machine) Run(j Job) error {
-	m.client = j.Client
+	m.client, m.devices.NIC = j.Client, j.NIC
 	if err := m.upload(j); err != nil {
 		return m.explain(fmt.Errorf("send the job: %w", err))
 	}

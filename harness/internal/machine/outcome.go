@@ -36,6 +36,7 @@ func (o Outcome) Death() *testoutput.Death {
 	var end *verdict.EndError
 	var silence *verdict.SilenceError
 	var garbled *wire.GarbledError
+	var peer *verdict.PeerError
 	switch guest := o.m.guest; {
 	case len(o.m.Timeline.Running()) == 0:
 	case guest.exit != nil:
@@ -46,6 +47,8 @@ func (o Outcome) Death() *testoutput.Death {
 		return &testoutput.Death{Reason: "the machine ended during this test", OfKernel: true}
 	case errors.As(o.err, &silence):
 		return &testoutput.Death{Reason: silence.Reason, OfKernel: true}
+	case errors.As(o.err, &peer):
+		return &testoutput.Death{Reason: peer.Error()}
 	case errors.As(o.err, &garbled):
 		return &testoutput.Death{Reason: "during this test the machine began to send " + verdict.InvalidData, OfKernel: true}
 	}

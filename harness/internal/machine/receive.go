@@ -18,8 +18,11 @@ type Client interface {
 	Advance() error
 	// Create makes a file that the guest sends back.
 	Create(head wire.FileHead) (wire.Sink, error)
-	// Fresh runs a test in a fresh machine, and returns at once.
+	// Fresh runs a test in fresh machines, and returns at once.
 	Fresh(test wire.FreshTest) error
+	// Wait answers a request when all machines of a test have made it, and returns
+	// at once.
+	Wait(id, moment string) error
 	// Missing is called when the kernel asks for a module that it does not have.
 	Missing(name string) error
 	// Taken is called when the program has the last piece of input.
@@ -45,6 +48,9 @@ func (idle) Create(wire.FileHead) (wire.Sink, error) { return nil, errIdle }
 
 // Fresh returns an error.
 func (idle) Fresh(wire.FreshTest) error { return errIdle }
+
+// Wait returns an error.
+func (idle) Wait(string, string) error { return errIdle }
 
 // Missing does nothing.
 func (idle) Missing(string) error { return nil }
@@ -116,14 +122,14 @@ func takeRequest(m *Machine, rec wire.Record, client Client) error {
 	if m.client == nil {
 		return errIdle
 	}
-	if request.Verb != wire.VerbFresh {
-		return m.devices.Take(request)
+	switch request.Verb {
+	case wire.VerbFresh, wire.VerbTogether:
+		test, _ := request.Fresh() // it has been checked
+		return client.Fresh(test)
+	case wire.VerbWait:
+		return client.Wait(request.ID, request.Args[0])
 	}
-	test, err := request.Fresh()
-	if err != nil {
-		return &wire.GarbledError{Err: err}
-	}
-	return client.Fresh(test)
+	return m.devices.Take(request)
 }
 
 // receive acts on a record in which the guest reports on itself. Each comes once,

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/devices"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
@@ -24,8 +25,7 @@ type process interface {
 	Strike(ctx context.Context) error
 	Save(ctx context.Context, state *os.File) error
 	Restore(ctx context.Context, state *os.File) error
-	AddDisk(ctx context.Context, d qemu.Disk) error
-	RemoveDisk(ctx context.Context, d qemu.Disk, limit time.Duration) error
+	devices.Machine
 	Kill()
 	Stop()
 }

@@ -96,7 +96,7 @@ func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
 		Setpgid:   true, // an interrupt from the terminal is for this process only
 	}
 	started := make(chan error)
-	go p.run(started)
+	go run(p, started)
 	if err := <-started; err != nil {
 		closeEnds(p)
 		return nil, fmt.Errorf("start %s: %w", path, err)
@@ -106,7 +106,7 @@ func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
 
 // run starts QEMU and waits until it ends, on one thread: the kernel sends the
 // parent death signal when the thread that started a process ends.
-func (p *Process) run(started chan<- error) {
+func run(p *Process, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := p.cmd.Start()

@@ -46,6 +46,18 @@ func (c *Conn) link(name string) (index int, state byte, err error) {
 	return int(binary.NativeEndian.Uint32(b[4:])), state, nil
 }
 
+// Rename gives an interface that is down another name.
+func (c *Conn) Rename(name, other string) error {
+	index, _, err := c.link(name)
+	if err != nil {
+		return err
+	}
+	if _, err := c.do(unix.RTM_NEWLINK, 0, append(ifinfo(index, 0), attr(unix.IFLA_IFNAME, text(other))...)); err != nil {
+		return fmt.Errorf("rename interface %s to %s: %w", name, other, err)
+	}
+	return nil
+}
+
 // Raise brings an interface up, and adds an IPv4 address with a prefix of 24 bits and
 // an IPv6 address with one of 64 bits, which is valid at once: other hosts are not
 // asked whether they have it.

@@ -80,3 +80,11 @@ func (e *EndError) Error() string { return fmt.Sprintf("QEMU ended: %v", e.Err) 
 
 // Unwrap returns why QEMU ended.
 func (e *EndError) Unwrap() error { return e.Err }
+
+// PeerError is a machine that was ended, because another one that ran the same test has
+// failed. Peer is the name of the other one.
+type PeerError struct{ Peer string }
+
+func (e *PeerError) Error() string {
+	return "the machine was ended, because " + e.Peer + " has failed"
+}

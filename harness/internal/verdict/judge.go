@@ -20,6 +20,7 @@ func Judge(e Evidence) *Failure {
 		kernelFault,
 		expectedDeath,
 		moduleNotLoaded,
+		peerFailed,
 		conversationEnded,
 		verdictMissing,
 		kernelTainted,
@@ -94,6 +95,18 @@ func moduleNotLoaded(e Evidence) (*Failure, bool) {
 	}
 	return Failf(TestFailed, nil, "module %s does not load: %s", load.Module, load.Reason).At(LoadStage).
 		Advise("the kernel log has the reason, if the module prints one"), true
+}
+
+// peerFailed fails a machine that was ended because of another one, whose failure says
+// why.
+func peerFailed(e Evidence) (*Failure, bool) {
+	var peer *PeerError
+	if !errors.As(e.Err, &peer) {
+		return nil, false
+	}
+	f := Failf(TestFailed, nil, "%v", peer).At(TestsStage)
+	f.Quiet = true
+	return f, true
 }
 
 // InvalidData describes what a guest sends when its memory is corrupt.

@@ -59,6 +59,9 @@ var rows = map[string]map[string]*Failure{
 	"a module does not load": {
 		"EIO": Judge(endedBy(&LoadError{"m", "input/output error"})),
 	},
+	"the machine was ended, because another one that ran the same test has failed": {
+		"machine1": Judge(endedBy(&PeerError{"TestX/machine1"})),
+	},
 	"QEMU ended with an error": {
 		"status 1": Judge(endedBy(&EndError{Err: errors.New("exit status 1")})),
 		"killed":   Judge(endedBy(&EndError{Err: killed()})),

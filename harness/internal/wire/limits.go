@@ -82,6 +82,7 @@ const (
 	maxPath     = 4096      // PATH_MAX of Linux
 	maxArgument = 128 << 10 // MAX_ARG_STRLEN of Linux
 	maxWord     = 256
+	maxMoment   = 64
 	maxEntropy  = 1 << 10
 	maxReason   = 64 << 10
 	maxList     = 1 << 16
@@ -121,6 +122,7 @@ var (
 	path     = kind{name: "path", limit: maxPath, valid: hasNoNUL}
 	argument = kind{name: "argument", limit: maxArgument, valid: hasNoNUL}
 	word     = kind{name: "word", limit: maxWord, valid: isPrintable}
+	moment   = kind{name: "name of a moment", limit: maxMoment, valid: isPrintable}
 	alias    = kind{name: "name of a module", limit: MaxModuleName, valid: hasNoNUL}
 	testName = kind{name: "test name", limit: MaxRequest, valid: isTestName}
 )

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Request is a test's request to the host. Fresh, Disk and Device interpret it.
+// Request is a test's request to the host. Fresh, Moment, Disk and Device interpret it.
 type Request struct {
 	ID   string // path of the FIFO for the answer, in the guest
 	Verb string // one of the verbs below
@@ -16,17 +16,20 @@ type Request struct {
 
 // The verbs of requests.
 const (
-	VerbFresh  = "fresh"  // run a test in a fresh machine: its name, GOMAXPROCS
-	VerbDisk   = "disk"   // attach a disk: its size, the requests that fail, and sectors
-	VerbRemove = "remove" // remove a device: its name
+	VerbFresh    = "fresh"    // run a test in a fresh machine: its name, GOMAXPROCS
+	VerbTogether = "together" // run a test in several fresh machines: its name, GOMAXPROCS, their number
+	VerbNetwork  = "network"  // attach the card of the network of a test's machines
+	VerbWait     = "wait"     // wait for the other machines of a test: the name of the moment
+	VerbDisk     = "disk"     // attach a disk: its size, the requests that fail, and sectors
+	VerbRemove   = "remove"   // remove a device: its name
 )
 
 // Answer is the host's answer to a Request.
 type Answer struct {
 	ID string // of the request
 	OK bool
-	// Text is the name of the device that was attached, or the reason if OK is
-	// false. Requests for fresh machines have none.
+	// Text is the name of the device that was attached, the address of a network
+	// card, or the reason if OK is false. Requests for fresh machines have none.
 	Text string
 }
 
@@ -51,8 +54,14 @@ func (r *Request) Check() (err error) {
 		return e.err
 	}
 	switch r.Verb {
-	case VerbFresh:
+	case VerbFresh, VerbTogether:
 		_, err = r.Fresh()
+	case VerbWait:
+		_, err = r.Moment()
+	case VerbNetwork:
+		if len(r.Args) > 0 {
+			err = errWords
+		}
 	case VerbDisk:
 		_, err = r.Disk()
 	case VerbRemove:
@@ -75,23 +84,45 @@ func number(text string, low, high int64) (int64, error) {
 	return n, nil
 }
 
-// FreshTest is a request to run a test in a fresh machine.
+// MaxMachines is how many machines may run one test together.
+const MaxMachines = 8
+
+// FreshTest is a request to run a test in fresh machines.
 type FreshTest struct {
-	ID    string // of the request
-	Name  string // of a top-level test
-	Procs int    // GOMAXPROCS, at least 1
+	ID       string // of the request
+	Name     string // of a top-level test
+	Procs    int    // GOMAXPROCS, at least 1
+	Machines int    // 1, or from 2 to MaxMachines that run the test together
 }
 
-// Fresh returns the content of a request with VerbFresh.
+// Fresh returns the content of a request with VerbFresh or VerbTogether.
 func (r *Request) Fresh() (FreshTest, error) {
-	if len(r.Args) != 2 {
+	words := 2
+	if r.Verb == VerbTogether {
+		words = 3
+	}
+	if len(r.Args) != words {
 		return FreshTest{}, errWords
 	}
 	if err := testName.check(r.Args[0]); err != nil {
 		return FreshTest{}, err
 	}
 	procs, err := number(r.Args[1], 1, maxProcs)
-	return FreshTest{ID: r.ID, Name: r.Args[0], Procs: int(procs)}, err
+	machines := int64(1)
+	if err == nil && r.Verb == VerbTogether {
+		if machines, err = number(r.Args[2], 2, MaxMachines); err != nil {
+			err = fmt.Errorf("machines of a test: %w", err)
+		}
+	}
+	return FreshTest{ID: r.ID, Name: r.Args[0], Procs: int(procs), Machines: int(machines)}, err
+}
+
+// Moment returns the content of a request with VerbWait.
+func (r *Request) Moment() (string, error) {
+	if len(r.Args) != 1 {
+		return "", errWords
+	}
+	return r.Args[0], moment.check(r.Args[0])
 }
 
 // Limits of disks.

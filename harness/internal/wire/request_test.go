@@ -21,6 +21,15 @@ func TestInvalidRequestsAreNoticed(t *testing.T) {
 		"test with an escape": {"fresh TestA\x1b 1", "not a valid test name"},
 		"no processor":        {"fresh TestA 0", "not a number from 1"},
 		"many processors":     {"fresh TestA 65537", "not a number from 1 to 65536"},
+		"machines":            {"together TestA 1", "wrong number of words"},
+		"one machine":         {"together TestA 1 1", "not a number from 2 to 8"},
+		"many machines":       {"together TestA 1 9", "not a number from 2 to 8"},
+		"machines of no test": {"together TestA/b 1 2", "not a valid test name"},
+		"several for fresh":   {"fresh TestA 1 2", "wrong number of words"},
+		"network":             {"network 1", "wrong number of words"},
+		"no moment":           {"wait", "wrong number of words"},
+		"long moment":         {"wait " + strings.Repeat("a", maxMoment+1), "exceeds the limit of 64"},
+		"moment":              {"wait a\x1b", "not a valid name of a moment"},
 		"no disk":             {"disk", "wrong number of words"},
 		"empty disk":          {"disk 0 -", "size of a disk"},
 		"negative disk":       {"disk -512 -", "size of a disk"},
@@ -47,8 +56,16 @@ func TestInvalidRequestsAreNoticed(t *testing.T) {
 
 func TestRequestsAreRead(t *testing.T) {
 	fresh := Request{ID: "/a", Verb: VerbFresh, Args: []string{"TestÄ", "2"}}
-	if got, err := fresh.Fresh(); err != nil || got != (FreshTest{"/a", "TestÄ", 2}) {
+	if got, err := fresh.Fresh(); err != nil || got != (FreshTest{"/a", "TestÄ", 2, 1}) {
 		t.Errorf("%+v, %v", got, err)
+	}
+	together := Request{ID: "/a", Verb: VerbTogether, Args: []string{"TestÄ", "2", "8"}}
+	if got, err := together.Fresh(); err != nil || got != (FreshTest{"/a", "TestÄ", 2, 8}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	wait := Request{ID: "/a", Verb: VerbWait, Args: []string{"listening"}}
+	if got, err := wait.Moment(); err != nil || got != "listening" {
+		t.Errorf("%q, %v", got, err)
 	}
 	disk := Request{ID: "/a", Verb: VerbDisk, Args: []string{"4294967296", "w", "0", "8388607"}}
 	want := Disk{Size: MaxDisk, FailWrites: true, Sectors: []int64{0, MaxDisk/SectorSize - 1}}
@@ -59,7 +76,7 @@ func TestRequestsAreRead(t *testing.T) {
 	if got, err := remove.Device(); err != nil || got != "disk1" {
 		t.Errorf("%q, %v", got, err)
 	}
-	for _, r := range []Request{fresh, disk, remove} {
+	for _, r := range []Request{fresh, together, wait, {ID: "/a", Verb: VerbNetwork}, disk, remove} {
 		if err := r.Check(); err != nil {
 			t.Errorf("%s: %v", r.Verb, err)
 		}
