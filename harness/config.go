@@ -64,6 +64,13 @@ type Config struct {
 	// list those as well.
 	Files []string
 
+	// Host is which other files of the host the guest sees, at the same paths: "none",
+	// "module" for those of the repository with the package, or "all" for those and all
+	// that every user of the host may read. They are read when they are opened;
+	// what the guest writes stays in its memory. Empty means "none". docs/security.md
+	// lists the files that are not visible in any case.
+	Host string
+
 	// Env are names of environment variables that the tests get although they look
 	// like secrets (a name with TOKEN or PASSWORD in it, the prefix AWS_, a URL with
 	// a password and so on) or name places on the host (SHELL, XDG_*, the sockets of
@@ -187,7 +194,7 @@ func absolute(dir string, paths []string) []string {
 func (c Config) request() request.Config {
 	out := request.Config{
 		Modules: c.Modules, KernelModules: c.KernelModules, OptionalModules: c.OptionalModules, LoadModules: c.LoadModules,
-		Programs: c.Programs, Files: c.Files, Env: c.Env, Kernel: c.Kernel, CPUs: c.CPUs, Memory: c.Memory, NUMA: c.NUMA,
+		Programs: c.Programs, Files: c.Files, Host: c.Host, Env: c.Env, Kernel: c.Kernel, CPUs: c.CPUs, Memory: c.Memory, NUMA: c.NUMA,
 		KernelArgs: c.KernelArgs, Fresh: c.Fresh, Allow: c.Allow, Machines: c.Machines,
 		Coverage: request.Coverage(c.Coverage),
 	}

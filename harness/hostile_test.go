@@ -34,6 +34,7 @@ func TestHostileGuestGetsNowhere(t *testing.T) {
 		"many disks":                {test: "AsksForDisks", env: []string{"HOSTILE_SIZE=512"}, status: 69, want: `more than \d+ requests for devices wait`},
 		"a disk of a tebibyte":      {test: "AsksForDisks", env: []string{"HOSTILE_SIZE=1099511627776"}, status: 69, want: `size of a disk: "1099511627776" is not a number from 512 to 4294967296`},
 		"many modules":              {test: "AsksForModules", status: 69, want: `more than \d+ modules are requested at the same time`},
+		"many files of the host":    {test: "AsksForHostFiles", status: 69, want: `more than \d+ files of the host are requested at the same time`},
 		"files as modules":          {test: "AsksForFiles", status: 0, want: `asked for module \\x1b\[2J`, not: `\x1b`},
 		"lines in the pipe":         {test: "WritesToPipe", env: []string{"KMODTEST_FRESH=test"}, status: 0, want: `PASS`},
 		"a file at the wrong time":  {test: "SendsFile", env: []string{"HOSTILE_NAME=" + outside}, status: 69, want: `unexpected file record`},

@@ -60,6 +60,19 @@ func ForGuest(host []string, dir string, allowed []string) (env, withheld []stri
 	return env, withheld
 }
 
+// WithPath returns the environment of tests that find the host's programs: with the
+// directories of the host's PATH, in its order, and then those of the guest.
+func WithPath(env []string, path string) []string {
+	var dirs []string
+	for _, dir := range append(strings.Split(path, ":"), strings.Split(guestVariables["PATH"], ":")...) {
+		if strings.HasPrefix(dir, "/") && !slices.Contains(dirs, dir) {
+			dirs = append(dirs, dir)
+		}
+	}
+	env = slices.DeleteFunc(slices.Clone(env), func(v string) bool { return strings.HasPrefix(v, "PATH=") })
+	return append(env, "PATH="+strings.Join(dirs, ":"))
+}
+
 func matches(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		ok, err := path.Match(pattern, name)

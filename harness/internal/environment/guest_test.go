@@ -6,6 +6,14 @@ import (
 	"testing"
 )
 
+func TestProgramsOfHostAreInPath(t *testing.T) {
+	t.Parallel()
+	env := WithPath([]string{"PATH=/bin", "A=b"}, "/opt/bin:/usr/bin::relative:/opt/bin")
+	if want := []string{"A=b", "PATH=/opt/bin:/usr/bin:/bin:/sbin:/usr/sbin"}; !slices.Equal(env, want) {
+		t.Errorf("%q, want %q", env, want)
+	}
+}
+
 func TestSecretsStayOnTheHost(t *testing.T) {
 	t.Parallel()
 	for v, inGuest := range map[string]bool{

@@ -32,6 +32,7 @@ type Table struct {
 	LoadModules     []string         `toml:"load_modules"`
 	Programs        []string         `toml:"programs"`
 	Files           []string         `toml:"files"`
+	Host            string           `toml:"host"`
 	Env             []string         `toml:"env"`
 	Kernel          string           `toml:"kernel"`
 	CPUs            int              `toml:"cpus"`

@@ -170,6 +170,11 @@ var moduleFloods = map[string]hostile{
 			_ = out.WriteMessage(wire.Modprobe, &wire.ModuleRequest{ID: int64(i), Name: fmt.Sprint(chunk[:1000], i), ByKernel: true, Loaded: loaded[:i%1000]})
 		})
 	},
+	"files of the host": func(_ string, out *wire.Writer) {
+		times(150_000, func(i int) {
+			_ = out.WriteMessage(wire.HostAsk, &wire.HostRequest{ID: int64(i), Op: wire.HostRead, Path: "/etc/passwd", Size: wire.MaxPiece})
+		})
+	},
 }
 
 // A guest that never stops sending cannot fill the host's memory or disk.

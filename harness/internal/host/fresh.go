@@ -32,7 +32,7 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	}
 	if len(groups) > 2 && r.coverage == nil { // the memory of such machines cannot be read
 		end := r.trace.Thread(0).Phase("load")
-		src.Preload(ctx, func(out *wire.Writer) error { return upload(out, r.tests, r.Dir, readTestFlags(r.Request)) })
+		src.Preload(ctx, func(out *wire.Writer) error { return upload(out, r.tests, r.Dir, readTestFlags(r.Request), r.host) })
 		end()
 	}
 	if err := writeOutput(r.stdout, []byte(p.shuffle)); err != nil {

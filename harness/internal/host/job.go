@@ -74,7 +74,7 @@ func (j *job) runIn(m *machine.Machine) error {
 		defer j.run.fuzzing.Store(nil)
 	}
 	work := machine.Job{
-		Work: j.work(), Upload: func(out *wire.Writer) error { return upload(out, j.run.tests, j.run.Dir, j.flags) },
+		Work: j.work(), Upload: func(out *wire.Writer) error { return upload(out, j.run.tests, j.run.Dir, j.flags, j.run.host) },
 		Timeout: j.flags.Timeout, Client: j, Thread: j.group.thread,
 	}
 	if member := j.group.member; member != nil {
@@ -103,6 +103,7 @@ func (j *job) work() wire.Work {
 		Program:   r.Kind == request.Program,
 		OneStream: sameFile(os.Stdout, os.Stderr),
 		Mkdir:     j.flags.Mkdir,
+		Expose:    r.host.View.Exposed(),
 		Collect:   j.flags.collect(),
 	}
 }

@@ -147,6 +147,10 @@ func requestRecord(c byte, name string) (wire.Type, []byte) {
 		return message(wire.Modprobe, &wire.ModuleRequest{ID: int64(c), Name: name, ByKernel: true})
 	case 27:
 		return message(wire.Modprobe, &wire.ModuleRequest{Name: "../../" + name + "\x1b[2J", NamesOnly: true, Loaded: []string{name}})
+	case 29:
+		return message(wire.HostAsk, &wire.HostRequest{ID: int64(c), Op: wire.HostOp(c % 3), Path: "/etc/" + name, Size: 100})
+	case 30:
+		return message(wire.HostReply, &wire.HostAnswer{})
 	case 28:
 		return message(wire.ModuleEnd, &wire.ModuleResult{})
 	case 29:

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/environment"
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
 	"github.com/kmodtest/kmodtest/harness/internal/hardware"
+	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
@@ -66,6 +69,17 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	}
 	r.modules = modindex.New(kernel, spec.Built)
 	spec.Modules, spec.Load = r.modules, r.Config.LoadModules
+	var note string
+	if r.host, note, err = hostfs.Choose(r.Request, r.modules, r.cache); err != nil {
+		return m, err
+	}
+	if note != "" {
+		r.say("%s", note)
+	}
+	spec.Host = r.host.Layout()
+	if r.host.View.Mode == hostfs.All {
+		r.guestEnv = environment.WithPath(r.guestEnv, os.Getenv("PATH"))
+	}
 	addPlaces(&r.places, kernel, spec.Built)
 	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, cmp.Or(r.Source, r.Dir), initPackage, nil); err != nil {
 		return m, err
@@ -99,7 +113,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 // source returns the source of the run's machines.
 func (r *run) source(config qemu.Config) *machine.Source {
 	return &machine.Source{
-		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off" || config.Unsaved() != "", Silence: r.env.Silence, Allow: r.allowed, Modules: r.modules, Say: r.say,
+		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off" || config.Unsaved() != "", Silence: r.env.Silence, Allow: r.allowed, Modules: r.modules, Host: r.host, Say: r.say,
 		Detected: r.detected,
 	}
 }

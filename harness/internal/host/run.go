@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kmodtest/kmodtest/harness/internal/attach"
+	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/kernellog"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/modcov"
@@ -37,6 +38,7 @@ type run struct {
 	places     timeline.Places
 	platform   verdict.Platform // known once the kernel is
 	modules    *modindex.Index  // the modules that guests can get
+	host       hostfs.Tree      // the files of this system that guests see
 	detected   bool             // the accelerator was not chosen by the user
 	missing    missingModules
 	kernelLogs kernellog.Logs

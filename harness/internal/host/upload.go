@@ -10,16 +10,20 @@ import (
 
 	"github.com/u-root/u-root/pkg/ldd"
 
+	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 // upload sends the test binary, its shared libraries, the testdata of the package
-// in directory dir, and the files that the flags name.
-func upload(out *wire.Writer, binary, dir string, flags testFlags) error {
-	if err := out.SendFile(binary, binary); err != nil {
-		return err
+// in directory dir, and the files that the flags name, except those that the guest
+// sees in tree.
+func upload(out *wire.Writer, binary, dir string, flags testFlags, tree hostfs.Tree) error {
+	if !tree.Has(binary) {
+		if err := out.SendFile(binary, binary); err != nil {
+			return err
+		}
 	}
 	libraries, err := ldd.FList(binary)
 	if err != nil {
@@ -28,7 +32,7 @@ func upload(out *wire.Writer, binary, dir string, flags testFlags) error {
 	paths := slices.Concat(libraries, []string{filepath.Join(dir, "testdata")}, flags.Bring)
 	files, err := initramfs.FollowLinks(slices.DeleteFunc(paths, func(path string) bool {
 		_, err := os.Stat(path)
-		return errors.Is(err, fs.ErrNotExist)
+		return errors.Is(err, fs.ErrNotExist) || tree.Has(path)
 	}))
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ type Spec struct {
 	KernelModules []string                   // names or patterns of the kernel's own modules whose files tests read
 	Optional      []string                   // more names, left out if the kernel has no such module
 	Programs      map[string]gobuild.Program // by their names in /bin
+	Host          string                     // the layout of the host's files, if the guest sees them: see hostfs.Tree.Layout
 	Files         []File                     // of the host
 }
 
@@ -44,7 +45,7 @@ var transport = []string{"virtio_pci", "virtio_console"}
 
 // layout is the version of the archive's format. It must change with records, so
 // that older archives in the cache are not used.
-const layout = 2
+const layout = 3
 
 // fileName is the archive's name in its cache entry.
 const fileName = "initramfs.cpio"
@@ -69,7 +70,7 @@ func Build(ctx context.Context, cacheDir string, spec Spec) (string, error) {
 
 func (s Spec) key() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s %s %q %q %q %q %v\n", layout, s.Kernel.Key, s.Init.Hash, s.Load, s.KernelModules, s.Optional, transport, s.Files)
+	fmt.Fprintf(h, "%d %s %s %q %q %q %q %q %v\n", layout, s.Kernel.Key, s.Init.Hash, s.Load, s.KernelModules, s.Optional, transport, s.Host, s.Files)
 	for _, r := range s.Built {
 		fmt.Fprintf(h, "%s %q\n", r.Key, r.Load)
 	}
@@ -91,7 +92,7 @@ func (s Spec) records(ctx context.Context, tmp string) ([]cpio.Record, error) {
 		cpio.CharDev("dev/null", 0o666, 1, 3),
 		cpio.StaticFile("init", string(init), 0o755),
 	}
-	boot := wire.Boot{Transport: transport, Load: s.Load}
+	boot := wire.Boot{Transport: transport, Load: s.Load, Host: s.Host != ""}
 	if boot.Nodes, err = s.Modules.Nodes(); err != nil {
 		return nil, err
 	}

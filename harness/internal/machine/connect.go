@@ -20,7 +20,7 @@ func Connect(ctx context.Context, conn io.ReadWriter, modules *modindex.Index) *
 	if c, ok := conn.(io.Closer); ok { // as QEMU does when it is killed
 		context.AfterFunc(v.ctx, func() { _ = c.Close() })
 	}
-	m := newMachine(v, modules)
+	m := newMachine(v, options{modules: modules})
 	m.HasFiles = true
 	m.guest = guestState{greeted: true, ready: &wire.Readiness{}}
 	return m

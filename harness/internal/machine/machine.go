@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/devices"
+	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
@@ -41,6 +42,7 @@ type Machine struct {
 
 	devices *devices.Devices // that tests have requested
 	modules modindex.Server
+	host    hostfs.Server
 }
 
 // guestState is what the guest has reported of itself.
@@ -58,6 +60,7 @@ type guestState struct {
 type options struct {
 	limits  limits
 	modules *modindex.Index // for the guests; nil for none
+	host    hostfs.Tree     // of the files that guests see
 }
 
 // startMachine starts QEMU. See start.
@@ -66,16 +69,17 @@ func startMachine(ctx context.Context, config qemu.Config, opt options) (*Machin
 	if err != nil {
 		return nil, err
 	}
-	return newMachine(v, opt.modules), nil
+	return newMachine(v, opt), nil
 }
 
-func newMachine(v *vm, modules *modindex.Index) *Machine {
+func newMachine(v *vm, opt options) *Machine {
 	m := &Machine{
 		vm: v, Timeline: timeline.New(rand.Text()),
 		in: wire.NewReader(v.channel), out: wire.NewWriter(v.channel),
 	}
 	m.devices = devices.New(v.ctx, v.process, m.Answer)
-	m.modules.Index, m.modules.Out = modules, m.out
+	m.modules.Index, m.modules.Out = opt.modules, m.out
+	m.host.Tree, m.host.Out = opt.host, m.out
 	return m
 }
 
@@ -133,6 +137,11 @@ func (m *Machine) awaitAnswer() error {
 		return m.explain(err)
 	}
 	return m.listen(func() bool { return m.guest.answered })
+}
+
+// settle returns when the guest has all answers to its requests, so that it can be saved.
+func settle(m *Machine) error {
+	return m.modules.Settle(func() error { return m.host.Settle(m.awaitAnswer) })
 }
 
 // drain reads the records that the guest had sent when its machine was killed: a

@@ -98,6 +98,8 @@ func (m *Machine) receive(rec wire.Record) error {
 		return takeRequest(m, rec, client)
 	case wire.Taken:
 		return client.Taken()
+	case wire.HostAsk:
+		return m.host.Take(rec, m.ctx.Done())
 	case wire.Modprobe:
 		missed, err := m.modules.Take(rec, m.ctx.Done())
 		if err != nil || missed == "" {

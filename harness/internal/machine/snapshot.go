@@ -111,7 +111,7 @@ func takeSnapshot(ctx context.Context, dir string, config qemu.Config, opt optio
 		return m, err
 	}
 	defer m.Stop()
-	if err := m.modules.Settle(m.awaitAnswer); err != nil {
+	if err := settle(m); err != nil {
 		return m, err
 	}
 	if err := save(m, filepath.Join(dir, stateName)); err != nil {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/snapshots"
@@ -22,6 +23,7 @@ type Source struct {
 	Silence  time.Duration                    // how long a machine may show no sign of life; 0 for the default
 	Allow    []*regexp.Regexp                 // faults that do not count
 	Modules  *modindex.Index                  // the modules that guests can get; nil for none
+	Host     hostfs.Tree                      // of the files that guests see
 	Say      func(format string, args ...any) // prints a line for the user
 
 	// Detected reports that Config.Accel is KVM because a trial of it worked,
@@ -84,7 +86,7 @@ func (s *Source) options(config qemu.Config) options {
 			l.first = firstSign
 		}
 	}
-	return options{limits: l, modules: s.Modules}
+	return options{limits: l, modules: s.Modules, host: s.Host}
 }
 
 // restore restores a snapshot. The error is a damageError if the snapshot is the

@@ -117,7 +117,7 @@ func (t *template) load(ctx context.Context, config qemu.Config, opt options, up
 		err = m.awaitAnswer() // then it has stored them
 	}
 	if err == nil {
-		err = m.modules.Settle(m.awaitAnswer)
+		err = settle(m)
 	}
 	if err == nil {
 		err = save(m, l.state)

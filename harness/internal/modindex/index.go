@@ -150,6 +150,16 @@ func (x *Index) Known(patterns []string) ([]string, error) {
 	return known, nil
 }
 
+// Missing returns the names for which the kernel has no module, neither loadable nor
+// built in. A kernel without lists of its modules may have any of them.
+func (x *Index) Missing(names []string) ([]string, error) {
+	if x.dir == "" {
+		return nil, nil
+	}
+	known, err := x.Known(names)
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(known, name) }), err
+}
+
 // match returns the names of modules, loadable or built in, that match a pattern, in
 // alphabetical order.
 func (x *Index) match(d dep, pattern string) ([]string, error) {

@@ -1,6 +1,7 @@
 package pid1
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/hostmount"
+	"github.com/kmodtest/kmodtest/harness/internal/queue"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -20,6 +23,37 @@ var unlimited = wire.Limits{File: math.MaxInt64, Total: math.MaxInt64, Files: ma
 // files are sent back.
 type store struct {
 	times map[string]time.Time
+	host  *hostmount.Files
+
+	incoming wire.Receiver
+	queue    queue.Queue
+}
+
+func newStore(host *hostmount.Files) *store {
+	s := &store{times: map[string]time.Time{}, host: host}
+	s.incoming = wire.Receiver{Create: s.create, Limits: unlimited}
+	return s
+}
+
+// take takes a record of a file. With files of the host it does not wait until the file is
+// stored: that may require an answer of the host, which the same goroutine reads.
+func (s *store) take(rec wire.Record) error {
+	if !s.host.Wanted {
+		return s.incoming.Take(rec)
+	}
+	rec.Payload = bytes.Clone(rec.Payload)
+	s.queue.Add(func() error { return s.incoming.Take(rec) })
+	return nil
+}
+
+// answer answers the host when all files that have come are stored.
+func (s *store) answer(out *wire.Writer) error {
+	answer := func() error { return out.Write(wire.Beat, nil) }
+	if !s.host.Wanted {
+		return answer()
+	}
+	s.queue.Add(answer)
+	return nil
 }
 
 // create starts a regular file of the job, or makes a directory or symbolic link.
@@ -82,8 +116,10 @@ func (s *store) changed(path string, info fs.FileInfo) bool {
 	if info.IsDir() {
 		return false
 	}
-	old, known := s.times[path]
-	return !known || !old.Equal(info.ModTime())
+	if old, known := s.times[path]; known {
+		return !old.Equal(info.ModTime())
+	}
+	return !s.host.Has(path, info)
 }
 
 // sendBack sends the existing ones of the files that the job asked for. problems

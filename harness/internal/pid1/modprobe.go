@@ -60,9 +60,26 @@ func newModuleRequests(out *wire.Writer, release string) *moduleRequests {
 // host take precedence, except where the kernel starts it.
 var modprobeLinks = []string{modprobe.Path, "/sbin/modprobe"}
 
-// listen makes the socket, and makes the kernel start the program. A kernel without
-// Unix sockets cannot ask.
+// listen makes the kernel start the program, and makes the socket. A kernel without Unix
+// sockets cannot ask.
 func (m *moduleRequests) listen() error {
+	for _, link := range modprobeLinks {
+		if err := os.Symlink("/init", link); err != nil && !errors.Is(err, os.ErrExist) {
+			return err
+		}
+	}
+	// A kernel without loadable modules has no such file.
+	if err := os.WriteFile("/proc/sys/kernel/modprobe", []byte(modprobe.Path), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("set the kernel's program for modules: %w", err)
+	}
+	return m.bind()
+}
+
+// bind makes the socket.
+func (m *moduleRequests) bind() error {
+	if err := os.Remove(modprobe.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if errors.Is(err, unix.EAFNOSUPPORT) {
 		return nil
@@ -78,15 +95,6 @@ func (m *moduleRequests) listen() error {
 	}
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", modprobe.Socket, err)
-	}
-	for _, link := range modprobeLinks {
-		if err := os.Symlink("/init", link); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-	}
-	// A kernel without loadable modules has no such file.
-	if err := os.WriteFile("/proc/sys/kernel/modprobe", []byte(modprobe.Path), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("set the kernel's program for modules: %w", err)
 	}
 	go m.accept(fd)
 	return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/u-root/u-root/pkg/kmodule"
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/harness/internal/hostmount"
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/modprobe"
 	"github.com/kmodtest/kmodtest/harness/internal/stdin"
@@ -170,6 +171,8 @@ type guest struct {
 	requests *requests
 	// modules are the requests for modules.
 	modules *moduleRequests
+	// host are the host's files.
+	host *hostmount.Files
 	// pid is the job's program, once it runs.
 	pid atomic.Int64
 	// input is the program's standard input from the host.
@@ -213,12 +216,13 @@ func (g *guest) serve() error {
 	if err := g.modules.listen(); err != nil {
 		return err
 	}
+	g.host = hostmount.NewFiles(g.boot.Host, g.out)
 	go func() { // a module may request others, for which the channel must be read
 		if err := g.load(); err != nil {
 			switchOff(err)
 		}
 	}()
-	files := &store{times: map[string]time.Time{}}
+	files := newStore(g.host)
 	work, err := g.receive(files)
 	if err != nil {
 		return err
@@ -227,7 +231,11 @@ func (g *guest) serve() error {
 	hostGone := make(chan error, 1)
 	go func() { hostGone <- g.relay() }()
 	go g.beat()
-	p, err := g.begin(work)
+	err = files.queue.Wait()
+	var p *process
+	if err == nil {
+		p, err = g.begin(work)
+	}
 	if err != nil {
 		return g.refuse(err, hostGone)
 	}
@@ -238,7 +246,16 @@ func (g *guest) serve() error {
 
 // load loads the modules and tells the host that the guest is ready.
 func (g *guest) load() (err error) {
-	ready := loadModules(g.boot)
+	ready := wire.Readiness{}
+	if g.boot.Host {
+		ready = g.host.Show()
+		if err := g.modules.bind(); err != nil { // overlayfs does not connect to sockets of lower layers
+			return err
+		}
+	}
+	if ready.Error == "" {
+		ready = loadModules(g.boot)
+	}
 	if g.logLost, err = g.log.Sync(); err != nil {
 		return err
 	}
@@ -248,6 +265,9 @@ func (g *guest) load() (err error) {
 // begin starts the job's program.
 func (g *guest) begin(work wire.Work) (*process, error) {
 	if err := g.modules.repeat(); err != nil {
+		return nil, err
+	}
+	if err := g.host.Begin(work.Expose); err != nil {
 		return nil, err
 	}
 	if err := refresh(work); err != nil {
@@ -268,7 +288,6 @@ func (g *guest) beat() {
 
 // receive waits for the job, and stores the files that come before it.
 func (g *guest) receive(files *store) (work wire.Work, err error) {
-	incoming := wire.Receiver{Create: files.create, Limits: unlimited}
 	for {
 		rec, err := g.in.Read()
 		if err != nil {
@@ -276,13 +295,17 @@ func (g *guest) receive(files *store) (work wire.Work, err error) {
 		}
 		switch rec.Type {
 		case wire.File, wire.Data, wire.FileEnd:
-			err = incoming.Take(rec)
+			err = files.take(rec)
 		case wire.Beat:
-			if err := g.out.Write(wire.Beat, nil); err != nil {
+			if err := files.answer(g.out); err != nil {
 				return work, err
 			}
 		case wire.ModuleFile, wire.ModuleData, wire.ModuleEnd:
 			if err := g.modules.take(rec); err != nil {
+				return work, err
+			}
+		case wire.HostReply:
+			if err := g.host.Take(rec); err != nil {
 				return work, err
 			}
 		case wire.Job:
@@ -383,6 +406,10 @@ func (g *guest) relay() error {
 			}
 		case rec.Type == wire.ModuleFile || rec.Type == wire.ModuleData || rec.Type == wire.ModuleEnd:
 			if err := g.modules.take(rec); err != nil {
+				return err
+			}
+		case rec.Type == wire.HostReply:
+			if err := g.host.Take(rec); err != nil {
 				return err
 			}
 		default:

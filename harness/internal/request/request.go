@@ -72,6 +72,7 @@ type Config struct {
 	LoadModules     []string
 	Programs        []string
 	Files           []string
+	Host            string
 	Env             []string
 	Kernel          string
 	CPUs            int

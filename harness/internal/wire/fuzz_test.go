@@ -23,6 +23,8 @@ var messages = map[Type]func() Message{
 	ModuleFile: func() Message { return &ModuleHead{} },
 	ModuleEnd:  func() Message { return &ModuleResult{} },
 	Resize:     func() Message { return &Window{} },
+	HostAsk:    func() Message { return &HostRequest{} },
+	HostReply:  func() Message { return &HostAnswer{} },
 }
 
 // FuzzReader reads arbitrary bytes as the host reads those of a guest.
@@ -45,6 +47,8 @@ func FuzzReader(f *testing.F) {
 		{{Type: Ask, Payload: payload("/tmp/answer", "fresh", 2, "TestÄ_1", "2")}},
 		{{Type: Modprobe, Payload: payload(1, "net-pf-38", 1, 0, 2, "veth", "tun")}},
 		{{Type: ModuleFile, Payload: payload(1, "af_alg", 2, 100)}, {Type: ModuleEnd, Payload: payload(1, 3, "e")}},
+		{{Type: HostAsk, Payload: payload(1, 2, "/etc/hosts", "", 4096, 100)}},
+		{{Type: HostReply, Payload: payload(1, 0, 1, "name", 0o644, 3, 4, 5, 6, "link", 1, "data")}},
 	} {
 		all.Reset()
 		for _, rec := range records {

@@ -124,6 +124,8 @@ var (
 	word     = kind{name: "word", limit: maxWord, valid: isPrintable}
 	moment   = kind{name: "name of a moment", limit: maxMoment, valid: isPrintable}
 	alias    = kind{name: "name of a module", limit: MaxModuleName, valid: hasNoNUL}
+	fileName = kind{name: "file name", limit: maxName, valid: isFileName}
+	piece    = kind{name: "piece of a file", limit: MaxPiece, valid: isAny}
 	testName = kind{name: "test name", limit: MaxRequest, valid: isTestName}
 )
 
@@ -139,6 +141,8 @@ func (k kind) check(s string) error {
 }
 
 func isAny(string) bool { return true }
+
+func isFileName(s string) bool { return !strings.ContainsAny(s, "/\x00") }
 
 func hasNoNUL(s string) bool { return !strings.Contains(s, "\x00") }
 

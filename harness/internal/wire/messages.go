@@ -15,6 +15,8 @@ type Boot struct {
 	Load []string
 	// Modules are the modules under test that PID 1 loads, in this order.
 	Modules []Module
+	// Host makes the host's files visible.
+	Host bool
 	// Nodes are the devices that load a module when they are opened.
 	Nodes []Node
 }
@@ -67,6 +69,9 @@ type Work struct {
 	Window   Window
 	// Mkdir are directories to make before the program starts.
 	Mkdir []string
+	// Expose is a directory of the host that the guest's own file systems hide, and
+	// that is to be visible; "" for none.
+	Expose string
 	// Time is the host's clock, in nanoseconds since 1970, and Entropy fresh
 	// random bytes: a restored guest has the clock and the random pool of the
 	// saved one.
@@ -140,6 +145,7 @@ func (w *Work) fields(c codec) {
 	flag(c, &w.Terminal)
 	w.Window.fields(c)
 	c.list(&w.Mkdir, maxList, path)
+	c.text(&w.Expose, path)
 	any64(c, &w.Time)
 	c.text(&w.Entropy, entropy)
 	c.text(&w.Mark, word)

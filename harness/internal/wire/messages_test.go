@@ -62,6 +62,15 @@ func TestInvalidMessagesAreGarbled(t *testing.T) {
 		"many loaded modules":       {&ModuleRequest{}, payload(1, "a", 0, 0, 1025), "number 1025 is not between 0 and 1024"},
 		"loaded module with escape": {&ModuleRequest{}, payload(1, "a", 0, 0, 1, "\x1b[2J"), "not a valid word"},
 
+		"operation on a file":    {&HostRequest{}, payload(1, 3, path, "", 0, 0), "number 3 is not between 0 and 2"},
+		"path with NUL":          {&HostRequest{}, payload(1, 0, "/a\x00b", "", 0, 0), `"/a\x00b" is not a valid path`},
+		"long path":              {&HostRequest{}, payload(1, 0, strings.Repeat("x", 4097), "", 0, 0), "number 4097 is not between"},
+		"name with a slash":      {&HostRequest{}, payload(1, 1, path, "a/b", 0, 0), `"a/b" is not a valid file name`},
+		"offset before a file":   {&HostRequest{}, payload(1, 2, path, "", -1, 0), "number -1 is not between"},
+		"more than a piece":      {&HostRequest{}, payload(1, 2, path, "", 0, MaxPiece+1), "is not between 0 and 262144"},
+		"too many entries":       {&HostAnswer{}, payload(1, 0, MaxEntries+1), "number 1025 is not between 0 and 1024"},
+		"entries behind the end": {&HostAnswer{}, payload(1, 0, MaxEntries), "the payload ends inside a field"},
+
 		"name with NUL":          {&FileHead{}, payload("/a\x00b", 0o644, 0, ""), `"/a\x00b" is not a valid path`},
 		"no name":                {&FileHead{}, payload("", 0o644, 0, ""), "no name"},
 		"long name":              {&FileHead{}, payload(strings.Repeat("x", 4097), 0o644, 0, ""), "number 4097 is not between"},

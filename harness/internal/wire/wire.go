@@ -26,7 +26,8 @@
 // As soon as the channel works, the guest may send Modprobe records, each with a name
 // for which modules are wanted. The answer is (ModuleFile ModuleData…)… ModuleEnd: the
 // files to load, in that order. The host gives one answer after the other, among its
-// other records.
+// other records. In the same way it may send HostAsk records, each of which asks for a
+// file of the host and is answered with a HostReply.
 //
 // The host does not trust a guest: root in the guest can write any bytes to the
 // channel. So a Reader, Record.Decode and a Receiver check each length, count and
@@ -86,7 +87,9 @@ const (
 	Input                      // raw bytes
 	Taken                      // no payload: the program's input has the bytes
 	Resize                     // Window
-	last       = Resize
+	HostAsk                    // HostRequest
+	HostReply                  // HostAnswer
+	last       = HostReply
 )
 
 // types has the name of each type as it stands in messages, and the longest payload
@@ -117,9 +120,11 @@ var types = [...]struct {
 	ModuleData: {"module data", MaxPayload},
 	ModuleEnd:  {"module end", maxReason + 64},
 
-	Input:  {"input", MaxInput},
-	Taken:  {"taken", 0},
-	Resize: {"resize", 1 << 6},
+	Input:     {"input", MaxInput},
+	Taken:     {"taken", 0},
+	Resize:    {"resize", 1 << 6},
+	HostAsk:   {"host file request", 8 << 10},
+	HostReply: {"host file answer", MaxPayload},
 }
 
 // String returns the type's name as it stands in messages.

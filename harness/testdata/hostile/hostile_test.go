@@ -71,7 +71,7 @@ func channel(t *testing.T) *os.File {
 
 // Types of records, as package wire numbers them.
 const (
-	fileRecord, dataRecord, exitRecord, checksRecord, doneRecord, askRecord, modprobeRecord = 3, 4, 11, 12, 13, 15, 17
+	fileRecord, dataRecord, exitRecord, checksRecord, doneRecord, askRecord, modprobeRecord, hostRecord = 3, 4, 11, 12, 13, 15, 17, 24
 )
 
 // put sends a record over PID 1's channel.
@@ -136,6 +136,18 @@ func TestAsksForModules(t *testing.T) {
 	for i := range 100_000 {
 		payload := append(binary.AppendVarint(nil, int64(-i)), 2*byte(len(name)))
 		put(t, out, modprobeRecord, append(append(payload, name...), 2, 0, 0)) // by the kernel, with files, nothing is loaded
+	}
+	time.Sleep(time.Hour)
+}
+
+// TestAsksForHostFiles requests a file of the host and does not wait for it.
+func TestAsksForHostFiles(t *testing.T) {
+	out := channel(t)
+	const name = "/etc/passwd"
+	for i := range 100_000 {
+		payload := append(binary.AppendVarint(nil, int64(i)), 2*2, 2*byte(len(name))) // read
+		payload = append(append(payload, name...), 0, 0)                              // after nothing, at 0
+		put(t, out, hostRecord, binary.AppendVarint(payload, 256<<10))
 	}
 	time.Sleep(time.Hour)
 }

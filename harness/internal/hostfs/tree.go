@@ -1,0 +1,193 @@
+package hostfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Tree reads files of the host as a View shows them. The user's own files belong to root
+// in the guest. Its errors are errnos, ENOENT for whatever is not visible.
+type Tree struct{ View View }
+
+// maxPage is how many bytes the entries in one answer have, about.
+const maxPage = wire.MaxPayload / 4
+
+// walk opens a visible file with O_PATH, one part of its path after the other. A part
+// that is a symbolic link is not followed.
+func (t Tree) walk(name string) (fd int, stat unix.Stat_t, err error) {
+	if !isClean(name) {
+		return -1, stat, unix.EINVAL
+	}
+	const flags = unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	if fd, err = unix.Open("/", flags|unix.O_DIRECTORY, 0); err != nil {
+		return -1, stat, err
+	}
+	if err = unix.Fstat(fd, &stat); err != nil {
+		unix.Close(fd)
+		return -1, stat, err
+	}
+	parts := strings.FieldsFunc(name, func(r rune) bool { return r == '/' })
+	for i, at := 0, "/"; i < len(parts); i++ {
+		if stat.Mode&unix.S_IFMT != unix.S_IFDIR || !t.View.at(at).enters(stat.Mode) {
+			unix.Close(fd)
+			return -1, stat, unix.ENOENT
+		}
+		next, err := unix.Openat(fd, parts[i], flags, 0)
+		unix.Close(fd)
+		if err != nil {
+			return -1, stat, err
+		}
+		fd, at = next, path.Join(at, parts[i])
+		if err := unix.Fstat(fd, &stat); err != nil {
+			unix.Close(fd)
+			return -1, stat, err
+		}
+	}
+	if !t.View.at(name).shows(stat.Mode) {
+		unix.Close(fd)
+		return -1, stat, unix.ENOENT
+	}
+	return fd, stat, nil
+}
+
+// open opens a visible file of a type, a regular file or a directory, for reading.
+func (t Tree) open(name string, kind uint32) (*os.File, unix.Stat_t, error) {
+	fd, stat, err := t.walk(name)
+	if err != nil {
+		return nil, stat, err
+	}
+	defer unix.Close(fd)
+	switch {
+	case stat.Mode&unix.S_IFMT == kind:
+	case kind == unix.S_IFDIR:
+		return nil, stat, unix.ENOTDIR
+	default:
+		return nil, stat, unix.EINVAL
+	}
+	// The file cannot be exchanged for a device or a FIFO: it is open already.
+	f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", fd), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	return f, stat, err
+}
+
+// Stat returns the attributes of a file.
+func (t Tree) Stat(name string) (wire.HostEntry, error) {
+	fd, stat, err := t.walk(name)
+	if err != nil {
+		return wire.HostEntry{}, err
+	}
+	defer unix.Close(fd)
+	return entry(fd, "", &stat)
+}
+
+// entry returns the attributes of a file in an open directory; for the name "", of the
+// open file itself.
+func entry(fd int, name string, stat *unix.Stat_t) (wire.HostEntry, error) {
+	e := wire.HostEntry{
+		Name: name, Mode: stat.Mode, Size: stat.Size, Time: stat.Mtim.Nano(), UID: owner(stat.Uid, os.Getuid()), GID: owner(stat.Gid, os.Getgid()),
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFLNK {
+		return e, nil
+	}
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(fd, name, buf)
+	e.Link = string(buf[:max(n, 0)])
+	return e, err
+}
+
+// owner returns the guest's number of a user or group.
+func owner(id uint32, own int) int64 {
+	if int(id) == own {
+		return 0
+	}
+	return int64(id)
+}
+
+// List returns visible entries of a directory, sorted by name, from the first one after
+// a name. more reports that they are not the last ones.
+func (t Tree) List(name, after string) (entries []wire.HostEntry, more bool, err error) {
+	dir, stat, err := t.open(name, unix.S_IFDIR)
+	if err != nil {
+		return nil, false, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, false, err
+	}
+	slices.Sort(names)
+	first, found := slices.BinarySearch(names, after)
+	if found {
+		first++
+	}
+	all := t.View.at(name).lists(stat.Mode)
+	size := 0
+	for _, child := range names[first:] {
+		if len(entries) == wire.MaxEntries || size > maxPage {
+			return entries, true, nil
+		}
+		s := t.View.at(path.Join(name, child))
+		s.public = s.public && all
+		var stat unix.Stat_t
+		if unix.Fstatat(int(dir.Fd()), child, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil || !s.shows(stat.Mode) {
+			continue // it is gone, or not visible
+		}
+		e, err := entry(int(dir.Fd()), child, &stat)
+		if err != nil {
+			continue
+		}
+		entries, size = append(entries, e), size+len(child)+len(e.Link)+40
+	}
+	return entries, false, nil
+}
+
+// Read returns a piece of a regular file. It is shorter than size only at the end of the
+// file.
+func (t Tree) Read(name string, offset int64, size int) ([]byte, error) {
+	f, _, err := t.open(name, unix.S_IFREG)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	buf := make([]byte, size)
+	n, err := f.ReadAt(buf, offset)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return buf[:n], err
+}
+
+// Answer answers a request.
+func (t Tree) Answer(r wire.HostRequest) wire.HostAnswer {
+	a := wire.HostAnswer{ID: r.ID}
+	var err error
+	switch r.Op {
+	case wire.HostStat:
+		var e wire.HostEntry
+		if e, err = t.Stat(r.Path); err == nil {
+			a.Entries = []wire.HostEntry{e}
+		}
+	case wire.HostList:
+		a.Entries, a.More, err = t.List(r.Path, r.After)
+	case wire.HostRead:
+		var b []byte
+		b, err = t.Read(r.Path, r.Offset, r.Size)
+		a.Data = string(b)
+	}
+	if err == nil {
+		return a
+	}
+	var errno unix.Errno
+	if !errors.As(err, &errno) {
+		errno = unix.EIO
+	}
+	return wire.HostAnswer{ID: r.ID, Errno: int(errno)}
+}

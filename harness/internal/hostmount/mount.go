@@ -1,0 +1,196 @@
+package hostmount
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hanwen/go-fuse/v2/fuse"
+	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
+)
+
+// Directories of the initramfs. When the guest is set up, no process can reach them.
+const (
+	base  = "/.kmodtest"
+	own   = base + "/own"   // the guest's own files
+	host  = base + "/host"  // those of the host
+	upper = base + "/upper" // what is written, in memory
+	root  = base + "/root"  // all of them together
+)
+
+// Mount is the host's files in a guest.
+type Mount struct {
+	client *Client
+	files  *fileSystem
+	below  map[string]int // by directory, what the guest's own file system there hides
+}
+
+// New makes the root directory of the guest consist of its own files and, below them,
+// those of the host. mounts are the directories in it where other file systems are
+// mounted; they stay. Where the host's directory is a link, the guest's own files are
+// moved to its target. An own file in yield is removed if the host has it.
+func New(client *Client, mounts, yield []string) (*Mount, error) {
+	m := &Mount{client: client, files: newFileSystem(client), below: map[string]int{}}
+	for _, dir := range []string{own, host, upper, root} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.serve(); err != nil {
+		return nil, fmt.Errorf("mount the host's files: %w", err)
+	}
+	for _, name := range yield {
+		if _, err := client.stat(name, nil); err == nil {
+			if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
+	}
+	mover := mover{client: client, skip: append(slices.Clone(mounts), base)}
+	if err := mover.move("/"); err != nil {
+		return nil, fmt.Errorf("arrange the guest's own files: %w", err)
+	}
+	for _, dir := range mounts {
+		if err := os.MkdirAll(own+dir, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	if err := m.overlay(mounts); err != nil {
+		return nil, err
+	}
+	return m, enterRoot()
+}
+
+// serve mounts the host's files.
+func (m *Mount) serve() error {
+	server, err := fuse.NewServer(m.files, host, &fuse.MountOptions{
+		DirectMountStrict: true, AllowOther: true, FsName: "host", Name: "kmodtest", Options: []string{"default_permissions", "ro"}, DisableXAttrs: true,
+		MaxBackground: maxRequests / 2,
+	})
+	if err != nil {
+		return err
+	}
+	go server.Serve()
+	return server.WaitMount()
+}
+
+// overlay mounts all files, and moves the mounts of the guest there.
+func (m *Mount) overlay(mounts []string) error {
+	err := unix.Mount("tmpfs", upper, "tmpfs", 0, "mode=0755")
+	for _, dir := range []string{"/files", "/work"} {
+		if err == nil {
+			err = os.Mkdir(upper+dir, 0o755)
+		}
+	}
+	if err == nil {
+		options := []string{"lowerdir=" + own + ":" + host, "upperdir=" + upper + "/files", "workdir=" + upper + "/work", "redirect_dir=on"}
+		err = unix.Mount("overlay", root, "overlay", 0, strings.Join(options, ","))
+	}
+	if err != nil {
+		return fmt.Errorf("mount a writable layer above the host's files: %w", err)
+	}
+	for _, dir := range mounts {
+		fd, err := unix.Open(root+dir, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", dir, err)
+		}
+		m.below[dir] = fd
+		if err := unix.Mount(dir, root+dir, "", unix.MS_MOVE, ""); err != nil {
+			return fmt.Errorf("move the mount of %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+// enterRoot makes root the root directory of this process, its children, and the kernel.
+func enterRoot() error {
+	err := unix.Chdir(root)
+	if err == nil {
+		err = unix.Mount(".", "/", "", unix.MS_MOVE, "")
+	}
+	if err == nil {
+		err = unix.Chroot(".")
+	}
+	if err == nil {
+		err = unix.Chdir("/")
+	}
+	if err != nil {
+		return fmt.Errorf("change the root directory: %w", err)
+	}
+	return nil
+}
+
+// Begin is called when there is a job. From then on the kernel may keep what it has read.
+func (m *Mount) Begin() error {
+	m.files.keep.Store(true)
+	return m.client.Repeat()
+}
+
+// Expose makes a directory of the host visible in a file system of the guest that hides
+// it.
+func (m *Mount) Expose(dir string) error {
+	for mounted, fd := range m.below {
+		rest, ok := strings.CutPrefix(dir, mounted+"/")
+		if !ok {
+			continue
+		}
+		err := os.MkdirAll(dir, 0o755)
+		if err == nil {
+			err = unix.Mount(fmt.Sprintf("/proc/self/fd/%d/%s", fd, rest), dir, "", unix.MS_BIND, "")
+		}
+		if err != nil {
+			return fmt.Errorf("show %s of the host: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+// IsOfHost reports whether a file is as it is on the host.
+func (m *Mount) IsOfHost(name string, info fs.FileInfo) bool {
+	e, err := m.client.stat(filepath.Clean(name), nil)
+	return err == nil && e.Size == info.Size() && e.Time == info.ModTime().UnixNano()
+}
+
+// mover moves the guest's own files to where they are among those of the host.
+type mover struct {
+	client *Client
+	skip   []string
+}
+
+// move moves the entries of a directory.
+func (m mover) move(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	real, missing, err := hostfs.Resolve(dir, func(name string) (wire.HostEntry, error) { return m.client.stat(name, nil) })
+	if err != nil {
+		return fmt.Errorf("%s of the host: %w", dir, err)
+	}
+	if err := os.MkdirAll(own+real, 0o755); err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name := filepath.Join(dir, entry.Name())
+		if slices.Contains(m.skip, name) {
+			continue
+		}
+		to := filepath.Join(own+real, entry.Name())
+		if _, absent := os.Lstat(to); entry.IsDir() && (!missing || absent == nil) {
+			err = m.move(name)
+		} else {
+			err = os.Rename(name, to)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
