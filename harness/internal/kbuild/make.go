@@ -40,7 +40,11 @@ func (m *maker) make(ctx context.Context) error {
 		return err
 	}
 	if m.src.Command != "" {
-		settings := slices.Concat(m.tools.variables, m.src.Make, extraSymbols(m.view, m.symbols))
+		installed, err := installedKernel(m.copy(), m.view.Path(m.kernel.Build))
+		if err != nil {
+			return err
+		}
+		settings := slices.Concat(installed, m.tools.variables, m.src.Make, extraSymbols(m.view, m.symbols))
 		flags := fmt.Sprintf("MAKEFLAGS=-j%d -- ", runtime.GOMAXPROCS(0)) + strings.Join(escapeAll(settings), " ")
 		return m.run(ctx, m.shell(ctx, m.src.Command, flags))
 	}
