@@ -2,86 +2,50 @@ package images
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
-	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
-	"github.com/kmodtest/kmodtest/images/internal/bootimage"
 	"github.com/kmodtest/kmodtest/images/internal/command"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
-	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
-// layout is part of every entry's key: with a new number, entries of older versions of this package
-// are not used. It must change with the contents that fetching or unpacking leaves in an entry.
-const layout = "3"
-
-// resolveApt returns a row's kernel from the cache. If it is not there, it is fetched from its
-// archive first. A cached kernel stays the same when the archive gets a newer one.
-func resolveApt(ctx context.Context, row Row, opt Options) (*Kernel, error) {
-	key, err := row.key(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)
-	}
-	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
-		return blameDisk(tmp, fetchApt(ctx, row, opt, tmp))
-	})
-	if err != nil {
-		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)
-	}
-	kernel, err := readKernel(row.Name, entry)
-	if err != nil {
-		return nil, err
-	}
-	return kernel, withRoot(ctx, kernel, entry, row, opt)
+// Apt names the packages of a kernel in an archive for apt.
+type Apt struct {
+	Mirror    string   `toml:"mirror"` // "" is Debian's
+	Suite     string   `toml:"suite"`
+	Component string   `toml:"component"` // "" is main
+	Keyring   string   `toml:"keyring"`   // a file with the archive's keys, relative to the table; "" is Debian's
+	Image     string   `toml:"image"`     // a pattern as in path.Match
+	Packages  []string `toml:"packages"`  // more packages; RELEASE in a name stands for the kernel's release
+	Tools     []string `toml:"tools"`     // packages for the build root, besides those that the headers depend on
 }
 
-// fetchApt fills an entry with the packages of a row's kernel.
-func fetchApt(ctx context.Context, row Row, opt Options, entry string) error {
-	if _, err := plainpath.New(ctx, opt.Cache); err != nil { // checked before anything is fetched
-		return err
+func (a *Apt) check() error {
+	switch {
+	case a.Suite == "" || a.Image == "":
+		return errors.New("[kernel.apt] requires suite and image")
+	case a.Mirror != "" && a.Keyring == "":
+		return errors.New("[kernel.apt] with a mirror requires keyring, the file with the keys that sign the archive")
 	}
-	begin := time.Now()
-	show := progress.New(opt.Progress)
-	defer show.Close()
-	show.Line("fetching kernel %s (%s%s)", row.Name, row.origin(), row.size())
-	packages, err := fetchPackages(ctx, row, opt, entry, show)
-	if err != nil {
-		return err
-	}
-	release, err := strip(entry)
-	if err != nil {
-		return err
-	}
-	if err := relocate(entry); err != nil {
-		return err
-	}
-	if err := Depmod(ctx, entry, release); err != nil {
-		return err
-	}
-	record := newRecord(release, packages)
-	boot := "boot/vmlinux-" + release
-	unpacked, err := bootimage.Unpack(ctx, filepath.Join(entry, record.Image), filepath.Join(entry, boot))
-	if err != nil {
-		return err
-	}
-	if unpacked {
-		record.Boot = boot
-	}
-	if err := record.write(entry); err != nil {
-		return err
-	}
-	show.Close()
-	show.Line("kernel %s is Linux %s, version %s (%.0f s)", row.Name, release, record.Version, time.Since(begin).Seconds())
 	return nil
 }
+
+func (a *Apt) origin() string {
+	if a.Mirror == "" {
+		return "Debian " + a.Suite
+	}
+	return a.Suite + " of " + a.Mirror
+}
+
+func (a *Apt) place() []string { return []string{a.Mirror, a.Suite, a.Component} }
+
+func (a *Apt) kernel() []string { return []string{a.Image, strings.Join(a.Packages, "\n")} }
 
 // debianMirrors returns the mirrors to use, in order.
 func debianMirrors(ctx context.Context, opt Options) ([]string, error) {
@@ -100,35 +64,33 @@ func splitMirrors(list string) []string {
 	return addresses
 }
 
-// fetchPackages unpacks the packages of a row's kernel and of its headers into entry, and returns
-// them, the kernel's first.
-func fetchPackages(ctx context.Context, row Row, opt Options, entry string, show *progress.Progress) ([]apt.Package, error) {
-	scratch := filepath.Join(entry, "apt")
+func (a *Apt) fetch(ctx context.Context, row Row, opt Options, dir string, show *progress.Progress) ([]apt.Package, []string, error) {
+	scratch := filepath.Join(dir, "apt")
 	if err := os.Mkdir(scratch, 0o700); err != nil {
-		return nil, fmt.Errorf("make directory for apt: %w", err)
+		return nil, nil, fmt.Errorf("make directory for apt: %w", err)
 	}
 	archive, err := row.archive(ctx, opt, scratch)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := archive.Update(ctx, show.Part(0, 20)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	packages, err := choose(ctx, archive, row.Apt)
+	packages, err := choose(ctx, archive, a)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	files, err := archive.Download(ctx, scratch, packages, show.Part(20, 80))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := unpack(ctx, files, entry, show.Part(80, 100)); err != nil {
-		return nil, err
+	if err := unpackDebs(ctx, files, dir, show.Part(80, 100)); err != nil {
+		return nil, nil, err
 	}
 	if err := os.RemoveAll(scratch); err != nil {
-		return nil, fmt.Errorf("remove fetched packages: %w", err)
+		return nil, nil, fmt.Errorf("remove fetched packages: %w", err)
 	}
-	return packages, nil
+	return packages, slices.Concat(needs(packages), a.Tools, basePackages()), nil
 }
 
 // archive returns the archive that has the packages of a row.
@@ -201,7 +163,7 @@ func needs(packages []apt.Package) []string {
 	return names
 }
 
-func unpack(ctx context.Context, files []string, entry string, progress func(float64)) error {
+func unpackDebs(ctx context.Context, files []string, entry string, progress func(float64)) error {
 	dpkgDeb, err := command.Find("dpkg-deb", "dpkg")
 	if err != nil {
 		return err
@@ -213,23 +175,4 @@ func unpack(ctx context.Context, files []string, entry string, progress func(flo
 		progress(float64(100 * (i + 1) / len(files)))
 	}
 	return nil
-}
-
-// newRecord returns the record of an entry with these packages. Its key covers their contents.
-func newRecord(release string, packages []apt.Package) record {
-	parts := []string{layout, strconv.Itoa(len(packages))}
-	for _, p := range packages {
-		parts = append(parts, p.Name, p.Version, p.SHA256)
-	}
-	return record{
-		Release:  release,
-		Version:  packages[0].Version,
-		Image:    "boot/vmlinuz-" + release,
-		Boot:     "boot/vmlinuz-" + release,
-		Build:    "usr/src/linux-headers-" + release,
-		Modules:  "lib/modules/" + release,
-		Key:      digest(parts...),
-		Needs:    needs(packages),
-		Packages: packages,
-	}
 }

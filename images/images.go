@@ -96,7 +96,7 @@ func resolve(ctx context.Context, name string, opt Options) (*Kernel, error) {
 	if row.Source != nil {
 		return resolveSource(ctx, row, opt)
 	}
-	return resolveApt(ctx, row, opt)
+	return resolveFetched(ctx, row, opt)
 }
 
 // withDefaults fills in defaults. It is the only function that reads KMODTEST_MIRROR.

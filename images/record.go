@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 )
@@ -70,4 +71,22 @@ func readKernel(name, entry string) (*Kernel, error) {
 		Modules: filepath.Join(entry, r.Modules),
 		Key:     r.Key,
 	}, nil
+}
+
+// newRecord returns the record of an entry with these packages. Its key covers their contents.
+func newRecord(release string, packages []apt.Package, needs []string) record {
+	parts := []string{layout, strconv.Itoa(len(packages))}
+	for _, p := range packages {
+		parts = append(parts, p.Name, p.Version, p.SHA256)
+	}
+	return record{
+		Release:  release,
+		Version:  packages[0].Version,
+		Image:    "boot/vmlinuz-" + release,
+		Boot:     "boot/vmlinuz-" + release,
+		Modules:  "lib/modules/" + release,
+		Key:      digest(parts...),
+		Needs:    needs,
+		Packages: packages,
+	}
 }

@@ -19,21 +19,11 @@ type Row struct {
 	About    string  `toml:"about"`
 	Download int     `toml:"download"` // approximate size in MB
 	Apt      *Apt    `toml:"apt"`      // packages of a kernel that is fetched with apt
+	RPM      *RPM    `toml:"rpm"`      // packages of a kernel that is fetched from RPM repositories
 	Source   *Source `toml:"source"`   // source of a kernel that is built; exactly one of these is set
 
 	// Table is the path of the kernels.toml that has the row; "" for kmodtest's own table.
 	Table string `toml:"-"`
-}
-
-// Apt names the packages of a kernel in an archive for apt.
-type Apt struct {
-	Mirror    string   `toml:"mirror"` // "" is Debian's
-	Suite     string   `toml:"suite"`
-	Component string   `toml:"component"` // "" is main
-	Keyring   string   `toml:"keyring"`   // a file with the archive's keys, relative to the table; "" is Debian's
-	Image     string   `toml:"image"`     // a pattern as in path.Match
-	Packages  []string `toml:"packages"`  // more packages; RELEASE in a name stands for the kernel's release
-	Tools     []string `toml:"tools"`     // packages for the build root, besides those that the headers depend on
 }
 
 // Source describes the sources and the configuration of a kernel. The sources are a Debian package
@@ -48,6 +38,28 @@ type Source struct {
 	Fragments []string `toml:"fragments"`
 	Variables []string `toml:"variables"` // NAME=VALUE, for make
 	Objects   int      `toml:"objects"`   // approximate number of compiled files, for the first progress bar
+}
+
+// provider returns where the kernel is fetched from, or nil if it is built from source.
+func (row Row) provider() provider {
+	switch {
+	case row.Apt != nil:
+		return row.Apt
+	case row.RPM != nil:
+		return row.RPM
+	}
+	return nil
+}
+
+// tables returns the number of tables that say where the kernel comes from.
+func (row Row) tables() int {
+	n := 0
+	for _, has := range []bool{row.Apt != nil, row.RPM != nil, row.Source != nil} {
+		if has {
+			n++
+		}
+	}
+	return n
 }
 
 // file returns the path of a file that a row names: relative to its table. "" stays "".
@@ -69,10 +81,8 @@ func (row Row) size() string {
 // origin describes the origin of a row's kernel in a few words.
 func (row Row) origin() string {
 	switch {
-	case row.Apt != nil && row.Apt.Mirror == "":
-		return "Debian " + row.Apt.Suite
-	case row.Apt != nil:
-		return row.Apt.Suite + " of " + row.Apt.Mirror
+	case row.provider() != nil:
+		return row.provider().origin()
 	case row.Source.Package != "":
 		return "source, Debian " + row.Source.Suite
 	case row.Source.URL != "":
@@ -94,12 +104,12 @@ func (row Row) check() error {
 		return fmt.Errorf("kernel %s is for %s: machines are for amd64 only", row.Name, row.Arch)
 	}
 	switch {
-	case (row.Apt != nil) == (row.Source != nil):
-		return fmt.Errorf("kernel %s: it requires either [kernel.apt] or [kernel.source]", row.Name)
-	case row.Apt != nil && (row.Apt.Suite == "" || row.Apt.Image == ""):
-		return fmt.Errorf("kernel %s: [kernel.apt] requires suite and image", row.Name)
-	case row.Apt != nil && row.Apt.Mirror != "" && row.Apt.Keyring == "":
-		return fmt.Errorf("kernel %s: [kernel.apt] with a mirror requires keyring, the file with the keys that sign the archive", row.Name)
+	case row.tables() != 1:
+		return fmt.Errorf("kernel %s: it requires one of [kernel.apt], [kernel.rpm] and [kernel.source]", row.Name)
+	case row.provider() != nil:
+		if err := row.provider().check(); err != nil {
+			return fmt.Errorf("kernel %s: %w", row.Name, err)
+		}
 	case row.Source != nil:
 		if err := row.Source.check(); err != nil {
 			return fmt.Errorf("kernel %s: [kernel.source] %w", row.Name, err)

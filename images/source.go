@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,8 +38,8 @@ func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 
 // key returns the name of a row's entry in the cache.
 func (row Row) key(ctx context.Context) (string, error) {
-	if a := row.Apt; a != nil {
-		return row.Name + "-" + digest(layout, row.Arch, a.Mirror, a.Suite, a.Component, a.Image, strings.Join(a.Packages, "\n"))[:16], nil
+	if p := row.provider(); p != nil {
+		return row.Name + "-" + digest(slices.Concat([]string{layout, row.Arch}, p.place(), p.kernel())...)[:16], nil
 	}
 	s := row.Source
 	parts := []string{layout, sourceLayout, row.Arch, s.Suite, s.Package, s.URL, s.SHA256, strings.Join(s.Variables, "\n")}

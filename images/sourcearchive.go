@@ -92,7 +92,7 @@ func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, err
 		return origin{}, err
 	}
 	unpacked := filepath.Join(tmp, "unpacked")
-	if err := unpack(ctx, files, unpacked, b.show.Part(4, 5)); err != nil {
+	if err := unpackDebs(ctx, files, unpacked, b.show.Part(4, 5)); err != nil {
 		return origin{}, err
 	}
 	inside, err := glob(unpacked, "usr/src/linux-source-*.tar.*")

@@ -14,7 +14,7 @@ import (
 // strip removes files from unpacked packages that neither a machine nor a build reads, and returns the
 // kernel's release.
 func strip(root string) (string, error) {
-	unneeded := []string{"usr/share", "etc", "boot/System.map-*", "boot/config-*", "usr/src/linux-headers-*/vmlinux"}
+	unneeded := []string{"usr/share", "etc", "boot/System.map-*", "boot/config-*", "usr/src/linux-headers-*/vmlinux", "usr/src/kernels/*/vmlinux", "usr/lib/.build-id"}
 	for _, pattern := range unneeded {
 		found, err := glob(root, pattern)
 		if err != nil {
@@ -26,14 +26,53 @@ func strip(root string) (string, error) {
 			}
 		}
 	}
+	if err := mergeUsr(root); err != nil {
+		return "", err
+	}
+	if err := imageToBoot(root); err != nil {
+		return "", fmt.Errorf("find kernel in its package: %w", err)
+	}
 	images, err := glob(root, "boot/vmlinuz-*")
 	if err != nil || len(images) != 1 {
 		return "", fmt.Errorf("find kernel in its package: it has %d images, want 1", len(images))
 	}
-	if err := mergeUsr(root); err != nil {
-		return "", err
-	}
 	return strings.TrimPrefix(filepath.Base(images[0]), "vmlinuz-"), nil
+}
+
+// imageToBoot moves a kernel to boot/vmlinuz-RELEASE from the directory with its modules, where packages of RPM and Arch
+// have it.
+func imageToBoot(root string) error {
+	found, err := glob(root, "lib/modules/*/vmlinuz")
+	if err != nil {
+		return err
+	}
+	for _, image := range found {
+		to := filepath.Join(root, "boot/vmlinuz-"+filepath.Base(filepath.Dir(image)))
+		if isFile(to) {
+			continue // the packages have it twice
+		}
+		if err := move(image, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// builds are the directories that packages have for building modules; RELEASE stands for the kernel's release.
+func builds() []string {
+	return []string{"usr/src/linux-headers-RELEASE", "usr/src/kernels/RELEASE", "lib/modules/RELEASE/build"}
+}
+
+// unpackedBuild returns the directory for building modules, relative to root.
+func unpackedBuild(root, release string) (string, error) {
+	for _, pattern := range builds() {
+		dir := strings.ReplaceAll(pattern, "RELEASE", release)
+		if isFile(filepath.Join(root, dir, "Makefile")) {
+			return dir, nil
+		}
+	}
+	return "", fmt.Errorf("modules cannot be built: the packages of Linux %s have no %s with a Makefile; name the package with its headers",
+		release, strings.ReplaceAll(strings.Join(builds(), ", "), "RELEASE", release))
 }
 
 // glob returns the paths below root that match a pattern; root may contain any character.
@@ -69,11 +108,15 @@ func relocate(root string) error {
 	if err != nil {
 		return fmt.Errorf("relocate headers: %w", err)
 	}
-	builds, err := glob(root, "usr/src/linux-headers-*/include/config/auto.conf")
-	if err != nil {
-		return fmt.Errorf("relocate headers: %w", err)
+	var found []string
+	for _, pattern := range builds() {
+		more, err := glob(root, strings.ReplaceAll(pattern, "RELEASE", "*")+"/include/config/auto.conf")
+		if err != nil {
+			return fmt.Errorf("relocate headers: %w", err)
+		}
+		found = append(found, more...)
 	}
-	for _, autoConf := range builds {
+	for _, autoConf := range found {
 		build := strings.TrimSuffix(autoConf, "/include/config/auto.conf")
 		if err := rewrite(filepath.Join(build, "Makefile"), relocateMakefile); err != nil {
 			return fmt.Errorf("relocate headers: %w", err)

@@ -26,9 +26,15 @@ libelf-dev=/usr/include/gelf.h
 make=make
 qemu-system-x86=qemu-system-x86_64
 xz-utils=xz'
-	[dev]='iptables=iptables-legacy
+	[dev]='apt-utils=apt-ftparchive
+createrepo-c=createrepo_c
+gpg=gpg
+gpg-agent=gpg-agent
+iptables=iptables-legacy
 ipvsadm=ipvsadm
 perl=/usr/share/perl/*/Term/ANSIColor.pm
+rpm=rpmsign
+rpm=rpmbuild
 shellcheck=shellcheck
 sparse=sparse'
 	[browser]='chromium=chromium

@@ -31,19 +31,23 @@ func (h Host) kernel(ctx context.Context) (Finding, *images.Kernel) {
 	if status.State == images.Ready {
 		return h.resolve(ctx, check, status.Row.Name)
 	}
-	if status.Row.Apt == nil {
+	if status.Row.Source != nil {
 		return Finding{
 			check, Warning, status.Row.Name + " is not in the cache, and building it takes longer than the timeout of go test",
 			"kmodtest kernel build " + status.Row.Name,
 		}, nil
 	}
-	for _, name := range []string{"apt-get", "dpkg-deb", "depmod"} {
+	programs := []string{"depmod"}
+	if status.Row.Apt != nil {
+		programs = append(programs, "apt-get", "dpkg-deb")
+	}
+	for _, name := range programs {
 		if f := h.program(check, name); f.State != OK {
 			f.Found += fmt.Sprintf(", and kernel %s is not in the cache", status.Row.Name)
 			return f, nil
 		}
 	}
-	if keys, _ := filepath.Glob("/usr/share/keyrings/debian-archive-keyring.[gp]*"); len(keys) == 0 {
+	if keys, _ := filepath.Glob("/usr/share/keyrings/debian-archive-keyring.[gp]*"); len(keys) == 0 && status.Row.Apt != nil && status.Row.Apt.Mirror == "" {
 		return Finding{check, Broken, "there is no debian-archive-keyring, which verifies kernel " + status.Row.Name, h.install("debian-archive-keyring")}, nil
 	}
 	return Finding{check, OK, status.Row.Name + " is not in the cache; the first run fetches it", ""}, nil

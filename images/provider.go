@@ -1,0 +1,97 @@
+package images
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/internal/apt"
+	"github.com/kmodtest/kmodtest/images/internal/bootimage"
+	"github.com/kmodtest/kmodtest/images/internal/progress"
+	"github.com/kmodtest/kmodtest/images/plainpath"
+)
+
+// layout is part of every entry's key: with a new number, entries of older versions of this package
+// are not used. It must change with the contents that fetching or unpacking leaves in an entry.
+const layout = "3"
+
+// provider is where a kernel is fetched from: the table of a row that describes it.
+type provider interface {
+	// check returns an error if a field is missing, without the table's name.
+	check() error
+	// origin names it in a few words.
+	origin() string
+	// place identifies the archive or the repositories, and kernel what is fetched from there, for keys.
+	place() []string
+	kernel() []string
+	// fetch unpacks the packages of the kernel into a directory, and returns them, the kernel's first, and the
+	// names of the packages that a build root for it needs.
+	fetch(ctx context.Context, row Row, opt Options, dir string, show *progress.Progress) (packages []apt.Package, needs []string, err error)
+	// fetchRoot unpacks packages and all that they depend on into a directory.
+	fetchRoot(ctx context.Context, row Row, opt Options, needs []string, dir string, show *progress.Progress) error
+}
+
+// resolveFetched returns a row's kernel from the cache. If it is not there, it is fetched first. A
+// cached kernel stays the same when the archive gets a newer one.
+func resolveFetched(ctx context.Context, row Row, opt Options) (*Kernel, error) {
+	key, err := row.key(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)
+	}
+	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
+		return blameDisk(tmp, fetchKernel(ctx, row, opt, tmp))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)
+	}
+	kernel, err := readKernel(row.Name, entry)
+	if err != nil {
+		return nil, err
+	}
+	return kernel, withRoot(ctx, kernel, entry, row, opt)
+}
+
+// fetchKernel fills an entry with the packages of a row's kernel.
+func fetchKernel(ctx context.Context, row Row, opt Options, entry string) error {
+	if _, err := plainpath.New(ctx, opt.Cache); err != nil { // checked before anything is fetched
+		return err
+	}
+	begin := time.Now()
+	show := progress.New(opt.Progress)
+	defer show.Close()
+	show.Line("fetching kernel %s (%s%s)", row.Name, row.origin(), row.size())
+	packages, needs, err := row.provider().fetch(ctx, row, opt, entry, show)
+	if err != nil {
+		return err
+	}
+	release, err := strip(entry)
+	if err != nil {
+		return err
+	}
+	record := newRecord(release, packages, needs)
+	if record.Build, err = unpackedBuild(entry, release); err != nil {
+		return err
+	}
+	if err := relocate(entry); err != nil {
+		return err
+	}
+	if err := Depmod(ctx, entry, release); err != nil {
+		return err
+	}
+	boot := "boot/vmlinux-" + release
+	unpacked, err := bootimage.Unpack(ctx, filepath.Join(entry, record.Image), filepath.Join(entry, boot))
+	if err != nil {
+		return err
+	}
+	if unpacked {
+		record.Boot = boot
+	}
+	if err := record.write(entry); err != nil {
+		return err
+	}
+	show.Close()
+	show.Line("kernel %s is Linux %s, version %s (%.0f s)", row.Name, release, record.Version, time.Since(begin).Seconds())
+	return nil
+}
