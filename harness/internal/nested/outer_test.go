@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // outer returns the place, after its files have been unpacked.
@@ -69,11 +71,11 @@ func unpackFile(header *tar.Header, r io.Reader) error {
 	case tar.TypeDir:
 		return os.MkdirAll(header.Name, 0o755)
 	case tar.TypeSymlink:
-		err := os.Symlink(header.Linkname, header.Name)
-		if errors.Is(err, fs.ErrExist) {
-			return nil
+		if err := os.Symlink(header.Linkname, header.Name); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
 		}
-		return err
+		when := unix.NsecToTimespec(header.ModTime.UnixNano()) // part of the key of an initramfs
+		return unix.UtimesNanoAt(unix.AT_FDCWD, header.Name, []unix.Timespec{when, when}, unix.AT_SYMLINK_NOFOLLOW)
 	}
 	tmp := header.Name + ".new" // this process may have mapped the file, if it is a library
 	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_WRONLY, header.FileInfo().Mode().Perm())
