@@ -202,7 +202,7 @@ func TestShellOfPackageHasItsTests(t *testing.T) {
 func TestFaultInShellIsReported(t *testing.T) {
 	t.Parallel()
 	out, status := foreign(t, nil, "shell", "--", "/bin/sh", "-c", "echo warn >/proc/crash; echo goes on")
-	if status != 255 || !strings.Contains(out, "goes on\n") || !regexp.MustCompile(`(?m)^kmodtest: FAIL: kernel fault: WARNING: `).MatchString(out) {
+	if status != 255 || !strings.Contains(out, "goes on\n") || !regexp.MustCompile(`(?m)^kmodtest: FAIL: kernel fault: WARNING in crash_warn \[crash\]`).MatchString(out) {
 		t.Errorf("status %d, want 255 and a fault\n%s", status, out)
 	}
 }
