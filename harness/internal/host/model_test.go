@@ -117,6 +117,8 @@ func (m *model) record(c byte, word string) (wire.Type, []byte) {
 		return wire.FileEnd, nil
 	case 22:
 		return wire.Beat, nil
+	case 16:
+		return wire.Taken, nil
 	case 23:
 		return wire.Type(c), []byte{c, c, c}
 	case 24:
@@ -153,8 +155,6 @@ func requestRecord(c byte, name string) (wire.Type, []byte) {
 		return message(wire.HostReply, &wire.HostAnswer{})
 	case 28:
 		return message(wire.ModuleEnd, &wire.ModuleResult{})
-	case 29:
-		return wire.Taken, nil
 	case 59:
 		return message(wire.Ask, &wire.Request{ID: "1", Verb: wire.VerbDisk, Args: []string{"512", "-"}})
 	case 60:
