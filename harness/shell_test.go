@@ -176,7 +176,9 @@ func TestShellCommandHasPipes(t *testing.T) {
 	if _, err := io.WriteString(input, rest); err != nil {
 		t.Fatal(err)
 	}
-	input.Close()
+	if err := input.Close(); err != nil {
+		t.Fatal(err)
+	}
 	_ = c.Wait() // its status is checked next
 	if status := c.ProcessState.ExitCode(); status != 7 || out.String() != "first line\n"+rest {
 		t.Errorf("status %d and %d bytes of output, want 7 and %d", status, len(out.String()), len("first line\n"+rest))

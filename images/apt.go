@@ -163,7 +163,7 @@ func needs(packages []apt.Package) []string {
 	return names
 }
 
-func unpackDebs(ctx context.Context, files []string, entry string, progress func(float64)) error {
+func unpackDebs(ctx context.Context, files []string, entry string, show func(float64)) error {
 	dpkgDeb, err := command.Find("dpkg-deb", "dpkg")
 	if err != nil {
 		return err
@@ -172,7 +172,7 @@ func unpackDebs(ctx context.Context, files []string, entry string, progress func
 		if _, err := (command.Command{Path: dpkgDeb, Args: []string{"-x", file, entry}}).Run(ctx); err != nil {
 			return fmt.Errorf("unpack package: %w", err)
 		}
-		progress(float64(100 * (i + 1) / len(files)))
+		show(float64(100 * (i + 1) / len(files)))
 	}
 	return nil
 }

@@ -30,12 +30,12 @@ func runIn(t *testing.T, dir string, env []string, name string, args ...string) 
 // newKey makes a key that signs without a password, and returns the variable for gpg and a file with the public key.
 func newKey(t *testing.T, armor bool) (env []string, public string) {
 	t.Helper()
-	home, err := os.MkdirTemp("", "gpg") // the path of gpg-agent's socket must be short
+	home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // the path of gpg-agent's socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run() //nolint:noctx // the test has ended
+		_ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run()
 		_ = os.RemoveAll(home)
 	})
 	env = []string{"GNUPGHOME=" + home}

@@ -93,14 +93,14 @@ func (r *RPM) fetch(ctx context.Context, row Row, _ Options, entry string, show 
 }
 
 // repositories returns the packages of a row's repositories, and the keys for them.
-func (row Row) repositories(ctx context.Context, scratch string, progress func(float64)) ([]rpm.Package, rpm.Keys, error) {
+func (row Row) repositories(ctx context.Context, scratch string, show func(float64)) ([]rpm.Package, rpm.Keys, error) {
 	keys, err := rpm.ReadKeys(row.file(row.RPM.GPGKey))
 	if err != nil {
 		return nil, keys, err
 	}
 	var all []rpm.Package
 	for _, address := range row.RPM.BaseURL {
-		packages, err := rpm.Read(ctx, address, scratch, progress)
+		packages, err := rpm.Read(ctx, address, scratch, show)
 		if err != nil {
 			return nil, keys, err
 		}

@@ -34,7 +34,7 @@ func serve(t *testing.T, m *guest.Machine, ip net.IP) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	datagrams, err := net.ListenUDP("udp", &net.UDPAddr{IP: ip, Port: port})
 	if err != nil {
 		t.Fatal(err)

@@ -228,7 +228,8 @@ func TestMergesAreSearched(t *testing.T) {
 			if !ok {
 				break
 			}
-			if tests++; tests > 7 {
+			tests++
+			if tests > 7 {
 				t.Fatalf("first bad %s: %d tests and no end", first, tests)
 			}
 			if slices.Contains(bad, id) {

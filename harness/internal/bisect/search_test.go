@@ -27,7 +27,8 @@ func find(t *testing.T, n, first int, broken map[string]bool) (left []string, te
 		if !ok {
 			return c.points, tests
 		}
-		if tests++; tests > n {
+		tests++
+		if tests > n {
 			t.Fatalf("%d points, bad from %d on: more than %d tests", n, first, n)
 		}
 		switch at := slices.Index(all, id); {

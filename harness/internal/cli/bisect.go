@@ -49,9 +49,7 @@ func bisectCommand() *cobra.Command {
 		Use:   "bisect {--good COMMIT [--bad COMMIT] [-k KERNEL] | --kernels A,B,…} [flags] TEST [PACKAGE] [-- TEST-FLAGS]",
 		Short: "Find the first commit or kernel on which a test fails",
 		Long:  bisectLong,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return flags.run(cmd, args)
-		},
+		RunE:  flags.run,
 	}
 	cmd.Flags().StringVar(&flags.good, "good", "", "a `commit` on which the test passes; an ancestor of the bad one")
 	cmd.Flags().StringVar(&flags.bad, "bad", "HEAD", "a `commit` on which it fails")

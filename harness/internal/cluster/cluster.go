@@ -152,7 +152,8 @@ func (m *Member) Leave(err error) {
 		c.guilty = m
 	}
 	for moment, waiting := range c.waiting {
-		if delete(waiting, m); len(waiting) == 0 {
+		delete(waiting, m)
+		if len(waiting) == 0 {
 			delete(c.waiting, moment)
 			continue
 		}

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,19 +23,19 @@ func TestMachinesWaitForOneAnother(t *testing.T) {
 		steps []step
 		want  string // the last answers to the machines; - for none
 	}{
-		"all arrive":                {[]step{{0, "a"}, {2, "a"}, {1, "a"}}, "yes yes yes"},
-		"one is missing":            {[]step{{0, "a"}, {2, "a"}}, "- - -"},
-		"different moments":         {[]step{{0, "a"}, {1, "b"}, {2, "a"}}, "- - -"},
-		"one has ended":             {[]step{{1, "ends"}, {0, "a"}}, "no: TestX/machine1 has ended - -"},
-		"one ends":                  {[]step{{0, "a"}, {2, "a"}, {1, "ends"}}, "no: TestX/machine1 has ended - no: TestX/machine1 has ended"},
-		"one waits twice":           {[]step{{0, "a"}, {0, "a"}}, "no: this machine waits for it already - -"},
-		"one fails":                 {[]step{{0, "a"}, {2, "a"}, {1, "fails"}}, "- - -"},
-		"one has failed":            {[]step{{1, "fails"}, {0, "a"}, {2, "a"}}, "- - -"},
-		"a second one ends":         {[]step{{0, "a"}, {1, "fails"}, {2, "ends"}}, "- - -"},
-		"all tests have ended":      {[]step{{0, End}, {1, End}, {2, End}}, "yes yes yes"},
-		"a machine died as planned": {[]step{{0, End}, {1, "ends"}, {2, End}}, "yes - yes"},
-		"a machine failed":          {[]step{{0, End}, {1, "fails"}, {2, "ends"}}, "yes - -"},
-		"not all tests have ended":  {[]step{{0, End}, {1, "ends"}}, "- - -"},
+		"all arrive":                {[]step{{0, "a"}, {2, "a"}, {1, "a"}}, "yes0, yes1, yes2"},
+		"one is missing":            {[]step{{0, "a"}, {2, "a"}}, "-, -, -"},
+		"different moments":         {[]step{{0, "a"}, {1, "b"}, {2, "a"}}, "-, -, -"},
+		"one has ended":             {[]step{{1, "ends"}, {0, "a"}}, "no: TestX/machine1 has ended, -, -"},
+		"one ends":                  {[]step{{0, "a"}, {2, "a"}, {1, "ends"}}, "no: TestX/machine1 has ended, -, no: TestX/machine1 has ended"},
+		"one waits twice":           {[]step{{0, "a"}, {0, "a"}}, "no: this machine waits for it already, -, -"},
+		"one fails":                 {[]step{{0, "a"}, {2, "a"}, {1, "fails"}}, "-, -, -"},
+		"one has failed":            {[]step{{1, "fails"}, {0, "a"}, {2, "a"}}, "-, -, -"},
+		"a second one ends":         {[]step{{0, "a"}, {1, "fails"}, {2, "ends"}}, "-, -, -"},
+		"all tests have ended":      {[]step{{0, End}, {1, End}, {2, End}}, "yes0, yes1, yes2"},
+		"a machine died as planned": {[]step{{0, End}, {1, "ends"}, {2, End}}, "yes0, -, yes2"},
+		"a machine failed":          {[]step{{0, End}, {1, "fails"}, {2, "ends"}}, "yes0, -, -"},
+		"not all tests have ended":  {[]step{{0, End}, {1, "ends"}}, "-, -, -"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			all, err := New("TestX", 3)
@@ -51,7 +52,7 @@ func TestMachinesWaitForOneAnother(t *testing.T) {
 					m.Leave(errors.New("it failed"))
 				default:
 					err := m.Wait(s.does, func(ok bool, text string) {
-						answers[s.machine] = "yes"
+						answers[s.machine] = fmt.Sprint("yes", s.machine)
 						if !ok {
 							answers[s.machine] = "no: " + text
 						}
@@ -62,7 +63,7 @@ func TestMachinesWaitForOneAnother(t *testing.T) {
 				}
 				synctest.Wait()
 			}
-			if got := strings.Join(answers, " "); got != c.want {
+			if got := strings.Join(answers, ", "); got != c.want {
 				t.Errorf("%s: answers %q, want %q", name, got, c.want)
 			}
 		})
@@ -85,8 +86,10 @@ func TestMomentsComeAgain(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if !<-both || !<-both {
-				t.Fatal("the answer is no")
+			for range 2 {
+				if !<-both {
+					t.Fatal("the answer is no")
+				}
 			}
 			synctest.Wait() // until the answers no longer count
 		}
@@ -153,7 +156,7 @@ func TestMachinesAreLinked(t *testing.T) {
 		if _, err := nic.Links[0].WriteString(nic.Address); err != nil {
 			t.Error(err)
 		}
-		defer nic.Links[0].Close()
+		t.Cleanup(func() { nic.Links[0].Close() })
 	}
 	if len(first.Links) != 2 || len(nics) != 2 || nics[first.Address] != 0 {
 		t.Fatalf("cards %v, and %d links", nics, len(first.Links))

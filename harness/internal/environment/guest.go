@@ -62,9 +62,9 @@ func ForGuest(host []string, dir string, allowed []string) (env, withheld []stri
 
 // WithPath returns the environment of tests that find the host's programs: with the
 // directories of the host's PATH, in its order, and then those of the guest.
-func WithPath(env []string, path string) []string {
+func WithPath(env []string, search string) []string {
 	var dirs []string
-	for _, dir := range append(strings.Split(path, ":"), strings.Split(guestVariables["PATH"], ":")...) {
+	for _, dir := range append(strings.Split(search, ":"), strings.Split(guestVariables["PATH"], ":")...) {
 		if strings.HasPrefix(dir, "/") && !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}

@@ -60,7 +60,7 @@ func Shell(ctx context.Context, flags Table, pkg string, command []string) (stat
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.Command(shell.TestBinary)
+	cmd := exec.Command(shell.TestBinary) //nolint:noctx // attend ends it
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), ownVariables(flags, shell.TestName)...)
 	cmd.Env = append(cmd.Env, request.ShellVariable+"="+string(variable))

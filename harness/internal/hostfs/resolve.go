@@ -15,35 +15,36 @@ const maxLinks = 40
 // Resolve returns the path that a path leads to if its symbolic links are followed. The
 // part of it that does not exist stays as it is; missing reports that there is such a
 // part. stat returns the attributes of the file at a path without links.
-func Resolve(name string, stat func(name string) (wire.HostEntry, error)) (real string, missing bool, err error) {
-	real = "/"
+func Resolve(name string, stat func(name string) (wire.HostEntry, error)) (target string, missing bool, err error) {
+	target = "/"
 	rest := strings.Split(path.Clean("/"+name), "/")
 	for links := 0; len(rest) > 0; {
 		part := rest[0]
 		rest = rest[1:]
-		next := path.Join(real, part)
+		next := path.Join(target, part)
 		if part == "" || part == "." || part == ".." || missing {
-			real = next
+			target = next
 			continue
 		}
 		e, err := stat(next)
 		if err != nil {
-			real, missing = next, true
+			target, missing = next, true
 			continue
 		}
 		if e.Mode&unix.S_IFMT != unix.S_IFLNK {
-			real = next
+			target = next
 			continue
 		}
-		if links++; links > maxLinks {
+		links++
+		if links > maxLinks {
 			return "", false, unix.ELOOP
 		}
 		rest = append(strings.Split(e.Link, "/"), rest...)
 		if path.IsAbs(e.Link) {
-			real = "/"
+			target = "/"
 		}
 	}
-	return real, missing, nil
+	return target, missing, nil
 }
 
 // Has reports whether a guest has the file at a path without a copy of its own.

@@ -210,10 +210,10 @@ func TestPathsAreResolvedAsInGuest(t *testing.T) {
 		"/": "/", "/bin": "/usr/bin", "/bin/sh": "/usr/bin/dash", "/abs": "/usr/bin/dash", "/up/dash": "/usr/bin/dash", "/bin/../x": "/x",
 		"/bin/new/deep": "/usr/bin/new/deep", "/loop": "",
 	} {
-		real, missing, err := Resolve(name, stat)
+		target, missing, err := Resolve(name, stat)
 		wantMissing := strings.HasSuffix(name, "deep") || strings.HasSuffix(name, "x")
-		if real != want || missing != wantMissing && want != "" || (err != nil) != (want == "") {
-			t.Errorf("%s: %q, missing %v, %v, want %q", name, real, missing, err, want)
+		if target != want || missing != wantMissing && want != "" || (err != nil) != (want == "") {
+			t.Errorf("%s: %q, missing %v, %v, want %q", name, target, missing, err, want)
 		}
 	}
 }

@@ -170,11 +170,11 @@ func (m mover) move(dir string) error {
 	if err != nil {
 		return err
 	}
-	real, missing, err := hostfs.Resolve(dir, func(name string) (wire.HostEntry, error) { return m.client.stat(name, nil) })
+	target, missing, err := hostfs.Resolve(dir, func(name string) (wire.HostEntry, error) { return m.client.stat(name, nil) })
 	if err != nil {
 		return fmt.Errorf("%s of the host: %w", dir, err)
 	}
-	if err := os.MkdirAll(own+real, 0o755); err != nil {
+	if err := os.MkdirAll(own+target, 0o755); err != nil {
 		return err
 	}
 	for _, entry := range entries {
@@ -182,7 +182,7 @@ func (m mover) move(dir string) error {
 		if slices.Contains(m.skip, name) {
 			continue
 		}
-		to := filepath.Join(own+real, entry.Name())
+		to := filepath.Join(own+target, entry.Name())
 		if _, absent := os.Lstat(to); entry.IsDir() && (!missing || absent == nil) {
 			err = m.move(name)
 		} else {

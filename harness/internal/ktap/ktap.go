@@ -39,7 +39,7 @@ func (c *Case) AnyFails() bool { return slices.ContainsFunc(c.Cases, (*Case).Fai
 
 var (
 	stampPattern   = regexp.MustCompile(`^(<\d+>)?\[ *\d+\.\d+\](\[ *[TC]\d+\])? ?`)
-	versionPattern = regexp.MustCompile(`^(KTAP|TAP) version \d+$`)
+	versionPattern = regexp.MustCompile(`^(K?TAP) version \d+$`)
 	planPattern    = regexp.MustCompile(`^1\.\.(\d+)( *# *(?i:skip)\S*\s*(.*))?$`)
 	resultPattern  = regexp.MustCompile(`^(not )?ok\b *(\d+)?(.*)$`)
 	markPattern    = regexp.MustCompile(`(?:^|\s)#\s*((?i)skip|todo|timeout|xfail|xpass|error)\b:?\s*(.*)$`)
@@ -149,7 +149,8 @@ func (k *reader) open(indent int) error {
 // result adds a result to the list with its indentation. The lists inside of it belong
 // to this case.
 func (k *reader) result(indent int, fields []string) error {
-	if k.cases++; k.cases > maxCases {
+	k.cases++
+	if k.cases > maxCases {
 		return fmt.Errorf("there are more than %d results", maxCases)
 	}
 	c := &Case{OK: fields[1] == ""}

@@ -41,15 +41,15 @@ type Rule struct {
 	tests *regexp.Regexp
 }
 
-// Read reads the table of the file at path. The zero value is that of a file without one.
-func Read(path string) (Table, error) {
-	text, err := os.ReadFile(path)
+// Read reads the table of a file. The zero value is that of a file without one.
+func Read(file string) (Table, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return Table{}, err
 	}
 	t, err := parse(text)
 	if err != nil {
-		return Table{}, fmt.Errorf("%s: %w", path, err)
+		return Table{}, fmt.Errorf("%s: %w", file, err)
 	}
 	return t, nil
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,7 +61,7 @@ func TestCoverageIsInAllForms(t *testing.T) {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%s does not have %q:\n%.3000s", name, want, text)
 		}
-		if strings.ContainsAny(string(text), "\x1b\x00") || strings.Contains(string(text), "<script>alert") {
+		if bytes.ContainsAny(text, "\x1b\x00") || strings.Contains(string(text), "<script>alert") {
 			t.Errorf("%s has control characters or markup of a guest", name)
 		}
 	}

@@ -167,7 +167,7 @@ func Command(path string, r Request) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(path)
+	cmd := exec.Command(path) //nolint:noctx // the caller decides how it ends
 	cmd.ExtraFiles = []*os.File{file - 3: f}
 	return cmd, nil
 }
