@@ -13,7 +13,7 @@ import (
 
 // hostRun runs the tests in testdata/foreign/host with further flags, and returns the
 // output and the exit status.
-func hostRun(t *testing.T, args ...string) (out string, status int) {
+func hostRun(t *testing.T, flags []string, args ...string) (out string, status int) {
 	t.Helper()
 	dir, err := filepath.Abs(filepath.Join("testdata", "foreign", "host"))
 	if err != nil {
@@ -43,14 +43,14 @@ func hostRun(t *testing.T, args ...string) (out string, status int) {
 		}
 	}
 	env := []string{"FOREIGN_EXPECTED=" + expected.Name(), "FOREIGN_PRIVATE=" + private, "FOREIGN_PROGRAMS=" + programs.String() + " "}
-	return foreign(t, env, append([]string{"test", "-v"}, args...)...)
+	return foreign(t, env, append(append([]string{"test"}, flags...), append([]string{"-v"}, args...)...)...)
 }
 
 func TestGuestSeesFilesOfHost(t *testing.T) {
 	t.Parallel()
 	before := tracked(t)
 	for range 2 { // the second machine is restored
-		out, status := hostRun(t, "./host")
+		out, status := hostRun(t, nil, "./host")
 		want := map[string]string{
 			"TestFilesBesideTestsAreThere": "PASS", "TestProgramsOfHostRun": "PASS", "TestWritesStayInGuest": "PASS",
 			"TestPrivateFilesAreNotVisible": "PASS", "TestSystemIsAsOnHost": "PASS",
@@ -76,7 +76,7 @@ func tracked(t *testing.T) string {
 
 func TestGuestSeesRepositoryOnly(t *testing.T) {
 	t.Parallel()
-	out, status := hostRun(t, "--host=module", "-run=Beside|Stay|Private|Programs", "./host")
+	out, status := hostRun(t, []string{"--host=module"}, "-run=Beside|Stay|Private|Programs", "./host")
 	got := results(out)
 	if status != 1 || got["TestFilesBesideTestsAreThere"] != "PASS" || got["TestProgramsOfHostRun"] != "FAIL" || got["TestPrivateFilesAreNotVisible"] != "PASS" {
 		t.Errorf("status %d, %v\n%s", status, got, out)
@@ -85,11 +85,11 @@ func TestGuestSeesRepositoryOnly(t *testing.T) {
 
 func TestGuestSeesNoFileOfHost(t *testing.T) {
 	t.Parallel()
-	out, status := hostRun(t, "--host=none", "-run=Beside", "./host")
+	out, status := hostRun(t, []string{"--host=none"}, "-run=Beside", "./host")
 	if got := results(out); status != 1 || got["TestFilesBesideTestsAreThere"] != "FAIL" || !regexp.MustCompile(`host_test\.go: 0 bytes`).MatchString(out) {
 		t.Errorf("status %d, %v\n%s", status, got, out)
 	}
-	if out, status := hostRun(t, "--host=some", "./host"); status == 0 || !strings.Contains(out, "they may be none, module or all") {
+	if out, status := hostRun(t, []string{"--host=some"}, "./host"); status == 0 || !strings.Contains(out, "they may be none, module or all") {
 		t.Errorf("status %d\n%s", status, out)
 	}
 }

@@ -109,7 +109,7 @@ func (m *Measurement) Add(memory io.ReaderAt, size int64, offset func(address ui
 // End writes the results and says them in a line, unless no machine has come up. It
 // returns an error if the coverage is below the least.
 func (m *Measurement) End(ctx context.Context, kernel string, say func(format string, args ...any)) error {
-	if interrupted := ctx.Err() != nil; interrupted || m == nil || m.counters == nil || m.counters.Machines() == 0 {
+	if m == nil || m.counters == nil || m.counters.Machines() == 0 || isDone(ctx) {
 		return nil
 	}
 	p, err := m.write(ctx, kernel)
@@ -139,3 +139,5 @@ func (m *Measurement) write(ctx context.Context, kernel string) (*coverage.Profi
 	}
 	return p, coverage.Write(m.dir, p, m.run.Cwd, time.Now())
 }
+
+func isDone(ctx context.Context) bool { return ctx.Err() != nil }

@@ -19,7 +19,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
-//go:embed runtime/Kbuild runtime/kmodtest_coverage.c
+//go:embed runtime/Kbuild runtime/gcov.h runtime/kmodtest_coverage.c
 var runtimeFiles embed.FS
 
 // RuntimeName is the name of the runtime, as lsmod shows it.
@@ -28,7 +28,7 @@ const RuntimeName = "kmodtest_coverage"
 // Runtime returns a directory with the sources of the runtime, in the cache at cacheDir.
 func Runtime(ctx context.Context, cacheDir string) (string, error) {
 	h := sha256.New()
-	names := []string{"Kbuild", RuntimeName + ".c"}
+	names := []string{"Kbuild", "gcov.h", RuntimeName + ".c"}
 	for _, name := range names {
 		text, err := runtimeFiles.ReadFile("runtime/" + name)
 		if err != nil {

@@ -19,6 +19,8 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
+#include "gcov.h"
+
 #define AREA_MAGIC	"kmodtest-cover1"
 #define MAX_MODULES	16
 #define LARGEST_ORDER	10 /* 4 MiB; the area is aligned to its size */
@@ -83,7 +85,7 @@ static u64 find_counters(struct module *mod, unsigned long *start)
 
 	*start = ULONG_MAX;
 	for (i = 0; i < symbols->num_symtab; i++) {
-		const Elf_Sym *sym = &symbols->symtab[i];
+		const typeof(*symbols->symtab) *sym = &symbols->symtab[i];
 
 		if (strncmp(symbols->strtab + sym->st_name, COUNTERS, strlen(COUNTERS)))
 			continue;
@@ -105,7 +107,8 @@ static struct area_module *add_module(const char *name, u64 bytes)
 	struct area_module *m = &area->module[area->modules];
 	u64 *seen;
 
-	if (area->modules == MAX_MODULES || bytes > area->bytes || bytes + pages > area_top - area->log_end)
+	if (area->modules == MAX_MODULES || bytes > area->bytes ||
+	    bytes + pages > area_top - area->log_end)
 		return NULL;
 	seen = vzalloc(bytes);
 	if (!seen)
@@ -152,8 +155,11 @@ static void module_comes(struct module *mod)
 	}
 	m->first = offset_in_page(start);
 	pages = at(m->pages);
-	for (i = 0; i < pages_of(m->first, bytes); i++)
-		pages[i] = page_to_phys(vmalloc_to_page((void *)(start - m->first + i * PAGE_SIZE)));
+	for (i = 0; i < pages_of(m->first, bytes); i++) {
+		void *page = (void *)(start - m->first + i * PAGE_SIZE);
+
+		pages[i] = page_to_phys(vmalloc_to_page(page));
+	}
 	follow[m - area->module].counters = (u64 *)start;
 	smp_wmb(); /* the host may read whenever the machine ends */
 	m->live = 1;
@@ -258,14 +264,6 @@ static int set_mark(const char *text, const struct kernel_param *kp)
 static const struct kernel_param_ops mark_ops = { .set = set_mark };
 module_param_cb(mark, &mark_ops, NULL, 0200);
 MODULE_PARM_DESC(mark, "adds a text to the log, with all changes of counters before it");
-
-/*
- * gcc's code refers to these. The kernel calls only __gcov_init, and only if it calls
- * constructors of modules.
- */
-void __gcov_init(void *info);
-void __gcov_exit(void);
-void __gcov_merge_add(void *counters, unsigned int n);
 
 void __gcov_init(void *info)
 {
