@@ -49,15 +49,18 @@ func hostRun(t *testing.T, flags []string, args ...string) (out string, status i
 func TestGuestSeesFilesOfHost(t *testing.T) {
 	t.Parallel()
 	before := tracked(t)
-	for range 2 { // the second machine is restored
-		out, status := hostRun(t, nil, "./host")
-		want := map[string]string{
-			"TestFilesBesideTestsAreThere": "PASS", "TestProgramsOfHostRun": "PASS", "TestWritesStayInGuest": "PASS",
-			"TestPrivateFilesAreNotVisible": "PASS", "TestSystemIsAsOnHost": "PASS",
-		}
-		if got := results(out); !sameEnds(got, want) || status != 0 {
-			t.Errorf("status %d, %v; want 0, %v\n%s", status, got, want, out)
-		}
+	out, status := hostRun(t, nil, "./host")
+	want := map[string]string{
+		"TestFilesBesideTestsAreThere": "PASS", "TestProgramsOfHostRun": "PASS", "TestWritesStayInGuest": "PASS",
+		"TestPrivateFilesAreNotVisible": "PASS", "TestSystemIsAsOnHost": "PASS",
+	}
+	if got := results(out); !sameEnds(got, want) || status != 0 {
+		t.Errorf("status %d, %v; want 0, %v\n%s", status, got, want, out)
+	}
+	// The next machine is restored, and a file of this run was made since.
+	out, status = hostRun(t, nil, "-run=Beside", "./host")
+	if got := results(out); got["TestFilesBesideTestsAreThere"] != "PASS" || status != 0 {
+		t.Errorf("status %d, %v in a restored machine\n%s", status, got, out)
 	}
 	if after := tracked(t); after != before {
 		t.Errorf("the guest changed files of the host:\n%s\nbefore:\n%s", after, before)
