@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/kmodtest/kmodtest/harness/internal/annotations"
 	"github.com/kmodtest/kmodtest/harness/internal/matrix"
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
@@ -50,6 +51,6 @@ func annotate(cmd *cobra.Command, dir, root string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(cmd.OutOrStdout(), report.Sources{Root: root, Dirs: dirs}.Workflow(rep))
+	_, err = fmt.Fprint(cmd.OutOrStdout(), annotations.Sources{Root: root, Dirs: dirs}.Workflow(rep))
 	return err
 }

@@ -31,7 +31,7 @@ func (f *pastFlags) add(rep *report.Report) error {
 		if err != nil {
 			return err
 		}
-		rep.Compare(previous)
+		rep.Changes = report.Compare(previous, rep)
 	}
 	if f.history == "" {
 		return nil

@@ -36,9 +36,6 @@ func TestAllowedFailureIsShownAndDoesNotCount(t *testing.T) {
 	if !strings.Contains(string(page), "~ allowed to fail") || !strings.Contains(string(page), "not released") {
 		t.Error("the page does not show the allowed failure")
 	}
-	if commands := (Sources{}).Workflow(&r); strings.Contains(commands, "::error") {
-		t.Errorf("an allowed failure is an error:\n%s", commands)
-	}
 	r.Runs[1].State = Passed
 	if r.State() != Passed {
 		t.Errorf("a run that passed counts as %s", r.State())

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,20 +26,20 @@ type Change struct {
 	Now     string `json:"now,omitempty"`    // then those now
 }
 
-// Compare sets the changes of the report since a previous one. Results that only one of
+// Compare returns the changes of a report since a previous one. Results that only one of
 // them has are not compared.
-func (r *Report) Compare(previous *Report) {
-	previous = previous.cleaned()
+func Compare(previous, now *Report) *Changes {
+	previous = previous.Cleaned()
 	c := &Changes{Since: previous.Started}
-	for _, kernel := range r.Kernels {
-		for _, pkg := range r.Packages {
-			old, now := previous.Run(kernel.Name, pkg), r.Run(kernel.Name, pkg)
-			if old == nil || now == nil || !tells(old) || !tells(now) {
+	for _, kernel := range now.Kernels {
+		before := releaseOf(previous, kernel.Name)
+		same := now.Commit != "" && now.Commit == previous.Commit && before == kernel.exact()
+		for _, pkg := range now.Packages {
+			old, run := previous.Run(kernel.Name, pkg), now.Run(kernel.Name, pkg)
+			if old == nil || run == nil || !tells(old) || !tells(run) {
 				continue
 			}
-			before := previous.kernel(kernel.Name).exact()
-			same := r.Commit != "" && r.Commit == previous.Commit && before == kernel.exact()
-			for _, change := range differences(old, now) {
+			for _, change := range differences(old, run) {
 				if before != kernel.exact() {
 					change.Before, change.Now = before, kernel.exact()
 				}
@@ -53,7 +54,7 @@ func (r *Report) Compare(previous *Report) {
 			}
 		}
 	}
-	r.Changes = c
+	return c
 }
 
 // cleaned returns a copy with all strings cleaned.
@@ -92,13 +93,13 @@ func (c *Changes) markdown() string {
 // tells reports whether a run shows something about its tests.
 func tells(run *Run) bool { return run.State == Passed || run.State == Failed || run.State == Fault }
 
-func (r *Report) kernel(name string) Kernel {
-	for _, k := range r.Kernels {
-		if k.Name == name {
-			return k
-		}
+// releaseOf returns the exact release of a kernel in a report, or "" if the report does not have it.
+func releaseOf(r *Report, kernel string) string {
+	i := slices.IndexFunc(r.Kernels, func(k Kernel) bool { return k.Name == kernel })
+	if i < 0 {
+		return ""
 	}
-	return Kernel{Name: name}
+	return r.Kernels[i].exact()
 }
 
 // differences returns the tests that passed in one run and failed in the other, or the run

@@ -49,9 +49,9 @@ func TestChangesSincePreviousReport(t *testing.T) {
 		{"a new kernel", reportOf("a", "1", runOf("6.1", Passed, "A")), reportOf("b", "1", runOf("6.12", Failed, "-A")), ""},
 		{"broken", reportOf("a", "1", runOf("6.1", Passed, "A")), reportOf("b", "1", runOf("6.1", Broken, "-A")), ""},
 	} {
-		c.now.Compare(c.old)
+		changed := Compare(c.old, c.now)
 		var got []string
-		for kind, changes := range map[string][]Change{"new": c.now.Changes.New, "mended": c.now.Changes.Mended, "flaky": c.now.Changes.Flaky} {
+		for kind, changes := range map[string][]Change{"new": changed.New, "mended": changed.Mended, "flaky": changed.Flaky} {
 			for _, change := range changes {
 				got = append(got, strings.TrimRight(fmt.Sprintf("%s %s %s %s %s", kind, change.Kernel, change.Test, change.Before, change.Now), " "))
 			}
@@ -64,7 +64,7 @@ func TestChangesSincePreviousReport(t *testing.T) {
 
 func TestChangesAreShown(t *testing.T) {
 	now := reportOf("b", "2", runOf("6.1", Failed, "-TestA<b>", "TestB"))
-	now.Compare(reportOf("a", "1", runOf("6.1", Failed, "TestA<b>", "-TestB")))
+	now.Changes = Compare(reportOf("a", "1", runOf("6.1", Failed, "TestA<b>", "-TestB")), now)
 	page, err := now.HTML()
 	if err != nil {
 		t.Fatal(err)

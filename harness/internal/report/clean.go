@@ -129,9 +129,9 @@ func (r *Report) AddRun(run Run) Run {
 	return run
 }
 
-// cleaned returns a copy of the report with all strings cleaned. Every function
+// Cleaned returns a copy of the report with all strings cleaned. Every function
 // that writes a report begins with it.
-func (r *Report) cleaned() *Report {
+func (r *Report) Cleaned() *Report {
 	clean := *r
 	clean.Kernels, clean.Packages, clean.Runs = slices.Clone(r.Kernels), slices.Clone(r.Packages), slices.Clone(r.Runs)
 	for i, k := range clean.Kernels {

@@ -39,7 +39,7 @@ func cleanNames(names []string) []string {
 
 func lcov(r *Report) ([]byte, error) {
 	var b bytes.Buffer
-	err := r.cleaned().Coverage.WriteLCOV(&b)
+	err := r.Cleaned().Coverage.WriteLCOV(&b)
 	return b.Bytes(), err
 }
 
@@ -49,7 +49,7 @@ func cobertura(r *Report) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	err = r.cleaned().Coverage.WriteCobertura(&b, dir, r.Started.Unix())
+	err = r.Cleaned().Coverage.WriteCobertura(&b, dir, r.Started.Unix())
 	return b.Bytes(), err
 }
 

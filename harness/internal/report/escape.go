@@ -49,3 +49,16 @@ var inertPairs = []string{
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// Quote returns lines that no CI system takes for commands: each begins with a bar, and "##[", which GitHub
+// recognizes anywhere in a line, gets a space.
+func Quote(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString("| " + Inert(strings.TrimSuffix(line, "\n")) + "\n")
+	}
+	return b.String()
+}
+
+// Inert returns the text of a line, in which "##[" gets a space.
+func Inert(line string) string { return strings.ReplaceAll(line, "##[", "## [") }

@@ -45,14 +45,14 @@ func (r *Report) HTML() ([]byte, error) {
 		"dir":       func(pkg string) string { return strings.TrimSuffix(pkg, path.Base(pkg)) },
 		"seconds":   shortSeconds,
 		"states":    func() []State { return []State{Failed, Fault, Broken, NotApplicable, Skipped, Passed, NotRun} },
-		"count":     count,
+		"count":     Count,
 		"commonDir": commonDir,
 		"short":     func(p *coverage.Profile, name string) string { return strings.TrimPrefix(name, commonDir(p)) },
 	}).Parse(pageTemplate)
 	if err != nil {
 		return nil, err
 	}
-	r = r.cleaned()
+	r = r.Cleaned()
 	shorten(r, pageLimit)
 	var b bytes.Buffer
 	err = page.Execute(&b, pageParts{r, newGrid(r), template.CSS(pageStyle), template.JS(pageScript)})

@@ -55,7 +55,7 @@ type (
 // for each step and each test. A failed test is a failure; a kernel fault and a
 // broken environment are errors.
 func (r *Report) JUnit() ([]byte, error) {
-	r = r.cleaned()
+	r = r.Cleaned()
 	all := junitSuites{Name: "kmodtest", Time: seconds(r.Seconds)}
 	for _, k := range r.Kernels {
 		for _, pkg := range r.Packages {
@@ -103,7 +103,7 @@ func (r *Run) suite(k Kernel) junitSuite {
 			text = r.Raw
 		}
 		if text == "" && step.State == Fault {
-			text = r.evidence(explanationLimit)
+			text = r.Evidence(explanationLimit)
 		}
 		c := junitCase{Name: "[" + step.Name + "]", Class: suite.Name, Time: seconds(step.Seconds)}
 		c.setState(step.State, r, text)

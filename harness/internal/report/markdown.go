@@ -25,7 +25,7 @@ var marks = map[State]string{Passed: "✅", Skipped: "➖", NotApplicable: "➖"
 // first. It has at most 900 KiB: rows of runs that passed, the middle of outputs
 // and the details of the least bad runs are left out first, and it says so.
 func (r *Report) Markdown() ([]byte, error) {
-	r = r.cleaned()
+	r = r.Cleaned()
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s %s\n\n%s%s", marks[r.State()], r.Headline(), r.Changes.markdown(), markdownTable(r))
 	if r.Coverage != nil {
@@ -42,7 +42,7 @@ func (r *Report) Markdown() ([]byte, error) {
 		left := markdownLimit - 200 - b.Len()
 		details := run.markdownDetails(min(max(left/(len(bad)-i), leastDetails), detailsLimit))
 		if len(details) > left {
-			fmt.Fprintf(&b, "\nLeft out here: %s that did not pass; the other reports have the details.\n", count(len(bad)-i, "run"))
+			fmt.Fprintf(&b, "\nLeft out here: %s that did not pass; the other reports have the details.\n", Count(len(bad)-i, "run"))
 			break
 		}
 		b.WriteString(details)
@@ -57,7 +57,7 @@ func (r *Report) Headline() string {
 		states[run.Judged()]++
 	}
 	states[NotRun] = len(r.Missing())
-	text := fmt.Sprintf("%s on %s", count(len(r.Packages), "package"), count(len(r.Kernels), "kernel"))
+	text := fmt.Sprintf("%s on %s", Count(len(r.Packages), "package"), Count(len(r.Kernels), "kernel"))
 	if r.State() == Passed && states[NotRun]+states[NotApplicable] == 0 {
 		return text + ": all passed"
 	}
@@ -73,7 +73,8 @@ func (r *Report) Headline() string {
 	return text + ": " + strings.Join(words, ", ")
 }
 
-func count(n int, noun string) string {
+// Count returns a number with its noun, which is singular for one.
+func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
@@ -113,7 +114,7 @@ func markdownTable(r *Report) string {
 		b.WriteString(row.text)
 	}
 	if leftOut > 0 {
-		fmt.Fprintf(&b, "\n%s left out of this table; the other reports have them.\n", count(leftOut, "row"))
+		fmt.Fprintf(&b, "\n%s left out of this table; the other reports have them.\n", Count(leftOut, "row"))
 	}
 	return b.String()
 }
@@ -171,7 +172,7 @@ func (r *Run) markdownDetails(limit int) string {
 		}
 	}
 	const fences = 2 * (mostTicks + 2)
-	evidence := r.evidence(limit - len(begin) - len(advice) - len(end) - fences - 100)
+	evidence := r.Evidence(limit - len(begin) - len(advice) - len(end) - fences - 100)
 	if evidence != "" {
 		evidence = inFence(evidence)
 	}

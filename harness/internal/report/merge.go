@@ -27,7 +27,7 @@ func Merge(parts ...*Report) (*Report, error) {
 		}
 		joinTime(whole, part)
 		whole.Interrupted = whole.Interrupted || part.Interrupted
-		part = part.cleaned()
+		part = part.Cleaned()
 		if part.Coverage != nil {
 			profiles = append(profiles, part.Coverage)
 		}

@@ -144,7 +144,7 @@ func Read(path string) (*Report, error) {
 	if r.Version != Version {
 		return nil, fmt.Errorf("read report %s: its version is %d; this kmodtest reads version %d", path, r.Version, Version)
 	}
-	return r.cleaned(), nil
+	return r.Cleaned(), nil
 }
 
 // Names of the files that Write writes.
@@ -182,7 +182,7 @@ func (r *Report) Write(dir string) error {
 }
 
 func (r *Report) json() ([]byte, error) {
-	b, err := json.MarshalIndent(r.cleaned(), "", "\t")
+	b, err := json.MarshalIndent(r.Cleaned(), "", "\t")
 	return append(b, '\n'), err
 }
 

@@ -65,13 +65,13 @@ const (
 // Explanation returns why a run did not pass: the kernel's or the compiler's
 // messages, the output of the tests that did not pass, and the advice.
 func (r *Run) Explanation() string {
-	return r.evidence(explanationLimit) + endOf(r.Advice, excerptLimit)
+	return r.Evidence(explanationLimit) + endOf(r.Advice, excerptLimit)
 }
 
-// evidence returns an explanation without the advice, of at most limit bytes and a
+// Evidence returns an explanation without the advice, of at most limit bytes and a
 // line that counts the tests left out. If a machine died, the fault report is often
 // not in Raw but in the output of a test.
-func (r *Run) evidence(limit int) string {
+func (r *Run) Evidence(limit int) string {
 	var b strings.Builder
 	b.WriteString(endOf(r.Raw, min(excerptLimit, limit)))
 	leftOut := 0
@@ -86,11 +86,11 @@ func (r *Run) evidence(limit int) string {
 				leftOut++
 				continue
 			}
-			b.WriteString(head + test.excerpt(room))
+			b.WriteString(head + test.Excerpt(room))
 		}
 	}
 	if leftOut > 0 {
-		fmt.Fprintf(&b, "[… left out here: %s that did not pass …]\n", count(leftOut, "test"))
+		fmt.Fprintf(&b, "[… left out here: %s that did not pass …]\n", Count(leftOut, "test"))
 	}
 	if b.Len() == 0 {
 		b.WriteString(endOf(r.Output, min(excerptLimit, limit)))
@@ -102,9 +102,9 @@ func (r *Run) evidence(limit int) string {
 // indentation.
 const FaultPrefix = "kernel fault ("
 
-// excerpt returns at most n bytes of the test's output: from the fault report
+// Excerpt returns at most n bytes of the test's output: from the fault report
 // on if there is one and the output is longer, else its end.
-func (t *Test) excerpt(n int) string {
+func (t *Test) Excerpt(n int) string {
 	if len(t.Output) <= n || t.State != Fault {
 		return endOf(t.Output, n)
 	}

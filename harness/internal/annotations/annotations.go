@@ -1,4 +1,5 @@
-package report
+// Package annotations shows the failures of a report on GitHub, at the lines of the sources that they point to.
+package annotations
 
 import (
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
 // Limits of annotations. GitHub shows at most ten errors of a step.
@@ -28,23 +31,23 @@ type annotation struct {
 	line    int
 	what    string // "TestSet failed"
 	message string
-	state   State
+	state   report.State
 	kernels []string
 }
 
 // Workflow returns the report as commands for GitHub Actions: a group for each kernel, with its runs, and
 // an error for each failure, at most ten and the worst first. A failed test points to its last message, a
 // kernel fault to a line of the module. All commands are the report's own: texts from a guest are escaped.
-func (s Sources) Workflow(r *Report) string {
-	r = r.cleaned()
+func (s Sources) Workflow(r *report.Report) string {
+	r = r.Cleaned()
 	var b strings.Builder
 	for _, kernel := range r.Kernels {
 		fmt.Fprintf(&b, "::group::%s\n", escapeData("Linux "+kernel.Name))
 		for i := range r.Runs {
 			if run := &r.Runs[i]; run.Kernel == kernel.Name {
-				b.WriteString(Quote(run.Package + ": " + run.Summary() + "\n"))
+				b.WriteString(report.Quote(run.Package + ": " + run.Summary() + "\n"))
 				if run.State.Bad() {
-					b.WriteString(Quote(run.Explanation()))
+					b.WriteString(report.Quote(run.Explanation()))
 				}
 			}
 		}
@@ -55,29 +58,16 @@ func (s Sources) Workflow(r *Report) string {
 		b.WriteString(a.command())
 	}
 	if more := len(found) - annotationLimit; more > 0 {
-		fmt.Fprintf(&b, "::warning title=kmodtest::%s not shown here: see the report in the summary\n", count(more, "failure"))
+		fmt.Fprintf(&b, "::warning title=kmodtest::%s not shown here: see the report in the summary\n", report.Count(more, "failure"))
 	}
 	return b.String()
 }
-
-// Quote returns lines that no CI system takes for commands: each begins with a bar, and "##[", which GitHub
-// recognizes anywhere in a line, gets a space.
-func Quote(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString("| " + Inert(strings.TrimSuffix(line, "\n")) + "\n")
-	}
-	return b.String()
-}
-
-// Inert returns the text of a line, in which "##[" gets a space.
-func Inert(line string) string { return strings.ReplaceAll(line, "##[", "## [") }
 
 // annotations returns all failures, the worst first. The same failure on several kernels is one.
-func (s Sources) annotations(r *Report) []annotation {
+func (s Sources) annotations(r *report.Report) []annotation {
 	var all []annotation
 	for i := range r.Runs {
-		for _, a := range r.Runs[i].annotations(s) {
+		for _, a := range s.ofRun(&r.Runs[i]) {
 			same := slices.IndexFunc(all, func(other annotation) bool {
 				return other.file == a.file && other.line == a.line && other.what == a.what && other.state == a.state
 			})
@@ -88,42 +78,45 @@ func (s Sources) annotations(r *Report) []annotation {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b annotation) int { return slices.Index(States, b.state) - slices.Index(States, a.state) })
+	slices.SortStableFunc(all, func(a, b annotation) int {
+		return slices.Index(report.States, b.state) - slices.Index(report.States, a.state)
+	})
 	return all
 }
 
-// annotations returns the failed tests of the run, or the run itself if it failed without one.
-func (r *Run) annotations(sources Sources) []annotation {
-	if !r.Judged().Bad() {
+// ofRun returns the failed tests of a run, or the run itself if it failed without one.
+func (s Sources) ofRun(run *report.Run) []annotation {
+	if !run.Judged().Bad() {
 		return nil
 	}
 	var all []annotation
-	for _, test := range r.Tests {
+	for _, test := range run.Tests {
 		if !test.State.Bad() {
 			continue
 		}
-		a := annotation{what: test.Name + " " + verb[test.State], message: test.excerpt(messageLimit), state: test.State}
-		a.file, a.line = sources.place(r.Package, test.Output)
-		if a.file == "" && r.isBadInside(test.Name) {
+		a := annotation{what: test.Name + " " + verb[test.State], message: test.Excerpt(messageLimit), state: test.State}
+		a.file, a.line = s.place(run.Package, test.Output)
+		if a.file == "" && isBadInside(run, test.Name) {
 			continue // the test in it says more
 		}
 		all = append(all, a)
 	}
 	if len(all) == 0 {
-		a := annotation{what: r.Package + " " + verb[r.State], message: r.Title + "\n" + r.evidence(messageLimit), state: r.State}
-		a.file, a.line = sources.place(r.Package, r.Raw)
+		a := annotation{what: run.Package + " " + verb[run.State], message: run.Title + "\n" + run.Evidence(messageLimit), state: run.State}
+		a.file, a.line = s.place(run.Package, run.Raw)
 		all = append(all, a)
 	}
 	for i := range all {
-		all[i].kernels = []string{r.Kernel}
+		all[i].kernels = []string{run.Kernel}
 	}
 	return all
 }
 
-var verb = map[State]string{Failed: "failed", Fault: "caused a kernel fault", Broken: "did not end"}
+var verb = map[report.State]string{report.Failed: "failed", report.Fault: "caused a kernel fault", report.Broken: "did not end"}
 
-func (r *Run) isBadInside(name string) bool {
-	return slices.ContainsFunc(r.Tests, func(t Test) bool { return t.State.Bad() && strings.HasPrefix(t.Name, name+"/") })
+// isBadInside reports whether a test inside the named one did not pass.
+func isBadInside(run *report.Run, name string) bool {
+	return slices.ContainsFunc(run.Tests, func(t report.Test) bool { return t.State.Bad() && strings.HasPrefix(t.Name, name+"/") })
 }
 
 var (
@@ -183,7 +176,7 @@ func number(digits string) int {
 
 // command returns the annotation as a workflow command, on one line.
 func (a *annotation) command() string {
-	title := CleanLine(a.what + " on Linux " + strings.Join(a.kernels, ", "))
+	title := report.CleanLine(a.what + " on Linux " + strings.Join(a.kernels, ", "))
 	place := ""
 	if a.file != "" {
 		place = fmt.Sprintf("file=%s,line=%d,", escapeProperty(a.file), a.line)
@@ -192,7 +185,7 @@ func (a *annotation) command() string {
 	if message == "" {
 		message = title
 	}
-	return fmt.Sprintf("::error %stitle=%s::%s\n", place, escapeProperty(title), escapeData(Inert(message)))
+	return fmt.Sprintf("::error %stitle=%s::%s\n", place, escapeProperty(title), escapeData(report.Inert(message)))
 }
 
 var (
@@ -204,4 +197,4 @@ var (
 func escapeData(text string) string { return dataEscapes.Replace(text) }
 
 // escapeProperty escapes the value of a property of a workflow command. A value must not have "##[".
-func escapeProperty(text string) string { return propertyEscapes.Replace(Inert(text)) }
+func escapeProperty(text string) string { return propertyEscapes.Replace(report.Inert(text)) }
