@@ -1,4 +1,5 @@
-package pid1
+// Package mounts has the file systems of a guest, and mounts them.
+package mounts
 
 import (
 	"errors"
@@ -62,8 +63,8 @@ func leaveRootfs() error {
 	return nil
 }
 
-// mountAll makes all mounts and links.
-func mountAll() error {
+// Make makes all mounts, and the links in /dev. The root directory is another mount afterwards. It is for PID 1, once.
+func Make() error {
 	if err := leaveRootfs(); err != nil {
 		return err
 	}
