@@ -53,7 +53,7 @@ func (a *asker) request(ctx context.Context, m *machine.Machine, test wire.Fresh
 	if a.fresh && test.Machines == 1 {
 		return errIsFresh(test)
 	}
-	asked := int(a.run.asked.Add(int32(test.Machines)))
+	asked := int(a.run.requested.number.Add(int32(test.Machines)))
 	if asked > maxAsked {
 		return &wire.GarbledError{Err: fmt.Errorf("more than %d fresh machines are requested in one run", maxAsked)}
 	}
@@ -86,7 +86,7 @@ func (a *asker) Take() []byte {
 // serve runs a test in fresh machines, prints its output in its place, and tells the
 // guest how it ended. number is that of the last machine among all that were requested.
 func (a *asker) serve(ctx context.Context, m *machine.Machine, test wire.FreshTest, number int) {
-	defer a.run.slots.take(test.Machines)()
+	defer a.run.requested.slots.take(test.Machines)()
 	var groups []*group
 	p, err := a.askPlan()
 	if err == nil && !slices.Contains(p.Names, test.Name) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/interruption"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
@@ -24,7 +25,7 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	}
 	p, err := r.askPlan(ctx)
 	if err != nil {
-		return interruptedOr(ctx, err)
+		return interruption.Or(ctx, err)
 	}
 	groups := p.freshGroups(r.Values["test.bench"] != "")
 	if len(groups) == 0 {
@@ -32,7 +33,9 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	}
 	if len(groups) > 2 && r.coverage == nil { // the memory of such machines cannot be read
 		end := r.trace.Thread(0).Phase("load")
-		src.Preload(ctx, func(out *wire.Writer) error { return upload(out, r.tests, r.Dir, readTestFlags(r.Request), r.host) })
+		src.Preload(ctx, func(out *wire.Writer) error {
+			return upload(out, r.guest.tests, r.Dir, readTestFlags(r.Request), r.guest.host)
+		})
 		end()
 	}
 	if err := writeOutput(r.stdout, []byte(p.shuffle)); err != nil {
@@ -106,7 +109,7 @@ func (f *freshTests) start(ctx context.Context, groups []*group) *sync.WaitGroup
 		ended.Go(func() {
 			for i := range next {
 				if context.Cause(ctx) != nil {
-					groups[i].err = interruptedOr(ctx, context.Cause(ctx))
+					groups[i].err = interruption.Or(ctx, context.Cause(ctx))
 					close(groups[i].done)
 					continue
 				}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/attach"
 	"github.com/kmodtest/kmodtest/harness/internal/environment"
+	"github.com/kmodtest/kmodtest/harness/internal/interruption"
 	"github.com/kmodtest/kmodtest/harness/internal/modcov"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
@@ -45,12 +46,12 @@ func Main() int {
 	}
 	asked.Started = time.Now().Add(-time.Since(asked.Started)) // by the monotonic clock, which stops while the host is suspended
 	r := newRun(asked)
-	ctx, stop := untilInterrupted(context.Background(), watched(asked), r.endFuzzing)
+	ctx, stop := interruption.Context(context.Background(), watched(asked), r.endFuzzing)
 	defer stop()
 	done := make(chan struct{})
 	defer close(done)
-	go endAnyway(ctx, done, endGrace, func(status int) {
-		r.say("interrupted, and the run has not ended in %v: ending it now", endGrace)
+	go interruption.EndAnyway(ctx, done, interruption.Grace, func(status int) {
+		r.say("interrupted, and the run has not ended in %v: ending it now", interruption.Grace)
 		os.Exit(status)
 	})
 	if err = r.setUp(); err == nil {
@@ -89,12 +90,12 @@ func (r *run) setUp() (err error) {
 	if len(r.env.Borrowed) > 0 {
 		r.say("using variables of hugelgupf/vmtest: %s", strings.Join(r.env.Borrowed, ", "))
 	}
-	r.tests = r.Binary
+	r.guest.tests = r.Binary
 	if r.env.Binary != "" {
-		r.tests = resolve(r.Cwd, r.env.Binary)
+		r.guest.tests = resolve(r.Cwd, r.env.Binary)
 	}
 	var withheld []string
-	if r.guestEnv, withheld = environment.ForGuest(os.Environ(), r.Dir, r.Config.Env); len(withheld) > 0 {
+	if r.guest.env, withheld = environment.ForGuest(os.Environ(), r.Dir, r.Config.Env); len(withheld) > 0 {
 		r.say("these variables look like secrets and stay on the host (harness.Config.Env can pass them on): %s", strings.Join(withheld, ", "))
 	}
 	for _, pattern := range r.Config.Allow {

@@ -11,7 +11,9 @@ import (
 	"slices"
 
 	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
+	"github.com/kmodtest/kmodtest/harness/internal/fuzzinput"
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/interruption"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
@@ -45,7 +47,7 @@ func (j *job) do(ctx context.Context, src machines) error {
 	m, err := src.Machine(ctx, j.flags.Fuzzes || j.run.coverage != nil)
 	end()
 	if m == nil {
-		return interruptedOr(ctx, err)
+		return interruption.Or(ctx, err)
 	}
 	defer m.Close()
 	j.machine = m
@@ -74,7 +76,9 @@ func (j *job) runIn(m *machine.Machine) error {
 		defer j.run.fuzzing.Store(nil)
 	}
 	work := machine.Job{
-		Work: j.work(), Upload: func(out *wire.Writer) error { return upload(out, j.run.tests, j.run.Dir, j.flags, j.run.host) },
+		Work: j.work(), Upload: func(out *wire.Writer) error {
+			return upload(out, j.run.guest.tests, j.run.Dir, j.flags, j.run.guest.host)
+		},
 		Timeout: j.flags.Timeout, Client: j, Thread: j.group.thread,
 	}
 	if member := j.group.member; member != nil {
@@ -90,12 +94,12 @@ func (j *job) runIn(m *machine.Machine) error {
 // work returns the program to run.
 func (j *job) work() wire.Work {
 	r := j.run
-	env := slices.Concat(r.guestEnv, j.group.env)
+	env := slices.Concat(r.guest.env, j.group.env)
 	if r.Kind == request.OwnMain {
 		env = append(env, inside.TurnsVariable+"="+j.turns)
 	}
 	return wire.Work{
-		Path:      r.tests,
+		Path:      r.guest.tests,
 		Args:      append([]string{r.Name}, j.flags.Args...),
 		Env:       env,
 		Dir:       r.Dir,
@@ -103,7 +107,7 @@ func (j *job) work() wire.Work {
 		Program:   r.Kind == request.Program,
 		OneStream: sameFile(os.Stdout, os.Stderr),
 		Mkdir:     j.flags.Mkdir,
-		Expose:    r.host.View.Exposed(),
+		Expose:    r.guest.host.View.Exposed(),
 		Collect:   j.flags.collect(),
 	}
 }
@@ -117,7 +121,7 @@ func (j *job) settle(outcome machine.Outcome) error {
 		j.goesOn = outcome.CanGoOn()
 		d.Account = outcome.Account()
 		if !outcome.Exited() { // otherwise its workers have ended, and their memory may have been reused
-			d.Account += keepInputs(filepath.Join(j.run.Dir, "testdata", "fuzz"), outcome.FuzzInputs())
+			d.Account += fuzzinput.Keep(filepath.Join(j.run.Dir, "testdata", "fuzz"), outcome.FuzzInputs())
 		}
 		err = j.reporter.Died(*d)
 	} else if j.run.Kind == request.Foreign && outcome.DiedBetween() { // probably the test that begins next killed it
@@ -198,7 +202,7 @@ func (j *job) Fresh(test wire.FreshTest) error {
 	if j.group.fresh != nil {
 		return j.group.fresh(j.machine, test)
 	}
-	if test.Machines == 1 || j.run.asked.Add(1) > maxAsked {
+	if test.Machines == 1 || j.run.requested.number.Add(1) > maxAsked {
 		return errIsFresh(test)
 	}
 	m := j.machine

@@ -2,13 +2,11 @@ package host
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
-	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -66,33 +63,6 @@ func TestWaitingOutputIsLimited(t *testing.T) {
 	}
 }
 
-func TestInterruptedRunEndsAnyway(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		cause error
-		done  bool
-		want  int
-	}{
-		"it hangs":        {&verdict.InterruptError{Signal: syscall.SIGINT}, false, 130},
-		"it ends":         {&verdict.InterruptError{Signal: syscall.SIGINT}, true, 0},
-		"not interrupted": {errors.New("another reason"), false, 0},
-	} {
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(c.cause)
-		done := make(chan struct{})
-		limit := 10 * time.Millisecond
-		if c.done {
-			close(done)
-			limit = time.Minute
-		}
-		got := 0
-		endAnyway(ctx, done, limit, func(status int) { got = status })
-		if got != c.want {
-			t.Errorf("%s: it ends with status %d, want %d", name, got, c.want)
-		}
-	}
-}
-
 // A guest that reads nothing does not keep the user from a second interrupt.
 func TestInterruptOfDeafFuzzerReturns(t *testing.T) {
 	t.Parallel()
@@ -139,7 +109,7 @@ func TestRequestsForMachinesAreLimited(t *testing.T) {
 	if n := len(a.groups); n > 4*maxOpen {
 		t.Errorf("%d requests were taken", n)
 	}
-	r.asked.Store(maxAsked - 1)
+	r.requested.number.Store(maxAsked - 1)
 	if err := a.request(t.Context(), nil, wire.FreshTest{Machines: 2}); err == nil || !strings.Contains(err.Error(), "in one run") {
 		t.Errorf("request %d: %v", maxAsked+1, err)
 	}

@@ -67,18 +67,18 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 			return m, err
 		}
 	}
-	r.modules = modindex.New(kernel, spec.Built)
-	spec.Modules, spec.Load = r.modules, r.Config.LoadModules
+	r.guest.modules = modindex.New(kernel, spec.Built)
+	spec.Modules, spec.Load = r.guest.modules, r.Config.LoadModules
 	var note string
-	if r.host, note, err = hostfs.Choose(r.Request, r.modules, r.cache); err != nil {
+	if r.guest.host, note, err = hostfs.Choose(r.Request, r.guest.modules, r.cache); err != nil {
 		return m, err
 	}
 	if note != "" {
 		r.say("%s", note)
 	}
-	spec.Host = r.host.Layout()
-	if r.host.View.Mode == hostfs.All {
-		r.guestEnv = environment.WithPath(r.guestEnv, os.Getenv("PATH"))
+	spec.Host = r.guest.host.Layout()
+	if r.guest.host.View.Mode == hostfs.All {
+		r.guest.env = environment.WithPath(r.guest.env, os.Getenv("PATH"))
 	}
 	addPlaces(&r.places, kernel, spec.Built)
 	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, cmp.Or(r.Source, r.Dir), initPackage, nil); err != nil {
@@ -113,7 +113,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 // source returns the source of the run's machines.
 func (r *run) source(config qemu.Config) *machine.Source {
 	return &machine.Source{
-		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off" || config.Unsaved() != "", Silence: r.env.Silence, Allow: r.allowed, Modules: r.modules, Host: r.host, Say: r.say,
+		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off" || config.Unsaved() != "", Silence: r.env.Silence, Allow: r.allowed, Modules: r.guest.modules, Host: r.guest.host, Say: r.say,
 		Detected: r.detected,
 	}
 }

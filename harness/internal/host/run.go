@@ -10,6 +10,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/attach"
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
+	"github.com/kmodtest/kmodtest/harness/internal/interruption"
 	"github.com/kmodtest/kmodtest/harness/internal/kernellog"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/modcov"
@@ -24,36 +25,48 @@ import (
 // run is one run of a package's tests.
 type run struct {
 	request.Request
-	env      variables
-	tests    string   // path of the test binary for the guest
-	guestEnv []string // of the test binary in each guest
-	cache    string   // the project's directory in the user's cache
-	trace    *trace.Trace
-	stdout   io.Writer
-	stderr   io.Writer
+	env    variables
+	guest  supply // of each guest
+	cache  string // the project's directory in the user's cache
+	trace  *trace.Trace
+	stdout io.Writer
+	stderr io.Writer
 
 	attachment *attach.Attachment              // to the user's terminal or input; nil unless Request.Shell is set
 	allowed    []*regexp.Regexp                // of Config.Allow
 	fuzzing    atomic.Pointer[machine.Machine] // in which tests fuzz, until they are interrupted
 	places     timeline.Places
 	platform   verdict.Platform // known once the kernel is
-	modules    *modindex.Index  // the modules that guests can get
-	host       hostfs.Tree      // the files of this system that guests see
 	detected   bool             // the accelerator was not chosen by the user
 	missing    missingModules
 	kernelLogs kernellog.Logs
-	profiles   atomic.Int64        // bytes of cover profiles that are kept
 	coverage   *modcov.Measurement // of the modules; nil if it is not measured
-	asked      atomic.Int32        // fresh machines that tests have requested
-	slots      slots               // of those machines
-	waiting    atomic.Int64        // bytes of output of tests with machines of their own that waits for its turn
+	requested  requestedMachines
+	profiles   atomic.Int64 // bytes of cover profiles that are kept
+	waiting    atomic.Int64 // bytes of output of tests with machines of their own that waits for its turn
+}
+
+// supply is everything that a guest gets from this system. Once the run is prepared, it is
+// complete and does not change.
+type supply struct {
+	tests   string          // path of the test binary
+	env     []string        // of the test binary
+	modules *modindex.Index // the modules that the guest can get
+	host    hostfs.Tree     // the files of this system that the guest sees
+}
+
+// requestedMachines are the fresh machines that tests have requested. The zero value is ready
+// for use.
+type requestedMachines struct {
+	number atomic.Int32 // of all that were requested
+	slots  slots        // of those that run
 }
 
 // do runs the tests. The error is nil if everything passed.
 func (r *run) do(ctx context.Context) error {
 	config, err := r.prepare(ctx)
 	if err != nil {
-		return interruptedOr(ctx, err)
+		return interruption.Or(ctx, err)
 	}
 	src := r.source(config)
 	defer src.Close()
@@ -65,16 +78,6 @@ func (r *run) do(ctx context.Context) error {
 	}
 	r.platform.Accel = string(src.Accel())
 	return errors.Join(err, r.writeTrace())
-}
-
-// interruptedOr returns the failure of an interrupted run if ctx was interrupted,
-// else err.
-func interruptedOr(ctx context.Context, err error) error {
-	var interrupt *verdict.InterruptError
-	if errors.As(context.Cause(ctx), &interrupt) {
-		return verdict.Interruption(interrupt)
-	}
-	return err
 }
 
 // say prints one line of the harness to standard error.

@@ -1,4 +1,5 @@
-package host
+// Package fuzzinput keeps the inputs of fuzz targets that a machine was trying when it died.
+package fuzzinput
 
 import (
 	"crypto/sha256"
@@ -14,10 +15,10 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
 )
 
-// keepInputs writes inputs of a machine that died to the corpora below dir: the
+// Keep writes inputs of a machine that died to the corpora below dir: the
 // inputs that its workers were trying or, if no worker was trying one, the last
 // ones. It returns lines for the user.
-func keepInputs(dir string, inputs []machine.FuzzInput) string {
+func Keep(dir string, inputs []machine.FuzzInput) string {
 	running := map[string]bool{} // targets
 	for _, in := range inputs {
 		running[in.Target] = running[in.Target] || in.Running

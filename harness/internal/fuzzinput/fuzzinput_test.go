@@ -1,4 +1,4 @@
-package host
+package fuzzinput
 
 import (
 	"os"
@@ -43,7 +43,7 @@ func TestInputsOfDeadMachineAreKept(t *testing.T) {
 			for _, in := range c.inputs {
 				inputs = append(inputs, machine.FuzzInput{Target: c.target, Input: in})
 			}
-			message := keepInputs(dir, inputs)
+			message := Keep(dir, inputs)
 			if !strings.Contains(message, c.want) || c.want == "" && message != "" {
 				t.Errorf("got %q, want %q in it", message, c.want)
 			}
