@@ -19,6 +19,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/modules"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images"
@@ -52,45 +53,25 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	if spec.Files, err = initramfs.FindFiles(r.Config.Files); err != nil {
 		return m, err
 	}
-	builder := modules.Builder{Cache: r.cache, Kernel: kernel, Say: r.say, Output: r.stderr}
-	if r.coverage != nil {
-		if m.HasNodes() {
-			return m, errors.New("coverage cannot be measured in a machine with NUMA nodes (harness.Config.NUMA)")
-		}
-		builder.Covered = r.coverage.Covers
-	}
-	if spec.Built, err = builder.Build(ctx, r.Config); err != nil {
+	if spec.Built, err = r.buildModules(ctx, kernel, m); err != nil {
 		return m, err
-	}
-	if r.coverage != nil {
-		if err = r.coverage.Begin(spec.Built); err != nil {
-			return m, err
-		}
 	}
 	r.guest.modules = modindex.New(kernel, spec.Built)
 	spec.Modules, spec.Load = r.guest.modules, r.Config.LoadModules
-	var note string
-	if r.guest.host, note, err = hostfs.Choose(r.Request, r.guest.modules, r.cache); err != nil {
+	note, err := r.guest.chooseFiles(r.Request, r.cache)
+	if err != nil {
 		return m, err
 	}
 	if note != "" {
 		r.say("%s", note)
 	}
 	spec.Host = r.guest.host.Layout()
-	if r.guest.host.View.Mode == hostfs.All {
-		r.guest.env = environment.WithPath(r.guest.env, os.Getenv("PATH"))
-	}
 	addPlaces(&r.places, kernel, spec.Built)
 	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, cmp.Or(r.Source, r.Dir), initPackage, nil); err != nil {
 		return m, err
 	}
-	spec.Programs = map[string]gobuild.Program{}
-	for _, dir := range r.Config.Programs {
-		program, err := gobuild.Build(ctx, r.cache, dir, ".")
-		if err != nil {
-			return m, verdict.Failf(verdict.TestFailed, err, "program %s does not build", dir)
-		}
-		spec.Programs[filepath.Base(dir)] = program
+	if spec.Programs, err = buildPrograms(ctx, r.cache, r.Config.Programs); err != nil {
+		return m, err
 	}
 	m.Kernel = kernel.Boot
 	if m.Initramfs, err = initramfs.Build(ctx, r.cache, spec); err != nil {
@@ -110,10 +91,52 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	return m, nil
 }
 
+// buildModules builds the modules under test for a kernel. If their coverage is measured, it prepares that.
+func (r *run) buildModules(ctx context.Context, kernel *images.Kernel, m qemu.Config) ([]*kbuild.Result, error) {
+	builder := modules.Builder{Cache: r.cache, Kernel: kernel, Say: r.say, Output: r.stderr}
+	if r.coverage == nil {
+		return builder.Build(ctx, r.Config)
+	}
+	if m.HasNodes() {
+		return nil, errors.New("coverage cannot be measured in a machine with NUMA nodes (harness.Config.NUMA)")
+	}
+	builder.Covered = r.coverage.Covers
+	built, err := builder.Build(ctx, r.Config)
+	if err != nil {
+		return nil, err
+	}
+	return built, r.coverage.Begin(built)
+}
+
+// chooseFiles chooses the files of this system that guests see. It returns a note for the user, or "".
+func (s *supply) chooseFiles(asked request.Request, cache string) (note string, err error) {
+	if s.host, note, err = hostfs.Choose(asked, s.modules, cache); err != nil {
+		return "", err
+	}
+	if s.host.View.Mode == hostfs.All {
+		s.env = environment.WithPath(s.env, os.Getenv("PATH"))
+	}
+	return note, nil
+}
+
+// buildPrograms builds the programs in some directories, and returns them by their names.
+func buildPrograms(ctx context.Context, cache string, dirs []string) (map[string]gobuild.Program, error) {
+	programs := map[string]gobuild.Program{}
+	for _, dir := range dirs {
+		program, err := gobuild.Build(ctx, cache, dir, ".")
+		if err != nil {
+			return nil, verdict.Failf(verdict.TestFailed, err, "program %s does not build", dir)
+		}
+		programs[filepath.Base(dir)] = program
+	}
+	return programs, nil
+}
+
 // source returns the source of the run's machines.
 func (r *run) source(config qemu.Config) *machine.Source {
 	return &machine.Source{
-		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off" || config.Unsaved() != "", Silence: r.env.Silence, Allow: r.allowed, Modules: r.guest.modules, Host: r.guest.host, Say: r.say,
+		Config: config, CacheDir: r.cache, NoSaving: r.env.Snapshot == "off" || config.Unsaved() != "",
+		Silence: r.env.Silence, Allow: r.allowed, Modules: r.guest.modules, Host: r.guest.host, Say: r.say,
 		Detected: r.detected,
 	}
 }
