@@ -1,6 +1,7 @@
 package harness_test
 
 import (
+	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -168,10 +169,17 @@ func TestShellCommandHasPipes(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
+	running, ended := context.WithCancel(t.Context())
+	finished := make(chan struct{})
+	go func() {
+		_ = c.Wait() // its status is checked at the end
+		ended()
+		close(finished)
+	}()
 	if _, err := io.WriteString(input, "first line\n"); err != nil {
 		t.Fatal(err)
 	}
-	awaitOutput(t.Context(), t, out, "first line\n") // before the input ends
+	awaitOutput(running, t, out, "first line\n") // before the input ends
 	rest := strings.Repeat("0123456789abcde\n", 20_000)
 	if _, err := io.WriteString(input, rest); err != nil {
 		t.Fatal(err)
@@ -179,7 +187,7 @@ func TestShellCommandHasPipes(t *testing.T) {
 	if err := input.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_ = c.Wait() // its status is checked next
+	<-finished
 	if status := c.ProcessState.ExitCode(); status != 7 || out.String() != "first line\n"+rest {
 		t.Errorf("status %d and %d bytes of output, want 7 and %d", status, len(out.String()), len("first line\n"+rest))
 	}
