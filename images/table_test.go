@@ -60,8 +60,8 @@ func TestInvalidTableIsNamed(t *testing.T) {
 		"two places": {row("a") + "path='..'\n", "requires one of"},
 		"fragments":  {strings.Replace(row("a"), "['base.config']", "[]", 1), "names no fragments"},
 		"a ref":      {row("a") + "ref='v6.6'\n", "ref only with path"},
-		"no origin":  {"[[kernel]]\nname='a'\n", "requires either"},
-		"both":       {row("a") + "[kernel.apt]\nsuite='s'\nimage='i'\n", "requires either"},
+		"no origin":  {"[[kernel]]\nname='a'\n", "requires one of"},
+		"both":       {row("a") + "[kernel.apt]\nsuite='s'\nimage='i'\n", "requires one of"},
 		"machine":    {strings.Replace(row("a"), "name=", "arch='arm64'\nname=", 1), "amd64 only"},
 	} {
 		dir := makeTree(t, map[string]string{"go.mod": "", "kernels.toml": test.table})

@@ -37,11 +37,11 @@ func (h Host) kernel(ctx context.Context) (Finding, *images.Kernel) {
 			"kmodtest kernel build " + status.Row.Name,
 		}, nil
 	}
-	programs := []string{"depmod"}
+	var programs []string
 	if status.Row.Apt != nil {
-		programs = append(programs, "apt-get", "dpkg-deb")
+		programs = []string{"apt-get", "dpkg-deb"}
 	}
-	for _, name := range programs {
+	for _, name := range append(programs, "depmod") {
 		if f := h.program(check, name); f.State != OK {
 			f.Found += fmt.Sprintf(", and kernel %s is not in the cache", status.Row.Name)
 			return f, nil
