@@ -34,14 +34,12 @@ func NewClient(out *wire.Writer) *Client {
 	return &Client{out: out, slots: make(chan struct{}, maxRequests), open: map[int64]*question{}}
 }
 
-// Ask returns the host's answer to a request. The error is an errno: that of the answer,
-// or EINTR if cancel was closed before it came.
-func (c *Client) Ask(r wire.HostRequest, cancel <-chan struct{}) (wire.HostAnswer, error) {
-	select {
-	case c.slots <- struct{}{}:
-	case <-cancel:
-		return wire.HostAnswer{}, unix.EINTR
-	}
+// Ask returns the host's answer to a request. The error is the errno of the answer.
+//
+// A signal to the process that waits does not end a request: programs do not expect EINTR
+// from files, and Go's runtime sends signals all the time.
+func (c *Client) Ask(r wire.HostRequest) (wire.HostAnswer, error) {
+	c.slots <- struct{}{}
 	q := &question{r, make(chan wire.HostAnswer, 1)}
 	c.mu.Lock()
 	c.last++
@@ -52,15 +50,11 @@ func (c *Client) Ask(r wire.HostRequest, cancel <-chan struct{}) (wire.HostAnswe
 		c.close(q.ID)
 		return wire.HostAnswer{}, unix.EIO
 	}
-	select {
-	case a := <-q.answer:
-		if a.Errno != 0 {
-			return wire.HostAnswer{}, unix.Errno(a.Errno)
-		}
-		return a, nil
-	case <-cancel: // the request stays open until the answer comes
-		return wire.HostAnswer{}, unix.EINTR
+	a := <-q.answer
+	if a.Errno != 0 {
+		return wire.HostAnswer{}, unix.Errno(a.Errno)
 	}
+	return a, nil
 }
 
 // close removes an open request; nil if there is none of this ID.
@@ -101,8 +95,8 @@ func (c *Client) Repeat() error {
 }
 
 // stat returns the attributes of a file.
-func (c *Client) stat(name string, cancel <-chan struct{}) (wire.HostEntry, error) {
-	a, err := c.Ask(wire.HostRequest{Op: wire.HostStat, Path: name}, cancel)
+func (c *Client) stat(name string) (wire.HostEntry, error) {
+	a, err := c.Ask(wire.HostRequest{Op: wire.HostStat, Path: name})
 	if err == nil && len(a.Entries) != 1 {
 		err = unix.EIO
 	}
@@ -113,10 +107,10 @@ func (c *Client) stat(name string, cancel <-chan struct{}) (wire.HostEntry, erro
 }
 
 // list returns all entries of a directory.
-func (c *Client) list(name string, cancel <-chan struct{}) ([]wire.HostEntry, error) {
+func (c *Client) list(name string) ([]wire.HostEntry, error) {
 	var all []wire.HostEntry
 	for after, more := "", true; more; {
-		a, err := c.Ask(wire.HostRequest{Op: wire.HostList, Path: name, After: after}, cancel)
+		a, err := c.Ask(wire.HostRequest{Op: wire.HostList, Path: name, After: after})
 		if err != nil {
 			return nil, err
 		}

@@ -65,9 +65,9 @@ func (f *fileSystem) enter(out *fuse.EntryOut, name string, e wire.HostEntry) {
 }
 
 // Lookup finds a file in a directory.
-func (f *fileSystem) Lookup(cancel <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+func (f *fileSystem) Lookup(_ <-chan struct{}, header *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
 	name = path.Join(f.nodes.path(header.NodeId), name)
-	e, err := f.client.stat(name, cancel)
+	e, err := f.client.stat(name)
 	if err != nil {
 		return status(err)
 	}
@@ -76,8 +76,8 @@ func (f *fileSystem) Lookup(cancel <-chan struct{}, header *fuse.InHeader, name 
 }
 
 // GetAttr returns the attributes of a file.
-func (f *fileSystem) GetAttr(cancel <-chan struct{}, input *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
-	e, err := f.client.stat(f.nodes.path(input.NodeId), cancel)
+func (f *fileSystem) GetAttr(_ <-chan struct{}, input *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
+	e, err := f.client.stat(f.nodes.path(input.NodeId))
 	if err != nil {
 		return status(err)
 	}
@@ -107,12 +107,12 @@ func (*fileSystem) Open(<-chan struct{}, *fuse.OpenIn, *fuse.OpenOut) fuse.Statu
 func (*fileSystem) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.ENOSYS }
 
 // Read reads a piece of a regular file.
-func (f *fileSystem) Read(cancel <-chan struct{}, input *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
+func (f *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	name := f.nodes.path(input.NodeId)
 	n := 0
 	for n < len(buf) {
 		size := min(len(buf)-n, wire.MaxPiece)
-		a, err := f.client.Ask(wire.HostRequest{Op: wire.HostRead, Path: name, Offset: int64(input.Offset) + int64(n), Size: size}, cancel)
+		a, err := f.client.Ask(wire.HostRequest{Op: wire.HostRead, Path: name, Offset: int64(input.Offset) + int64(n), Size: size})
 		if err != nil {
 			return nil, status(err)
 		}
@@ -125,8 +125,8 @@ func (f *fileSystem) Read(cancel <-chan struct{}, input *fuse.ReadIn, buf []byte
 }
 
 // OpenDir reads a directory.
-func (f *fileSystem) OpenDir(cancel <-chan struct{}, input *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	entries, err := f.client.list(f.nodes.path(input.NodeId), cancel)
+func (f *fileSystem) OpenDir(_ <-chan struct{}, input *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
+	entries, err := f.client.list(f.nodes.path(input.NodeId))
 	if err != nil {
 		return status(err)
 	}

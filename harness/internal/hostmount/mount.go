@@ -47,7 +47,7 @@ func New(client *Client, mounts, yield []string) (*Mount, error) {
 		return nil, fmt.Errorf("mount the host's files: %w", err)
 	}
 	for _, name := range yield {
-		if _, err := client.stat(name, nil); err == nil {
+		if _, err := client.stat(name); err == nil {
 			if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, err
 			}
@@ -154,7 +154,7 @@ func (m *Mount) Expose(dir string) error {
 
 // IsOfHost reports whether a file is as it is on the host.
 func (m *Mount) IsOfHost(name string, info fs.FileInfo) bool {
-	e, err := m.client.stat(filepath.Clean(name), nil)
+	e, err := m.client.stat(filepath.Clean(name))
 	return err == nil && e.Size == info.Size() && e.Time == info.ModTime().UnixNano()
 }
 
@@ -170,7 +170,7 @@ func (m mover) move(dir string) error {
 	if err != nil {
 		return err
 	}
-	target, missing, err := hostfs.Resolve(dir, func(name string) (wire.HostEntry, error) { return m.client.stat(name, nil) })
+	target, missing, err := hostfs.Resolve(dir, func(name string) (wire.HostEntry, error) { return m.client.stat(name) })
 	if err != nil {
 		return fmt.Errorf("%s of the host: %w", dir, err)
 	}
