@@ -57,7 +57,7 @@ func (s *session) await(t *testing.T, text string) {
 	t.Helper()
 	select {
 	case <-s.out.seen(text):
-	case <-time.After(patience):
+	case <-time.After(3 * patience): // for the prompt, programs and a module may have to be built
 		t.Fatalf("%q was not printed; the output is %q", text, s.out.String())
 	}
 }
