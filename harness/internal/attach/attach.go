@@ -115,8 +115,8 @@ func (a *Attachment) copyInput(m *machine.Machine, input io.Reader) {
 	}
 }
 
-// Taken lets the next piece of input go. It returns a *wire.GarbledError if there is none
-// on its way.
+// Taken lets the next piece of input go. It returns a *wire.GarbledError if no piece
+// is on its way.
 func (a *Attachment) Taken() error {
 	if !a.sent.Swap(false) {
 		return &wire.GarbledError{Err: errors.New("the guest has taken input that was not sent")}

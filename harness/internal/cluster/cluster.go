@@ -162,7 +162,7 @@ func (m *Member) Leave(err error) {
 }
 
 // FailedPeer returns the name of the machine that has failed, because of which this one
-// is to end; "" if there is none.
+// is to end, or "".
 func (m *Member) FailedPeer() string {
 	m.cluster.mu.Lock()
 	defer m.cluster.mu.Unlock()

@@ -57,7 +57,7 @@ func (l *Line) Add(f Fork) {
 	slices.SortFunc(l.Forks, func(a, b Fork) int { return len(a) - len(b) })
 }
 
-// Line returns the line with that number. It adds the line if there is none.
+// Line returns the line with that number. It adds the line if it is missing.
 func (f *File) Line(number int) *Line {
 	i, found := slices.BinarySearchFunc(f.Lines, number, func(l Line, n int) int { return cmp.Compare(l.Number, n) })
 	if !found {
@@ -66,7 +66,7 @@ func (f *File) Line(number int) *Line {
 	return &f.Lines[i]
 }
 
-// File returns the file of that name. It adds the file if there is none.
+// File returns the file of that name. It adds the file if it is missing.
 func (p *Profile) File(name string) *File {
 	i, found := slices.BinarySearchFunc(p.Files, name, func(f File, n string) int { return strings.Compare(f.Name, n) })
 	if !found {

@@ -56,7 +56,7 @@ func findShell(command []string) (s request.Shell, err error) {
 	return s, nil
 }
 
-// absoluteProgram returns the absolute path of a program, or "" if there is none.
+// absoluteProgram returns the absolute path of a program, or "" if it is not found.
 func absoluteProgram(name string) string {
 	path, err := exec.LookPath(name)
 	if err == nil {

@@ -66,7 +66,7 @@ func records(rep *report.Report, commit string) []Record {
 	return all
 }
 
-// Append adds the runs of a report to the file, which it makes if there is none. Several
+// Append adds the runs of a report to the file, which it makes if there is no such file. Several
 // processes can add to it at once.
 func Append(path string, rep *report.Report, commit string) (err error) {
 	var text strings.Builder

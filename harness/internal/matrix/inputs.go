@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -110,7 +109,7 @@ func changedFiles(ctx context.Context, top, since string) ([]string, error) {
 }
 
 // Commit returns the commit of the repository that the working directory is in, or "" if
-// files differ from it or there is none.
+// there is no commit or files differ from it.
 func Commit(ctx context.Context) string {
 	id, err := git(ctx, ".", "rev-parse", "HEAD")
 	if err != nil {
@@ -123,14 +122,6 @@ func Commit(ctx context.Context) string {
 }
 
 func git(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir = dir
-	setOwnGroup(cmd)
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", &commandError{"git " + args[0], stderr.String(), err}
-	}
-	return strings.TrimRight(string(out), "\n"), nil
+	out, err := output(ctx, dir, "git", args...)
+	return strings.TrimRight(string(out), "\n"), err
 }

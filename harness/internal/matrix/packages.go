@@ -118,14 +118,19 @@ func (e *commandError) Unwrap() error { return e.err }
 
 // goCommand runs the go command and returns its standard output.
 func goCommand(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "go", args...)
+	return output(ctx, dir, "go", args...)
+}
+
+// output runs a program in dir and returns its standard output.
+func output(ctx context.Context, dir, program string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
 	setOwnGroup(cmd)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, &commandError{"go " + args[0], stderr.String(), err}
+		return nil, &commandError{program + " " + args[0], stderr.String(), err}
 	}
 	return out, nil
 }
