@@ -136,6 +136,10 @@ var heads = []head{
 	}},
 	{kind: Warning, ends: dumped, blame: trace.Nowhere, body: loadBody, forms: []string{`\w+: '.+'->init suspiciously returned `}},
 	{kind: Warning, ends: dumped, title: "kobject: an initialized object is initialized", forms: []string{`kobject \(.*\): tried to init an initialized object`}},
+	// Newer kernels print no backtrace.
+	{kind: Warning, ends: oneLine, title: "NETDEV WATCHDOG: a transmit queue timed out", forms: []string{
+		`*NETDEV WATCHDOG: CPU: *.*: NETDEV WATCHDOG: CPU: \d+: transmit queue \d+ timed out`,
+	}},
 
 	// Stalls.
 	{kind: RCUStall, ends: dumped, blame: trace.Interrupted, glued: true, title: "rcu: stall", forms: []string{
@@ -188,6 +192,11 @@ var heads = []head{
 	{kind: Bug, ends: dumped, title: "BUG: workqueue leaked atomic, lock or RCU", forms: []string{`BUG: workqueue leaked `}},
 	{kind: Bug, ends: dumped, title: "BUG: using a processor's own data in preemptible code", forms: []string{`BUG: using .* in preemptible`}},
 	{kind: Bug, ends: oneLine, title: "softirq left with another preempt count", forms: []string{`huh, entered softirq `, `softirq: huh, entered softirq `}},
+	{kind: Bug, ends: dumped, title: "sysfs: duplicate filename", forms: []string{`sysfs: cannot create duplicate filename `}},
+	{kind: Bug, ends: dumped, blame: trace.Nowhere, title: "irq: nobody cared", forms: []string{`irq \d+: nobody cared`}},
+	{kind: Bug, ends: oneLine, title: "a resource is released that is not reserved", forms: []string{
+		`Trying to free nonexistent resource <`, `resource: Trying to free nonexistent resource <`,
+	}},
 	{kind: Bug, ends: dumped, forms: []string{`watchdog: BUG: `}},
 	{kind: Bug, ends: dumped, weak: true, forms: []string{`BUG: `}},
 

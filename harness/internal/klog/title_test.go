@@ -32,6 +32,10 @@ func TestKindsAndTitles(t *testing.T) {
 		{"WARNING: at gadget_x+0x1/0x2, CPU#1: gadgetctl/3", Warning, "WARNING in gadget_x"},
 		{"watchdog: CPU1: Watchdog detected hard LOCKUP on cpu 0", HardLockup, "hard lockup"},
 		{"softirq: huh, entered softirq 1 TIMER 00000000c0ffee00 with preempt_count 00000100, exited with 00000101?", Bug, "softirq left with another preempt count"},
+		{"sysfs: cannot create duplicate filename '/class/gadget'\nCPU: 0 PID: 7 Comm: insmod\nCall Trace:\n gadget_init+0x12/0x40 [gadget]", Bug, "sysfs: duplicate filename in gadget_init [gadget]"},
+		{"irq 21: nobody cared (try booting with the \"irqpoll\" option)", Bug, "irq: nobody cared"},
+		{"Trying to free nonexistent resource <00000000000003f8-00000000000003ff>", Bug, "a resource is released that is not reserved"},
+		{"gadget 0000:00:04.0 eth1: NETDEV WATCHDOG: CPU: 1: transmit queue 0 timed out 5376 ms", Warning, "NETDEV WATCHDOG: a transmit queue timed out"},
 	} {
 		found := ConsoleFaults(want.text)
 		if want.kind == "" && len(found) == 0 {
