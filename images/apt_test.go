@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/images/internal/bootimage"
+	"github.com/kmodtest/kmodtest/images/internal/files"
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 )
 
 // These tests fetch from the mirror in apt's configuration into the user's cache, which the next run
@@ -43,7 +45,7 @@ func TestModulesBuildAgainstFetchedKernels(t *testing.T) {
 // assertUnknownSymbolIsRefused builds a module that calls a function that no kernel has.
 func assertUnknownSymbolIsRefused(t *testing.T, kernel *Kernel) {
 	t.Helper()
-	module := makeTree(t, map[string]string{
+	module := filestest.Tree(t, map[string]string{
 		"Makefile": "obj-m := hello.o\n",
 		"hello.c": "#include <linux/module.h>\nint nobody_has_this(void);\nstatic int __init hello_init(void) { return nobody_has_this(); }\n" +
 			"module_init(hello_init);\nMODULE_DESCRIPTION(\"calls an unknown function\");\nMODULE_LICENSE(\"GPL\");\n",
@@ -68,7 +70,7 @@ func assertComplete(t *testing.T, kernel *Kernel) {
 		t.Fatal(err)
 	}
 	module, _, _ := strings.Cut(string(dep), ":")
-	if !isFile(filepath.Join(kernel.Modules, module)) {
+	if !files.Is(filepath.Join(kernel.Modules, module)) {
 		t.Errorf("modules.dep lists %q, which does not exist", module)
 	}
 	assertNoBrokenLinks(t, kernel.Build)
@@ -90,7 +92,7 @@ func assertNoBrokenLinks(t *testing.T, dir string) {
 // assertBuilds builds a module against the kernel, and fails the test if make prints anything.
 func assertBuilds(t *testing.T, kernel *Kernel) {
 	t.Helper()
-	module := makeTree(t, map[string]string{
+	module := filestest.Tree(t, map[string]string{
 		"Makefile": "obj-m := hello.o\n",
 		"hello.c": "#include <linux/module.h>\nstatic int __init hello_init(void) { return 0; }\nmodule_init(hello_init);\n" +
 			"MODULE_DESCRIPTION(\"does nothing\");\nMODULE_LICENSE(\"GPL\");\n",
@@ -216,7 +218,7 @@ func TestUnpackedPackagesAreAKernel(t *testing.T) {
 			t.Errorf("%s is not in the cache", made)
 		}
 	}
-	if isFile(filepath.Join(root, "lib/modules", kernel.Release, "modules.dep")) {
+	if files.Is(filepath.Join(root, "lib/modules", kernel.Release, "modules.dep")) {
 		t.Error("modules.dep was written into the user's packages")
 	}
 	again, err := Resolve(t.Context(), root, Options{Cache: cache})
@@ -251,9 +253,11 @@ func copyAsUnpacked(t *testing.T, row *Kernel) string {
 		t.Fatal(err)
 	}
 	makefile := filepath.Join(root, "usr/src/linux-headers-"+row.Release, "Makefile")
-	err = rewrite(makefile, func(text []byte) []byte {
-		return bytes.Replace(text, []byte("$(dir $(lastword $(MAKEFILE_LIST)))../"), []byte("/usr/src/"), 1)
-	})
+	text, err := os.ReadFile(makefile)
+	if err == nil {
+		text = bytes.Replace(text, []byte("$(dir $(lastword $(MAKEFILE_LIST)))../"), []byte("/usr/src/"), 1)
+		err = os.WriteFile(makefile, text, 0o644)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,11 +304,11 @@ func copyAsTree(t *testing.T, row *Kernel, modules ...string) string {
 	order := ""
 	for _, module := range modules {
 		order += module + ".o\n" // like newer versions
-		if err := copyFile(filepath.Join(row.Modules, "kernel", module+".ko"), filepath.Join(tree, module+".ko")); err != nil {
+		if err := files.Copy(filepath.Join(row.Modules, "kernel", module+".ko"), filepath.Join(tree, module+".ko")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := copyFile(row.Image, filepath.Join(tree, "arch/x86/boot/bzImage")); err != nil {
+	if err := files.Copy(row.Image, filepath.Join(tree, "arch/x86/boot/bzImage")); err != nil {
 		t.Fatal(err)
 	}
 	common := filepath.Join(filepath.Dir(row.Build), strings.TrimSuffix(filepath.Base(row.Build), "-cloud-amd64")+"-common")

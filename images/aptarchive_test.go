@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/kmodtest/kmodtest/images/internal/bootimage/bootimagetest"
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 )
 
 // runIn runs a program in a directory.
@@ -51,35 +52,32 @@ func newKey(t *testing.T, armor bool) (env []string, public string) {
 	return env, public
 }
 
-// splitKernel returns the packages of a kernel that are split as Ubuntu's are: name, what it depends on, and its files.
-func splitKernel(release string) map[string]struct {
-	depends string
-	files   map[string]string
-} {
-	type pkg = struct {
-		depends string
-		files   map[string]string
-	}
+// deb is a package for apt.
+type deb struct{ depends, files string } // files is a directory
+
+// splitKernel returns the packages of a kernel that are split as Ubuntu's are.
+func splitKernel(t *testing.T, release string) map[string]deb {
+	t.Helper()
 	build := "usr/src/linux-headers-" + release
 	modules := "lib/modules/" + release
-	return map[string]pkg{
-		"linux-image-" + release: {"linux-modules-" + release, map[string]string{
+	return map[string]deb{
+		"linux-image-" + release: {"linux-modules-" + release, filestest.Tree(t, map[string]string{
 			"boot/vmlinuz-" + release: string(bootimagetest.ImageWith(bootimagetest.Gzip(bootimagetest.Kernel(bootimagetest.PVHNote)))),
-		}},
-		"linux-modules-" + release: {"", map[string]string{
+		})},
+		"linux-modules-" + release: {"", filestest.Tree(t, map[string]string{
 			modules + "/modules.builtin": "", modules + "/modules.order": "", modules + "/kernel/first": "of modules",
-		}},
-		"linux-modules-extra-" + release: {"", map[string]string{modules + "/kernel/second": "of modules-extra"}},
-		"linux-headers-" + release: {"linux-headers-common, make", map[string]string{
+		})},
+		"linux-modules-extra-" + release: {"", filestest.Tree(t, map[string]string{modules + "/kernel/second": "of modules-extra"})},
+		"linux-headers-" + release: {"linux-headers-common, make", filestest.Tree(t, map[string]string{
 			build + "/Makefile":                 "include /usr/src/linux-headers-common/Makefile\n",
 			build + "/include/config/auto.conf": "CONFIG_MODULES=y\n",
-		}},
-		"linux-headers-common": {"", map[string]string{"usr/src/linux-headers-common/Makefile": "modules:\n"}},
+		})},
+		"linux-headers-common": {"", filestest.Tree(t, map[string]string{"usr/src/linux-headers-common/Makefile": "modules:\n"})},
 	}
 }
 
-// aptArchive makes a signed archive, and returns its directory and the file with its key.
-func aptArchive(t *testing.T, release string) (dir, keyring string) {
+// aptArchive makes a signed archive of packages, and returns its directory and the file with its key.
+func aptArchive(t *testing.T, packages map[string]deb) (dir, keyring string) {
 	t.Helper()
 	dir = t.TempDir()
 	binary := filepath.Join(dir, "dists/made/stable/binary-amd64")
@@ -88,13 +86,14 @@ func aptArchive(t *testing.T, release string) (dir, keyring string) {
 			t.Fatal(err)
 		}
 	}
-	for name, p := range splitKernel(release) {
-		p.files["DEBIAN/control"] = fmt.Sprintf("Package: %s\nVersion: 6.8.0-31.31\nArchitecture: amd64\nMaintainer: nobody <nobody@example.com>\n"+
+	for name, p := range packages {
+		control := fmt.Sprintf("Package: %s\nVersion: 6.8.0-31.31\nArchitecture: amd64\nMaintainer: nobody <nobody@example.com>\n"+
 			"Depends: %s\nDescription: a part of a kernel\n", name, p.depends)
 		if p.depends == "" {
-			p.files["DEBIAN/control"] = strings.Replace(p.files["DEBIAN/control"], "Depends: \n", "", 1)
+			control = strings.Replace(control, "Depends: \n", "", 1)
 		}
-		runIn(t, dir, nil, "dpkg-deb", "--build", "--root-owner-group", makeTree(t, p.files), "pool/"+name+"_6.8.0-31.31_amd64.deb")
+		filestest.Add(t, p.files, map[string]string{"DEBIAN/control": control})
+		runIn(t, dir, nil, "dpkg-deb", "--build", "--root-owner-group", "-Zgzip", p.files, "pool/"+name+"_6.8.0-31.31_amd64.deb")
 	}
 	list := runIn(t, dir, nil, "apt-ftparchive", "packages", "pool")
 	if err := os.WriteFile(filepath.Join(binary, "Packages"), list, 0o644); err != nil {
@@ -116,14 +115,14 @@ const splitRelease = "6.8.0-31-generic"
 // builderFor returns a builder whose row has the packages of an archive.
 func builderFor(t *testing.T, mirror, keyring, packages string) builder {
 	t.Helper()
-	return newBuilder(t, makeTree(t, map[string]string{
+	return newBuilder(t, filestest.Tree(t, map[string]string{
 		"go.mod": "module example.com/project\n", "kernels.toml": fmt.Sprintf("[[kernel]]\nname = 'made-up'\n[kernel.apt]\nmirror = %q\n"+
-			"suite = 'made'\ncomponent = 'stable'\nkeyring = %q\nimage = 'linux-image-6.8.*-generic'\npackages = [%s]\n", mirror, keyring, packages),
+			"suite = 'made'\ncomponent = 'stable'\nkeyring = %q\nimage = 'linux-image-*'\npackages = [%s]\n", mirror, keyring, packages),
 	}))
 }
 
 func TestKernelOfAnyArchive(t *testing.T) {
-	dir, keyring := aptArchive(t, splitRelease)
+	dir, keyring := aptArchive(t, splitKernel(t, splitRelease))
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	defer server.Close()
 	kernel, err := builderFor(t, server.URL, keyring, "'linux-modules-RELEASE', 'linux-modules-extra-RELEASE'").build(t.Context())
@@ -133,14 +132,14 @@ func TestKernelOfAnyArchive(t *testing.T) {
 	if kernel.Release != splitRelease || kernel.Version != "6.8.0-31.31" {
 		t.Errorf("got Linux %s, version %s", kernel.Release, kernel.Version)
 	}
-	assertContent(t, filepath.Join(kernel.Modules, "kernel/first"), "of modules")
-	assertContent(t, filepath.Join(kernel.Modules, "kernel/second"), "of modules-extra")
-	assertContent(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
+	filestest.Want(t, filepath.Join(kernel.Modules, "kernel/first"), "of modules")
+	filestest.Want(t, filepath.Join(kernel.Modules, "kernel/second"), "of modules-extra")
+	filestest.Want(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
 	runIn(t, kernel.Build, nil, "make", "-n", "modules")
 }
 
 func TestBadArchiveLeavesNothing(t *testing.T) {
-	dir, keyring := aptArchive(t, splitRelease)
+	dir, keyring := aptArchive(t, splitKernel(t, splitRelease))
 	_, other := newKey(t, false)
 	const both = "'linux-modules-RELEASE', 'linux-modules-extra-RELEASE'"
 	for _, c := range []struct {

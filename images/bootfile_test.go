@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/kmodtest/kmodtest/images/internal/bootimage/bootimagetest"
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 )
 
 func TestKernelInsideImageAtPathIsBooted(t *testing.T) {
 	files := installed("6.1.9-test")
 	kernel := bootimagetest.Kernel(bootimagetest.PVHNote)
 	files["boot/vmlinuz-6.1.9-test"] = string(bootimagetest.ImageWith(bootimagetest.Gzip(kernel)))
-	root := makeTree(t, files)
+	root := filestest.Tree(t, files)
 	opt := Options{Cache: filepath.Join(t.TempDir(), "cache")}
 	first, err := Resolve(t.Context(), root, opt)
 	if err != nil {
@@ -22,7 +23,7 @@ func TestKernelInsideImageAtPathIsBooted(t *testing.T) {
 	if first.Image != image || first.Boot == image {
 		t.Fatalf("image %s, boot file %s: want the image at the path and another boot file", first.Image, first.Boot)
 	}
-	assertContent(t, first.Boot, string(kernel))
+	filestest.Want(t, first.Boot, string(kernel))
 	if again, err := Resolve(t.Context(), root, opt); err != nil || again.Boot != first.Boot {
 		t.Errorf("the second time %+v, %v", again, err)
 	}
@@ -34,5 +35,5 @@ func TestKernelInsideImageAtPathIsBooted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	assertContent(t, changed.Boot, string(kernel))
+	filestest.Want(t, changed.Boot, string(kernel))
 }

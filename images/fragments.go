@@ -1,7 +1,6 @@
 package images
 
 import (
-	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -87,46 +86,4 @@ func (row Row) configuration() ([]kconfig.Line, error) {
 		parsed = append(parsed, lines)
 	}
 	return kconfig.Merge(parsed...), nil
-}
-
-// configText returns the text of a configuration file with these lines.
-func configText(lines []kconfig.Line) string {
-	var text strings.Builder
-	for _, line := range lines {
-		text.WriteString(line.String() + "\n")
-	}
-	return text.String()
-}
-
-// configure writes the configuration: make allnoconfig with the lines of all fragments. If a line
-// does not take effect, the error is a *kconfig.LostError.
-func (b *build) configure(ctx context.Context, runner *makeRun) error {
-	asked, err := b.row.configuration()
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(b.entry, "fragments.config")
-	if err := os.WriteFile(path, []byte(configText(asked)), 0o644); err != nil {
-		return fmt.Errorf("write config fragments: %w", err)
-	}
-	targets := []string{"allnoconfig"}
-	if b.row.Source.Path != "" {
-		targets = []string{"mrproper", "allnoconfig"} // the user may have built there
-	}
-	for _, target := range targets {
-		if err := runner.run(ctx, nil, target, "KCONFIG_ALLCONFIG="+path); err != nil {
-			return fmt.Errorf("configure: %w", err)
-		}
-	}
-	values, err := kconfig.ReadValues(filepath.Join(b.tree, ".config"))
-	if err != nil {
-		return err
-	}
-	if err := kconfig.Check(asked, values, b.tree, "x86"); err != nil {
-		return err
-	}
-	if values.Of("MODULES") != "y" {
-		return errNoModules
-	}
-	return os.Remove(path)
 }

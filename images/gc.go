@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/internal/files"
 )
 
 // aging are the directories of the cache whose entries are removed when they have not been used for
@@ -129,7 +130,7 @@ func (c *collection) oldKernels(ctx context.Context) error {
 	}
 	for _, key := range keys {
 		// An entry that cannot be read belongs to no table.
-		if r, err := readRecord(filepath.Join(c.dir("kernels"), key)); err == nil && r.Table != "" && isFile(r.Table) {
+		if r, err := readRecord(filepath.Join(c.dir("kernels"), key)); err == nil && r.Table != "" && files.Is(r.Table) {
 			if err := c.useTable(ctx, r.Table); err != nil {
 				return err
 			}

@@ -5,8 +5,6 @@ package images
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +16,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/images/buildroot"
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/internal/kernelbuild"
 	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
@@ -35,6 +34,12 @@ type Kernel struct {
 	Root buildroot.Root
 	Key  string // hex hash that changes when any of these files changes; part of the keys of other cache entries
 }
+
+// Errors of a build from source.
+type (
+	BuildError        = kernelbuild.BuildError        // make failed
+	MissingToolsError = kernelbuild.MissingToolsError // programs or header files are not installed
+)
 
 // Options configures this package's functions. The zero value has useful defaults.
 type Options struct {
@@ -128,13 +133,4 @@ func checkCachePath(dir string) error {
 			"set XDG_CACHE_HOME to a path without them", dir)
 	}
 	return nil
-}
-
-// digest returns a hex hash of all parts and of the boundaries between them.
-func digest(parts ...string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		_, _ = fmt.Fprintf(h, "%d:%s,", len(part), part) // a hash returns no error
-	}
-	return hex.EncodeToString(h.Sum(nil))
 }

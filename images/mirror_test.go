@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kmodtest/kmodtest/images/internal/apt"
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
 
@@ -55,7 +56,7 @@ func TestMirrorsThatSpoilFilesLeaveNothing(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(mirrorThatSpoils(t, behind[0], c.spoiling))
 			defer server.Close()
-			b := newBuilder(t, makeTree(t, map[string]string{
+			b := newBuilder(t, filestest.Tree(t, map[string]string{
 				"go.mod": "module example.com/project\n", "kernels.toml": "[[kernel]]\nname = 'made-up'\n" + c.row,
 			}))
 			b.opt.Mirror = server.URL

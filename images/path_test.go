@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/images/internal/bootimage/bootimagetest"
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 )
 
 // builtTree returns the files of a minimal build tree.
@@ -58,7 +59,7 @@ func assertKernel(t *testing.T, path string, want Kernel) *Kernel {
 }
 
 func TestBuildTree(t *testing.T) {
-	tree := makeTree(t, builtTree())
+	tree := filestest.Tree(t, builtTree())
 	vmlinux, image := filepath.Join(tree, "vmlinux"), filepath.Join(tree, "arch/x86/boot/bzImage")
 	assertKernel(t, tree, Kernel{Release: "6.1.9-test", Image: image, Boot: image, Build: tree})
 	assertKernel(t, image, Kernel{Release: "6.1.9-test", Image: image, Boot: image, Build: tree})
@@ -70,7 +71,7 @@ func TestBuildTree(t *testing.T) {
 }
 
 func TestRelativePath(t *testing.T) {
-	tree := makeTree(t, builtTree())
+	tree := filestest.Tree(t, builtTree())
 	t.Chdir(tree)
 	assertKernel(t, ".", Kernel{Release: "6.1.9-test", Image: filepath.Join(tree, "arch/x86/boot/bzImage"), Boot: filepath.Join(tree, "arch/x86/boot/bzImage"), Build: tree})
 }
@@ -83,21 +84,21 @@ func TestIncompleteBuildTree(t *testing.T) {
 	} {
 		files := builtTree()
 		delete(files, missing)
-		assertRefused(t, makeTree(t, files), says)
+		assertRefused(t, filestest.Tree(t, files), says)
 	}
 	none := builtTree()
 	delete(none, "vmlinux")
 	delete(none, "arch/x86/boot/bzImage")
-	assertRefused(t, makeTree(t, none), "no kernel image")
+	assertRefused(t, filestest.Tree(t, none), "no kernel image")
 
 	older := builtTree()
 	older["arch/x86/boot/bzImage"] = string(bootimagetest.Image("6.1.8-test"))
-	assertRefused(t, makeTree(t, older), "6.1.8-test")
+	assertRefused(t, filestest.Tree(t, older), "6.1.8-test")
 
 	without := builtTree()
 	without["modules.order"] = "net/there.ko\nnet/missing.o\n"
 	without["net/there.ko"] = ""
-	assertRefused(t, makeTree(t, without), "net/missing.ko is not built")
+	assertRefused(t, filestest.Tree(t, without), "net/missing.ko is not built")
 }
 
 func assertRefused(t *testing.T, path, says string) {
@@ -113,7 +114,7 @@ func assertRefused(t *testing.T, path, says string) {
 func TestKeyChangesWithTree(t *testing.T) {
 	files := builtTree()
 	files["include/linux/module.h"] = "old"
-	tree := makeTree(t, files)
+	tree := filestest.Tree(t, files)
 	key := func() string {
 		kernel, err := resolveIn(t, tree)
 		if err != nil {
@@ -149,7 +150,7 @@ func TestKeyChangesWithTree(t *testing.T) {
 }
 
 func TestInstalledKernel(t *testing.T) {
-	root := makeTree(t, installed("6.1.9-a"))
+	root := filestest.Tree(t, installed("6.1.9-a"))
 	image := filepath.Join(root, "boot/vmlinuz-6.1.9-a")
 	want := Kernel{
 		Release: "6.1.9-a",
@@ -167,7 +168,7 @@ func TestInstalledKernelWithLinks(t *testing.T) {
 	files := installed("6.1.9-a")
 	files["boot/vmlinuz"] = "-> vmlinuz-6.1.9-a"
 	files["boot/vmlinuz.old"] = "-> vmlinuz-6.1.8-removed"
-	root := makeTree(t, files)
+	root := filestest.Tree(t, files)
 	kernel, err := resolveIn(t, root)
 	if err != nil || kernel.Boot != filepath.Join(root, "boot/vmlinuz-6.1.9-a") {
 		t.Fatalf("got %+v, %v", kernel, err)
@@ -177,7 +178,7 @@ func TestInstalledKernelWithLinks(t *testing.T) {
 func TestSeveralInstalledKernelsRequireChoice(t *testing.T) {
 	files := installed("6.1.9-a")
 	maps.Copy(files, installed("6.1.9-b"))
-	root := makeTree(t, files)
+	root := filestest.Tree(t, files)
 	a, b := filepath.Join(root, "boot/vmlinuz-6.1.9-a"), filepath.Join(root, "boot/vmlinuz-6.1.9-b")
 	assertRefused(t, root, a+", "+b)
 	if kernel, err := resolveIn(t, b); err != nil || kernel.Release != "6.1.9-b" {
@@ -188,41 +189,17 @@ func TestSeveralInstalledKernelsRequireChoice(t *testing.T) {
 func TestIncompleteInstalledKernel(t *testing.T) {
 	headers := installed("6.1.9-a")
 	delete(headers, "usr/src/linux-headers-6.1.9-a/Makefile")
-	assertRefused(t, makeTree(t, headers), "install the headers")
-	assertRefused(t, makeTree(t, map[string]string{"boot/vmlinuz-6.1.9-a": string(bootimagetest.Image("6.1.9-a"))}), "lib/modules/6.1.9-a")
+	assertRefused(t, filestest.Tree(t, headers), "install the headers")
+	assertRefused(t, filestest.Tree(t, map[string]string{"boot/vmlinuz-6.1.9-a": string(bootimagetest.Image("6.1.9-a"))}), "lib/modules/6.1.9-a")
 }
 
 func TestPathsWithoutKernel(t *testing.T) {
-	root := makeTree(t, map[string]string{"file": "text"})
+	root := filestest.Tree(t, map[string]string{"file": "text"})
 	assertRefused(t, root, "neither a kernel build tree")
 	assertRefused(t, filepath.Join(root, "file"), "neither boot/vmlinuz-RELEASE")
 	assertRefused(t, filepath.Join(root, "not"), "5.10, 6.1, 6.12")
 	headers := builtTree()
 	delete(headers, "vmlinux")
 	delete(headers, "arch/x86/boot/bzImage")
-	assertRefused(t, makeTree(t, headers), "package of headers")
-}
-
-func TestPruneRemovesOldEntriesOfTheSameKernel(t *testing.T) {
-	dir := makeTree(t, map[string]string{"aa-1/f": "", "aa-2/f": "", "bb-1/f": "", "aa-1.lock": ""})
-	old := time.Now().Add(-48 * time.Hour)
-	for _, name := range []string{"aa-1", "bb-1"} {
-		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := prune(dir, "aa-"); err != nil {
-		t.Fatal(err)
-	}
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var left []string
-	for _, entry := range list {
-		left = append(left, entry.Name())
-	}
-	if got := strings.Join(left, " "); got != "aa-1.lock aa-2 bb-1" {
-		t.Errorf("got entries %s", got)
-	}
+	assertRefused(t, filestest.Tree(t, headers), "package of headers")
 }

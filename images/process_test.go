@@ -16,6 +16,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 )
 
 // Variables that make this test binary build a project's kernel instead of running tests.
@@ -69,7 +72,7 @@ func (b builder) content() ([]string, error) {
 			if err == nil && entry.Type().IsRegular() {
 				var text []byte
 				text, err = fs.ReadFile(root, path)
-				sum = digest(string(text))[:8]
+				sum = cache.Digest(string(text))[:8]
 			}
 			all = append(all, dir+"/"+path+" "+sum)
 			return err
@@ -168,7 +171,7 @@ func TestConcurrentProcessesBuildOnce(t *testing.T) {
 	t.Parallel()
 	count := filepath.Join(t.TempDir(), "count")
 	dir, whole := projectAtAddress(t, fmt.Sprintf("'COUNT=%s', 'EXTRA=sleep 0.2'", count))
-	assertContent(t, count, "line\n")
+	filestest.Want(t, count, "line\n")
 	b := newBuilder(t, dir)
 	var others []*exec.Cmd
 	for range 3 {
@@ -189,5 +192,5 @@ func TestConcurrentProcessesBuildOnce(t *testing.T) {
 		}
 	}
 	wantWhole(t, b.mustContent(t), whole)
-	assertContent(t, count, "line\n"+"line\n")
+	filestest.Want(t, count, "line\n"+"line\n")
 }

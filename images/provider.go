@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/depmod"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 	"github.com/kmodtest/kmodtest/images/internal/bootimage"
+	"github.com/kmodtest/kmodtest/images/internal/packageroot"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 	"github.com/kmodtest/kmodtest/images/plainpath"
 )
@@ -66,18 +68,18 @@ func fetchKernel(ctx context.Context, row Row, opt Options, entry string) error 
 	if err != nil {
 		return err
 	}
-	release, err := strip(entry)
+	release, err := packageroot.Strip(entry)
 	if err != nil {
 		return err
 	}
 	record := newRecord(release, packages, needs)
-	if record.Build, err = unpackedBuild(entry, release); err != nil {
+	if record.Build, err = packageroot.BuildDirectory(entry, release); err != nil {
 		return err
 	}
-	if err := relocate(entry); err != nil {
+	if err := packageroot.Relocate(entry); err != nil {
 		return err
 	}
-	if err := Depmod(ctx, entry, release); err != nil {
+	if err := depmod.Run(ctx, entry, release); err != nil {
 		return err
 	}
 	boot := "boot/vmlinux-" + release

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 )
 
@@ -85,7 +86,7 @@ func newRecord(release string, packages []apt.Package, needs []string) record {
 		Image:    "boot/vmlinuz-" + release,
 		Boot:     "boot/vmlinuz-" + release,
 		Modules:  "lib/modules/" + release,
-		Key:      digest(parts...),
+		Key:      cache.Digest(parts...),
 		Needs:    needs,
 		Packages: packages,
 	}

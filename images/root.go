@@ -27,7 +27,7 @@ func withRoot(ctx context.Context, kernel *Kernel, entry string, row Row, opt Op
 	}
 	slices.Sort(r.Needs)
 	needs := slices.Compact(r.Needs)
-	key := digest(slices.Concat([]string{rootLayout, row.Arch}, row.provider().place(), needs)...)[:32]
+	key := cache.Digest(slices.Concat([]string{rootLayout, row.Arch}, row.provider().place(), needs)...)[:32]
 	kernel.Root.Name = row.origin()
 	kernel.Root.Dir, err = cache.Entry(ctx, filepath.Join(opt.Cache, "roots"), key, func(ctx context.Context, tmp string) error {
 		show := progress.New(opt.Progress)

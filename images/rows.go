@@ -8,6 +8,8 @@ import (
 	"regexp"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/kmodtest/kmodtest/images/internal/kernelbuild"
 )
 
 // Row is a kernel that has a name: a row of kernels.toml, where the fields are explained.
@@ -114,6 +116,17 @@ func (row Row) check() error {
 		if err := row.Source.check(); err != nil {
 			return fmt.Errorf("kernel %s: [kernel.source] %w", row.Name, err)
 		}
+	}
+	return nil
+}
+
+// tools returns the programs that reading the sources requires.
+func (s *Source) tools() []kernelbuild.Tool {
+	switch {
+	case s.Package != "":
+		return kernelbuild.DebianPackage
+	case s.Ref != "":
+		return kernelbuild.GitCommit
 	}
 	return nil
 }

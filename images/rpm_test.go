@@ -3,17 +3,17 @@ package images
 import (
 	"fmt"
 	"io"
-	"maps"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/kmodtest/kmodtest/images/internal/bootimage/bootimagetest"
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 )
 
 const elRelease = "5.14.0-503.el9.x86_64"
@@ -32,20 +32,22 @@ func elPackages() map[string]map[string]string {
 	}
 }
 
-// buildRPM makes a package in dir. Hard links and links in packages are those that spec adds to the install section.
-func buildRPM(t *testing.T, dir, name string, files map[string]string, requires, install string) {
+// buildRPM makes a package of a directory, and of what the commands install, in dir.
+func buildRPM(t *testing.T, dir, name, source, install string) {
 	t.Helper()
-	source := makeTree(t, files)
-	var list, needs strings.Builder
-	for _, file := range slices.Sorted(maps.Keys(files)) {
-		list.WriteString("/" + file + "\n")
-	}
-	if requires != "" {
-		needs.WriteString("Requires: " + requires + "\n")
+	var list strings.Builder
+	err := fs.WalkDir(os.DirFS(source), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			fmt.Fprintf(&list, "%q\n", "/"+path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	spec := filepath.Join(t.TempDir(), name+".spec")
-	text := fmt.Sprintf("Name: %s\nVersion: 5.14.0\nRelease: 503.el9\nSummary: a part\nLicense: none\nBuildArch: x86_64\nAutoReqProv: no\n%s"+
-		"%%description\na part\n%%install\nmkdir -p %%{buildroot}\ncp -r %s/. %%{buildroot}\n%s\n%%files\n%s", name, needs.String(), source, install, list.String())
+	text := fmt.Sprintf("Name: %s\nVersion: 5.14.0\nRelease: 503.el9\nSummary: a part\nLicense: none\nBuildArch: x86_64\nAutoReqProv: no\n"+
+		"%%description\na part\n%%install\nmkdir -p %%{buildroot}\ncp -a %s/. %%{buildroot}\n%s\n%%files\n%s", name, source, install, list.String())
 	if install != "" {
 		text += "/usr/link\n/usr/second\n"
 	}
@@ -56,7 +58,7 @@ func buildRPM(t *testing.T, dir, name string, files map[string]string, requires,
 		"--define", "_rpmfilename %{NAME}.rpm", "--define", "_dbpath "+t.TempDir(), "--define", "__os_install_post %{nil}", spec)
 }
 
-// rpmRepository makes a repository of signed packages, and returns its directory and the file with the key.
+// rpmRepository makes a repository of made-up packages, and returns its directory and the file with the key.
 func rpmRepository(t *testing.T, signed bool) (dir, key string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -66,8 +68,14 @@ func rpmRepository(t *testing.T, signed bool) (dir, key string) {
 			install = "ln -s /usr/src/kernels/" + elRelease + " %{buildroot}/usr/link\n" +
 				"ln %{buildroot}/usr/src/kernels/" + elRelease + "/Makefile %{buildroot}/usr/second"
 		}
-		buildRPM(t, dir, name, files, "", install)
+		buildRPM(t, dir, name, filestest.Tree(t, files), install)
 	}
+	return dir, signRPMs(t, dir, signed)
+}
+
+// signRPMs makes a repository of the packages in a directory, and returns the file with the key.
+func signRPMs(t *testing.T, dir string, signed bool) (key string) {
+	t.Helper()
 	env, key := newKey(t, true)
 	if signed {
 		packages, err := filepath.Glob(filepath.Join(dir, "*.rpm"))
@@ -81,12 +89,12 @@ func rpmRepository(t *testing.T, signed bool) (dir, key string) {
 		runIn(t, dir, env, "rpmsign", append([]string{"--define", "_gpg_name archive@example.com", "--define", "__gpg " + gpg, "--addsign"}, packages...)...)
 	}
 	runIn(t, dir, nil, "createrepo_c", "--quiet", ".")
-	return dir, key
+	return key
 }
 
 func rpmBuilder(t *testing.T, address, key, packages string) builder {
 	t.Helper()
-	return newBuilder(t, makeTree(t, map[string]string{
+	return newBuilder(t, filestest.Tree(t, map[string]string{
 		"go.mod":       "module example.com/project\n",
 		"kernels.toml": fmt.Sprintf("[[kernel]]\nname = 'made-up'\n[kernel.rpm]\nbaseurl = [%q]\ngpgkey = %q\npackages = [%s]\n", address, key, packages),
 	}))
@@ -110,13 +118,13 @@ func TestKernelOfRPMRepository(t *testing.T) {
 	if kernel.Release != elRelease || kernel.Version != "5.14.0-503.el9" {
 		t.Errorf("got Linux %s, version %s", kernel.Release, kernel.Version)
 	}
-	assertContent(t, filepath.Join(kernel.Modules, "kernel/first"), "of modules-core")
-	assertContent(t, filepath.Join(kernel.Modules, "kernel/second"), "of modules")
-	assertContent(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
-	assertContent(t, filepath.Join(kernel.Build, "include/config/auto.conf"), "CONFIG_A=y\n")
+	filestest.Want(t, filepath.Join(kernel.Modules, "kernel/first"), "of modules-core")
+	filestest.Want(t, filepath.Join(kernel.Modules, "kernel/second"), "of modules")
+	filestest.Want(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
+	filestest.Want(t, filepath.Join(kernel.Build, "include/config/auto.conf"), "CONFIG_A=y\n")
 	usr := filepath.Join(kernel.Build, "../../..")
-	assertContent(t, filepath.Join(usr, "link/Makefile"), "modules:\n")
-	assertContent(t, filepath.Join(usr, "second"), "modules:\n")
+	filestest.Want(t, filepath.Join(usr, "link/Makefile"), "modules:\n")
+	filestest.Want(t, filepath.Join(usr, "second"), "modules:\n")
 }
 
 func TestBadRPMRepositoryLeavesNothing(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/internal/kernelbuild"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
 
@@ -26,7 +27,8 @@ func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 		return nil, fmt.Errorf("build kernel %s: %w", row.Name, err)
 	}
 	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
-		b := &build{row: row, opt: opt, key: key, entry: tmp, tree: filepath.Join(tmp, "src"), show: progress.New(opt.Progress)}
+		b := &build{row: row, opt: opt, key: key, entry: tmp, show: progress.New(opt.Progress)}
+		b.tree = kernelbuild.Tree{Dir: filepath.Join(tmp, "src"), Variables: row.Source.Variables}
 		defer b.show.Close()
 		return blameDisk(tmp, b.run(ctx))
 	})
@@ -39,7 +41,7 @@ func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 // key returns the name of a row's entry in the cache.
 func (row Row) key(ctx context.Context) (string, error) {
 	if p := row.provider(); p != nil {
-		return row.Name + "-" + digest(slices.Concat([]string{layout, row.Arch}, p.place(), p.kernel())...)[:16], nil
+		return row.Name + "-" + cache.Digest(slices.Concat([]string{layout, row.Arch}, p.place(), p.kernel())...)[:16], nil
 	}
 	s := row.Source
 	parts := []string{layout, sourceLayout, row.Arch, s.Suite, s.Package, s.URL, s.SHA256, strings.Join(s.Variables, "\n")}
@@ -47,7 +49,7 @@ func (row Row) key(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	parts = append(parts, configText(asked))
+	parts = append(parts, kernelbuild.Text(asked))
 	if s.Path != "" {
 		state, err := row.treeState(ctx)
 		if err != nil {
@@ -55,7 +57,7 @@ func (row Row) key(ctx context.Context) (string, error) {
 		}
 		parts = append(parts, row.sourcePath(), state)
 	}
-	return row.Name + "-" + digest(parts...)[:16], nil
+	return row.Name + "-" + cache.Digest(parts...)[:16], nil
 }
 
 // build is the build of a kernel in a cache entry.
@@ -63,8 +65,8 @@ type build struct {
 	row   Row
 	opt   Options
 	key   string
-	entry string // the directory to fill
-	tree  string // where the sources are unpacked and built, in the entry
+	entry string           // the directory to fill
+	tree  kernelbuild.Tree // in the entry
 	show  *progress.Progress
 }
 
@@ -72,7 +74,7 @@ func (b *build) run(ctx context.Context) error {
 	if err := checkCachePath(b.entry); err != nil {
 		return err
 	}
-	if err := checkBuildTools(ctx, b.row.Source); err != nil {
+	if err := kernelbuild.CheckTools(ctx, b.row.Source.tools()); err != nil {
 		return err
 	}
 	begin := time.Now()
@@ -80,32 +82,36 @@ func (b *build) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := b.openLog()
+	b.show.Part(5, 6)(100)
+	if b.tree.Log, err = b.openLog(); err != nil {
+		return err
+	}
+	defer func() { _ = b.tree.Log.Close() }() // an error could only truncate the log
+	asked, err := b.row.configuration()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // an error could only truncate the log
-	runner := &makeRun{dir: b.tree, variables: b.row.Source.Variables, log: log}
-	if err := b.configure(ctx, runner); err != nil {
+	// The user may have built in a directory.
+	if err := b.tree.Configure(ctx, asked, b.row.Source.Path != ""); err != nil {
 		return err
 	}
 	if err := b.checkUnchanged(ctx); err != nil {
 		return err
 	}
-	b.show.Line("building kernel %s from %s: this takes some minutes; the log is %s", b.row.Name, from, log.Name())
-	objects, err := b.compile(ctx, runner)
+	b.show.Line("building kernel %s from %s: this takes some minutes; the log is %s", b.row.Name, from, b.tree.Log.Name())
+	objects, err := b.compile(ctx)
 	if err != nil {
 		return err
 	}
-	r, err := b.collect(ctx, runner)
+	kernel, err := b.tree.Collect(ctx, b.entry)
 	if err != nil {
 		return err
 	}
-	if err := b.describe(ctx, r, from, objects); err != nil {
+	if err := b.describe(ctx, kernel, from, objects); err != nil {
 		return err
 	}
 	b.show.Close()
-	b.show.Line("kernel %s is Linux %s, from %s (%.0f s, %d objects)", b.row.Name, r.Release, from, time.Since(begin).Seconds(), objects)
+	b.show.Line("kernel %s is Linux %s, from %s (%.0f s, %d objects)", b.row.Name, kernel.Release, from, time.Since(begin).Seconds(), objects)
 	return nil
 }
 
@@ -122,20 +128,29 @@ func (b *build) checkUnchanged(ctx context.Context) error {
 	return nil
 }
 
-// describe completes the record of what was built, and writes it.
-func (b *build) describe(ctx context.Context, r *record, from origin, objects int) error {
-	compiler, err := compilerVersion(ctx)
+// describe writes the record of what was built.
+func (b *build) describe(ctx context.Context, k *kernelbuild.Kernel, from origin, objects int) error {
+	compiler, err := kernelbuild.Compiler(ctx)
 	if err != nil {
 		return err
 	}
-	config, err := os.ReadFile(filepath.Join(b.entry, r.Build, ".config"))
+	config, err := os.ReadFile(filepath.Join(b.entry, k.Build, ".config"))
 	if err != nil {
 		return fmt.Errorf("read configuration of kernel: %w", err)
 	}
-	r.Version, r.Source, r.Objects, r.Table = from.Version, from.Name, objects, b.row.Table
-	r.Compiler = compiler
-	r.Key = digest(layout, sourceLayout, from.Name, from.Version, from.Sum, string(config), compiler, strings.Join(b.row.Source.Variables, "\n"))
-	return r.write(b.entry)
+	return record{
+		Release:  k.Release,
+		Version:  from.Version,
+		Image:    k.Image,
+		Boot:     k.Image,
+		Build:    k.Build,
+		Modules:  k.Modules,
+		Key:      cache.Digest(layout, sourceLayout, from.Name, from.Version, from.Sum, string(config), compiler, strings.Join(b.row.Source.Variables, "\n")),
+		Source:   from.Name,
+		Objects:  objects,
+		Compiler: compiler,
+		Table:    b.row.Table,
+	}.write(b.entry)
 }
 
 // logPath returns the path of the log of a row's last build. It is outside the entry, so it exists even
@@ -162,6 +177,3 @@ type origin struct {
 }
 
 func (o origin) String() string { return strings.TrimSpace(o.Name + " " + o.Version) }
-
-// errNoModules is the error for a configuration without loadable modules.
-var errNoModules = errors.New("the configuration has no loadable modules, which tests require: add CONFIG_MODULES=y to a fragment")

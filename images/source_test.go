@@ -16,7 +16,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/images/internal/bootimage/bootimagetest"
+	"github.com/kmodtest/kmodtest/images/internal/files"
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 	"github.com/kmodtest/kmodtest/images/internal/kconfig"
+	"github.com/kmodtest/kmodtest/images/internal/kernelbuild"
 )
 
 // madeUpKernel returns a tree that make builds in a moment, and that produces the files of a real kernel.
@@ -56,7 +59,7 @@ func project(t *testing.T, source string, kernel map[string]string) string {
 	for name, content := range kernel {
 		files["src/"+name] = content
 	}
-	return makeTree(t, files)
+	return filestest.Tree(t, files)
 }
 
 // builder resolves the kernel of a project in its own cache.
@@ -104,18 +107,18 @@ func TestKernelIsBuiltFromADirectory(t *testing.T) {
 	if kernel.Name != "made-up" || kernel.Release != "9.9.0-test" || kernel.Image != kernel.Boot {
 		t.Errorf("got %+v", kernel)
 	}
-	assertContent(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
-	assertContent(t, filepath.Join(kernel.Build, ".config"), "CONFIG_MODULES=y\nCONFIG_FIRST=y\n")
-	assertContent(t, filepath.Join(kernel.Build, "include/linux/module.h"), "header\n")
-	assertContent(t, filepath.Join(kernel.Build, "Module.symvers"), "symbols\n")
-	assertContent(t, filepath.Join(kernel.Modules, "modules.builtin"), "kernel/drivers/virtio/virtio_pci.ko\n")
-	assertContent(t, filepath.Join(kernel.Modules, "build/scripts/mod/modpost"), "tool\n")
+	filestest.Want(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
+	filestest.Want(t, filepath.Join(kernel.Build, ".config"), "CONFIG_MODULES=y\nCONFIG_FIRST=y\n")
+	filestest.Want(t, filepath.Join(kernel.Build, "include/linux/module.h"), "header\n")
+	filestest.Want(t, filepath.Join(kernel.Build, "Module.symvers"), "symbols\n")
+	filestest.Want(t, filepath.Join(kernel.Modules, "modules.builtin"), "kernel/drivers/virtio/virtio_pci.ko\n")
+	filestest.Want(t, filepath.Join(kernel.Modules, "build/scripts/mod/modpost"), "tool\n")
 	for _, name := range []string{"scripts/mod/one.o", "kernel.elf", "vmlinux"} {
-		if isFile(filepath.Join(kernel.Build, name)) {
+		if files.Is(filepath.Join(kernel.Build, name)) {
 			t.Errorf("%s is kept, but no build of modules reads it", name)
 		}
 	}
-	if !isFile(filepath.Join(dir, "src/old.o")) || isFile(filepath.Join(dir, "src/vmlinux")) {
+	if !files.Is(filepath.Join(dir, "src/old.o")) || files.Is(filepath.Join(dir, "src/vmlinux")) {
 		t.Error("the user's own directory was changed")
 	}
 	r, err := readRecord(filepath.Dir(kernel.Build))
@@ -127,7 +130,7 @@ func TestKernelIsBuiltFromADirectory(t *testing.T) {
 	if again, err := b.build(ended); err != nil || *again != *kernel {
 		t.Errorf("the second time %+v, %v", again, err)
 	}
-	addFiles(t, dir, map[string]string{"src/kernel.elf": string(bootimagetest.Kernel(bootimagetest.PVHNote)) + "changed"})
+	filestest.Add(t, dir, map[string]string{"src/kernel.elf": string(bootimagetest.Kernel(bootimagetest.PVHNote)) + "changed"})
 	changed, err := b.build(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +147,7 @@ func TestKernelWithoutPVHBootsAsImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	assertContent(t, kernel.Boot, "image\n")
+	filestest.Want(t, kernel.Boot, "image\n")
 }
 
 func TestKernelIsBuiltFromACommit(t *testing.T) {
@@ -163,12 +166,12 @@ func TestKernelIsBuiltFromACommit(t *testing.T) {
 	git("add", ".")
 	git("commit", "-q", "-m", "one")
 	git("tag", "v1")
-	addFiles(t, dir, map[string]string{"src/kernel.elf": "not committed"})
+	filestest.Add(t, dir, map[string]string{"src/kernel.elf": "not committed"})
 	kernel, err := b.build(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	assertContent(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
+	filestest.Want(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
 	if commit := git("rev-parse", "v1"); kernel.Version != commit[:12] {
 		t.Errorf("got version %q for commit %s", kernel.Version, commit)
 	}
@@ -176,7 +179,7 @@ func TestKernelIsBuiltFromACommit(t *testing.T) {
 
 func TestLineWithoutEffectIsNamed(t *testing.T) {
 	dir := project(t, "path = 'src'\n", madeUpKernel())
-	addFiles(t, dir, map[string]string{"own.config": "CONFIG_MODULES=y\n\nCONFIG_SECOND=y\n"})
+	filestest.Add(t, dir, map[string]string{"own.config": "CONFIG_MODULES=y\n\nCONFIG_SECOND=y\n"})
 	b := newBuilder(t, dir)
 	_, err := b.build(t.Context())
 	var lost *kconfig.LostError
@@ -186,8 +189,8 @@ func TestLineWithoutEffectIsNamed(t *testing.T) {
 	wantError(t, err, filepath.Join(dir, "own.config")+":3", "CONFIG_SECOND=y", "depends on FIRST (now FIRST=n)")
 	b.wantNothingKept(t)
 
-	addFiles(t, dir, map[string]string{"own.config": "CONFIG_FIRST=y\n"})
-	if _, err := b.build(t.Context()); !errors.Is(err, errNoModules) {
+	filestest.Add(t, dir, map[string]string{"own.config": "CONFIG_FIRST=y\n"})
+	if _, err := b.build(t.Context()); !errors.Is(err, kernelbuild.ErrNoModules) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -250,7 +253,7 @@ func TestTwoBuildsAtOnceAreOne(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	assertContent(t, count, "line\n")
+	filestest.Want(t, count, "line\n")
 	for _, kernel := range kernels {
 		if kernel == nil || *kernel != *kernels[0] {
 			t.Errorf("got %+v, want %+v", kernel, kernels[0])
@@ -298,7 +301,7 @@ func TestInterruptedBuildIsRepeated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	assertContent(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
+	filestest.Want(t, kernel.Boot, string(bootimagetest.Kernel(bootimagetest.PVHNote)))
 }
 
 // stateOf returns the letter of a process's state, or "" if the process does not exist.

@@ -2,20 +2,17 @@ package images
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
+	"github.com/kmodtest/kmodtest/images/internal/fetch"
+	"github.com/kmodtest/kmodtest/images/internal/files"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
 
@@ -31,7 +28,7 @@ func (s *Source) sourceKey() string {
 	if s.URL != "" {
 		return strings.ToLower(s.SHA256)[:32]
 	}
-	return digest(layout, s.Suite, s.Package)[:32]
+	return cache.Digest(layout, s.Suite, s.Package)[:32]
 }
 
 // fetchSource returns the path of the archive with a row's sources in the cache, and fetches it if it
@@ -41,7 +38,7 @@ func (b *build) fetchSource(ctx context.Context) (string, origin, error) {
 	s := b.row.Source
 	entry, err := cache.Entry(ctx, filepath.Join(b.opt.Cache, "sources"), s.sourceKey(), func(ctx context.Context, tmp string) (err error) {
 		if s.URL != "" {
-			from, err = fetchURL(ctx, s, filepath.Join(tmp, archiveFile), b.show, stallTimeout)
+			from, err = fetchURL(ctx, s, filepath.Join(tmp, archiveFile), b.show)
 		} else {
 			from, err = b.fetchSourcePackage(ctx, tmp)
 		}
@@ -87,15 +84,15 @@ func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, err
 	if err != nil {
 		return origin{}, err
 	}
-	files, err := archive.Download(ctx, scratch, []apt.Package{found}, b.show.Part(1, 4))
+	debs, err := archive.Download(ctx, scratch, []apt.Package{found}, b.show.Part(1, 4))
 	if err != nil {
 		return origin{}, err
 	}
 	unpacked := filepath.Join(tmp, "unpacked")
-	if err := unpackDebs(ctx, files, unpacked, b.show.Part(4, 5)); err != nil {
+	if err := unpackDebs(ctx, debs, unpacked, b.show.Part(4, 5)); err != nil {
 		return origin{}, err
 	}
-	inside, err := glob(unpacked, "usr/src/linux-source-*.tar.*")
+	inside, err := files.Glob(unpacked, "usr/src/linux-source-*.tar.*")
 	if err != nil || len(inside) != 1 {
 		return origin{}, fmt.Errorf("find sources in package %s: it has %d archives, want 1", found.Name, len(inside))
 	}
@@ -103,59 +100,15 @@ func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, err
 	return origin{Name: found.Name, Version: found.Version, Sum: found.SHA256}, err
 }
 
-// stallTimeout is how long a server may send nothing.
-const stallTimeout = time.Minute
+// mostBytes is the largest size of an archive with sources: five times that of Linux 7.
+const mostBytes = 1 << 30
 
-// fetchURL fetches an archive and checks its sum. It gives up if the server sends nothing for the
-// time stall.
-func fetchURL(ctx context.Context, s *Source, to string, show *progress.Progress, stall time.Duration) (_ origin, err error) {
+// fetchURL fetches an archive and checks its sum.
+func fetchURL(ctx context.Context, s *Source, to string, show *progress.Progress) (origin, error) {
 	show.Line("fetching %s", s.URL)
-	caller := ctx
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stalled := time.AfterFunc(stall, func() { cancel(fmt.Errorf("%s: the server sent nothing for %v; try again", s.URL, stall)) })
-	defer stalled.Stop()
-	defer func() {
-		switch {
-		case err == nil:
-		case caller.Err() != nil:
-			err = caller.Err()
-		case ctx.Err() != nil:
-			err = context.Cause(ctx)
-		}
-	}()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, http.NoBody)
-	if err != nil {
+	if err := (fetch.File{URL: s.URL, SHA256: s.SHA256, Most: mostBytes}).To(ctx, to, show.Part(0, 5)); err != nil {
 		return origin{}, err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return origin{}, err
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return origin{}, fmt.Errorf("%s: the server replied %s", s.URL, response.Status)
-	}
-	file, err := os.Create(to)
-	if err != nil {
-		return origin{}, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	hash := sha256.New()
-	move := show.Part(0, 5)
-	count := byteCounter{report: func(n int64) {
-		stalled.Reset(stall)
-		if response.ContentLength > 0 {
-			move(100 * float64(n) / float64(response.ContentLength))
-		}
-	}}
-	n, err := io.Copy(io.MultiWriter(file, hash, &count), response.Body)
-	if err != nil {
-		return origin{}, fmt.Errorf("%s ended after %d of %d bytes: %w; try again", s.URL, n, response.ContentLength, err)
-	}
-	sum := hex.EncodeToString(hash.Sum(nil))
-	if !strings.EqualFold(sum, s.SHA256) {
-		return origin{}, fmt.Errorf("%s has the SHA-256 %s, but the row has %s: one of the two is wrong", s.URL, sum, strings.ToLower(s.SHA256))
-	}
+	sum := strings.ToLower(s.SHA256)
 	return origin{Name: s.URL, Version: sum[:12], Sum: sum}, nil
 }

@@ -4,23 +4,17 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
 
 // archiveOf packs files in a top directory, like an archive of kernel sources.
@@ -87,48 +81,6 @@ func TestKernelIsBuiltFromAnAddress(t *testing.T) {
 	if _, err := b.build(t.Context()); err != nil || asked != before {
 		t.Errorf("the repeated build: %v, with %d more requests to the server", err, asked-before)
 	}
-}
-
-// silentServer starts a server that sends the start of a file and then nothing. asked is closed at the
-// request, gone when the client has disconnected. The client may give up before the request arrives.
-func silentServer(t *testing.T) (s *Source, asked, gone <-chan struct{}) {
-	t.Helper()
-	begun, left := make(chan struct{}), make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		close(begun)
-		_, _ = w.Write([]byte("a beginning"))
-		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
-		close(left)
-	}))
-	t.Cleanup(server.Close)
-	return &Source{URL: server.URL + "/linux.tar", SHA256: strings.Repeat("0", 64)}, begun, left
-}
-
-func TestServerThatStallsIsGivenUp(t *testing.T) {
-	s, asked, gone := silentServer(t)
-	_, err := fetchURL(t.Context(), s, filepath.Join(t.TempDir(), "archive"), progress.New(io.Discard), 100*time.Millisecond)
-	wantError(t, err, s.URL+": the server sent nothing for 100ms")
-	select {
-	case <-asked:
-		<-gone
-	default:
-	}
-}
-
-// TestInterruptedFetchIsCanceled cancels with a cause, like signal.NotifyContext.
-func TestInterruptedFetchIsCanceled(t *testing.T) {
-	s, asked, gone := silentServer(t)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	go func() {
-		<-asked
-		cancel(errors.New("a signal"))
-	}()
-	_, err := fetchURL(ctx, s, filepath.Join(t.TempDir(), "archive"), progress.New(io.Discard), time.Hour)
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-	<-gone
 }
 
 func TestWrongSumIsNamed(t *testing.T) {

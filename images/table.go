@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/kmodtest/kmodtest/images/internal/files"
 )
 
 // tableFile is the name of a table of kernels.
@@ -73,7 +75,7 @@ func findTable(dir string) (string, error) {
 		return "", fmt.Errorf("look for a table of kernels: %w", err)
 	}
 	for ; ; dir = filepath.Dir(dir) {
-		if isFile(filepath.Join(dir, "go.mod")) {
+		if files.Is(filepath.Join(dir, "go.mod")) {
 			break
 		}
 		if dir == filepath.Dir(dir) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 )
 
 const someRow = "[[kernel]]\nname='NAME'\n[kernel.source]\nurl='http://localhost/a.tar'\n" +
@@ -16,7 +18,7 @@ const someRow = "[[kernel]]\nname='NAME'\n[kernel.source]\nurl='http://localhost
 func row(name string) string { return strings.Replace(someRow, "NAME", name, 1) }
 
 func TestTableInModuleAddsRows(t *testing.T) {
-	project := makeTree(t, map[string]string{
+	project := filestest.Tree(t, map[string]string{
 		"go.mod":            "module example.com/project\n",
 		"kernels.toml":      row("mine") + strings.Replace(row("6.1"), "[kernel.source]", "about='theirs'\n[kernel.source]", 1),
 		"deep/down/x_test":  "",
@@ -41,7 +43,7 @@ func TestTableInModuleAddsRows(t *testing.T) {
 
 func TestUsersDefaultReplacesOwn(t *testing.T) {
 	table := strings.Replace(row("mine"), "[kernel.source]", "default=true\n[kernel.source]", 1)
-	rows, err := RowsFor(makeTree(t, map[string]string{"go.mod": "", "kernels.toml": table}))
+	rows, err := RowsFor(filestest.Tree(t, map[string]string{"go.mod": "", "kernels.toml": table}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +66,7 @@ func TestInvalidTableIsNamed(t *testing.T) {
 		"both":       {row("a") + "[kernel.apt]\nsuite='s'\nimage='i'\n", "requires one of"},
 		"machine":    {strings.Replace(row("a"), "name=", "arch='arm64'\nname=", 1), "amd64 only"},
 	} {
-		dir := makeTree(t, map[string]string{"go.mod": "", "kernels.toml": test.table})
+		dir := filestest.Tree(t, map[string]string{"go.mod": "", "kernels.toml": test.table})
 		_, err := Resolve(t.Context(), "6.1", Options{Dir: dir, Cache: t.TempDir()})
 		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, "kernels.toml")) || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: got %v, want the table's path and %q", what, err, test.says)
@@ -73,7 +75,7 @@ func TestInvalidTableIsNamed(t *testing.T) {
 }
 
 func TestFragmentsOfUserAndOwn(t *testing.T) {
-	dir := makeTree(t, map[string]string{"kernels.toml": "", "own/a.config": "CONFIG_A=y\n"})
+	dir := filestest.Tree(t, map[string]string{"kernels.toml": "", "own/a.config": "CONFIG_A=y\n"})
 	r := Row{Table: filepath.Join(dir, "kernels.toml"), Source: &Source{Fragments: []string{"base.config", "own/a.config"}}}
 	before, err := r.key(t.Context())
 	if err != nil {
@@ -83,11 +85,11 @@ func TestFragmentsOfUserAndOwn(t *testing.T) {
 	if err != nil || got[0].name != "base.config" || string(got[1].text) != "CONFIG_A=y\n" {
 		t.Fatalf("got %v, %v", got, err)
 	}
-	addFiles(t, dir, map[string]string{"own/a.config": "CONFIG_A=m\n"})
+	filestest.Add(t, dir, map[string]string{"own/a.config": "CONFIG_A=m\n"})
 	if after, err := r.key(t.Context()); err != nil || after == before {
 		t.Errorf("a changed fragment does not change the key: %v", err)
 	}
-	addFiles(t, dir, map[string]string{"own/a.config": "# why\nCONFIG_A=y\n"})
+	filestest.Add(t, dir, map[string]string{"own/a.config": "# why\nCONFIG_A=y\n"})
 	if after, err := r.key(t.Context()); err != nil || after != before {
 		t.Errorf("a changed comment changes the key: %v", err)
 	}
@@ -99,7 +101,7 @@ func TestFragmentsOfUserAndOwn(t *testing.T) {
 
 func TestStateOfDirectoryChangesWithFiles(t *testing.T) {
 	files := map[string]string{"src/Kconfig": "", "src/Makefile": "", "src/kernel/fork.c": "a", "src/.git/index": "a"}
-	dir := makeTree(t, maps.Clone(files))
+	dir := filestest.Tree(t, maps.Clone(files))
 	r := Row{Table: filepath.Join(dir, "kernels.toml"), Source: &Source{Path: "src"}}
 	state := func() string {
 		s, err := r.treeState(t.Context())
@@ -109,11 +111,11 @@ func TestStateOfDirectoryChangesWithFiles(t *testing.T) {
 		return s
 	}
 	before := state()
-	addFiles(t, dir, map[string]string{"src/.git/index": "changed"})
+	filestest.Add(t, dir, map[string]string{"src/.git/index": "changed"})
 	if state() != before {
 		t.Error("a change in .git changed the state")
 	}
-	addFiles(t, dir, map[string]string{"src/kernel/fork.c": "changed"})
+	filestest.Add(t, dir, map[string]string{"src/kernel/fork.c": "changed"})
 	if state() == before {
 		t.Error("a changed file did not change the state")
 	}
@@ -126,7 +128,7 @@ func TestStateOfDirectoryChangesWithFiles(t *testing.T) {
 }
 
 func TestUnknownNameListsUsersKernels(t *testing.T) {
-	dir := makeTree(t, map[string]string{"go.mod": "", "kernels.toml": row("mine")})
+	dir := filestest.Tree(t, map[string]string{"go.mod": "", "kernels.toml": row("mine")})
 	_, err := Resolve(t.Context(), "4.9", Options{Dir: dir, Cache: t.TempDir()})
 	var unknown *UnknownKernelError
 	if !errors.As(err, &unknown) || !slices.Contains(unknown.Names, "mine") {

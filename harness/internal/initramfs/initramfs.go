@@ -24,6 +24,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/depmod"
 )
 
 // Spec describes the contents of an archive. Kernel and Init are required.
@@ -175,7 +176,7 @@ func (s Spec) modules(ctx context.Context, root string) ([]cpio.Record, error) {
 			return nil, err
 		}
 	}
-	if err := images.Depmod(ctx, root, s.Kernel.Release); err != nil {
+	if err := depmod.Run(ctx, root, s.Kernel.Release); err != nil {
 		return nil, err
 	}
 	return readTree(root, dir)

@@ -2,6 +2,7 @@
 package fetch
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,12 +18,10 @@ import (
 // File is a file at an address.
 type File struct {
 	URL    string
-	SHA256 string // in hex, or "" if it is not known
-	Most   int64  // the largest size in bytes
+	SHA256 string        // in hex, or "" if it is not known
+	Most   int64         // the largest size in bytes
+	Stall  time.Duration // how long the server may send nothing; 0 is a minute
 }
-
-// Stall is how long a server may send nothing.
-const Stall = time.Minute
 
 // attempts is how often a connection may be cut.
 const attempts = 5
@@ -66,7 +65,8 @@ func (f File) part(ctx context.Context, file *os.File, hash io.Writer, progress 
 	caller := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stalled := time.AfterFunc(Stall, func() { cancel(fmt.Errorf("%s: the server sent nothing for %v; try again", f.URL, Stall)) })
+	stall := cmp.Or(f.Stall, time.Minute)
+	stalled := time.AfterFunc(stall, func() { cancel(fmt.Errorf("%s: the server sent nothing for %v; try again", f.URL, stall)) })
 	defer stalled.Stop()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.URL, http.NoBody)
 	if err != nil {
@@ -91,7 +91,7 @@ func (f File) part(ctx context.Context, file *os.File, hash io.Writer, progress 
 	}
 	length := have + response.ContentLength
 	watch := writerFunc(func(p []byte) (int, error) {
-		stalled.Reset(Stall)
+		stalled.Reset(stall)
 		have += int64(len(p))
 		if have > f.Most {
 			return 0, fmt.Errorf("%s is larger than %d bytes", f.URL, f.Most)

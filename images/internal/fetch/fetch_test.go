@@ -1,7 +1,9 @@
 package fetch
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -50,7 +52,7 @@ func TestCutTransferGoesOn(t *testing.T) {
 	for _, ranges := range []bool{true, false} {
 		address, asked := cutting(t, 2, ranges)
 		path := filepath.Join(t.TempDir(), "file")
-		if err := (File{address, sum, 1 << 20}).To(t.Context(), path, nothing); err != nil {
+		if err := (File{URL: address, SHA256: sum, Most: 1 << 20}).To(t.Context(), path, nothing); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(path); string(got) != content || err != nil {
@@ -71,10 +73,10 @@ func TestFailedTransferLeavesNothing(t *testing.T) {
 		file File
 		want string
 	}{
-		{File{whole, strings.Repeat("0", 64), 1 << 20}, "want 0000"},
-		{File{whole, sum, 100}, "is larger than 100 bytes"},
-		{File{cut, sum, 1 << 20}, "unexpected EOF; try again"},
-		{File{missing.URL, sum, 1 << 20}, "404 Not Found"},
+		{File{URL: whole, SHA256: strings.Repeat("0", 64), Most: 1 << 20}, "want 0000"},
+		{File{URL: whole, SHA256: sum, Most: 100}, "is larger than 100 bytes"},
+		{File{URL: cut, SHA256: sum, Most: 1 << 20}, "unexpected EOF; try again"},
+		{File{URL: missing.URL, SHA256: sum, Most: 1 << 20}, "404 Not Found"},
 	} {
 		dir := t.TempDir()
 		err := c.file.To(t.Context(), filepath.Join(dir, "file"), nothing)
@@ -84,5 +86,41 @@ func TestFailedTransferLeavesNothing(t *testing.T) {
 		if left, err := os.ReadDir(dir); len(left) > 0 || err != nil {
 			t.Errorf("%s: %v was left, %v", c.want, left, err)
 		}
+	}
+}
+
+// silent starts a server that sends the start of a file and then nothing. asked gets a value at each request.
+func silent(t *testing.T) (address string, asked <-chan struct{}) {
+	t.Helper()
+	begun := make(chan struct{}, 100)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun <- struct{}{}
+		_, _ = w.Write([]byte("a beginning"))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(server.Close) // waits until the clients have disconnected
+	return server.URL, begun
+}
+
+func TestServerThatStallsIsGivenUp(t *testing.T) {
+	address, _ := silent(t)
+	err := File{URL: address, Most: 1 << 20, Stall: 100 * time.Millisecond}.To(t.Context(), filepath.Join(t.TempDir(), "file"), nothing)
+	if want := address + ": the server sent nothing for 100ms"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
+// TestInterruptedTransferIsCanceled cancels with a cause, like signal.NotifyContext.
+func TestInterruptedTransferIsCanceled(t *testing.T) {
+	address, asked := silent(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		<-asked
+		cancel(errors.New("a signal"))
+	}()
+	err := File{URL: address, Most: 1 << 20, Stall: time.Hour}.To(ctx, filepath.Join(t.TempDir(), "file"), nothing)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }

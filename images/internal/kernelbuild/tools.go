@@ -1,4 +1,4 @@
-package images
+package kernelbuild
 
 import (
 	"context"
@@ -9,10 +9,10 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// tool is a program required to build a kernel, and the Debian package that has it.
-type tool struct{ program, pkg string }
+// Tool is a program required to build a kernel, and the Debian package that has it.
+type Tool struct{ program, pkg string }
 
-var buildTools = []tool{
+var buildTools = []Tool{
 	{"make", "make"}, {"gcc", "gcc"}, {"ld", "binutils"}, {"flex", "flex"}, {"bison", "bison"}, {"bc", "bc"}, {"tar", "tar"}, {"depmod", "kmod"},
 }
 
@@ -28,16 +28,16 @@ func (e *MissingToolsError) Error() string {
 		strings.Join(e.Names, ", "), strings.Join(e.Packages, " "))
 }
 
-// checkBuildTools checks before a long build whether everything that it requires is installed. The
-// error is a *MissingToolsError.
-func checkBuildTools(ctx context.Context, s *Source) error {
-	tools := buildTools
-	switch {
-	case s.Package != "":
-		tools = append(slices.Clip(tools), tool{"dpkg-deb", "dpkg"}, tool{"xz", "xz-utils"})
-	case s.Ref != "":
-		tools = append(slices.Clip(tools), tool{"git", "git"})
-	}
+// Tools of sources, for CheckTools.
+var (
+	DebianPackage = []Tool{{"dpkg-deb", "dpkg"}, {"xz", "xz-utils"}} // sources in a Debian package
+	GitCommit     = []Tool{{"git", "git"}}
+)
+
+// CheckTools checks before a long build whether everything that it requires is installed, and the tools that its sources
+// require. The error is a *MissingToolsError.
+func CheckTools(ctx context.Context, more []Tool) error {
+	tools := append(slices.Clip(buildTools), more...)
 	missing := &MissingToolsError{}
 	gcc := ""
 	for _, t := range tools {
@@ -65,8 +65,8 @@ func checkBuildTools(ctx context.Context, s *Source) error {
 	return nil
 }
 
-// compilerVersion returns the first line of gcc --version.
-func compilerVersion(ctx context.Context) (string, error) {
+// Compiler returns the first line of gcc --version.
+func Compiler(ctx context.Context) (string, error) {
 	gcc, err := command.Find("gcc", "gcc")
 	if err != nil {
 		return "", err

@@ -1,4 +1,5 @@
-package images
+// Package fingerprint computes hashes that change when files change, without reading them.
+package fingerprint
 
 import (
 	"crypto/sha256"
@@ -10,38 +11,41 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/kmodtest/kmodtest/images/internal/files"
 )
 
-// fingerprint is a hash that changes when files change. It uses the result of stat(2) for each file,
+// Fingerprint is a hash that changes when files change. It uses the result of stat(2) for each file,
 // not the contents. That includes the time of the last status change, which, unlike the
 // modification time, cannot be set.
-type fingerprint struct {
+type Fingerprint struct {
 	sum hash.Hash
 	err error // the first one
 }
 
-func newFingerprint() *fingerprint { return &fingerprint{sum: sha256.New()} }
+// New returns a fingerprint of nothing.
+func New() *Fingerprint { return &Fingerprint{sum: sha256.New()} }
 
-// hex returns the fingerprint of all that was added, or the first error.
-func (f *fingerprint) hex() (string, error) {
+// Hex returns the fingerprint of all that was added, or the first error.
+func (f *Fingerprint) Hex() (string, error) {
 	if f.err != nil {
 		return "", fmt.Errorf("check whether files have changed: %w", f.err)
 	}
 	return hex.EncodeToString(f.sum.Sum(nil)), nil
 }
 
-// text adds a string.
-func (f *fingerprint) text(s string) { _, _ = fmt.Fprintf(f.sum, "%q\n", s) }
+// Text adds a string.
+func (f *Fingerprint) Text(s string) { _, _ = fmt.Fprintf(f.sum, "%q\n", s) }
 
-// file adds a file. A missing file changes the fingerprint as well.
-func (f *fingerprint) file(path string) {
+// File adds a file. A missing file changes the fingerprint as well.
+func (f *Fingerprint) File(path string) {
 	info, err := os.Stat(path)
 	f.add(path, info, err)
 }
 
-// tree adds all files below a directory except .git, without following links. A missing directory
+// Tree adds all files below a directory except .git, without following links. A missing directory
 // counts as empty.
-func (f *fingerprint) tree(dir string) {
+func (f *Fingerprint) Tree(dir string) {
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -60,9 +64,9 @@ func (f *fingerprint) tree(dir string) {
 	}
 }
 
-func (f *fingerprint) add(path string, info fs.FileInfo, err error) {
+func (f *Fingerprint) add(path string, info fs.FileInfo, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
-		f.text(path)
+		f.Text(path)
 		return
 	}
 	if err != nil {
@@ -78,16 +82,16 @@ func (f *fingerprint) add(path string, info fs.FileInfo, err error) {
 	_, _ = f.sum.Write(append(line, '\n')) // a hash returns no error
 }
 
-// buildDirectory adds the files that a build of modules reads in its directory: make -C dir M=…
-func (f *fingerprint) buildDirectory(dir string) {
+// BuildDirectory adds the files that a build of modules reads in its directory: make -C dir M=…
+func (f *Fingerprint) BuildDirectory(dir string) {
 	f.makeTree(dir)
 	// A tree built with O= has its sources elsewhere.
-	if source := filepath.Join(dir, "source"); isFile(filepath.Join(source, "Makefile")) {
+	if source := filepath.Join(dir, "source"); files.Is(filepath.Join(source, "Makefile")) {
 		f.makeTree(source)
 	}
 }
 
-func (f *fingerprint) makeTree(dir string) {
+func (f *Fingerprint) makeTree(dir string) {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		if f.err == nil {
@@ -96,9 +100,9 @@ func (f *fingerprint) makeTree(dir string) {
 		return
 	}
 	for _, name := range []string{"Makefile", ".config", ".kernelvariables", "Module.symvers", "vmlinux", "tools/objtool/objtool"} {
-		f.file(filepath.Join(dir, name))
+		f.File(filepath.Join(dir, name))
 	}
 	for _, name := range []string{"include", "arch/x86/include", "scripts"} {
-		f.tree(filepath.Join(dir, name))
+		f.Tree(filepath.Join(dir, name))
 	}
 }

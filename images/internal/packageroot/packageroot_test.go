@@ -1,47 +1,15 @@
-package images
+package packageroot
 
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 )
 
-// makeTree writes files, by name, to a new directory. The content "-> x" makes a link to x.
-func makeTree(t *testing.T, files map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	addFiles(t, root, files)
-	return root
-}
-
-func addFiles(t *testing.T, root string, files map[string]string) {
-	t.Helper()
-	for name, content := range files {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		write := func() error { return os.WriteFile(path, []byte(content), 0o644) }
-		if target, ok := strings.CutPrefix(content, "-> "); ok {
-			write = func() error { return os.Symlink(target, path) }
-		}
-		if err := write(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func assertContent(t *testing.T, path, want string) {
-	t.Helper()
-	got, err := os.ReadFile(path)
-	if err != nil || string(got) != want {
-		t.Errorf("%s holds %q, %v, want %q", path, got, err, want)
-	}
-}
-
 func TestRelocateMakesPathsRelative(t *testing.T) {
-	root := makeTree(t, map[string]string{
+	root := filestest.Tree(t, map[string]string{
 		"usr/src/linux-headers-1-common/Makefile":                "include /usr/src/not-at-the-top\n",
 		"usr/src/linux-headers-1-cloud/Makefile":                 "# made\ninclude /usr/src/linux-headers-1-common/Makefile\n",
 		"usr/src/linux-headers-1-cloud/include/config/auto.conf": "CONFIG_A=y\nCONFIG_DEBUG_INFO_BTF_MODULES=y\nCONFIG_B=y\n",
@@ -50,7 +18,7 @@ func TestRelocateMakesPathsRelative(t *testing.T) {
 		"lib/modules/1-cloud/build":                              "-> /usr/src/linux-headers-1-cloud",
 		"lib/modules/1-cloud/system":                             "-> /etc/passwd",
 	})
-	if err := relocate(root); err != nil {
+	if err := Relocate(root); err != nil {
 		t.Fatal(err)
 	}
 	moved := filepath.Join(t.TempDir(), "moved")
@@ -58,18 +26,18 @@ func TestRelocateMakesPathsRelative(t *testing.T) {
 		t.Fatal(err)
 	}
 	build := filepath.Join(moved, "lib/modules/1-cloud/build")
-	assertContent(t, filepath.Join(build, "Makefile"),
+	filestest.Want(t, filepath.Join(build, "Makefile"),
 		"# made\ninclude $(dir $(lastword $(MAKEFILE_LIST)))../linux-headers-1-common/Makefile\n")
-	assertContent(t, filepath.Join(build, "include/config/auto.conf"), "CONFIG_A=y\nCONFIG_B=y\n")
-	assertContent(t, filepath.Join(build, "scripts/file"), "script")
-	assertContent(t, filepath.Join(moved, "usr/src/linux-headers-1-common/Makefile"), "include /usr/src/not-at-the-top\n")
+	filestest.Want(t, filepath.Join(build, "include/config/auto.conf"), "CONFIG_A=y\nCONFIG_B=y\n")
+	filestest.Want(t, filepath.Join(build, "scripts/file"), "script")
+	filestest.Want(t, filepath.Join(moved, "usr/src/linux-headers-1-common/Makefile"), "include /usr/src/not-at-the-top\n")
 	if target, err := os.Readlink(filepath.Join(moved, "lib/modules/1-cloud/system")); err != nil || target != "/etc/passwd" {
 		t.Errorf("a link to a file outside the packages has the target %q, %v", target, err)
 	}
 }
 
 func TestStripKeepsRequiredFiles(t *testing.T) {
-	root := makeTree(t, map[string]string{
+	root := filestest.Tree(t, map[string]string{
 		"boot/vmlinuz-1-cloud":                   "kernel",
 		"boot/System.map-1-cloud":                "map",
 		"boot/config-1-cloud":                    "config",
@@ -78,7 +46,7 @@ func TestStripKeepsRequiredFiles(t *testing.T) {
 		"usr/src/linux-headers-1-cloud/Makefile": "makefile",
 		"usr/lib/modules/1-cloud/kernel/a.ko":    "module",
 	})
-	release, err := strip(root)
+	release, err := Strip(root)
 	if err != nil || release != "1-cloud" {
 		t.Fatalf("got release %q, %v", release, err)
 	}
@@ -87,15 +55,15 @@ func TestStripKeepsRequiredFiles(t *testing.T) {
 			t.Errorf("%s still exists", name)
 		}
 	}
-	assertContent(t, filepath.Join(root, "boot/vmlinuz-1-cloud"), "kernel")
-	assertContent(t, filepath.Join(root, "usr/src/linux-headers-1-cloud/Makefile"), "makefile")
-	assertContent(t, filepath.Join(root, "lib/modules/1-cloud/kernel/a.ko"), "module")
+	filestest.Want(t, filepath.Join(root, "boot/vmlinuz-1-cloud"), "kernel")
+	filestest.Want(t, filepath.Join(root, "usr/src/linux-headers-1-cloud/Makefile"), "makefile")
+	filestest.Want(t, filepath.Join(root, "lib/modules/1-cloud/kernel/a.ko"), "module")
 }
 
 func TestStripRequiresOneKernel(t *testing.T) {
 	for _, files := range []map[string]string{{"boot/x": ""}, {"boot/vmlinuz-1": "", "boot/vmlinuz-2": ""}} {
-		if _, err := strip(makeTree(t, files)); err == nil {
-			t.Errorf("strip accepted %v", files)
+		if _, err := Strip(filestest.Tree(t, files)); err == nil {
+			t.Errorf("accepted %v", files)
 		}
 	}
 }

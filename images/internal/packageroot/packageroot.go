@@ -1,4 +1,5 @@
-package images
+// Package packageroot makes a directory with the unpacked packages of a kernel usable where it is.
+package packageroot
 
 import (
 	"bytes"
@@ -9,14 +10,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/images/internal/files"
 )
 
-// strip removes files from unpacked packages that neither a machine nor a build reads, and returns the
+// Strip removes files from unpacked packages that neither a machine nor a build reads, and returns the
 // kernel's release.
-func strip(root string) (string, error) {
+func Strip(root string) (string, error) {
 	unneeded := []string{"usr/share", "etc", "boot/System.map-*", "boot/config-*", "usr/src/linux-headers-*/vmlinux", "usr/src/kernels/*/vmlinux", "usr/lib/.build-id"}
 	for _, pattern := range unneeded {
-		found, err := glob(root, pattern)
+		found, err := files.Glob(root, pattern)
 		if err != nil {
 			return "", fmt.Errorf("strip packages: %w", err)
 		}
@@ -32,7 +35,7 @@ func strip(root string) (string, error) {
 	if err := imageToBoot(root); err != nil {
 		return "", fmt.Errorf("find kernel in its package: %w", err)
 	}
-	images, err := glob(root, "boot/vmlinuz-*")
+	images, err := files.Glob(root, "boot/vmlinuz-*")
 	if err != nil || len(images) != 1 {
 		return "", fmt.Errorf("find kernel in its package: it has %d images, want 1", len(images))
 	}
@@ -42,16 +45,16 @@ func strip(root string) (string, error) {
 // imageToBoot moves a kernel to boot/vmlinuz-RELEASE from the directory with its modules, where packages of RPM and Arch
 // have it.
 func imageToBoot(root string) error {
-	found, err := glob(root, "lib/modules/*/vmlinuz")
+	found, err := files.Glob(root, "lib/modules/*/vmlinuz")
 	if err != nil {
 		return err
 	}
 	for _, image := range found {
 		to := filepath.Join(root, "boot/vmlinuz-"+filepath.Base(filepath.Dir(image)))
-		if isFile(to) {
+		if files.Is(to) {
 			continue // the packages have it twice
 		}
-		if err := move(image, to); err != nil {
+		if err := files.Move(image, to); err != nil {
 			return err
 		}
 	}
@@ -63,25 +66,16 @@ func builds() []string {
 	return []string{"usr/src/linux-headers-RELEASE", "usr/src/kernels/RELEASE", "lib/modules/RELEASE/build"}
 }
 
-// unpackedBuild returns the directory for building modules, relative to root.
-func unpackedBuild(root, release string) (string, error) {
+// BuildDirectory returns the directory for building modules, relative to root.
+func BuildDirectory(root, release string) (string, error) {
 	for _, pattern := range builds() {
 		dir := strings.ReplaceAll(pattern, "RELEASE", release)
-		if isFile(filepath.Join(root, dir, "Makefile")) {
+		if files.Is(filepath.Join(root, dir, "Makefile")) {
 			return dir, nil
 		}
 	}
 	return "", fmt.Errorf("modules cannot be built: the packages of Linux %s have no %s with a Makefile; name the package with its headers",
 		release, strings.ReplaceAll(strings.Join(builds(), ", "), "RELEASE", release))
-}
-
-// glob returns the paths below root that match a pattern; root may contain any character.
-func glob(root, pattern string) ([]string, error) {
-	found, err := fs.Glob(os.DirFS(root), pattern)
-	for i, name := range found {
-		found[i] = filepath.Join(root, name)
-	}
-	return found, err
 }
 
 // mergeUsr makes lib a link to usr/lib if a package has its modules there, as newer packages do:
@@ -96,9 +90,9 @@ func mergeUsr(root string) error {
 	return nil
 }
 
-// relocate makes packages with kernel headers, unpacked below root, work there: it replaces absolute
+// Relocate makes packages with kernel headers, unpacked below root, work there: it replaces absolute
 // paths in links and makefiles by relative ones, so root can be moved.
-func relocate(root string) error {
+func Relocate(root string) error {
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Type() != fs.ModeSymlink {
 			return err
@@ -110,7 +104,7 @@ func relocate(root string) error {
 	}
 	var found []string
 	for _, pattern := range builds() {
-		more, err := glob(root, strings.ReplaceAll(pattern, "RELEASE", "*")+"/include/config/auto.conf")
+		more, err := files.Glob(root, strings.ReplaceAll(pattern, "RELEASE", "*")+"/include/config/auto.conf")
 		if err != nil {
 			return fmt.Errorf("relocate headers: %w", err)
 		}
@@ -149,6 +143,9 @@ func relocateLink(root, path string) error {
 	}
 	return os.Symlink(relative, path)
 }
+
+// HasAbsoluteIncludes reports whether a makefile includes headers by an absolute path, which Relocate replaces.
+func HasAbsoluteIncludes(makefile []byte) bool { return includeOfHeaders.Match(makefile) }
 
 var includeOfHeaders = regexp.MustCompile(`(?m)^include /usr/src/`)
 

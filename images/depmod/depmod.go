@@ -1,4 +1,5 @@
-package images
+// Package depmod lists the dependencies of kernel modules.
+package depmod
 
 import (
 	"context"
@@ -7,9 +8,9 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
-// Depmod writes modules.dep and related files into root/lib/modules/release, for the modules there. The
-// error is a *MissingToolsError if there is no program depmod.
-func Depmod(ctx context.Context, root, release string) error {
+// Run writes modules.dep and related files into root/lib/modules/release, for the modules there. The
+// error names the package to install if there is no program depmod.
+func Run(ctx context.Context, root, release string) error {
 	path, err := command.Find("depmod", "kmod")
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package images
+package kernelbuild
 
 import (
 	"bytes"
@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"runtime"
 	"strings"
@@ -36,29 +35,22 @@ func (e *BuildError) Unwrap() []error {
 	return []error{e.Err}
 }
 
-// makeRun runs make in a tree of a kernel's sources.
-type makeRun struct {
-	dir       string
-	variables []string // NAME=VALUE, from the row
-	log       *os.File
-}
-
-// run makes a target; watch gets make's output, if it is not nil. If make fails, the error is a
+// make makes a target; watch gets make's output, if it is not nil. If make fails, the error is a
 // *BuildError.
-func (m *makeRun) run(ctx context.Context, watch io.Writer, args ...string) error {
+func (t *Tree) make(ctx context.Context, watch io.Writer, args ...string) error {
 	path, err := command.Find("make", "make")
 	if err != nil {
 		return err
 	}
 	var said bytes.Buffer
-	tee := []io.Writer{m.log, &said}
+	tee := []io.Writer{t.Log, &said}
 	if watch != nil {
 		tee = append(tee, watch)
 	}
-	all := append([]string{"-C", m.dir, fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0)+1)}, args...)
+	all := append([]string{"-C", t.Dir, fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0)+1)}, args...)
 	_, err = command.Command{
 		Path: path,
-		Args: append(all, m.variables...),
+		Args: append(all, t.Variables...),
 		Env:  []string{"KBUILD_BUILD_USER=kmodtest", "KBUILD_BUILD_HOST=kmodtest"},
 		// Variables of a make that started this process, and variables that would change the kernel.
 		Unset: []string{
@@ -71,7 +63,7 @@ func (m *makeRun) run(ctx context.Context, watch io.Writer, args ...string) erro
 	if !errors.As(err, &failed) {
 		return err
 	}
-	return &BuildError{Target: args[0], Log: m.log.Name(), Output: errorLines(said.Bytes()), Err: failed.Err}
+	return &BuildError{Target: args[0], Log: t.Log.Name(), Output: errorLines(said.Bytes()), Err: failed.Err}
 }
 
 var reportsError = regexp.MustCompile(`(?i)\berror\b|\*\*\*|undefined reference|no such file|not found|no space left`)

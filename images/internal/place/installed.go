@@ -1,4 +1,4 @@
-package images
+package place
 
 import (
 	"context"
@@ -9,12 +9,16 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/images/depmod"
 	"github.com/kmodtest/kmodtest/images/internal/bootimage"
+	"github.com/kmodtest/kmodtest/images/internal/files"
+	"github.com/kmodtest/kmodtest/images/internal/fingerprint"
+	"github.com/kmodtest/kmodtest/images/internal/packageroot"
 )
 
 // findImages returns the kernel images in root/boot, each once: links to other images are left out.
 func findImages(root string) ([]string, error) {
-	found, err := glob(root, "boot/vmlinuz*")
+	found, err := files.Glob(root, "boot/vmlinuz*")
 	if err != nil {
 		return nil, fmt.Errorf("look for kernel images: %w", err)
 	}
@@ -22,7 +26,7 @@ func findImages(root string) ([]string, error) {
 	seen := map[string]bool{}
 	for _, image := range found {
 		target, err := filepath.EvalSymlinks(image)
-		if err != nil || seen[target] || !isFile(target) {
+		if err != nil || seen[target] || !files.Is(target) {
 			continue // a link to a kernel that was removed, or one of several to the same
 		}
 		seen[target] = true
@@ -32,7 +36,7 @@ func findImages(root string) ([]string, error) {
 }
 
 // findInstalled returns the kernel of an image in root/boot, with its modules and headers below root.
-func findInstalled(root, image string) (*place, error) {
+func findInstalled(root, image string) (*Place, error) {
 	release, err := bootimage.Release(image)
 	if errors.Is(err, bootimage.ErrNotBzImage) {
 		release = strings.TrimPrefix(filepath.Base(image), "vmlinuz-")
@@ -47,27 +51,27 @@ func findInstalled(root, image string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := newFingerprint()
-	key.file(image)
-	key.text(release)
-	key.tree(modules)
-	key.buildDirectory(build)
-	p := &place{release: release, image: image, build: build, modules: modules}
-	if !isFile(filepath.Join(modules, "modules.dep")) {
-		p.modules = filepath.Join("lib/modules", release)
+	key := fingerprint.New()
+	key.File(image)
+	key.Text(release)
+	key.Tree(modules)
+	key.BuildDirectory(build)
+	p := &Place{Release: release, Image: image, Build: build, Modules: modules}
+	if !files.Is(filepath.Join(modules, "modules.dep")) {
+		p.Modules = filepath.Join("lib/modules", release)
 		p.steps = append(p.steps, func(ctx context.Context, entry string) error {
 			return copyModules(ctx, modules, entry, release)
 		})
 	}
 	if moved(root, build) {
-		if p.build, err = filepath.Rel(root, build); err != nil {
+		if p.Build, err = filepath.Rel(root, build); err != nil {
 			return nil, fmt.Errorf("find headers: %w", err)
 		}
 		p.steps = append(p.steps, func(_ context.Context, entry string) error {
-			return copyHeaders(root, p.build, entry)
+			return copyHeaders(root, p.Build, entry)
 		})
 	}
-	p.key, err = key.hex()
+	p.Key, err = key.Hex()
 	return p, err
 }
 
@@ -91,7 +95,7 @@ func buildDir(root, modules, release string) (string, error) {
 		candidates = append([]string{filepath.Join(root, target)}, candidates...)
 	}
 	for _, dir := range candidates {
-		if !isFile(filepath.Join(dir, "Makefile")) {
+		if !files.Is(filepath.Join(dir, "Makefile")) {
 			continue
 		}
 		dir, err := filepath.EvalSymlinks(dir)
@@ -108,7 +112,7 @@ func buildDir(root, modules, release string) (string, error) {
 func moved(root, build string) bool {
 	text, err := os.ReadFile(filepath.Join(build, "Makefile"))
 	below := strings.HasPrefix(build, filepath.Clean(root)+"/")
-	return err == nil && filepath.Clean(root) != "/" && below && includeOfHeaders.Match(text)
+	return err == nil && filepath.Clean(root) != "/" && below && packageroot.HasAbsoluteIncludes(text)
 }
 
 // copyModules copies a directory with modules that has no modules.dep, and makes that file.
@@ -125,12 +129,12 @@ func copyModules(ctx context.Context, modules, entry, release string) error {
 		if err != nil {
 			return err
 		}
-		return copyFile(path, filepath.Join(to, relative))
+		return files.Copy(path, filepath.Join(to, relative))
 	})
 	if err != nil {
 		return fmt.Errorf("copy modules: %w", err)
 	}
-	return Depmod(ctx, entry, release)
+	return depmod.Run(ctx, entry, release)
 }
 
 // copyHeaders copies the packages that a build directory belongs to, and makes the copy work at its
@@ -146,7 +150,7 @@ func copyHeaders(root, build, entry string) error {
 			dirs = append(dirs, filepath.Dir(makefile))
 		}
 	}
-	tools, err := glob(root, "usr/lib/linux-kbuild-*")
+	tools, err := files.Glob(root, "usr/lib/linux-kbuild-*")
 	if err != nil {
 		return fmt.Errorf("copy headers: %w", err)
 	}
@@ -158,5 +162,5 @@ func copyHeaders(root, build, entry string) error {
 			return fmt.Errorf("copy headers: %w", err)
 		}
 	}
-	return relocate(entry)
+	return packageroot.Relocate(entry)
 }

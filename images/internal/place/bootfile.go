@@ -1,4 +1,4 @@
-package images
+package place
 
 import (
 	"context"
@@ -8,29 +8,31 @@ import (
 
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/bootimage"
+	"github.com/kmodtest/kmodtest/images/internal/files"
+	"github.com/kmodtest/kmodtest/images/internal/fingerprint"
 )
 
 // vmlinuxFile is the name of an unpacked kernel in a cache entry. If an entry does not have it, only
 // the image itself can be booted.
 const vmlinuxFile = "vmlinux"
 
-// bootFile returns the file to boot for an image at a path: the kernel inside it, unpacked in the
-// cache, or else the image.
-func bootFile(ctx context.Context, image string, opt Options) (string, error) {
+// BootFile returns the file to boot for an image at a path: the kernel inside it, unpacked in a
+// directory of the cache, or else the image.
+func BootFile(ctx context.Context, image, cacheDir string) (string, error) {
 	if _, err := bootimage.Release(image); errors.Is(err, bootimage.ErrNotBzImage) {
 		return image, nil
 	} else if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(opt.Cache, "vmlinux")
-	seen := newFingerprint()
-	seen.file(image)
-	key, err := seen.hex()
+	dir := filepath.Join(cacheDir, "vmlinux")
+	seen := fingerprint.New()
+	seen.File(image)
+	key, err := seen.Hex()
 	if err != nil {
 		return "", err
 	}
-	family := digest(image)[:16] + "-"
-	entry, err := cache.Entry(ctx, dir, family+digest(layout, key)[:32], func(ctx context.Context, tmp string) error {
+	family := cache.Digest(image)[:16] + "-"
+	entry, err := cache.Entry(ctx, dir, family+cache.Digest(layout, key)[:32], func(ctx context.Context, tmp string) error {
 		if _, err := bootimage.Unpack(ctx, image, filepath.Join(tmp, vmlinuxFile)); err != nil {
 			return err
 		}
@@ -39,7 +41,7 @@ func bootFile(ctx context.Context, image string, opt Options) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("unpack kernel: %w", err)
 	}
-	if path := filepath.Join(entry, vmlinuxFile); isFile(path) {
+	if path := filepath.Join(entry, vmlinuxFile); files.Is(path) {
 		return path, nil
 	}
 	return image, nil

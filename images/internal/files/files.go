@@ -1,0 +1,55 @@
+// Package files has operations on files that the standard library lacks.
+package files
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Is reports whether a path is a regular file, or a link to one.
+func Is(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// Glob returns the paths below root that match a pattern; root may contain any character.
+func Glob(root, pattern string) ([]string, error) {
+	found, err := fs.Glob(os.DirFS(root), pattern)
+	for i, name := range found {
+		found[i] = filepath.Join(root, name)
+	}
+	return found, err
+}
+
+// Copy copies the content of a file, and makes the parent directories of the copy.
+func Copy(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	target, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	_, err = io.Copy(target, source)
+	return err
+}
+
+// Move renames a file or directory, and makes the parent directories of its new path.
+func Move(from, to string) error {
+	if _, err := os.Lstat(from); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	return os.Rename(from, to)
+}
