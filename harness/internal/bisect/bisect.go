@@ -158,6 +158,9 @@ func (s *search) test(ctx context.Context, id string) (*report.Run, error) {
 	if len(rep.Runs) != 1 {
 		return nil, fmt.Errorf("%d runs at %s, want one: name one package", len(rep.Runs), title)
 	}
+	if s.result.Titles[id], err = s.title(ctx, id); err != nil { // the run may have found more about the point
+		return nil, err
+	}
 	return &rep.Runs[0], ctx.Err()
 }
 
