@@ -42,6 +42,10 @@ bench-module: deps $(BENCHSTAT) ## compare its speed with that of BASE=COMMIT, i
 built: deps ## build every kernel from source, and modules for each (takes long)
 	go test -count=1 -tags built -timeout 6h -run BuiltKernel ./images
 
+.PHONY: distributions
+distributions: deps ## run the suite on kernels packed as Ubuntu and RHEL pack theirs (takes minutes)
+	go test -count=1 -tags machines -timeout 30m -v -run SuitePasses ./images
+
 .PHONY: stress
 stress: deps ## restore 1,000 machines, two per processor at a time
 	go test -count=1 -timeout 60m -parallel $$((2 * $$(nproc))) -run '^TestCopiesDiffer$$' ./harness -copies 1000
@@ -70,9 +74,10 @@ adopt: deps ## build and load Debian's *-dkms packages, compare with DKMS, and u
 		-document "$$PWD/docs/adopt.md" $(if $(PACKAGES),-packages $(PACKAGES))
 
 .PHONY: matrix-test
-matrix-test: deps chromium ## test the matrix, its report in a browser, and the GitHub workflow
+matrix-test: deps chromium ## test the matrix, bisection, the report in a browser, and the GitHub workflow
 	rm -rf kmodtest-report/_artifacts && mkdir -p kmodtest-report
-	go test -tags machines -count=1 -timeout 30m -artifacts -outputdir "$$PWD/kmodtest-report" ./harness/internal/matrix
+	go test -tags machines -count=1 -timeout 30m -artifacts -outputdir "$$PWD/kmodtest-report" \
+		./harness/internal/matrix ./harness/internal/bisect
 
 .PHONY: matrix-speed
 matrix-speed: deps ## compare the matrix with the same runs one after the other (on a quiet host)
