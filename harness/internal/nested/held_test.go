@@ -5,7 +5,7 @@ package nested
 import (
 	"fmt"
 	"os"
-	"slices"
+	"os/exec"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +17,9 @@ const (
 	createIRQChip = 0xae60
 )
 
+// module is the KVM of the outer machine's processor.
+const module = "kvm_amd"
+
 // held are file descriptors of virtual machines that never run. The outer kernel changes
 // its code when the first machine begins and when the last one ends, mostly that of the
 // scheduler, and for the first virtual processor of each kind. QEMU 7.2, with a
@@ -25,10 +28,13 @@ const (
 // it is gone from memory. As long as these machines exist, nothing is changed.
 var held []int
 
-// hold makes the machines, unless they exist.
-func hold() (err error) {
+// hold loads KVM and makes the machines, unless they exist.
+func hold() error {
 	if held != nil {
 		return nil
+	}
+	if out, err := exec.Command("modprobe", module).CombinedOutput(); err != nil {
+		return fmt.Errorf("modprobe %s: %w\n%s", module, err, out)
 	}
 	dev, err := unix.Open(device, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -61,15 +67,4 @@ func request(fd int, number uint) (int, error) {
 		unix.CloseOnExec(n)
 	}
 	return n, nil
-}
-
-// release ends the machines.
-func release() error {
-	for _, fd := range slices.Backward(held) {
-		if err := unix.Close(fd); err != nil {
-			return err
-		}
-	}
-	held = nil
-	return nil
 }

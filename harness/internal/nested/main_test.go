@@ -21,8 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	config := harness.Config{
-		LoadModules: []string{"kvm_amd"},
-		Memory:      3000, // MiB; under 3.5 GiB, where QEMU splits it
+		Memory: 3000, // MiB; under 3.5 GiB, where QEMU splits it
 		// Linux does not trust the clock of a processor of AMD with several cores, which
 		// TCG emulates: it reads another one from a device, in each switch to
 		// and from an inner machine.

@@ -14,8 +14,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// outer returns the place, after its files have been unpacked.
+// outer returns the place, after its files have been unpacked and KVM has been loaded.
 func outer(t *testing.T) place {
+	t.Helper()
+	p := outerWithoutKVM(t)
+	if err := hold(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// outerWithoutKVM returns the place, after its files have been unpacked.
+func outerWithoutKVM(t *testing.T) place {
 	t.Helper()
 	p := outerPlace()
 	if _, err := os.Stat(p.archive()); err == nil {
@@ -25,9 +35,6 @@ func outer(t *testing.T) place {
 		if err := os.Remove(p.archive()); err != nil { // it takes memory
 			t.Fatal(err)
 		}
-	}
-	if err := hold(); err != nil {
-		t.Fatal(err)
 	}
 	return p
 }

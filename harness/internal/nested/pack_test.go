@@ -43,6 +43,9 @@ var (
 
 var innerRuns = []innerRun{red, fresh, blame, fuzz, suite, describes}
 
+// detection is the package that chooses the accelerator. Its tests need no machine.
+const detection = "harness/internal/qemu"
+
 // programs are needed to run QEMU. gcc does not run: its size and time are part
 // of the keys of modules.
 var programs = []string{"qemu-system-x86_64", "gcc", "sh"}
@@ -113,27 +116,32 @@ func (p place) warm(ctx context.Context) (*images.Kernel, error) {
 			return nil, fmt.Errorf("%s: %w", run.Package, err)
 		}
 	}
-	return kernel, nil
+	return kernel, p.build(ctx, detection)
+}
+
+// build builds a package's test binary.
+func (p place) build(ctx context.Context, name string) error {
+	binary := p.binary(name)
+	out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, filepath.Join(p.Root, name)).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return os.Chtimes(binary, time.Time{}, time.Unix(0, 0)) // its content counts
 }
 
 func (p place) prepare(ctx context.Context, run innerRun) error {
-	binary := p.binary(run.Package)
 	gocmd, err := exec.LookPath("go")
 	if err != nil {
 		return err
 	}
-	out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, filepath.Join(p.Root, run.Package)).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
-	}
-	if err := os.Chtimes(binary, time.Time{}, time.Unix(0, 0)); err != nil { // its content counts
+	if err := p.build(ctx, run.Package); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, binary, "-test.run=^$")
+	cmd := exec.CommandContext(ctx, p.binary(run.Package), "-test.run=^$")
 	cmd.Dir = filepath.Join(p.Root, run.Package)
 	cmd.Env = append(p.environment(), run.Env...)
 	cmd.Env = append(cmd.Env, "KMODTEST_QEMU=false", "KMODTEST_ACCEL=tcg", "KMODTEST_SNAPSHOT=off", "PATH="+searchPath+":"+filepath.Dir(gocmd))
-	out, err = cmd.CombinedOutput()
+	out, err := cmd.CombinedOutput()
 	if !strings.Contains(string(out), "QEMU ended before the guest was done") {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
