@@ -20,12 +20,16 @@ const (
 // module is the KVM of the outer machine's processor.
 const module = "kvm_amd"
 
+// oneProcessor is a kernel parameter: the outer machine starts with one processor of two.
+const oneProcessor = "maxcpus=1"
+
 // held are file descriptors of virtual machines that never run. The outer kernel changes
-// its code when the first machine begins and when the last one ends, mostly that of the
-// scheduler, and for the first virtual processor of each kind. QEMU 7.2, with a
-// thread for each processor, may translate code while another processor changes it.
-// Then a processor hits the breakpoint of an unfinished change without end, although
-// it is gone from memory. As long as these machines exist, nothing is changed.
+// its code when KVM is loaded, when the first machine begins and when the last one
+// ends, mostly that of the scheduler, and for the first virtual processor of each kind.
+// QEMU 7.2, with a thread for each processor, may translate code while another
+// processor changes it. Then a processor hits the breakpoint of an unfinished change
+// without end, although it is gone from memory. So the second processor is off
+// until these machines exist. As long as they do, nothing is changed.
 var held []int
 
 // hold loads KVM and makes the machines, unless they exist.
@@ -52,7 +56,7 @@ func hold() error {
 			}
 		}
 	}
-	return nil
+	return os.WriteFile("/sys/devices/system/cpu/cpu1/online", []byte("1"), 0)
 }
 
 // request calls an ioctl with the argument 0. It keeps the file descriptor that the ioctl

@@ -198,7 +198,7 @@ func TestFuzzInputIsKept(t *testing.T) {
 }
 
 // The device is there, as in /dev of many hosts without the module. The machine is a
-// fresh one: after the first virtual machine, an unload is a risk, see held.
+// fresh one, in which KVM has not been loaded: an unload would be a risk, see held.
 func TestMissingModuleIsNoticed(t *testing.T) {
 	guest.Fresh(t)
 	shows(t, "`/dev/kvm` without its module: TCG is used, and a line says why", versionVariable)

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 		// Linux does not trust the clock of a processor of AMD with several cores, which
 		// TCG emulates: it reads another one from a device, in each switch to
 		// and from an inner machine.
-		KernelArgs: []string{"tsc=reliable"},
+		KernelArgs: []string{"tsc=reliable", oneProcessor},
 		Devices:    withoutNestedPaging,
 	}
 	if !inside.Guest() && flag.Lookup("test.list").Value.String() == "" {

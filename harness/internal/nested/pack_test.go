@@ -52,12 +52,14 @@ var programs = []string{"qemu-system-x86_64", "gcc", "sh"}
 
 // firmware is what QEMU loads for the machines of the harness.
 var firmware = []string{
-	"/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so",
 	"/usr/share/seabios/bios-256k.bin",
 	"/usr/share/qemu/kvmvapic.bin",
 	"/usr/share/qemu/linuxboot_dma.bin",
 	"/usr/share/qemu/pvh.bin",
 }
+
+// emulation is TCG, which is a module of Debian 12's QEMU, but not of newer ones.
+const emulation = "/usr/lib/x86_64-linux-gnu/qemu/accel-tcg-x86_64.so"
 
 // neighbours are programs that the suite takes along.
 var neighbours = []string{
@@ -158,7 +160,11 @@ func (p place) files(kernel *images.Kernel) ([]string, error) {
 	}
 	kernels := filepath.Join(p.cacheHome(), "kmodtest", "kernels")
 	found[kernels] = true
-	list, err := initramfs.FindFiles(slices.Concat(programs, firmware, neighbours))
+	var modules []string
+	if _, err := os.Stat(emulation); err == nil {
+		modules = append(modules, emulation)
+	}
+	list, err := initramfs.FindFiles(slices.Concat(programs, firmware, modules, neighbours))
 	if err != nil {
 		return nil, err
 	}
