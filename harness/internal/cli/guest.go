@@ -92,7 +92,8 @@ func testCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "test [flags] [FLAGS AND PACKAGES OF GO TEST]",
 		Short: "Run go test, with the tests of all packages in guests",
-		Long: "Run go test -exec 'kmodtest exec FLAGS'. The flags come first, with two dashes; all others are for go test.\n" + configHelp +
+		Long: "Run go test -exec 'kmodtest exec FLAGS'. Flags with two dashes that kmodtest exec has are for it, all others for\n" +
+			"go test, and so is what follows -- or -args.\n" + configHelp +
 			"\n\nFlags: those of kmodtest exec.",
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -108,28 +109,42 @@ func testCommand() *cobra.Command {
 	}
 }
 
-// splitOwn splits arguments into the flags of kmodtest exec, which come first and have two
-// dashes, and the rest.
+// splitOwn splits arguments into the flags of kmodtest exec and the rest. The former have
+// two dashes, or are -k before all others, and come before "--" or go test's -args.
 func splitOwn(args []string) (own, rest []string, err error) {
 	flags := pflag.NewFlagSet("kmodtest test", pflag.ContinueOnError)
 	configFlags(flags, &guestrun.Table{})
-	for len(args) > 0 && strings.HasPrefix(args[0], "--") && args[0] != "--" {
-		name, _, inline := strings.Cut(args[0][2:], "=")
-		f := flags.Lookup(name)
-		if f == nil {
-			break // such as --count=1, of go test
+	for len(args) > 0 && !slices.Contains([]string{"--", "-args", "--args"}, args[0]) {
+		f, inline := ownFlag(flags, args[0], len(rest) == 0)
+		if f == nil { // a package, or a flag of go test such as --count=1
+			rest, args = append(rest, args[0]), args[1:]
+			continue
 		}
 		n := 1
 		if !inline && f.NoOptDefVal == "" {
 			n = 2
 		}
 		if len(args) < n {
-			return nil, nil, fmt.Errorf("flag --%s needs a value", name)
+			return nil, nil, fmt.Errorf("flag --%s needs a value", f.Name)
 		}
 		own, args = append(own, args[:n]...), args[n:]
 	}
-	flags.Init("kmodtest test", pflag.ContinueOnError)
-	return own, args, flags.Parse(own)
+	if len(args) > 0 && args[0] == "--" {
+		args = args[1:]
+	}
+	return own, append(rest, args...), flags.Parse(own)
+}
+
+// ownFlag returns the flag that an argument is, or nil, and whether its value is inline.
+func ownFlag(flags *pflag.FlagSet, arg string, isFirst bool) (f *pflag.Flag, inline bool) {
+	if isFirst && strings.HasPrefix(arg, "-k") {
+		return flags.ShorthandLookup("k"), arg != "-k"
+	}
+	if !strings.HasPrefix(arg, "--") {
+		return nil, false
+	}
+	name, _, inline := strings.Cut(arg[2:], "=")
+	return flags.Lookup(name), inline
 }
 
 // goTest runs go test with this program as its -exec, and exits as it does.
