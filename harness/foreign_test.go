@@ -79,3 +79,21 @@ func TestProgramRunsInGuest(t *testing.T) {
 		t.Errorf("false: status %d\n%s", status, out)
 	}
 }
+
+func TestCoverageOfProgramComesBack(t *testing.T) {
+	t.Parallel()
+	tool, data := filepath.Join(t.TempDir(), "tool"), filepath.Join(t.TempDir(), "data")
+	build := exec.Command("go", "build", "-cover", "-o", tool, "./tool")
+	build.Dir = filepath.Join("testdata", "foreign")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	out, status := foreign(t, []string{"GOCOVERDIR=" + data}, "run", "--", tool)
+	if status != 0 || !strings.Contains(out, "in "+data) {
+		t.Fatalf("status %d\n%s", status, out)
+	}
+	percent, err := exec.Command("go", "tool", "covdata", "percent", "-i="+data).CombinedOutput()
+	if err != nil || !strings.Contains(string(percent), "coverage: 100.0% of statements") {
+		t.Errorf("covdata: %v\n%s", err, percent)
+	}
+}

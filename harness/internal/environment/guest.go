@@ -17,10 +17,14 @@ var guestVariables = map[string]string{
 	"TMPDIR":  "/tmp",
 }
 
+// CoverDir is the variable that names the directory for coverage data. The host sets it
+// for a guest that is to send the data back.
+const CoverDir = "GOCOVERDIR"
+
 // hostVariables are patterns of variables that name places on the host, which the
 // guest cannot reach.
 var hostVariables = []string{
-	"PWD", "SHELL", "GOCOVERDIR", "XDG_*", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS", "*_CA_BUNDLE",
+	"PWD", "SHELL", CoverDir, "XDG_*", "SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO", "DBUS_SESSION_BUS_ADDRESS", "*_CA_BUNDLE",
 }
 
 // secretVariables are patterns of variables, in upper case, that look like

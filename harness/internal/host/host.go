@@ -98,6 +98,10 @@ func (r *run) setUp() (err error) {
 	if r.guest.env, withheld = environment.ForGuest(os.Environ(), r.Dir, r.Config.Env); len(withheld) > 0 {
 		r.say("these variables look like secrets and stay on the host (harness.Config.Env can pass them on): %s", strings.Join(withheld, ", "))
 	}
+	if dir := os.Getenv(environment.CoverDir); dir != "" {
+		r.CoverDir = resolve(r.Cwd, dir)
+		r.guest.env = append(r.guest.env, environment.CoverDir+"="+r.CoverDir)
+	}
 	for _, pattern := range r.Config.Allow {
 		re, err := regexp.Compile(pattern)
 		if err != nil {

@@ -43,10 +43,15 @@ func kept(name string) bool {
 // readTestFlags reads the flags of a request. Output files get the paths that they
 // would have without a machine.
 func readTestFlags(r request.Request) testFlags {
-	if r.Kind == request.Program {
-		return testFlags{Args: r.Rest}
-	}
 	f := testFlags{Fuzzes: r.Fuzzes()}
+	if r.CoverDir != "" {
+		f.Mkdir = append(f.Mkdir, r.CoverDir)
+		f.Results = append(f.Results, result{r.CoverDir, coverData})
+	}
+	if r.Kind == request.Program {
+		f.Args = r.Rest
+		return f
+	}
 	// The testing package of the binary has checked that it is a duration.
 	f.Timeout, _ = time.ParseDuration(r.Values["test.timeout"])
 

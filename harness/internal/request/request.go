@@ -48,6 +48,9 @@ type Request struct {
 	// after them.
 	Flags []Flag
 	Rest  []string
+	// CoverDir is the directory for coverage data of programs that the tests start,
+	// the variable GOCOVERDIR as an absolute path; "" for none.
+	CoverDir string
 	// Values are the values of all flags of the testing package, set or not.
 	// The keys have no leading dash: "test.v".
 	Values map[string]string
