@@ -1,4 +1,4 @@
-// Package environment chooses the variables that the tests get from the host.
+// Package environment reads the variables of the harness, and chooses those that the tests get.
 package environment
 
 import (

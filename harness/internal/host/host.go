@@ -84,7 +84,7 @@ func newRun(asked request.Request) *run {
 
 // setUp reads the environment and the configuration.
 func (r *run) setUp() (err error) {
-	if r.env, err = readVariables(); err != nil {
+	if r.env, err = environment.Read(); err != nil {
 		return err
 	}
 	if len(r.env.Borrowed) > 0 {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/kmodtest/kmodtest/harness/internal/attach"
+	"github.com/kmodtest/kmodtest/harness/internal/environment"
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/interruption"
 	"github.com/kmodtest/kmodtest/harness/internal/kernellog"
@@ -25,7 +26,7 @@ import (
 // run is one run of a package's tests.
 type run struct {
 	request.Request
-	env    variables
+	env    environment.Variables
 	guest  supply // of each guest
 	cache  string // the project's directory in the user's cache
 	trace  *trace.Trace

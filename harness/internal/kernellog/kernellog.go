@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/kmodtest/kmodtest/harness/internal/dmesg"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
@@ -44,7 +45,7 @@ func (k *Logs) Print(where string, w io.Writer, outcome machine.Outcome, failed 
 	case failed:
 		if tail := outcome.KernelLogTail(); tail != "" {
 			_, err := fmt.Fprintf(w, "%skernel log%s since the modules were loaded (at most %d lines):\n%s\n",
-				verdict.Prefix, of, machine.LogTailLines, tail)
+				verdict.Prefix, of, dmesg.TailLines, tail)
 			if err != nil {
 				return fmt.Errorf("write the kernel log: %w", err)
 			}

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -85,48 +84,5 @@ func TestAccountControlsNoTerminal(t *testing.T) {
 	m.Timeline.Add(klog.Record{Text: "task\x1b[31m"})
 	if text := (Outcome{m: m}).Account(); !strings.HasSuffix(text, "task\\x1b[31m\n") {
 		t.Errorf("it is %q", text)
-	}
-}
-
-// counter counts what is written to it.
-type counter int
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
-}
-
-func TestPrintedKernelLogIsBounded(t *testing.T) {
-	t.Parallel()
-	for name, text := range map[string]string{
-		"ends of line":       strings.Repeat("\n", 2000),
-		"control characters": strings.Repeat("\x1b", 2000),
-		"nothing":            "",
-	} {
-		var l kernelLog
-		for i := range 6000 {
-			l.add(klog.Record{Text: text}, i%2 == 0, timeline.New("w"))
-		}
-		var printed counter
-		if err := l.write(&printed); err != nil || printed > 4*recordsHalf+1<<20 {
-			t.Errorf("%s: %d MiB are printed, %v", name, printed>>20, err)
-		}
-		if n := strings.Count(l.tail(), "\n"); n >= LogTailLines {
-			t.Errorf("%s: the end has %d lines", name, n+1)
-		}
-		if text != "" && !l.boot.isLong() {
-			t.Errorf("%s: a machine with that log is saved", name)
-		}
-	}
-	var l kernelLog
-	for i := range 300 {
-		l.add(klog.Record{Text: fmt.Sprint("line ", i)}, false, timeline.New("w"))
-	}
-	var b bytes.Buffer
-	if err := l.write(&b); err != nil || strings.Count(b.String(), "\n") != 300 {
-		t.Errorf("%d lines, %v", strings.Count(b.String(), "\n"), err)
-	}
-	if end := l.tail(); !strings.HasSuffix(b.String(), end+"\n") || strings.Count(end, "\n") != LogTailLines-1 {
-		t.Errorf("the end is %q", end)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/devices"
+	"github.com/kmodtest/kmodtest/harness/internal/dmesg"
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
@@ -35,7 +36,7 @@ type Machine struct {
 	in     *wire.Reader
 	out    *wire.Writer
 	guest  guestState
-	log    kernelLog
+	log    dmesg.Log
 	files  wire.Receiver
 	client Client   // of the job; nil before it
 	late   lateness // of tests after their timeout
@@ -190,6 +191,6 @@ func (m *Machine) faulty() bool {
 func (m *Machine) addConsole() {
 	if !m.guest.done {
 		own, _ := m.console.parts()
-		m.log.addConsole(own, m.Timeline)
+		m.log.AddConsole(own, m.Timeline)
 	}
 }

@@ -154,7 +154,7 @@ func (o Outcome) fault() *verdict.Fault {
 
 // WriteKernelLog writes the whole kernel log as dmesg prints it, and its end on
 // the console. It may be long.
-func (o Outcome) WriteKernelLog(w io.Writer) error { return o.m.log.write(w) }
+func (o Outcome) WriteKernelLog(w io.Writer) error { return o.m.log.Write(w) }
 
 // Memory returns the guest's memory, its size, and where a physical address is in it. It
 // is nil if the machine was started without keep, or did not come up: see Source.Machine.
@@ -165,6 +165,6 @@ func (o Outcome) Memory() (memory io.ReaderAt, size int64, offset func(address u
 	return nil, 0, nil
 }
 
-// KernelLogTail returns the last LogTailLines lines of the kernel log since the
+// KernelLogTail returns the last dmesg.TailLines lines of the kernel log since the
 // guest's first process ran; "" if there are none.
-func (o Outcome) KernelLogTail() string { return o.m.log.tail() }
+func (o Outcome) KernelLogTail() string { return o.m.log.Tail() }

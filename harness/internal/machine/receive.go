@@ -70,7 +70,7 @@ func (m *Machine) receive(rec wire.Record) error {
 		if err != nil {
 			return &wire.GarbledError{Err: err}
 		}
-		m.log.add(entry, !m.guest.greeted, m.Timeline)
+		m.log.Add(entry, !m.guest.greeted, m.Timeline)
 		if err := m.Timeline.Err(); err != nil {
 			return &wire.GarbledError{Err: err}
 		}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/dmesg"
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/snapshots"
@@ -101,7 +102,7 @@ func findSnapshot(ctx context.Context, cacheDir string, config qemu.Config, opt 
 // errFaulty and errLong are the reasons not to save a machine.
 var errFaulty = errors.New("the kernel reported a fault before the tests")
 
-var errLong = fmt.Errorf("the kernel logged more than %d MiB before the tests", maxSaved>>20)
+var errLong = fmt.Errorf("the kernel logged more than %d MiB before the tests", dmesg.MaxSaved>>20)
 
 // takeSnapshot boots a machine and saves it in dir.
 func takeSnapshot(ctx context.Context, dir string, config qemu.Config, opt options) (*Machine, error) {
@@ -124,7 +125,7 @@ func takeSnapshot(ctx context.Context, dir string, config qemu.Config, opt optio
 	if m.faulty() {
 		return m, errFaulty
 	}
-	if m.log.boot.isLong() || m.log.tests.isLong() {
+	if m.log.Boot.IsLong() || m.log.Tests.IsLong() {
 		return nil, errLong
 	}
 	return nil, writeManifest(dir, m)
@@ -149,7 +150,7 @@ func writeManifest(dir string, m *Machine) error {
 	}
 	sum := sha256.Sum256(state)
 	b, err := json.Marshal(manifest{
-		State: hex.EncodeToString(sum[:]), Size: info.Size(), Time: info.ModTime(), Boot: m.log.boot.all(), Log: m.log.tests.all(),
+		State: hex.EncodeToString(sum[:]), Size: info.Size(), Time: info.ModTime(), Boot: m.log.Boot.All(), Log: m.log.Tests.All(),
 		QEMU: m.process.CommandLine(), Kernel: m.guest.release, Missed: m.Missed,
 	})
 	if err != nil {

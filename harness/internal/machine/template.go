@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/harness/internal/dmesg"
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
@@ -44,7 +45,7 @@ func (t *template) restore(ctx context.Context, config qemu.Config, shared bool,
 	// The kernel log continues that of the saved machine.
 	m.guest.greeted, m.guest.ready = true, &wire.Readiness{}
 	m.Missed = t.missed
-	m.log.boot, m.log.tests = recordsOf(t.boot), recordsOf(t.log)
+	m.log.Boot, m.log.Tests = dmesg.RecordsOf(t.boot), dmesg.RecordsOf(t.log)
 	for _, rec := range t.log {
 		m.Timeline.Add(rec)
 	}
@@ -126,7 +127,7 @@ func (t *template) load(ctx context.Context, config qemu.Config, opt options, up
 		return l, m.explain(err)
 	}
 	m.process.Kill()
-	l.boot, l.log, l.missed, l.known = m.log.boot.all(), m.log.tests.all(), m.Missed, true
+	l.boot, l.log, l.missed, l.known = m.log.Boot.All(), m.log.Tests.All(), m.Missed, true
 	return l, m.drain()
 }
 

@@ -1,4 +1,4 @@
-package host
+package environment
 
 import (
 	"path/filepath"
@@ -17,15 +17,15 @@ func TestVariablesOfVmtestApplyWhereOursAreNotSet(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		env  map[string]string
-		want variables
+		want Variables
 	}{
-		"none": {nil, variables{Variables: hardware.Variables{QEMU: qemu.Binary}}},
+		"none": {nil, Variables{Variables: hardware.Variables{QEMU: qemu.Binary}}},
 		"theirs": {
 			map[string]string{
 				"VMTEST_QEMU": "qemu -L . -m 4096", "VMTEST_KERNEL": "bzImage", "VMTEST_QEMU_APPEND": " -device  edu",
 				"VMTEST_KERNEL_APPEND": "a b", "VMTEST_INITRAMFS": "unused", "VMTEST_TIMEOUT": "unused",
 			},
-			variables{
+			Variables{
 				Variables: hardware.Variables{QEMU: "qemu", Arguments: []string{"-L", ".", "-m", "4096", "-device", "edu"}, KernelArgs: "a b"},
 				Kernel:    kernel,
 				Borrowed:  []string{"VMTEST_QEMU", "VMTEST_KERNEL", "VMTEST_QEMU_APPEND", "VMTEST_KERNEL_APPEND"},
@@ -36,7 +36,7 @@ func TestVariablesOfVmtestApplyWhereOursAreNotSet(t *testing.T) {
 				"VMTEST_QEMU": "unused -m 4096", "VMTEST_KERNEL": "unused", "KMODTEST_QEMU": "qemu", "KMODTEST_KERNEL": "6.1",
 				"VMTEST_KERNEL_APPEND": "a",
 			},
-			variables{
+			Variables{
 				Variables: hardware.Variables{QEMU: "qemu", KernelArgs: "a"}, Kernel: "6.1",
 				Borrowed: []string{"VMTEST_KERNEL_APPEND"},
 			},
@@ -48,7 +48,7 @@ func TestVariablesOfVmtestApplyWhereOursAreNotSet(t *testing.T) {
 					t.Setenv(of+name, c.env[of+name])
 				}
 			}
-			got, err := readVariables()
+			got, err := Read()
 			if err != nil {
 				t.Fatal(err)
 			}

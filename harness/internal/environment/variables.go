@@ -1,4 +1,4 @@
-package host
+package environment
 
 import (
 	"cmp"
@@ -13,8 +13,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 )
 
-// variables has the values of the environment variables that the harness reads.
-type variables struct {
+// Variables has the values of the environment variables that the harness reads.
+type Variables struct {
 	hardware.Variables
 	Kernel    string // KMODTEST_KERNEL: a name or a path; "" means Config.Kernel
 	Snapshot  string // KMODTEST_SNAPSHOT: off boots each time; "" or on restores if possible
@@ -30,9 +30,9 @@ type variables struct {
 	Silence time.Duration
 }
 
-// readVariables reads the variables and checks their values.
-func readVariables() (variables, error) {
-	e := variables{
+// Read reads the variables and checks their values.
+func Read() (Variables, error) {
+	e := Variables{
 		Variables: hardware.Variables{QEMU: os.Getenv("KMODTEST_QEMU"), Accel: qemu.Accel(os.Getenv("KMODTEST_ACCEL"))},
 		Kernel:    os.Getenv("KMODTEST_KERNEL"),
 		Snapshot:  os.Getenv("KMODTEST_SNAPSHOT"),
@@ -72,7 +72,7 @@ func readVariables() (variables, error) {
 
 // borrow reads the variables of hugelgupf/vmtest, where the harness's own are not
 // set.
-func (e *variables) borrow() error {
+func (e *Variables) borrow() error {
 	use := func(name string) string {
 		value := os.Getenv(name)
 		if value != "" {

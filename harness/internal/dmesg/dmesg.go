@@ -1,4 +1,5 @@
-package machine
+// Package dmesg keeps the kernel log of a machine, and prints it as dmesg does.
+package dmesg
 
 import (
 	"bufio"
@@ -12,40 +13,40 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 )
 
-// kernelLog is the kernel log of a machine.
-type kernelLog struct {
-	boot        records // before the guest's first process ran
-	tests       records // from there on
+// Log is the kernel log of a machine. Its zero value is empty.
+type Log struct {
+	Boot        Records // before the guest's first process ran
+	Tests       Records // from there on
 	console     []klog.Record
 	consoleRead bool
 }
 
-// add adds a record. Those of the boot are not part of the timeline.
-func (l *kernelLog) add(rec klog.Record, booting bool, t *timeline.Timeline) {
+// Add adds a record. Those of the boot are not part of the timeline.
+func (l *Log) Add(rec klog.Record, booting bool, t *timeline.Timeline) {
 	if booting {
-		l.boot.add(rec)
+		l.Boot.add(rec)
 		return
 	}
-	l.tests.add(rec)
+	l.Tests.add(rec)
 	t.Add(rec)
 }
 
-// addConsole adds the records that only the console of a dead machine has. Later
+// AddConsole adds the records that only the console of a dead machine has. Later
 // calls do nothing.
-func (l *kernelLog) addConsole(console string, t *timeline.Timeline) {
+func (l *Log) AddConsole(console string, t *timeline.Timeline) {
 	if l.consoleRead {
 		return
 	}
 	l.consoleRead = true
-	l.console = klog.Rest(slices.Concat(l.boot.all(), l.tests.all()), console)
+	l.console = klog.Rest(slices.Concat(l.Boot.All(), l.Tests.All()), console)
 	t.AddConsole(l.console)
 }
 
-// write writes the whole log as dmesg prints it, without our marks.
-func (l *kernelLog) write(w io.Writer) error {
+// Write writes the whole log as dmesg prints it, without our marks.
+func (l *Log) Write(w io.Writer) error {
 	out := bufio.NewWriter(w)
-	l.boot.dmesg(out)
-	l.tests.dmesg(out)
+	l.Boot.dmesg(out)
+	l.Tests.dmesg(out)
 	if len(l.console) > 0 {
 		_, _ = out.WriteString("[… the rest is from the serial console …]\n")
 		dmesg(out, l.console)
@@ -53,15 +54,15 @@ func (l *kernelLog) write(w io.Writer) error {
 	return out.Flush()
 }
 
-// LogTailLines is how much of the kernel log of a failing run is printed.
-const LogTailLines = 200
+// TailLines is how much of the kernel log of a failing run is printed.
+const TailLines = 200
 
-// tail returns the last LogTailLines lines since the guest's first process ran,
+// Tail returns the last TailLines lines since the guest's first process ran,
 // without our marks.
-func (l *kernelLog) tail() string {
-	all := l.tests.tail
-	if len(all) < LogTailLines {
-		all = l.tests.all()
+func (l *Log) Tail() string {
+	all := l.Tests.tail
+	if len(all) < TailLines {
+		all = l.Tests.All()
 	}
 	var lines []string // the last one first
 	for _, rec := range slices.Backward(all) {
@@ -73,8 +74,8 @@ func (l *kernelLog) tail() string {
 				lines = append(lines, line)
 			}
 		}
-		if len(lines) >= LogTailLines {
-			lines = lines[:LogTailLines]
+		if len(lines) >= TailLines {
+			lines = lines[:TailLines]
 			break
 		}
 	}
@@ -91,8 +92,8 @@ func dmesg(out *bufio.Writer, all []klog.Record) {
 	}
 }
 
-// records keeps the beginning and the end of a log of any length.
-type records struct {
+// Records keeps the beginning and the end of a log of any length. Its zero value is empty.
+type Records struct {
 	head, tail         []klog.Record
 	headSize, tailSize int
 	dropped            int
@@ -118,7 +119,7 @@ func size(rec klog.Record) int {
 	return n
 }
 
-func (r *records) add(rec klog.Record) {
+func (r *Records) add(rec klog.Record) {
 	if r.headSize < recordsHalf {
 		r.head = append(r.head, rec)
 		r.headSize += size(rec)
@@ -133,19 +134,20 @@ func (r *records) add(rec klog.Record) {
 	}
 }
 
-// recordsOf returns a log with these records. It does not change the slice.
-func recordsOf(all []klog.Record) records {
-	r := records{head: slices.Clip(all)}
+// RecordsOf returns a log with these records. It does not change the slice.
+func RecordsOf(all []klog.Record) Records {
+	r := Records{head: slices.Clip(all)}
 	for _, rec := range all {
 		r.headSize += size(rec)
 	}
 	return r
 }
 
-func (r *records) all() []klog.Record { return slices.Concat(r.head, r.tail) }
+// All returns the records that are kept, in their order.
+func (r *Records) All() []klog.Record { return slices.Concat(r.head, r.tail) }
 
 // dmesg writes the log. An error stays in out.
-func (r *records) dmesg(out *bufio.Writer) {
+func (r *Records) dmesg(out *bufio.Writer) {
 	dmesg(out, r.head)
 	if r.dropped > 0 {
 		_, _ = fmt.Fprintf(out, "[… %d records are left out here …]\n", r.dropped)
@@ -153,9 +155,9 @@ func (r *records) dmesg(out *bufio.Writer) {
 	dmesg(out, r.tail)
 }
 
-// isLong reports whether the log is too long to save the machine.
-func (r *records) isLong() bool { return r.headSize+r.tailSize > maxSaved || r.dropped > 0 }
+// IsLong reports whether the log is too long to save the machine.
+func (r *Records) IsLong() bool { return r.headSize+r.tailSize > MaxSaved || r.dropped > 0 }
 
-// maxSaved limits the log of a saved machine, in bytes: every restored machine
+// MaxSaved limits the log of a saved machine, in bytes: every restored machine
 // reads that log again.
-const maxSaved = 4 << 20
+const MaxSaved = 4 << 20
