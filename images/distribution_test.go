@@ -85,7 +85,7 @@ func TestSuitePassesOnKernelOfRPMs(t *testing.T) {
 	}
 	root := copyAsUnpacked(t, row)
 	modules := "lib/modules/" + row.Release
-	err = filepath.WalkDir(filepath.Join(root, modules, "kernel"), func(path string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(filepath.Join(root, modules, "kernel"), func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".ko") {
 			runIn(t, root, nil, "xz", "-0", "--check=crc32", path)
 		}

@@ -35,11 +35,11 @@ type Kernel struct {
 	Key  string // hex hash that changes when any of these files changes; part of the keys of other cache entries
 }
 
-// Errors of a build from source.
-type (
-	BuildError        = kernelbuild.BuildError        // make failed
-	MissingToolsError = kernelbuild.MissingToolsError // programs or header files are not installed
-)
+// BuildError reports that make failed.
+type BuildError = kernelbuild.BuildError
+
+// MissingToolsError reports that programs or header files for a build from source are not installed.
+type MissingToolsError = kernelbuild.MissingToolsError
 
 // Options configures this package's functions. The zero value has useful defaults.
 type Options struct {

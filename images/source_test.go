@@ -51,15 +51,15 @@ func madeUpKernel() map[string]string {
 // project writes a module with a table. Its only kernel is built from the files in src.
 func project(t *testing.T, source string, kernel map[string]string) string {
 	t.Helper()
-	files := map[string]string{
+	all := map[string]string{
 		"go.mod":       "module example.com/project\n",
 		"kernels.toml": "[[kernel]]\nname = 'made-up'\n[kernel.source]\nfragments = ['own.config']\n" + source,
 		"own.config":   "CONFIG_MODULES=y\nCONFIG_FIRST=y\n",
 	}
 	for name, content := range kernel {
-		files["src/"+name] = content
+		all["src/"+name] = content
 	}
-	return filestest.Tree(t, files)
+	return filestest.Tree(t, all)
 }
 
 // builder resolves the kernel of a project in its own cache.
@@ -141,9 +141,9 @@ func TestKernelIsBuiltFromADirectory(t *testing.T) {
 }
 
 func TestKernelWithoutPVHBootsAsImage(t *testing.T) {
-	files := madeUpKernel()
-	files["kernel.elf"] = string(bootimagetest.Kernel(bootimagetest.PVHNote + 1))
-	kernel, err := newBuilder(t, project(t, "path = 'src'\n", files)).build(t.Context())
+	kernelFiles := madeUpKernel()
+	kernelFiles["kernel.elf"] = string(bootimagetest.Kernel(bootimagetest.PVHNote + 1))
+	kernel, err := newBuilder(t, project(t, "path = 'src'\n", kernelFiles)).build(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,9 +212,9 @@ func TestSourcesThatChangeDuringBuildAreRefused(t *testing.T) {
 }
 
 func TestFailedBuildShowsErrorsAndLog(t *testing.T) {
-	files := madeUpKernel()
-	files["broken.c"] = "int f(void) { return undeclared; }\n"
-	b := newBuilder(t, project(t, "path = 'src'\nvariables = ['EXTRA=gcc -c broken.c']\n", files))
+	kernelFiles := madeUpKernel()
+	kernelFiles["broken.c"] = "int f(void) { return undeclared; }\n"
+	b := newBuilder(t, project(t, "path = 'src'\nvariables = ['EXTRA=gcc -c broken.c']\n", kernelFiles))
 	_, err := b.build(t.Context())
 	var failed *BuildError
 	if !errors.As(err, &failed) {
