@@ -145,34 +145,44 @@ func TestModuleThatWasBuiltBefore(t *testing.T) {
 // Without permission to mount there is an error before anything is built.
 func TestCacheWhosePathHasSpace(t *testing.T) {
 	t.Parallel()
-	w := newWorkplace(t, "6.1", files{"Kbuild": "obj-m := m.o\n", "m.c": plain("")})
-	w.cache = filepath.Join(t.TempDir(), "my cäche (old)")
-	headers, err := filepath.Rel(filepath.Dir(filepath.Dir(filepath.Dir(w.kernel.Build))), w.kernel.Build)
+	for _, kernel := range kernels {
+		t.Run(kernel, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkplace(t, kernel, files{"Kbuild": "obj-m := m.o\n", "m.c": plain("")})
+			w.moveCache(t, filepath.Join(t.TempDir(), "my cäche (old)"))
+			r, err := w.build(t, Source{})
+			if _, cannot := plainpath.New(t.Context(), w.cache); cannot != nil {
+				if err == nil || err.Error() != cannot.Error() || !strings.Contains(err.Error(), "set XDG_CACHE_HOME") {
+					t.Errorf("got %v, want %v", err, cannot)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			assertNames(t, r, "m")
+			if text, err := os.ReadFile(r.Modules[0].Debug); err != nil || !strings.Contains(string(text), w.root) || strings.Contains(string(text), w.cache+"/trees") {
+				t.Errorf("debug information does not name %s: %v", w.root, err)
+			}
+		})
+	}
+}
+
+// moveCache makes dir the cache, with a copy of the files that modules are built with.
+func (w *workplace) moveCache(t *testing.T, dir string) {
+	t.Helper()
+	usr := filepath.Dir(filepath.Dir(w.kernel.Build))
+	headers, err := filepath.Rel(filepath.Dir(usr), w.kernel.Build)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(w.cache, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	usr := filepath.Dir(filepath.Dir(w.kernel.Build))
-	if said, err := exec.CommandContext(t.Context(), "cp", "-a", usr, w.cache).CombinedOutput(); err != nil {
+	if said, err := exec.CommandContext(t.Context(), "cp", "-a", usr, dir).CombinedOutput(); err != nil {
 		t.Fatalf("copy %s: %v\n%s", usr, err, said)
 	}
 	kernel := *w.kernel
-	kernel.Build = filepath.Join(w.cache, headers)
-	w.kernel = &kernel
-	r, err := w.build(t, Source{})
-	if _, cannot := plainpath.New(t.Context(), w.cache); cannot != nil {
-		if err == nil || err.Error() != cannot.Error() || !strings.Contains(err.Error(), "set XDG_CACHE_HOME") {
-			t.Errorf("got %v, want %v", err, cannot)
-		}
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	assertNames(t, r, "m")
-	if text, err := os.ReadFile(r.Modules[0].Debug); err != nil || !strings.Contains(string(text), w.root) || strings.Contains(string(text), w.cache+"/trees") {
-		t.Errorf("debug information does not name %s: %v", w.root, err)
-	}
+	kernel.Build = filepath.Join(dir, headers)
+	w.kernel, w.cache = &kernel, dir
 }

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/module.h>
+
+#include "above.h"
+
+static int value = ABOVE;
+module_param(value, int, 0444);
+MODULE_PARM_DESC(value, "of the header");
+
+static int __init joins_init(void)
+{
+	return 0;
+}
+
+static void __exit joins_exit(void)
+{
+}
+
+module_init(joins_init);
+module_exit(joins_exit);
+
+MODULE_DESCRIPTION("a module with a header above its directory");
+MODULE_LICENSE("GPL");
