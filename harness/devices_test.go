@@ -108,6 +108,23 @@ func TestMachineHasNodes(t *testing.T) {
 	}
 }
 
+// A machine with another chipset boots, is saved and is restored.
+func TestMachineWithOtherChipset(t *testing.T) {
+	t.Parallel()
+	for _, kernel := range []string{"5.10", "6.1", "6.12"} {
+		t.Run(kernel, func(t *testing.T) {
+			t.Parallel()
+			cache, snapshots := ownCache(t)
+			for range 2 {
+				withDevices(t, "TestChipsetIsQ35", cache, "DEVICES=q35", "KMODTEST_KERNEL="+kernel)
+				if n := snapshotsIn(t, snapshots); n != 1 {
+					t.Errorf("%d snapshots, want 1", n)
+				}
+			}
+		})
+	}
+}
+
 // Kernel parameters have an effect, and a machine with others is another one.
 func TestKernelParametersHaveAnEffect(t *testing.T) {
 	t.Parallel()

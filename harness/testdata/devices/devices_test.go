@@ -36,6 +36,7 @@ var functions = map[string]qemu.Fn{
 		"-device", "virtio-blk-pci,drive=bad,serial=bad"),
 	"network": qnetwork.HostNetwork("192.168.0.0/24",
 		qnetwork.WithDevice[qnetwork.UserBackend](qnetwork.WithNIC(qnetwork.NICVirtioNet))),
+	"q35":       qemu.ArbitraryArgs("-machine", "q35"),
 	"parameter": qemu.WithAppendKernel("kmodtest.from=function"),
 	"kernel":    qemu.WithKernel("bzImage"),
 	"sandbox":   qemu.ArbitraryArgs("-sandbox", "off"),
@@ -187,6 +188,14 @@ func TestMachineHasMemory(t *testing.T) {
 	}
 	if mib := info.Totalram >> 20; mib < 600 || mib > 700 {
 		t.Errorf("the guest has %d MiB, want 700 less what the kernel keeps", mib)
+	}
+}
+
+// The first device of a PCI bus is the chipset.
+func TestChipsetIsQ35(t *testing.T) {
+	const path = "/sys/bus/pci/devices/0000:00:00.0/device"
+	if text, err := os.ReadFile(path); err != nil || string(text) != "0x29c0\n" {
+		t.Errorf("%s: %q, %v; want 0x29c0", path, text, err)
 	}
 }
 
