@@ -32,11 +32,8 @@ var packages = []string{
 
 // working are the packages with an entry in the table of works of testdata/adopt.
 var working = []string{
-	"acpi-call",
-	"dm-writeboost",
-	"dpdk-kmods",
-	"rapiddisk",
-	"vpoll",
+	"acpi-call", "apfs", "dm-writeboost", "dpdk-kmods", "gost-crypto", "iptables-netflow", "jool", "lime-forensics",
+	"openvpn-dco", "rapiddisk", "v4l2loopback", "vpoll", "xtables-addons",
 }
 
 // Each package that DKMS builds is built by naming its directory alone, and loads if it

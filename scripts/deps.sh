@@ -39,11 +39,17 @@ shellcheck=shellcheck
 sparse=sparse'
 	[browser]='chromium=chromium
 fonts-dejavu-core=chromium'
-	[adopt]='dkms=dkms
+	[adopt]='apfsprogs=mkapfs
+dkms=dkms
 dmsetup=dmsetup
 gawk=gawk
+iproute2=ip
+iptables=iptables-legacy
+jool-tools=jool
 libxtables-dev=/usr/include/xtables.h
-pkg-config=pkg-config'
+openvpn=openvpn
+pkg-config=pkg-config
+xtables-addons-common=/usr/lib/*/xtables/libxt_condition.so'
 )
 
 usage() {

@@ -53,12 +53,23 @@ type work struct {
 
 // works are those of packages, without the -dkms at the ends of their names.
 var works = map[string]work{
-	"acpi-call":     {title: "evaluates an object of ACPI", test: evaluatesObject},
-	"dm-writeboost": {title: "writes a block back from the cache", test: writesBack, config: harness.Config{Files: []string{"dmsetup"}}},
-	"dpdk-kmods":    {title: "gives a PCI device to a program", test: drivesDevice, config: harness.Config{Devices: edu}},
-	"rapiddisk":     {title: "makes a disk in memory, and caches another one", test: cachesDisk, config: harness.Config{Files: []string{"dmsetup"}}},
-	"vpoll":         {title: "reports chosen events to poll", test: reportsEvents},
+	"acpi-call":        {title: "evaluates an object of ACPI", test: evaluatesObject},
+	"apfs":             {title: "keeps a file", test: keepsFile, config: with("mkapfs")},
+	"dm-writeboost":    {title: "writes a block back from the cache", test: writesBack, config: with("dmsetup")},
+	"dpdk-kmods":       {title: "gives a PCI device to a program", test: drivesDevice, config: harness.Config{Devices: edu}},
+	"gost-crypto":      {title: "computes a known hash", test: hashes},
+	"iptables-netflow": {title: "exports a flow as NetFlow", test: exportsFlow, load: []string{netflow}, config: with("iptables-legacy", extensions, netflowLibrary())},
+	"jool":             {title: "translates packets of IPv6 and IPv4", test: translatesPackets, config: with("jool", "ip")},
+	"lime-forensics":   {title: "dumps the memory", test: dumpsMemory, load: []string{}, config: harness.Config{Memory: 384}},
+	"openvpn-dco":      {title: "carries packets of a tunnel", test: tunnels, config: with("openvpn", "ip")},
+	"rapiddisk":        {title: "makes a disk in memory, and caches another one", test: cachesDisk, config: with("dmsetup")},
+	"v4l2loopback":     {title: "passes a frame of video", test: playsCamera},
+	"vpoll":            {title: "reports chosen events to poll", test: reportsEvents},
+	"xtables-addons":   {title: "drops packets while a condition is set", test: matchesCondition, load: []string{"xt_condition"}, config: with("iptables-legacy", extensions)},
 }
+
+// with returns a configuration with files and programs of the host.
+func with(files ...string) harness.Config { return harness.Config{Files: files} }
 
 func TestWork(t *testing.T) {
 	work, ok := works[os.Getenv("ADOPT_NAME")]
