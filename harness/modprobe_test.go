@@ -10,10 +10,10 @@ import (
 // during them: in a machine that is restored and in one that boots.
 func TestKernelGetsModules(t *testing.T) {
 	t.Parallel()
-	for _, snapshot := range []string{"on", "off"} {
-		t.Run("snapshot "+snapshot, func(t *testing.T) {
+	for _, c := range []struct{ kernel, snapshot string }{{"5.10", "on"}, {"6.1", "on"}, {"6.1", "off"}, {"6.12", "on"}} {
+		t.Run(c.kernel+" snapshot "+c.snapshot, func(t *testing.T) {
 			t.Parallel()
-			run := newCommand(t, []string{"KMODTEST_SNAPSHOT=" + snapshot}, binary(t, "autoload"), "-test.v", "-test.timeout=4m")
+			run := newCommand(t, []string{"KMODTEST_KERNEL=" + c.kernel, "KMODTEST_SNAPSHOT=" + c.snapshot}, binary(t, "autoload"), "-test.v", "-test.timeout=4m")
 			status, out := run.status(t), run.stdout.String()+run.stderr.String()
 			if status != 0 {
 				t.Fatalf("exit status %d\n%s", status, out)
