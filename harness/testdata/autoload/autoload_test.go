@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,19 +49,19 @@ func TestRequestsOfInit(t *testing.T) {
 	}
 }
 
-// linkMessage returns a request of rtnetlink for a link of a kind.
-func linkMessage(kind, name string) []byte {
-	attribute := func(typ uint16, value []byte) []byte {
-		b := binary.NativeEndian.AppendUint16(nil, uint16(4+len(value)))
-		b = append(binary.NativeEndian.AppendUint16(b, typ), value...)
-		return append(b, make([]byte, -len(b)&3)...)
-	}
-	body := make([]byte, unix.SizeofIfInfomsg)
-	body = append(body, attribute(unix.IFLA_IFNAME, []byte(name+"\x00"))...)
-	body = append(body, attribute(unix.IFLA_LINKINFO, attribute(unix.IFLA_INFO_KIND, []byte(kind)))...)
+// attribute returns an attribute of rtnetlink.
+func attribute(typ uint16, value []byte) []byte {
+	b := binary.NativeEndian.AppendUint16(nil, uint16(4+len(value)))
+	b = append(binary.NativeEndian.AppendUint16(b, typ), value...)
+	return append(b, make([]byte, -len(b)&3)...)
+}
+
+// linkMessage returns a request of rtnetlink for a link with attributes.
+func linkMessage(typ, flags uint16, attributes ...[]byte) []byte {
+	body := append(make([]byte, unix.SizeofIfInfomsg), slices.Concat(attributes...)...)
 	b := binary.NativeEndian.AppendUint32(nil, uint32(unix.SizeofNlMsghdr+len(body)))
-	b = binary.NativeEndian.AppendUint16(b, unix.RTM_NEWLINK)
-	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST|unix.NLM_F_ACK|unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+	b = binary.NativeEndian.AppendUint16(b, typ)
+	b = binary.NativeEndian.AppendUint16(b, unix.NLM_F_REQUEST|unix.NLM_F_ACK|flags)
 	b = binary.NativeEndian.AppendUint32(b, 1) // sequence number
 	b = binary.NativeEndian.AppendUint32(b, 0) // port
 	return append(b, body...)
@@ -68,12 +69,23 @@ func linkMessage(kind, name string) []byte {
 
 // addLink makes a link, as ip link add does.
 func addLink(kind, name string) error {
+	return request(linkMessage(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL, attribute(unix.IFLA_IFNAME, []byte(name+"\x00")),
+		attribute(unix.IFLA_LINKINFO, attribute(unix.IFLA_INFO_KIND, []byte(kind)))))
+}
+
+// deleteLink removes a link.
+func deleteLink(name string) error {
+	return request(linkMessage(unix.RTM_DELLINK, 0, attribute(unix.IFLA_IFNAME, []byte(name+"\x00"))))
+}
+
+// request sends a message of rtnetlink, and returns the error of the kernel.
+func request(message []byte) error {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	if err := unix.Sendto(fd, linkMessage(kind, name), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	if err := unix.Sendto(fd, message, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return err
 	}
 	buf := make([]byte, 4096)
