@@ -1,6 +1,8 @@
 package host
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
 
 	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
@@ -63,3 +65,20 @@ func writeFile(path string, content []byte) error {
 	}
 	return sink.Commit()
 }
+
+// memorySink keeps a cover profile in memory.
+type memorySink struct{ *bytes.Buffer }
+
+// Write keeps p.
+func (s memorySink) Write(p []byte) (int, error) {
+	if s.Len()+len(p) > coverprofile.MaxSize {
+		return 0, fmt.Errorf("the guest sent a cover profile of more than %d MiB", coverprofile.MaxSize>>20)
+	}
+	return s.Buffer.Write(p)
+}
+
+// Commit does nothing.
+func (memorySink) Commit() error { return nil }
+
+// Discard drops the received content.
+func (s memorySink) Discard() { s.Reset() }

@@ -16,6 +16,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/interruption"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
@@ -194,7 +195,7 @@ func (j *job) Create(head wire.FileHead) (wire.Sink, error) {
 		j.profile.Reset()
 		return memorySink{&j.profile}, nil
 	}
-	return createResult(head, j.flags.Results)
+	return resultfile.Create(head, j.flags.Results)
 }
 
 // Fresh runs a test in fresh machines.

@@ -5,23 +5,24 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
 )
 
 // testFlags are the effects of a test binary's flags on the host.
 type testFlags struct {
-	Args    []string      // for the binary in the guest
-	Timeout time.Duration // 0: none
-	Mkdir   []string      // directories that the binary expects
-	Bring   []string      // files of the host that the binary reads
-	Results []result      // files and directories that it writes
-	Fuzzes  bool          // tries new inputs
+	Args    []string           // for the binary in the guest
+	Timeout time.Duration      // 0: none
+	Mkdir   []string           // directories that the binary expects
+	Bring   []string           // files of the host that the binary reads
+	Results []resultfile.Place // files and directories that it writes
+	Fuzzes  bool               // tries new inputs
 }
 
 // collect returns the paths of the results.
 func (f testFlags) collect() []string {
 	var paths []string
 	for _, r := range f.Results {
-		paths = append(paths, r.path)
+		paths = append(paths, r.Path)
 	}
 	return paths
 }
@@ -60,24 +61,25 @@ func readTestFlags(r request.Request) testFlags {
 	f.Mkdir = append(f.Mkdir, outputDir)
 	for _, name := range outputFlags {
 		if file := r.Values[name]; file != "" {
-			f.Results = append(f.Results, result{resolve(outputDir, file), outputFile})
+			f.Results = append(f.Results, resultfile.Place{Path: resolve(outputDir, file), Kind: resultfile.File})
 		}
 	}
 	if r.Values["test.artifacts"] == "true" {
-		f.Results = append(f.Results, result{filepath.Join(outputDir, "_artifacts"), outputTree})
+		f.Results = append(f.Results, resultfile.Place{Path: filepath.Join(outputDir, "_artifacts"), Kind: resultfile.Tree})
 	}
 	if data := r.Values["test.gocoverdir"]; data != "" {
 		f.Mkdir = append(f.Mkdir, resolve(r.Cwd, data))
-		f.Results = append(f.Results, result{resolve(r.Cwd, data), coverData})
+		f.Results = append(f.Results, resultfile.Place{Path: resolve(r.Cwd, data), Kind: resultfile.CoverData})
 	}
 	if f.Fuzzes {
 		found := resolve(r.Cwd, r.Values["test.fuzzcachedir"])
 		f.Mkdir = append(f.Mkdir, found)
 		f.Bring = append(f.Bring, found)
-		f.Results = append(f.Results, result{found, corpus}, result{filepath.Join(r.Dir, "testdata", "fuzz"), corpus})
+		own := filepath.Join(r.Dir, "testdata", "fuzz")
+		f.Results = append(f.Results, resultfile.Place{Path: found, Kind: resultfile.Corpus}, resultfile.Place{Path: own, Kind: resultfile.Corpus})
 	}
 	for _, result := range f.Results {
-		f.Mkdir = append(f.Mkdir, filepath.Dir(result.path))
+		f.Mkdir = append(f.Mkdir, filepath.Dir(result.Path))
 	}
 	// With this flag an os.Exit(0) before the tests end panics and so shows its
 	// caller. The go command sets it, but may not have started this run.

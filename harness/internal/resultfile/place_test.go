@@ -1,4 +1,4 @@
-package host
+package resultfile
 
 import (
 	"io/fs"
@@ -10,9 +10,9 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// send passes a file to createResult as if a guest sent it.
-func send(name string, mode fs.FileMode, results []result) error {
-	sink, err := createResult(wire.FileHead{Name: name, Mode: mode}, results)
+// send passes a file to Create as if a guest sent it.
+func send(name string, mode fs.FileMode, results []Place) error {
+	sink, err := Create(wire.FileHead{Name: name, Mode: mode}, results)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func TestGuestWritesOnlyWhatFlagsAskFor(t *testing.T) {
 	tree := filepath.Join(dir, "_artifacts")
 	profile := filepath.Join(dir, "cpu.out")
 	data := filepath.Join(dir, "data")
-	results := []result{{profile, outputFile}, {tree, outputTree}, {fuzz, corpus}, {data, coverData}}
+	results := []Place{{profile, File}, {tree, Tree}, {fuzz, Corpus}, {data, CoverData}}
 	const input = "0123456789abcdef"
 	for _, d := range []string{filepath.Join(fuzz, "FuzzX"), tree} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -105,9 +105,9 @@ func TestGuestWritesOnlyWhatFlagsAskFor(t *testing.T) {
 func TestResultsAreReplacedAsAWhole(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "new", "cpu.out")
-	results := []result{{path, outputFile}}
+	results := []Place{{path, File}}
 	for _, end := range []string{"commit", "discard", "commit"} {
-		sink, err := createResult(wire.FileHead{Name: path, Mode: 0o600}, results)
+		sink, err := Create(wire.FileHead{Name: path, Mode: 0o600}, results)
 		if err != nil {
 			t.Fatal(err)
 		}
