@@ -28,7 +28,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(execCommand(), testCommand(), runCommand(), shellCommand(), kernelCommand(), matrixCommand(), bisectCommand(), reportCommand(), triageCommand(), doctorCommand())
+	root.AddCommand(execCommand(), testCommand(), runCommand(), shellCommand(), kernelCommand(), matrixCommand(), bisectCommand(), reportCommand(), triageCommand(), replayCommand(), doctorCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -149,28 +148,15 @@ func ownFlag(flags *pflag.FlagSet, arg string, isFirst bool) (f *pflag.Flag, inl
 
 // goTest runs go test with this program as its -exec, and exits as it does.
 func goTest(cmd *cobra.Command, own, rest []string) error {
-	self, err := os.Executable()
-	if err != nil {
-		return broke(err)
-	}
 	cwd, err := os.Getwd()
 	if err != nil {
 		return broke(err)
 	}
-	program := []string{quote(self), "exec", "--base", quote(cwd)}
-	for _, arg := range own {
-		program = append(program, quote(arg))
+	program, err := execProgram(append([]string{"exec", "--base", cwd}, own...))
+	if err != nil {
+		return broke(err)
 	}
-	run := exec.CommandContext(cmd.Context(), "go", append([]string{"test", "-exec", strings.Join(program, " ")}, rest...)...)
-	run.Stdin, run.Stdout, run.Stderr = os.Stdin, cmd.OutOrStdout(), cmd.ErrOrStderr()
-	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
-	run.WaitDelay = time.Minute
-	err = run.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() > 0 {
-		return &statusError{exit.ExitCode(), nil}
-	}
-	return broke(err)
+	return runGo(cmd, exec.CommandContext(cmd.Context(), "go", append([]string{"test", "-exec", program}, rest...)...))
 }
 
 // quote quotes an argument for the go command's -exec.

@@ -41,7 +41,7 @@ func Test(ctx context.Context, flags Table, binary string, args []string) error 
 	if callsMain(text) {
 		return startOwn(flags, path, binary, args)
 	}
-	r := request.Request{Kind: request.Foreign, Binary: path, Name: binary}
+	r := request.Request{Kind: request.Foreign, Binary: path, Name: binary, Exec: os.Args[1:max(1, len(os.Args)-len(args)-1)]}
 	r.Flags, r.Rest, r.Values = splitTestFlags(args)
 	if r.Values["test.list"] != "" { // such a binary prints names, and no events
 		r.Kind, r.Rest = request.Program, args

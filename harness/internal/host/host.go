@@ -16,6 +16,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/environment"
 	"github.com/kmodtest/kmodtest/harness/internal/interruption"
 	"github.com/kmodtest/kmodtest/harness/internal/modcov"
+	"github.com/kmodtest/kmodtest/harness/internal/replay"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
@@ -46,6 +47,8 @@ func Main() int {
 	}
 	asked.Started = time.Now().Add(-time.Since(asked.Started)) // by the monotonic clock, which stops while the host is suspended
 	r := newRun(asked)
+	output := replay.Watch(r.stdout)
+	r.stdout = output
 	ctx, stop := interruption.Context(context.Background(), watched(asked), r.endFuzzing)
 	defer stop()
 	done := make(chan struct{})
@@ -57,6 +60,7 @@ func Main() int {
 	if err = r.setUp(); err == nil {
 		err = r.do(ctx)
 	}
+	remember(r, output, err)
 	return exit(r.stderr, errors.Join(err, r.writeVerdict(err)))
 }
 

@@ -28,6 +28,9 @@ type Request struct {
 	Parent int
 	// Kind is what Binary is.
 	Kind Kind
+	// Exec are the arguments of kmodtest that made go test start Binary with it; none if
+	// the package's own TestMain asks.
+	Exec []string
 	// Shell is nil unless the program is attached to the user's terminal or input.
 	Shell *Shell
 	// Source is a directory of this project's module, from which PID 1 is built; ""
