@@ -47,7 +47,7 @@ func readTestFlags(r request.Request) testFlags {
 	f := testFlags{Fuzzes: r.Fuzzes()}
 	if r.CoverDir != "" {
 		f.Mkdir = append(f.Mkdir, r.CoverDir)
-		f.Results = append(f.Results, result{r.CoverDir, coverData})
+		f.Results = append(f.Results, resultfile.Place{Path: r.CoverDir, Kind: resultfile.CoverData})
 	}
 	if r.Kind == request.Program {
 		f.Args = r.Rest
