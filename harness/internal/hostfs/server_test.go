@@ -83,7 +83,7 @@ func TestRequestsForFilesAreLimited(t *testing.T) {
 
 func TestServerWithoutFilesShowsNothing(t *testing.T) {
 	for _, name := range []string{"/", "/etc", "/etc/passwd"} {
-		for op := wire.HostStat; op <= wire.HostRead; op++ {
+		for op := wire.HostStat; op <= wire.HostSeries; op++ {
 			if a := (Tree{}).Answer(wire.HostRequest{Op: op, Path: name, Size: 1}); a.Errno != int(unix.ENOENT) {
 				t.Errorf("operation %d of %s: %+v", op, name, a)
 			}

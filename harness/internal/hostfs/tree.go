@@ -111,40 +111,62 @@ func owner(id uint32, own int) int64 {
 	return int64(id)
 }
 
-// List returns visible entries of a directory, sorted by name, from the first one after
-// a name. more reports that they are not the last ones.
-func (t Tree) List(name, after string) (entries []wire.HostEntry, more bool, err error) {
+// directory is an open directory.
+type directory struct {
+	*os.File
+	tree Tree
+	path string
+	all  bool // all entries may be visible
+}
+
+// openDirectory opens a directory and returns the names of its entries that follow a name,
+// sorted.
+func (t Tree) openDirectory(name, after string) (*directory, []string, error) {
 	dir, stat, err := t.open(name, unix.S_IFDIR)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, err
 	}
-	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return nil, false, err
+		dir.Close()
+		return nil, nil, err
 	}
 	slices.Sort(names)
 	first, found := slices.BinarySearch(names, after)
 	if found {
 		first++
 	}
-	all := t.View.at(name).lists(stat.Mode)
+	return &directory{File: dir, tree: t, path: name, all: t.View.at(name).lists(stat.Mode)}, names[first:], nil
+}
+
+// entry returns the attributes of an entry, unless it is gone or not visible.
+func (d *directory) entry(name string) (e wire.HostEntry, ok bool) {
+	s := d.tree.View.at(path.Join(d.path, name))
+	s.public = s.public && d.all
+	var stat unix.Stat_t
+	if unix.Fstatat(int(d.Fd()), name, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil || !s.shows(stat.Mode) {
+		return wire.HostEntry{}, false
+	}
+	e, err := entry(int(d.Fd()), name, &stat)
+	return e, err == nil
+}
+
+// List returns visible entries of a directory, sorted by name, from the first one after
+// a name. more reports that they are not the last ones.
+func (t Tree) List(name, after string) (entries []wire.HostEntry, more bool, err error) {
+	dir, names, err := t.openDirectory(name, after)
+	if err != nil {
+		return nil, false, err
+	}
+	defer dir.Close()
 	size := 0
-	for _, child := range names[first:] {
+	for _, child := range names {
 		if len(entries) == wire.MaxEntries || size > maxPage {
 			return entries, true, nil
 		}
-		s := t.View.at(path.Join(name, child))
-		s.public = s.public && all
-		var stat unix.Stat_t
-		if unix.Fstatat(int(dir.Fd()), child, &stat, unix.AT_SYMLINK_NOFOLLOW) != nil || !s.shows(stat.Mode) {
-			continue // it is gone, or not visible
+		if e, ok := dir.entry(child); ok {
+			entries, size = append(entries, e), size+len(child)+len(e.Link)+40
 		}
-		e, err := entry(int(dir.Fd()), child, &stat)
-		if err != nil {
-			continue
-		}
-		entries, size = append(entries, e), size+len(child)+len(e.Link)+40
 	}
 	return entries, false, nil
 }
@@ -165,6 +187,35 @@ func (t Tree) Read(name string, offset int64, size int) ([]byte, error) {
 	return buf[:n], err
 }
 
+// Series returns the first visible regular files of a directory after a name, at most n,
+// and their contents one after the other. It ends before a file that is not small, or that
+// changes.
+func (t Tree) Series(name, after string, n int) (files []wire.HostEntry, contents []byte, err error) {
+	dir, names, err := t.openDirectory(name, after)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer dir.Close()
+	for _, child := range names {
+		if len(files) == min(n, wire.MaxEntries) {
+			break
+		}
+		e, ok := dir.entry(child)
+		if !ok || e.Mode&unix.S_IFMT != unix.S_IFREG {
+			continue
+		}
+		if e.Size > wire.MaxSmall || int64(len(contents))+e.Size > wire.MaxPiece {
+			break
+		}
+		text, err := t.Read(path.Join(name, child), 0, int(e.Size)+1)
+		if err != nil || int64(len(text)) != e.Size {
+			break
+		}
+		files, contents = append(files, e), append(contents, text...)
+	}
+	return files, contents, nil
+}
+
 // Answer answers a request.
 func (t Tree) Answer(r wire.HostRequest) wire.HostAnswer {
 	a := wire.HostAnswer{ID: r.ID}
@@ -180,6 +231,10 @@ func (t Tree) Answer(r wire.HostRequest) wire.HostAnswer {
 	case wire.HostRead:
 		var b []byte
 		b, err = t.Read(r.Path, r.Offset, r.Size)
+		a.Data = string(b)
+	case wire.HostSeries:
+		var b []byte
+		a.Entries, b, err = t.Series(r.Path, r.After, r.Size)
 		a.Data = string(b)
 	}
 	if err == nil {

@@ -217,3 +217,61 @@ func TestPathsAreResolvedAsInGuest(t *testing.T) {
 		}
 	}
 }
+
+func TestSeriesHasSmallVisibleFiles(t *testing.T) {
+	tree, repo := repositoryOf(t)
+	for name, size := range map[string]int{"b": 3, "c": 0, "d": wire.MaxSmall, "e": wire.MaxSmall + 1, "f": 1} {
+		if err := os.WriteFile(filepath.Join(repo, name), []byte(strings.Repeat(name, size)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := strings.Repeat("d", wire.MaxSmall)
+	for _, c := range []struct {
+		after    string
+		n        int
+		files    string
+		contents string
+	}{
+		{"", 2, "a b", "0123456789bbb"},
+		{"a", 64, "b c d", "bbb" + d}, // e is too long
+		{"c", 1, "d", d},
+		{"e", 64, "f", "f"}, // neither links nor a FIFO
+		{"zzz", 64, "", ""},
+	} {
+		files, contents, err := tree.Series(repo, c.after, c.n)
+		var names []string
+		for _, e := range files {
+			names = append(names, e.Name)
+		}
+		if got := strings.Join(names, " "); err != nil || got != c.files || string(contents) != c.contents {
+			t.Errorf("after %q: %q with %d bytes, %v, want %q with %d bytes", c.after, got, len(contents), err, c.files, len(c.contents))
+		}
+	}
+	if a := tree.Answer(wire.HostRequest{Op: wire.HostSeries, Path: filepath.Dir(repo), Size: 64}); a.Errno != 0 || len(a.Entries) != 0 || a.Data != "" {
+		t.Errorf("files beside the visible ones: %+v", a)
+	}
+}
+
+// The files of a directory that users of the host cannot list have no known names.
+func TestSeriesNeedsListedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "public"), []byte("text"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]int{0o755: 1, 0o711: 0} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		d := &directory{tree: Tree{View{Mode: All}}, path: "/usr/made-up"}
+		var err error
+		if d.File, err = os.Open(dir); err != nil {
+			t.Fatal(err)
+		}
+		d.all = sight{public: true}.lists(uint32(mode))
+		_, ok := d.entry("public")
+		d.Close()
+		if ok != (want == 1) {
+			t.Errorf("mode %o: visible %t", mode, ok)
+		}
+	}
+}

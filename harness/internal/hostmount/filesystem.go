@@ -23,7 +23,10 @@ type fileSystem struct {
 	nodes  *nodes
 	// keep reports that the kernel may keep what it has read. Before there is a job it
 	// may not: the host of a restored machine may have other files.
-	keep atomic.Bool
+	keep  atomic.Bool
+	ahead ahead
+	// store gives the kernel the whole content of a file.
+	store func(id uint64, content []byte)
 
 	mu   sync.Mutex
 	last uint64 // number of an open directory
@@ -109,6 +112,11 @@ func (*fileSystem) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fu
 // Read reads a piece of a regular file.
 func (f *fileSystem) Read(_ <-chan struct{}, input *fuse.ReadIn, buf []byte) (fuse.ReadResult, fuse.Status) {
 	name := f.nodes.path(input.NodeId)
+	if input.Offset == 0 && f.keep.Load() {
+		if size := f.ahead.next(name); size > 0 {
+			defer f.readAhead(name, size)() // at the same time as the file itself
+		}
+	}
 	n := 0
 	for n < len(buf) {
 		size := min(len(buf)-n, wire.MaxPiece)

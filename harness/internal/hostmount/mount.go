@@ -77,6 +77,8 @@ func (m *Mount) serve() error {
 	if err != nil {
 		return err
 	}
+	// A file that the kernel does not take is read later.
+	m.files.store = func(id uint64, content []byte) { _ = server.InodeNotifyStoreCache(id, 0, content) }
 	go server.Serve()
 	return server.WaitMount()
 }

@@ -25,6 +25,8 @@ type node struct {
 	kind    uint32 // the type in st_mode
 	lookups uint64 // that the kernel has not forgotten
 	link    string // target of a symbolic link
+	size    int64  // as the kernel knows it, and time, too
+	time    int64
 }
 
 func newNodes() *nodes {
@@ -53,6 +55,17 @@ func (t *nodes) link(id uint64) (target string, ok bool) {
 	return n.link, true
 }
 
+// unchanged returns the number of a file that the kernel knows with these attributes.
+func (t *nodes) unchanged(name string, e wire.HostEntry) (id uint64, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.byPath[name]
+	if n == nil || n.kind != e.Mode&unix.S_IFMT || n.size != e.Size || n.time != e.Time {
+		return 0, false
+	}
+	return n.id, true
+}
+
 // remember returns the number of a file, which the kernel then knows. A file has the same
 // number as long as its type is the same.
 func (t *nodes) remember(name string, e wire.HostEntry) uint64 {
@@ -65,7 +78,7 @@ func (t *nodes) remember(name string, e wire.HostEntry) uint64 {
 		t.byID[n.id], t.byPath[name] = n, n
 	}
 	n.lookups++
-	n.link = e.Link
+	n.link, n.size, n.time = e.Link, e.Size, e.Time
 	return n.id
 }
 

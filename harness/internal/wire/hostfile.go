@@ -6,6 +6,8 @@ const (
 	MaxPiece = 256 << 10
 	// MaxEntries is the number of entries in a HostAnswer.
 	MaxEntries = 1 << 10
+	// MaxSmall is the longest file of a HostSeries in bytes.
+	MaxSmall = 32 << 10
 
 	maxName  = 255 // NAME_MAX of Linux
 	maxErrno = 4095
@@ -16,10 +18,11 @@ type HostOp int
 
 // The operations.
 const (
-	HostStat HostOp = iota // the attributes of a file
-	HostList               // the entries of a directory
-	HostRead               // a piece of a regular file
-	lastOp   = HostRead
+	HostStat   HostOp = iota // the attributes of a file
+	HostList                 // the entries of a directory
+	HostRead                 // a piece of a regular file
+	HostSeries               // small regular files of a directory, sorted by name
+	lastOp     = HostSeries
 )
 
 // HostRequest asks for a file of the host. No part of the path may be a symbolic link,
@@ -28,9 +31,11 @@ type HostRequest struct {
 	ID   int64
 	Op   HostOp
 	Path string // absolute and clean
-	// After is the name of the entry after which a HostList continues.
+	// After is the name of the entry after which a HostList continues, or a HostSeries
+	// begins.
 	After string
-	// Offset and Size are the piece that a HostRead wants, in bytes.
+	// Offset and Size are the piece that a HostRead wants, in bytes. Size is the most
+	// files that a HostSeries wants.
 	Offset int64
 	Size   int
 }
@@ -39,10 +44,13 @@ type HostRequest struct {
 type HostAnswer struct {
 	ID    int64
 	Errno int // 0, or the number of the error; then nothing else is set
-	// Entries are the file of a HostStat, or those of a directory, sorted by name.
+	// Entries are the file of a HostStat, those of a directory, or those of a
+	// HostSeries, sorted by name.
 	Entries []HostEntry
-	More    bool   // the directory has more entries
-	Data    string // of a HostRead; shorter than requested only at the end of the file
+	More    bool // the directory has more entries
+	// Data is that of a HostRead, shorter than requested only at the end of the file, or
+	// the contents of the files of a HostSeries, one after the other.
+	Data string
 }
 
 // HostEntry is a regular file, a directory or a symbolic link of the host.

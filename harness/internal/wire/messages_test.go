@@ -62,7 +62,7 @@ func TestInvalidMessagesAreGarbled(t *testing.T) {
 		"many loaded modules":       {&ModuleRequest{}, payload(1, "a", 0, 0, 1025), "number 1025 is not between 0 and 1024"},
 		"loaded module with escape": {&ModuleRequest{}, payload(1, "a", 0, 0, 1, "\x1b[2J"), "not a valid word"},
 
-		"operation on a file":    {&HostRequest{}, payload(1, 3, path, "", 0, 0), "number 3 is not between 0 and 2"},
+		"operation on a file":    {&HostRequest{}, payload(1, 4, path, "", 0, 0), "number 4 is not between 0 and 3"},
 		"path with NUL":          {&HostRequest{}, payload(1, 0, "/a\x00b", "", 0, 0), `"/a\x00b" is not a valid path`},
 		"long path":              {&HostRequest{}, payload(1, 0, strings.Repeat("x", 4097), "", 0, 0), "number 4097 is not between"},
 		"name with a slash":      {&HostRequest{}, payload(1, 1, path, "a/b", 0, 0), `"a/b" is not a valid file name`},
