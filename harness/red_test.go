@@ -221,6 +221,7 @@ func TestModuleThatDoesNotLoadFailsRun(t *testing.T) {
 	red{module: "noload", stage: "load", status: 1, want: []string{
 		`FAIL: module noload does not load: no such device`,
 		`noload: the device is not there`, // from the kernel log
+		`Load in harness\.Config\.Builds chooses the modules to load`,
 	}}.check(t)
 }
 

@@ -94,7 +94,7 @@ func moduleNotLoaded(e Evidence) (*Failure, bool) {
 		return nil, false
 	}
 	return Failf(TestFailed, nil, "module %s does not load: %s", load.Module, load.Reason).At(LoadStage).
-		Advise("the kernel log has the reason, if the module prints one"), true
+		Advise("the kernel log has the reason, if the module prints one; Load in harness.Config.Builds chooses the modules to load, and their parameters"), true
 }
 
 // peerFailed fails a machine that was ended because of another one, whose failure says
