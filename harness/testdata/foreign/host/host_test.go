@@ -3,11 +3,13 @@
 package host
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -127,5 +129,71 @@ func TestSystemIsAsOnHost(t *testing.T) {
 		if err != nil || !strings.Contains(string(text), " "+dir+" ") {
 			t.Errorf("no file system of the guest at %s, %v", dir, err)
 		}
+	}
+}
+
+func TestSystemHasWhatProgramsExpect(t *testing.T) {
+	for _, name := range []string{"/etc/services", "/etc/protocols", "/etc/hosts", "/etc/nsswitch.conf"} {
+		if b, err := os.ReadFile(name); err != nil || len(b) == 0 {
+			t.Errorf("%s: %d bytes, %v", name, len(b), err)
+		}
+	}
+	for _, name := range []string{"/dev/net/tun", "/dev/fuse", "/dev/loop-control", "/dev/ptmx", "/dev/kmsg"} {
+		if f, err := os.OpenFile(name, os.O_RDWR, 0); err != nil {
+			t.Error(err)
+		} else {
+			f.Close()
+		}
+	}
+	if home, err := os.UserHomeDir(); err != nil || home != "/root" {
+		t.Errorf("home directory %q, %v", home, err)
+	}
+	for name, resource := range map[string]int{"open files": syscall.RLIMIT_NOFILE, "core": syscall.RLIMIT_CORE, "locked memory": 8} {
+		var limit syscall.Rlimit
+		err := syscall.Getrlimit(resource, &limit)
+		if limit.Cur = limit.Max; err == nil {
+			err = syscall.Setrlimit(resource, &limit)
+		}
+		if err != nil || limit.Max < 1<<19 {
+			t.Errorf("limit of %s: %d, %v", name, limit.Max, err)
+		}
+	}
+	crash := exec.Command("/bin/sh", "-c", "ulimit -c unlimited; kill -SEGV $$")
+	crash.Dir = t.TempDir()
+	err := crash.Run()
+	if core, globErr := filepath.Glob(filepath.Join(crash.Dir, "core*")); globErr != nil || len(core) != 1 {
+		t.Errorf("a crash (%v) leaves %q, want a core dump", err, core)
+	}
+}
+
+// A file of the guest becomes a disk by a loop device.
+func TestLoopDeviceShowsFile(t *testing.T) {
+	const setFile, clearFile, free = 0x4c00, 0x4c01, 0x4c82
+	text := strings.Repeat("0123456789abcdef", 4096)
+	file := filepath.Join(t.TempDir(), "disk")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open := func(name string) *os.File {
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	ioctl := func(f *os.File, request, arg uintptr) int {
+		n, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), request, arg)
+		if errno != 0 {
+			t.Fatalf("ioctl %#x of %s: %v", request, f.Name(), errno)
+		}
+		return int(n)
+	}
+	device := open(fmt.Sprint("/dev/loop", ioctl(open("/dev/loop-control"), free, 0)))
+	ioctl(device, setFile, open(file).Fd())
+	defer ioctl(device, clearFile, 0)
+	got := make([]byte, len(text))
+	if _, err := device.ReadAt(got, 0); err != nil || string(got) != text {
+		t.Errorf("%s: %v, %d bytes that differ", device.Name(), err, len(got))
 	}
 }
