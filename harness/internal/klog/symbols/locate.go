@@ -25,17 +25,23 @@ func (o *object) locate(f klog.Frame) (string, int) {
 	if f.Return && f.Offset > 0 {
 		pc-- // the instruction after the call may be of another line
 	}
+	at := o.lineOf(pc)
+	return at.file, at.line
+}
+
+// lineOf returns the line of an address; the zero value if it is not known.
+func (o *object) lineOf(pc uint64) spot {
 	unit, err := o.data.Reader().SeekPC(pc)
 	if err != nil {
-		return "", 0
+		return spot{}
 	}
 	lines, err := o.data.LineReader(unit)
 	if err != nil || lines == nil {
-		return "", 0
+		return spot{}
 	}
 	at, ok := lineAt(lines, pc)
 	if !ok {
-		return "", 0
+		return spot{}
 	}
 	if calls := o.inlinedAt(unit, lines.Files(), pc); strings.HasSuffix(at.file, ".h") {
 		for _, call := range slices.Backward(calls) {
@@ -45,7 +51,7 @@ func (o *object) locate(f klog.Frame) (string, int) {
 			}
 		}
 	}
-	return at.file, at.line
+	return at
 }
 
 // lineAt searches all sequences of a unit, one for each section: those of a module

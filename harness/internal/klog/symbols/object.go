@@ -19,6 +19,7 @@ import (
 type object struct {
 	functions map[string][]function
 	data      *dwarf.Data
+	bases     map[string]uint64 // addresses of a module's sections with code
 	buildID   string
 }
 
@@ -46,8 +47,9 @@ func parseObject(content []byte) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
+	var bases map[string]uint64
 	if file.Type == elf.ET_REL {
-		if err := spread(file, content); err != nil {
+		if bases, err = spread(file, content); err != nil {
 			return nil, err
 		}
 		if file, err = elf.NewFile(bytes.NewReader(content)); err != nil {
@@ -58,7 +60,7 @@ func parseObject(content []byte) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &object{functions: functionsOf(symbols), buildID: buildID(file)}
+	o := &object{functions: functionsOf(symbols), buildID: buildID(file), bases: bases}
 	if o.data, err = file.DWARF(); err != nil {
 		return nil, err
 	}
@@ -110,8 +112,9 @@ const (
 // spread gives the sections of a module different addresses. All begin at 0 until
 // the kernel loads them, and a place in .text would equal one in .init.text. The
 // relocations of the debug information apply what is written into the table of
-// symbols here.
-func spread(file *elf.File, content []byte) error {
+// symbols here. It returns the addresses of sections with code.
+func spread(file *elf.File, content []byte) (map[string]uint64, error) {
+	byName := map[string]uint64{}
 	var bases []uint64
 	next := uint64(1 << 20)
 	for _, s := range file.Sections {
@@ -119,12 +122,13 @@ func spread(file *elf.File, content []byte) error {
 		if s.Flags&elf.SHF_EXECINSTR != 0 {
 			base = next
 			next += (s.Size + 1<<20) &^ 0xfff
+			byName[s.Name] = base
 		}
 		bases = append(bases, base)
 	}
 	table := file.SectionByType(elf.SHT_SYMTAB)
 	if table == nil || file.Class != elf.ELFCLASS64 || table.Offset+table.Size > uint64(len(content)) {
-		return errors.New("not a 64-bit module with symbols")
+		return nil, errors.New("not a 64-bit module with symbols")
 	}
 	symbols := content[table.Offset : table.Offset+table.Size]
 	for ; len(symbols) >= symbolSize; symbols = symbols[symbolSize:] {
@@ -134,7 +138,7 @@ func spread(file *elf.File, content []byte) error {
 			file.ByteOrder.PutUint64(symbols[valueAt:], value+bases[section])
 		}
 	}
-	return nil
+	return byName, nil
 }
 
 // buildID returns the identifier that the kernel can print after a module's name,
