@@ -93,7 +93,8 @@ lint-go: deps $(GOLANGCI_LINT)
 lint-c: deps | $(CHECKPATCH)
 	build=$$($(KMODTEST) kernel path); $(MAKE) -C kmod check CC=gcc KDIR="$$build"
 	perl $(CHECKPATCH) --no-tree --strict --show-types --quiet -f vmtest/preset/preset.c vmtest/preset/Kbuild \
-		harness/internal/modcov/runtime/*.[ch] harness/internal/modcov/runtime/Kbuild
+		harness/internal/modcov/runtime/*.[ch] harness/internal/modcov/runtime/Kbuild \
+		harness/internal/modfail/runtime/*.[chS] harness/internal/modfail/runtime/Kbuild
 
 .PHONY: lint-files
 lint-files: deps $(ACTIONLINT)

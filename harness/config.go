@@ -124,6 +124,11 @@ type Config struct {
 	// executed. Its zero value measures nothing.
 	Coverage Coverage
 
+	// FaultWalk builds the modules under test so that guest.FaultWalk and
+	// guest.FaultWalkInit can make their calls of the kernel fail. It does not apply
+	// to .ko files. docs/guest.md has the details.
+	FaultWalk bool
+
 	// Machines is the number of machines that the package's tests may use up: after
 	// the kernel has died, the remaining tests run in another machine, and if none
 	// is left the run fails. A test with a fresh machine has this limit for itself.
@@ -196,7 +201,7 @@ func (c Config) request() request.Config {
 		Modules: c.Modules, KernelModules: c.KernelModules, OptionalModules: c.OptionalModules, LoadModules: c.LoadModules,
 		Programs: c.Programs, Files: c.Files, Host: c.Host, Env: c.Env, Kernel: c.Kernel, CPUs: c.CPUs, Memory: c.Memory, NUMA: c.NUMA,
 		KernelArgs: c.KernelArgs, Fresh: c.Fresh, Allow: c.Allow, Machines: c.Machines,
-		Coverage: request.Coverage(c.Coverage),
+		Coverage: request.Coverage(c.Coverage), FaultWalk: c.FaultWalk,
 	}
 	for _, build := range c.Builds {
 		out.Builds = append(out.Builds, request.Build(build))

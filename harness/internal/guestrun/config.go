@@ -43,6 +43,7 @@ type Table struct {
 	Allow           []string         `toml:"allow"`
 	Machines        int              `toml:"machines"`
 	Coverage        request.Coverage `toml:"coverage"`
+	FaultWalk       bool             `toml:"fault_walk"`
 }
 
 // FindFile returns the path of the file for a package in dir, or "". The file

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"github.com/kmodtest/kmodtest/harness/internal/copytree"
+	"github.com/kmodtest/kmodtest/harness/internal/modfail"
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/plainpath"
@@ -239,7 +240,7 @@ func exportedSymbols(copied string) ([]byte, error) {
 
 // resultKey returns the key of built modules: their contents decide.
 func resultKey(m *maker, made []string, symbols []byte) (string, error) {
-	parts := []string{version, m.kernel.Key, m.src.Root, m.tools.strip, string(symbols)}
+	parts := []string{version, m.kernel.Key, m.src.Root, m.tools.strip, m.src.compilerFlags(), string(symbols)}
 	for _, ko := range made {
 		digest, err := copytree.Digest(ko)
 		if err != nil {
@@ -260,6 +261,11 @@ func (m *maker) keep(ctx context.Context, made []string, symbols []byte, out str
 		kept := filepath.Join(out, filepath.Base(ko))
 		if err := copyFile(ko, kept); err != nil {
 			return err
+		}
+		if m.src.FaultWalk {
+			if err := modfail.Link(ctx, m.tools.linking, kept); err != nil {
+				return err
+			}
 		}
 		cmd := exec.CommandContext(ctx, m.tools.strip, "--strip-debug", "-o", filepath.Join(out, guestDir, filepath.Base(ko)), kept)
 		m.tools.root.Wrap(cmd)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/copytree"
+	"github.com/kmodtest/kmodtest/harness/internal/modfail"
 )
 
 // Notes are what gcc wrote beside the objects of a build with Source.Coverage: which
@@ -27,10 +28,14 @@ const coverageFlags = "-fprofile-arcs -ftest-coverage -fprofile-update=atomic -f
 
 // compilerFlags returns the flags that a tree depends on.
 func (s Source) compilerFlags() string {
+	flags := debugFlag
 	if s.Coverage {
-		return debugFlag + " " + coverageFlags
+		flags += " " + coverageFlags
 	}
-	return debugFlag
+	if s.FaultWalk {
+		flags += " " + modfail.CompilerFlags()
+	}
+	return flags
 }
 
 // newNotes returns the notes of a build that has not begun; nil if there will be none.

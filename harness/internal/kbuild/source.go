@@ -22,6 +22,9 @@ type Source struct {
 	// Coverage compiles the modules so that they count what is executed, as gcov
 	// needs it. Their counters refer to symbols of package modcov's module.
 	Coverage bool
+	// FaultWalk adds the code of package modfail to the modules: their calls go to its
+	// module if that is loaded before them.
+	FaultWalk bool
 }
 
 // dirs returns the directories that the kernel's build system builds.

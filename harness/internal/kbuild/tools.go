@@ -12,17 +12,19 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/modfail"
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/buildroot"
 )
 
 // tools describes the toolchain for a kernel's modules.
 type tools struct {
-	cc        string   // the compiler
-	missing   string   // the name that the kernel's makefile has for cc, if no program of that name exists; else ""
-	variables []string // for make's command line
-	strip     string   // the program that strips debug information
-	identity  string   // changes with the compiler
+	cc        string        // the compiler
+	missing   string        // the name that the kernel's makefile has for cc, if no program of that name exists; else ""
+	variables []string      // for make's command line
+	strip     string        // the program that strips debug information
+	linking   modfail.Tools // for Source.FaultWalk
+	identity  string        // changes with the compiler
 	root      buildroot.Root
 }
 
@@ -40,11 +42,12 @@ func toolsFor(kernel *images.Kernel) (tools, error) {
 	if cc == "" && llvm == "" && builtWithClang(build) {
 		llvm = "1"
 	}
-	strip := "strip"
+	strip, objcopy, linker := "strip", "objcopy", "ld"
 	missing := ""
 	var variables []string
 	if llvm != "" {
-		variables, strip = append(variables, "LLVM="+llvm), llvmTool("llvm-strip", llvm)
+		variables = append(variables, "LLVM="+llvm)
+		strip, objcopy, linker = llvmTool("llvm-strip", llvm), llvmTool("llvm-objcopy", llvm), llvmTool("ld.lld", llvm)
 	}
 	switch {
 	case cc != "":
@@ -75,7 +78,7 @@ func toolsFor(kernel *images.Kernel) (tools, error) {
 		identity += fmt.Sprintf(" %s=%q", name, os.Getenv(name))
 	}
 	identity += fmt.Sprintf(" %q %s", variables, missing)
-	return tools{cc: cc, missing: missing, variables: variables, strip: strip, identity: identity}, nil
+	return tools{cc: cc, missing: missing, variables: variables, strip: strip, linking: modfail.Tools{Compiler: cc, Objcopy: objcopy, Linker: linker, Wrap: buildroot.Root{}.Wrap}, identity: identity}, nil
 }
 
 // toolsIn returns the toolchain of a build root, where pahole has no vmlinux to read.
@@ -87,6 +90,7 @@ func toolsIn(root buildroot.Root, build string) tools {
 	if w := os.Getenv("W"); w != "" {
 		t.variables = append(t.variables, "W="+w)
 	}
+	t.linking = modfail.Tools{Compiler: t.cc, Objcopy: "objcopy", Linker: "ld", Wrap: root.Wrap}
 	t.identity = root.Dir + " " + t.cc
 	for _, name := range buildVariables {
 		t.identity += fmt.Sprintf(" %s=%q", name, os.Getenv(name))

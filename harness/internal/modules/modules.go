@@ -28,15 +28,14 @@ type Builder struct {
 }
 
 // Build builds the modules under test, in the order of the configuration. If one does
-// not build, or excludes the kernel, the error is a *verdict.Failure. If coverage is
-// measured, the first result is the runtime of package modcov, which the modules under
-// test depend on.
+// not build, or excludes the kernel, the error is a *verdict.Failure. Our own modules that
+// coverage and guest.FaultWalk require are the first results.
 func (b Builder) Build(ctx context.Context, config request.Config) ([]*kbuild.Result, error) {
 	sources, err := b.sources(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	if sources, err = b.withRuntime(ctx, sources); err != nil {
+	if sources, err = b.withRuntimes(ctx, sources, config.FaultWalk); err != nil {
 		return nil, err
 	}
 	var built []*kbuild.Result

@@ -10,6 +10,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/dkms"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
 	"github.com/kmodtest/kmodtest/harness/internal/modcov"
+	"github.com/kmodtest/kmodtest/harness/internal/modfail"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
@@ -48,9 +49,20 @@ func (b Builder) sources(ctx context.Context, c request.Config) ([]kbuild.Source
 	return list, nil
 }
 
-// withRuntime returns the sources with the runtime of package modcov in front, if
-// coverage is measured. It is loaded with the first module that needs it, and stays.
-func (b Builder) withRuntime(ctx context.Context, sources []kbuild.Source) ([]kbuild.Source, error) {
+// withRuntimes returns the sources with our own modules in front that they need. Their
+// order is: that of package modcov, which is loaded with the first module that needs it,
+// and stays, and that of package modfail.
+func (b Builder) withRuntimes(ctx context.Context, sources []kbuild.Source, faultWalk bool) ([]kbuild.Source, error) {
+	if faultWalk {
+		root, err := modfail.Runtime(ctx, b.Cache)
+		if err != nil {
+			return nil, err
+		}
+		for i := range sources {
+			sources[i].FaultWalk = true
+		}
+		sources = append([]kbuild.Source{{Root: root}}, sources...)
+	}
 	if b.Covered == nil {
 		return sources, nil
 	}
@@ -59,7 +71,7 @@ func (b Builder) withRuntime(ctx context.Context, sources []kbuild.Source) ([]kb
 		return nil, err
 	}
 	for i := range sources {
-		sources[i].Coverage = b.Covered(sources[i].Root)
+		sources[i].Coverage = b.Covered(sources[i].Root) && (!faultWalk || i > 0)
 	}
 	return append([]kbuild.Source{{Root: root, Load: []string{}}}, sources...), nil
 }

@@ -89,6 +89,7 @@ type Config struct {
 	Allow           []string
 	Machines        int
 	Coverage        Coverage
+	FaultWalk       bool
 }
 
 // Coverage mirrors harness.Coverage.
