@@ -7,6 +7,7 @@
 #   dev       to work on this repository, in addition to run
 #   browser   to open reports in a browser
 #   adopt     to build and use Debian's packages for DKMS
+#   foreign   to run the tests of other authors
 set -euo pipefail
 
 # The packages of each group. A line is PACKAGE=PROGRAM or PACKAGE=FILE: the package is installed
@@ -50,6 +51,8 @@ libxtables-dev=/usr/include/xtables.h
 openvpn=openvpn
 pkg-config=pkg-config
 xtables-addons-common=/usr/lib/*/xtables/libxt_condition.so'
+	[foreign]='iproute2=ip
+nftables=nft'
 )
 
 usage() {

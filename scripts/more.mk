@@ -73,6 +73,12 @@ adopt: deps ## build and load Debian's *-dkms packages, compare with DKMS, and u
 	go test -v -tags adopt -count=1 -timeout 6h -run '^TestPackagesOfDebianAreAdopted$$' ./harness \
 		-document "$$PWD/docs/adopt.md" $(if $(PACKAGES),-packages $(PACKAGES))
 
+.PHONY: foreign
+foreign: deps ## run tests of other authors in a guest and on this host, as root, and update docs/foreign.md (takes long)
+	scripts/deps.sh foreign
+	go test -v -tags foreign -count=1 -timeout 3h -run '^TestSuitesOfOthersRunInGuest$$' ./harness/internal/foreign \
+		-document "$$PWD/docs/foreign.md" $(if $(PACKAGES),-packages $(PACKAGES))
+
 .PHONY: matrix-test
 matrix-test: deps chromium ## test the matrix, bisection, the report in a browser, and the GitHub workflow
 	rm -rf kmodtest-report/_artifacts && mkdir -p kmodtest-report
@@ -82,6 +88,10 @@ matrix-test: deps chromium ## test the matrix, bisection, the report in a browse
 .PHONY: matrix-speed
 matrix-speed: deps ## compare the matrix with the same runs one after the other (on a quiet host)
 	go test -tags speed -count=1 -timeout 60m -v -run Faster ./harness/internal/matrix
+
+.PHONY: host-speed
+host-speed: deps ## measure reading 10,000 files of the host in a guest, and runs that read none (on a quiet host)
+	go test -tags speed -count=1 -timeout 60m -v -run '^TestFilesOfHostCostLittle$$' ./harness
 
 .PHONY: systems
 systems: ## run the suite on SYSTEMS="bookworm trixie sid", each newly installed, as root (5 minutes each)

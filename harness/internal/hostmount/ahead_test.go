@@ -17,8 +17,21 @@ func TestReadingAheadFollowsOrder(t *testing.T) {
 		file string
 		want int
 	}{
-		{"/d/a", 0}, {"/d/b", 4}, {"/d/g", 8}, {"/d/p", 16}, {"/d/q", 32}, {"/d/r", 64}, {"/d/s", 64},
-		{"/e/a", 32}, {"/f/a", 16}, {"/f/b", 32}, {"/f/a", 0}, {"/f/z", 4}, {"/g/a", 2}, {"/h/a", 1}, {"/i/a", 0},
+		{"/d/a", 0},
+		{"/d/b", 4},
+		{"/d/g", 8},
+		{"/d/p", 16},
+		{"/d/q", 32},
+		{"/d/r", 64},
+		{"/d/s", 64},
+		{"/e/a", 32},
+		{"/f/a", 16},
+		{"/f/b", 32},
+		{"/f/a", 0},
+		{"/f/z", 4},
+		{"/g/a", 2},
+		{"/h/a", 1},
+		{"/i/a", 0},
 	} {
 		if got := a.next(step.file); got != step.want {
 			t.Errorf("%s: %d files, want %d", step.file, got, step.want)
