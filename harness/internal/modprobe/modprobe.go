@@ -72,9 +72,9 @@ func Load(kind Kind, name string, params ...string) (loaded []string, err error)
 			}
 			return loaded, refused
 		}
-		var options []string
+		options := bootParameters(reply.Text)
 		if reply.Role == Target {
-			options = params
+			options = append(options, params...)
 		}
 		err = load(reply, options)
 		switch {
