@@ -8,10 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/kcompiler"
 	"github.com/kmodtest/kmodtest/harness/internal/modfail"
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/buildroot"
@@ -55,10 +55,10 @@ func toolsFor(kernel *images.Kernel) (tools, error) {
 	case llvm != "":
 		cc = llvmTool("clang", llvm)
 	default:
-		cc = kernelCompiler(build)
-		if _, err := exec.LookPath(cc); err != nil {
-			missing, cc = cc, "gcc"
-		}
+		cc, missing = kcompiler.Find(build, func(name string) bool {
+			_, err := exec.LookPath(name)
+			return err == nil
+		})
 	}
 	if w := os.Getenv("W"); w != "" { // kernels accept it only on the command line
 		variables = append(variables, "W="+w)
@@ -83,10 +83,8 @@ func toolsFor(kernel *images.Kernel) (tools, error) {
 
 // toolsIn returns the toolchain of a build root, where pahole has no vmlinux to read.
 func toolsIn(root buildroot.Root, build string) tools {
-	t := tools{cc: kernelCompiler(build), variables: []string{"CONFIG_DEBUG_INFO_BTF_MODULES="}, strip: "strip", root: root}
-	if !root.Has(t.cc) {
-		t.missing, t.cc = t.cc, "gcc"
-	}
+	t := tools{variables: []string{"CONFIG_DEBUG_INFO_BTF_MODULES="}, strip: "strip", root: root}
+	t.cc, t.missing = kcompiler.Find(build, root.Has)
 	if w := os.Getenv("W"); w != "" {
 		t.variables = append(t.variables, "W="+w)
 	}
@@ -97,24 +95,6 @@ func toolsIn(root buildroot.Root, build string) tools {
 	}
 	t.identity += fmt.Sprintf(" %q %s", t.variables, t.missing)
 	return t
-}
-
-var compilerOfMakefile = regexp.MustCompile(`(?m)^(?:override )?CC[ \t]*:?=.*?([\w-]*gcc[\w.-]*)[ \t]*$`)
-
-// kernelCompiler returns the name of the compiler in a kernel's makefiles. Those of
-// Debian's packages name the version that built the kernel.
-func kernelCompiler(build string) string {
-	name := "gcc"
-	for _, makefile := range []string{"Makefile", ".kernelvariables"} {
-		text, err := os.ReadFile(filepath.Join(build, makefile))
-		if err != nil {
-			continue
-		}
-		for _, found := range compilerOfMakefile.FindAllSubmatch(text, -1) {
-			name = string(found[1])
-		}
-	}
-	return name
 }
 
 // llvmTool returns the program that the kernel's build system uses for a value of
