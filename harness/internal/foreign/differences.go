@@ -62,7 +62,7 @@ var (
 	framework = regexp.MustCompile(`^(=== |\s*--- |(PASS|FAIL|ok|exit status)\b|\s*$)`)
 	position  = regexp.MustCompile(`^([\w.]+\.go:\d+: *|\d+/\d+/\d+ [\d:]+ )`) // as the packages testing and log write them
 	// varying are parts of messages that differ from run to run.
-	varying = regexp.MustCompile(`0x[0-9a-f]{6,}|/tmp/\S+`)
+	varying = regexp.MustCompile(`0x[0-9a-f]{6,}|/tmp/\S+|\d{6,}|[0-9a-f]{16}`)
 )
 
 // said returns the first line that a test printed itself.

@@ -19,10 +19,15 @@ import (
 )
 
 // native runs go test as root in namespaces of its own, so that the tests do not change the
-// host's network and mounts, and leave no process behind.
+// host's network and mounts, and leave no process behind. File systems that the guest mounts,
+// too, are there if the host's kernel has them.
 var native = []string{
-	"unshare", "--net", "--mount", "--uts", "--ipc", "--cgroup", "--pid", "--mount-proc", "--fork", "--kill-child",
-	"sh", "-c", `ip link set lo up && exec "$@"`, "sh", "go", "test",
+	"unshare", "--net", "--mount", "--uts", "--ipc", "--cgroup", "--pid", "--mount-proc", "--fork", "--kill-child", "sh", "-c", `
+		ip link set lo up
+		mount -t bpf bpf /sys/fs/bpf
+		mount -t debugfs debugfs /sys/kernel/debug
+		mount -t tracefs tracefs /sys/kernel/tracing
+		exec "$@"`, "sh", "go", "test",
 }
 
 func buildKmodtest(t *testing.T) string {

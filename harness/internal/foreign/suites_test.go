@@ -41,8 +41,12 @@ var suites = []suite{
 		{[]string{"./alignedbuff", "./binaryutil", "./expr", "./xt"}, nil},
 	}},
 	{"github.com/mdlayher/netlink", "v1.11.2", nil, []run{{[]string{"./..."}, nil}}},
-	{"github.com/vishvananda/netlink", "v1.3.1", loads("fou", "gtp", "ip_gre", "mpls_iptunnel", "nf_conntrack", "nf_conntrack_netlink",
-		"psample", "rdma_rxe", "sch_hfsc", "sch_sfq", "vdpa"), []run{{[]string{".", "./nl"}, nil}}},
+	{
+		"github.com/vishvananda/netlink", "v1.3.1",
+		append(loads("fou", "gtp", "ip_gre", "mpls_iptunnel", "nf_conntrack", "nf_conntrack_netlink", "psample", "rdma_rxe", "sch_hfsc",
+			"sch_sfq", "vdpa"), "--kernel-arg=nf_conntrack.enable_hooks=1"), // else connections are tracked only where a rule needs it
+		[]run{{[]string{".", "./nl"}, nil}},
+	},
 }
 
 // loads returns the flags that load modules of the kernel.
