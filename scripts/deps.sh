@@ -6,6 +6,7 @@
 #   run       to run tests in kernels, and to build kernels
 #   dev       to work on this repository, in addition to run
 #   browser   to open reports in a browser
+#   vmcore    to open images of a guest's memory
 #   adopt     to build and use Debian's packages for DKMS
 #   foreign   to run the tests of other authors
 set -euo pipefail
@@ -29,6 +30,7 @@ qemu-system-x86=qemu-system-x86_64
 xz-utils=xz'
 	[dev]='apt-utils=apt-ftparchive
 createrepo-c=createrepo_c
+gdb=gdb
 gpg=gpg
 gpg-agent=gpg-agent
 iptables=iptables-legacy
@@ -40,6 +42,8 @@ shellcheck=shellcheck
 sparse=sparse'
 	[browser]='chromium=chromium
 fonts-dejavu-core=chromium'
+	[vmcore]='crash=crash
+python3-drgn=drgn'
 	[adopt]='apfsprogs=mkapfs
 dkms=dkms
 dmsetup=dmsetup

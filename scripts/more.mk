@@ -63,6 +63,12 @@ faults: deps ## cause every kind of fault in several kernels, and update docs/fa
 	go test -v -tags faults -count=1 -timeout 6h -run 'EachWay|LKDTM' ./harness \
 		-kernels $(BROKEN_KERNELS) -document "$$PWD/docs/faults.md"
 
+.PHONY: vmcore
+vmcore: deps ## open images of a guest's memory with drgn and crash (builds a kernel with debug information)
+	scripts/deps.sh vmcore
+	$(KMODTEST) kernel build 6.1-debuginfo
+	go test -v -tags vmcore -count=1 -timeout 30m -run '^TestImageOpens' ./harness
+
 .PHONY: kvm
 kvm: deps ## run kmodtest under KVM, in an emulated machine, and update docs/kvm.md (takes long)
 	scripts/kvm.sh docs/kvm.md

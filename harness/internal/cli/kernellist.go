@@ -42,7 +42,7 @@ func listCommand() *cobra.Command {
 			}
 			chosen := []listed{}
 			for _, s := range all {
-				if fromSource := s.Row.Source != nil; prebuilt && (fromSource || s.Row.Extra) || built && !fromSource {
+				if fromSource := s.Row.Source != nil; prebuilt && fromSource || built && !fromSource || (prebuilt || built) && s.Row.Extra {
 					continue
 				}
 				chosen = append(chosen, listed{
@@ -65,7 +65,7 @@ func listCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&names, "names", false, "print only names")
 	cmd.Flags().BoolVar(&prebuilt, "prebuilt", false, "list only kernels that are fetched ready to boot, without extra ones")
-	cmd.Flags().BoolVar(&built, "built", false, "list only kernels that are built from source")
+	cmd.Flags().BoolVar(&built, "built", false, "list only kernels that are built from source, without extra ones")
 	cmd.MarkFlagsMutuallyExclusive("json", "names")
 	cmd.MarkFlagsMutuallyExclusive("prebuilt", "built")
 	return cmd

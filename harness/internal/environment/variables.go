@@ -23,6 +23,8 @@ type Variables struct {
 	KernelLog string // KMODTEST_KERNEL_LOG: "" prints the log if the run fails, 1 always; otherwise a file to write it to
 	Verdict   string // KMODTEST_VERDICT: a file for the verdict; "" for none
 	Binary    string // KMODTEST_BINARY: the test binary that runs in the guest; "" is the one that was started
+	GDB       bool   // KMODTEST_GDB: 1 lets gdb attach to each machine
+	Dump      string // KMODTEST_DUMP: a directory for images of memory after faults; "" for none
 	Coverage  modcov.Variables
 	Borrowed  []string // names of the variables of hugelgupf/vmtest that are used
 	// KMODTEST_SILENCE: how long a machine may show no sign of life; 0 means
@@ -41,10 +43,17 @@ func Read() (Variables, error) {
 		KernelLog: os.Getenv("KMODTEST_KERNEL_LOG"),
 		Verdict:   os.Getenv("KMODTEST_VERDICT"),
 		Binary:    os.Getenv("KMODTEST_BINARY"),
+		Dump:      os.Getenv("KMODTEST_DUMP"),
 		Coverage:  modcov.Variables{Dir: os.Getenv("KMODTEST_COVERAGE"), Least: os.Getenv("KMODTEST_COVERAGE_MIN")},
 	}
 	if err := e.borrow(); err != nil {
 		return e, err
+	}
+	if e.Dump != "" {
+		var err error
+		if e.Dump, err = filepath.Abs(e.Dump); err != nil {
+			return e, fmt.Errorf("KMODTEST_DUMP: %w", err)
+		}
 	}
 	e.QEMU = cmp.Or(e.QEMU, qemu.Binary)
 	if text := os.Getenv("KMODTEST_SILENCE"); text != "" {
@@ -62,6 +71,13 @@ func Read() (Variables, error) {
 	case "", "test", "off":
 	default:
 		return e, fmt.Errorf("KMODTEST_FRESH is %q; it may be test, off or empty", e.Fresh)
+	}
+	switch gdb := os.Getenv("KMODTEST_GDB"); gdb {
+	case "", "0":
+	case "1":
+		e.GDB = true
+	default:
+		return e, fmt.Errorf("KMODTEST_GDB is %q; it may be 1, 0 or empty", gdb)
 	}
 	switch e.Accel {
 	case "", qemu.KVM, qemu.TCG:

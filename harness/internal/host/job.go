@@ -31,6 +31,7 @@ type job struct {
 	turns    string // the top-level tests that run, as inside.TurnsVariable holds them
 	profile  bytes.Buffer
 	machine  *machine.Machine
+	observed observation
 
 	outcome *machine.Outcome // nil if there was no machine
 	goesOn  bool             // another machine runs the remaining tests
@@ -63,7 +64,9 @@ func (j *job) do(ctx context.Context, src machines) error {
 	end = j.group.thread.Phase("exit")
 	m.Stop()
 	end()
+	j.observed.note(err)
 	err = j.settle(m.Outcome(err))
+	j.observed.close()
 	if j.group.member != nil {
 		j.group.member.Leave(err)
 	}
@@ -89,6 +92,11 @@ func (j *job) runIn(m *machine.Machine) error {
 		work.Upload = func(out *wire.Writer) error { return uploadShell(out, *shell) }
 		defer j.run.attachment.Attach(m, &work)()
 	}
+	end, err := j.observed.begin(j, m, &work)
+	if err != nil {
+		return err
+	}
+	defer end()
 	return m.Run(work)
 }
 
@@ -117,10 +125,10 @@ func (j *job) work() wire.Work {
 // why the job did not pass.
 func (j *job) settle(outcome machine.Outcome) error {
 	j.outcome = &outcome
-	err := j.reporter.Flush()
+	err := errors.Join(j.observed.keepImage(), j.reporter.Flush())
 	if d := outcome.Death(); err == nil && d != nil {
 		j.goesOn = outcome.CanGoOn()
-		d.Account = outcome.Account()
+		d.Account = j.observed.ofDeath + outcome.Account()
 		if !outcome.Exited() { // otherwise its workers have ended, and their memory may have been reused
 			d.Account += fuzzinput.Keep(filepath.Join(j.run.Dir, "testdata", "fuzz"), outcome.FuzzInputs())
 		}
@@ -181,6 +189,7 @@ var errFailFast = errors.New("a test before this one has failed")
 
 // Advance prints the output that waited for the kernel log.
 func (j *job) Advance() error {
+	j.observed.takeImage()
 	err := j.reporter.Advance()
 	if err == nil && j.reporter.Stopped() {
 		j.machine.Cancel(errFailFast) // the guest does not know of the fault

@@ -20,7 +20,6 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/modules"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
-	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images"
 )
@@ -66,7 +65,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 		r.say("%s", note)
 	}
 	spec.Host = r.guest.host.Layout()
-	addPlaces(&r.places, kernel, spec.Built)
+	lookInto(r, kernel, spec.Built)
 	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, cmp.Or(r.Source, r.Dir), initPackage, nil); err != nil {
 		return m, err
 	}
@@ -141,15 +140,16 @@ func (r *run) source(config qemu.Config) *machine.Source {
 	}
 }
 
-// addPlaces adds the debug information of the kernel and of the modules under
-// test.
-func addPlaces(places *timeline.Places, kernel *images.Kernel, built []*kbuild.Result) {
-	places.SetKernel(kernel.Boot)
+// lookInto prepares what looks into the machines: the debug information of the kernel and of
+// the modules under test, and the observers.
+func lookInto(r *run, kernel *images.Kernel, built []*kbuild.Result) {
+	r.places.SetKernel(kernel.Boot)
 	for _, result := range built {
 		for _, module := range result.Modules {
-			places.AddModule(module.Debug)
+			r.places.AddModule(module.Debug)
 		}
 	}
+	r.observers = newObservers(r.env, r.Request, kernel, built)
 }
 
 // detectAccel returns the accelerator for a machine, and prints why the machine will

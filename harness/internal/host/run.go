@@ -42,6 +42,7 @@ type run struct {
 	missing    missingModules
 	kernelLogs kernellog.Logs
 	coverage   *modcov.Measurement // of the modules; nil if it is not measured
+	observers  observers
 	requested  requestedMachines
 	profiles   atomic.Int64 // bytes of cover profiles that are kept
 	waiting    atomic.Int64 // bytes of output of tests with machines of their own that waits for its turn

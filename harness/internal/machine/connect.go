@@ -28,10 +28,13 @@ func Connect(ctx context.Context, conn io.ReadWriter, modules *modindex.Index) *
 
 // connected is the process of a machine without QEMU. It has always ended
 // regularly.
-type connected struct{ ended chan struct{} }
+type connected struct {
+	uninspected
+	ended chan struct{}
+}
 
 func newConnected() *connected {
-	c := &connected{make(chan struct{})}
+	c := &connected{ended: make(chan struct{})}
 	close(c.ended)
 	return c
 }
@@ -77,3 +80,21 @@ func (c *connected) Kill() {}
 
 // Stop does nothing.
 func (c *connected) Stop() {}
+
+// uninspected is a machine that nobody looks into from outside.
+type uninspected struct{}
+
+// Debug does nothing.
+func (uninspected) Debug(context.Context, string) error { return nil }
+
+// Remain does nothing.
+func (uninspected) Remain(context.Context) error { return nil }
+
+// Remaining returns a channel that receives nothing.
+func (uninspected) Remaining() <-chan string { return nil }
+
+// WriteMemory does nothing.
+func (uninspected) WriteMemory(context.Context, *os.File) error { return nil }
+
+// Quit does nothing.
+func (uninspected) Quit(context.Context) error { return nil }

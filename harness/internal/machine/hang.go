@@ -16,6 +16,7 @@ func (v *vm) endHanging(reason string) {
 		return
 	}
 	v.interrogate()
+	v.writeImage()
 	v.cancel(&verdict.SilenceError{Reason: reason})
 }
 

@@ -20,6 +20,9 @@ type Job struct {
 	// Upload sends the files of the job. It is not called for a machine that
 	// already has them.
 	Upload func(out *wire.Writer) error
+	// Ready is called once the guest has the files, before the program starts; nil
+	// for no call.
+	Ready func() error
 	// Started is called once the guest has the job; nil for no call.
 	Started func() error
 	Timeout time.Duration // of the tests; 0 for none
@@ -45,10 +48,19 @@ func (m *Machine) Run(j Job) error {
 
 func (m *Machine) upload(j Job) error {
 	defer j.Thread.Phase("upload")()
-	defer m.within("the guest has not taken the files of the job")()
+	stop := m.within("the guest has not taken the files of the job")
+	defer stop()
 	if !m.HasFiles {
 		if err := j.Upload(m.out); err != nil {
 			return err
+		}
+	}
+	if j.Ready != nil {
+		if err := j.Ready(); err != nil {
+			return err
+		}
+		if m.untimed.Load() {
+			stop()
 		}
 	}
 	entropy := make([]byte, 64)
@@ -79,7 +91,7 @@ const grace = 60 * time.Second
 // awaitDone returns when the guest is done. The test binary watches its own
 // timeout; the machine ends some time after it.
 func (m *Machine) awaitDone(j Job) error {
-	if j.Timeout > 0 {
+	if j.Timeout > 0 && !m.untimed.Load() {
 		t := time.AfterFunc(j.Timeout, func() { m.late.begin(j.Timeout) })
 		defer t.Stop()
 		t = time.AfterFunc(j.Timeout+grace, func() {
@@ -95,6 +107,9 @@ func (m *Machine) awaitDone(j Job) error {
 	}
 	defer j.Thread.Phase("checks")()
 	t := time.AfterFunc(grace, func() {
+		if m.untimed.Load() {
+			return
+		}
 		m.cancel(&verdict.SilenceError{Reason: fmt.Sprintf("the checks after the tests, such as unloading the modules, did not end within %v", grace)})
 	})
 	defer t.Stop()

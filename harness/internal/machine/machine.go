@@ -41,6 +41,8 @@ type Machine struct {
 	client Client   // of the job; nil before it
 	late   lateness // of tests after their timeout
 
+	inspected *wire.Receiver // of files of a guest without a job; nil if none are asked for
+
 	devices *devices.Devices // that tests have requested
 	modules modindex.Server
 	host    hostfs.Server

@@ -82,6 +82,9 @@ func (m *Machine) receive(rec wire.Record) error {
 		m.late.beats = 0
 		return client.Stderr(rec.Payload)
 	case wire.File, wire.Data, wire.FileEnd:
+		if m.inspected != nil {
+			return m.inspected.Take(rec)
+		}
 		if m.guest.exit == nil || m.guest.checks != nil { // files come between
 			return &wire.GarbledError{Err: fmt.Errorf("unexpected %v record from the guest", rec.Type)}
 		}

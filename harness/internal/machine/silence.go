@@ -49,6 +49,7 @@ func (v *vm) watch() {
 				v.signs.note()
 			}
 			switch age := v.signs.age(); {
+			case v.untimed.Load():
 			case v.limits.first > 0 && !v.signs.any.Load() && age > v.limits.first:
 				// There may be no kernel yet that could be asked for its state.
 				v.cancel(&verdict.SilenceError{Reason: fmt.Sprintf("the guest showed no sign of life for %v after its start", v.limits.first)})

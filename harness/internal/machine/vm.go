@@ -25,6 +25,7 @@ type process interface {
 	Strike(ctx context.Context) error
 	Save(ctx context.Context, state *os.File) error
 	Restore(ctx context.Context, state *os.File) error
+	inspection
 	devices.Machine
 	Kill()
 	Stop()
@@ -42,6 +43,8 @@ type vm struct {
 	cancel  context.CancelCauseFunc
 	memory  *os.File    // the guest's, if it can be read after its death; else nil
 	asked   atomic.Bool // it hangs, and was asked for its state
+	untimed atomic.Bool // it may take any time
+	image   *image      // of its memory; nil if none is wanted
 
 	patience time.Duration // see within
 }
@@ -70,6 +73,13 @@ func newVM(ctx context.Context, config qemu.Config, limits limits) *vm {
 
 // PID returns the number of QEMU's process.
 func (v *vm) PID() int { return v.process.PID() }
+
+// Debug stops the machine until a debugger at a Unix socket lets it continue. From then
+// on the machine may show no sign of life, and its tests may run, for any time.
+func (v *vm) Debug(socket string) error {
+	v.untimed.Store(true)
+	return v.process.Debug(v.ctx, socket)
+}
 
 // Cancel ends the machine. The conversation with the guest ends with the cause.
 func (v *vm) Cancel(cause error) { v.cancel(cause) }

@@ -230,6 +230,10 @@ func (g *guest) receive(files *store) (work wire.Work, err error) {
 			if err := files.answer(g.out); err != nil {
 				return work, err
 			}
+		case wire.Inspect:
+			if err := g.inspect(string(rec.Payload)); err != nil {
+				return work, err
+			}
 		case wire.ModuleFile, wire.ModuleData, wire.ModuleEnd:
 			if err := g.modules.take(rec); err != nil {
 				return work, err

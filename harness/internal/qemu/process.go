@@ -50,6 +50,8 @@ type Process struct {
 	// Channel is the host's end of the virtio-serial port.
 	Channel net.Conn
 
+	*Inspection
+
 	monitor *qmp.Client
 	keys    *os.File   // the console's input
 	talking sync.Mutex // with the monitor
@@ -84,6 +86,7 @@ func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
 	}
 	defer typed.Close()
 	p := &Process{Channel: files.channel, monitor: qmp.New(files.monitor), keys: keys, ended: make(chan struct{})}
+	p.Inspection = &Inspection{p}
 	p.cmd = exec.CommandContext(ctx, path, args...)
 	p.cmd.Dir = c.Dir
 	p.cmd.Env = environment()
@@ -173,13 +176,13 @@ func (p *Process) Ended() <-chan struct{} { return p.ended }
 
 // Err returns how QEMU ended. It is valid once Ended is closed: nil for exit
 // status 0, even if QEMU printed warnings; otherwise the error includes Said. An
-// exit with status 0 because of a signal is an error, too.
+// exit with status 0 because of a signal, or of gdb, is an error, too.
 func (p *Process) Err() error {
 	said := p.Said()
 	switch {
 	case p.err != nil && said != "":
 		return fmt.Errorf("%w: %s", p.err, said)
-	case p.err == nil && strings.Contains(said, "terminating on signal"):
+	case p.err == nil && (strings.Contains(said, "terminating on signal") || strings.Contains(said, "Terminated via GDBstub")):
 		return errors.New(said)
 	}
 	return p.err

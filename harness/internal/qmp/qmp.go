@@ -29,6 +29,7 @@ type Client struct {
 	// for which there is no room are dropped.
 	migrations chan string // states
 	deleted    chan string // names of devices that have been removed
+	shutdowns  chan string // reasons
 }
 
 // version is QEMU's version, from its greeting.
@@ -60,6 +61,7 @@ type event struct {
 	Data struct {
 		Status string `json:"status"`
 		Device string `json:"device"`
+		Reason string `json:"reason"`
 	} `json:"data"`
 }
 
@@ -67,6 +69,7 @@ type event struct {
 func New(conn *net.UnixConn) *Client {
 	m := &Client{
 		conn: conn, closed: make(chan struct{}), replies: make(chan message), migrations: make(chan string, 16), deleted: make(chan string, 16),
+		shutdowns: make(chan string, 1),
 	}
 	go m.read()
 	return m
@@ -100,6 +103,8 @@ func (m *Client) read() {
 			offer(m.migrations, msg.Data.Status)
 		case "DEVICE_DELETED":
 			offer(m.deleted, msg.Data.Device)
+		case "SHUTDOWN":
+			offer(m.shutdowns, msg.Data.Reason)
 		}
 	}
 }
@@ -144,8 +149,18 @@ func (m *Client) Run(command string, arguments any) error {
 
 // RunWith is Run for a command that is sent with an open file.
 func (m *Client) RunWith(file *os.File, command string, arguments any) error {
+	_, err := m.ask(file, command, arguments)
+	return err
+}
+
+// Ask is Run, and returns what the command returns, as JSON.
+func (m *Client) Ask(command string, arguments any) (json.RawMessage, error) {
+	return m.ask(nil, command, arguments)
+}
+
+func (m *Client) ask(file *os.File, command string, arguments any) (json.RawMessage, error) {
 	if err := m.greet(); err != nil {
-		return err
+		return nil, err
 	}
 	request := map[string]any{"execute": command}
 	if arguments != nil {
@@ -153,23 +168,23 @@ func (m *Client) RunWith(file *os.File, command string, arguments any) error {
 	}
 	b, err := json.Marshal(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var rights []byte
 	if file != nil {
 		rights = unix.UnixRights(int(file.Fd()))
 	}
 	if _, _, err := m.conn.WriteMsgUnix(append(b, '\n'), rights, nil); err != nil {
-		return fmt.Errorf("send %s to QEMU: %w", command, err)
+		return nil, fmt.Errorf("send %s to QEMU: %w", command, err)
 	}
 	reply, err := m.receive()
 	if err != nil {
-		return fmt.Errorf("wait for QEMU's reply to %s: %w", command, err)
+		return nil, fmt.Errorf("wait for QEMU's reply to %s: %w", command, err)
 	}
 	if reply.Error != nil {
-		return &Rejection{command, reply.Error.Class, reply.Error.Desc}
+		return nil, &Rejection{command, reply.Error.Class, reply.Error.Desc}
 	}
-	return nil
+	return reply.Return, nil
 }
 
 // Rejection is QEMU's refusal of a command.
@@ -185,6 +200,9 @@ func (r *Rejection) Error() string { return fmt.Sprintf("QEMU rejected %s: %s", 
 // Deleted receives the names of devices that have been removed. It holds 16 of them; more
 // are lost.
 func (m *Client) Deleted() <-chan string { return m.deleted }
+
+// Shutdowns receives the reason why the machine has ended, such as "guest-reset".
+func (m *Client) Shutdowns() <-chan string { return m.shutdowns }
 
 // Migrate starts a migration to or from an open file, with the command migrate or
 // migrate-incoming, and waits until it ends. The file must be open for that

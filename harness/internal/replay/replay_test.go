@@ -58,10 +58,11 @@ func TestFailureOfModuleIsRemembered(t *testing.T) {
 	if _, err := w.Write([]byte("--- FAIL: TestA (0s)\n    -rapid.seed=17\n")); err != nil {
 		t.Fatal(err)
 	}
-	r := request.Request{Dir: dir, Rest: []string{"it's"}, Flags: []request.Flag{
-		{Name: "test.run", Value: "Test"}, {Name: "test.v", Value: "true"}, {Name: "test.cpu", Value: "2"},
-		{Name: "test.timeout", Value: "10m0s"}, {Name: "rapid.seed", Value: "3"}, {Name: "own", Value: "a b"},
-	}}
+	r := request.Request{Dir: dir, Rest: []string{"it's"}}
+	for _, flag := range []string{"test.run=Test", "test.v=true", "test.cpu=2", "test.timeout=10m0s", "rapid.seed=3", "own=a b"} {
+		name, value, _ := strings.Cut(flag, "=")
+		r.Flags = append(r.Flags, request.Flag{Name: name, Value: value})
+	}
 	if err := New(r, "6.1", "title", w).Save(cacheDir); err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,10 @@ func (r *Reporter) addFaults(t *test, run *timeline.TestRun) error {
 			r.Places.Resolve(&f)
 		}
 		text := faultText(f)
+		if r.Image != "" && !f.Printed {
+			text = strings.Replace(text, "\n", "\n    the memory of the machine is in "+r.Image+"\n", 1)
+			r.Image = ""
+		}
 		if more > 0 {
 			text += fmt.Sprintf("kernel fault (%s): %s: %d more like this\n", f.Kind, f.Title, more)
 		}

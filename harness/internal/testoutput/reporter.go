@@ -22,7 +22,10 @@ type Reporter struct {
 	Options
 	// Failed is set when a test has failed, by its own result or because of the
 	// kernel.
-	Failed   bool
+	Failed bool
+	// Image is the path of an image of the machine's memory after the next fault that is
+	// printed; "" for none.
+	Image    string
 	out      printer
 	tests    tests
 	stream   itemizer           // its items wait for the kernel log

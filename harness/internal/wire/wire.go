@@ -89,7 +89,8 @@ const (
 	Resize                     // Window
 	HostAsk                    // HostRequest
 	HostReply                  // HostAnswer
-	last       = HostReply
+	Inspect                    // a pattern of paths
+	last       = Inspect
 )
 
 // types has the name of each type as it stands in messages, and the longest payload
@@ -125,6 +126,7 @@ var types = [...]struct {
 	Resize:    {"resize", 1 << 6},
 	HostAsk:   {"host file request", 8 << 10},
 	HostReply: {"host file answer", MaxPayload},
+	Inspect:   {"inspect", maxPath},
 }
 
 // String returns the type's name as it stands in messages.
