@@ -30,4 +30,5 @@ func TestLock(t *testing.T)     { walk(t, "lock") }
 func TestErrno(t *testing.T)    { walk(t, "errno") }
 func TestReleased(t *testing.T) { walk(t, "released") }
 func TestMissing(t *testing.T)  { walk(t, "missing") }
+func TestNothing(t *testing.T)  { guest.FaultWalk(t, func(*testing.T) {}) }
 func TestInit(t *testing.T)     { guest.FaultWalkInit(t, "walked") }
