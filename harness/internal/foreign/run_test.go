@@ -24,9 +24,9 @@ import (
 var native = []string{
 	"unshare", "--net", "--mount", "--uts", "--ipc", "--cgroup", "--pid", "--mount-proc", "--fork", "--kill-child", "sh", "-c", `
 		ip link set lo up
-		mount -t bpf bpf /sys/fs/bpf
-		mount -t debugfs debugfs /sys/kernel/debug
-		mount -t tracefs tracefs /sys/kernel/tracing
+		mount -t bpf none /sys/fs/bpf
+		mount -t debugfs none /sys/kernel/debug
+		mount -t tracefs none /sys/kernel/tracing
 		exec "$@"`, "sh", "go", "test",
 }
 
