@@ -95,6 +95,9 @@ func TestDebuggerStopsAtFault(t *testing.T) {
 			if !regexp.MustCompile(`#0 .* ` + function + ` \(\)(.*\n)*#\d+ .* at .*/` + line + `\n(.*\n)*#\d+ .*(ksys_write|vfs_write)`).MatchString(session) {
 				t.Errorf("the stack does not lead from %s to %s and the system call:\n%s", function, line, session)
 			}
+			if strings.Contains(session, "not saved") {
+				t.Errorf("the end of the stack is an error:\n%s", session)
+			}
 			if status != 255 || !strings.Contains(run, "kernel fault") {
 				t.Errorf("status %d, want 255 and a fault\n%s", status, run)
 			}

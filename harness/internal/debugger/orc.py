@@ -78,6 +78,7 @@ class Orc(gdb.unwinder.Unwinder):
 
         def end():
             save("rip", 0)
+            save("rsp", int(frame.read_register("rsp")))
             return info
 
         if sp_reg not in BASES or kind is None:
