@@ -3,6 +3,7 @@ package harness_test
 import (
 	"context"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
@@ -56,6 +57,10 @@ func (c *command) one(t *testing.T, text string) int {
 }
 
 func TestInterruptEndsMachine(t *testing.T) {
+	// Under nohup, the hangup of these tests is ignored. A program does not inherit a signal that is caught.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(caught) })
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
