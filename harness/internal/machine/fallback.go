@@ -11,8 +11,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
-// fallback is the choice of an accelerator after KVM has failed. Its methods may be
-// called by several goroutines at once.
+// fallback is the choice of an accelerator after KVM has failed. It is safe for concurrent use.
 type fallback struct {
 	mu     sync.Mutex
 	broken bool // KVM has failed
@@ -45,11 +44,17 @@ func (f *fallback) begin() bool {
 	return !before
 }
 
-// machine is Machine. If KVM was detected and a machine does not start with it,
-// another starts with TCG; if that one does, KVM is not tried again for a while.
+// machine is Machine. A kernel that hangs in its boot under TCG gets a second machine: QEMU 7.2 may run an old form of
+// code that the kernel has changed, without end. If KVM was detected and a machine does not start with it, another
+// starts with TCG; if that one does, KVM is not tried again for a while.
 func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 	config := s.config()
 	m, err := s.machineWith(ctx, config, keep)
+	if m != nil && hungInBoot(config.Accel, m.guest.greeted, err) && ctx.Err() == nil {
+		m.Close()
+		s.Say("the kernel hung before its first process ran, which errors of QEMU's emulation can cause: starting the machine once more")
+		m, err = s.machineWith(ctx, config, keep)
+	}
 	if !s.Detected || config.Accel != qemu.KVM || m == nil || ctx.Err() != nil {
 		return m, err
 	}
@@ -69,6 +74,11 @@ func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 		}
 	}
 	return m, err
+}
+
+// hungInBoot reports whether a kernel hung under TCG before its first process ran.
+func hungInBoot(accel qemu.Accel, greeted bool, err error) bool {
+	return accel == qemu.TCG && !greeted && errors.As(err, new(*verdict.SilenceError))
 }
 
 // aboutKVM matches QEMU's messages about KVM.

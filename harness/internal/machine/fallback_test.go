@@ -180,3 +180,23 @@ func TestOnlyKVMsOwnFailuresAreItsFailures(t *testing.T) {
 		}
 	}
 }
+
+func TestOnlySilentBootsAreRepeated(t *testing.T) {
+	silence := fmt.Errorf("wrapped: %w", &verdict.SilenceError{Reason: "silence"})
+	for _, c := range []struct {
+		accel   qemu.Accel
+		greeted bool
+		err     error
+		want    bool
+	}{
+		{qemu.TCG, false, silence, true},
+		{qemu.TCG, true, silence, false},
+		{qemu.KVM, false, silence, false},
+		{qemu.TCG, false, &verdict.EndError{Err: errors.New("signal: killed")}, false},
+		{qemu.TCG, false, nil, false},
+	} {
+		if got := hungInBoot(c.accel, c.greeted, c.err); got != c.want {
+			t.Errorf("%+v: got %t", c, got)
+		}
+	}
+}
