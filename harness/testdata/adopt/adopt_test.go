@@ -4,6 +4,7 @@ package adopt
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -26,6 +27,9 @@ func TestMain(m *testing.M) {
 	harness.Main(m, config)
 }
 
+// outside matches the flags of a module that was built outside of the kernel's tree, such as (OE) or (POE).
+var outside = regexp.MustCompile(`\([A-Z+-]*O[A-Z+-]*\)`)
+
 func TestLoads(t *testing.T) {
 	text, err := os.ReadFile("/proc/modules")
 	if err != nil {
@@ -33,7 +37,7 @@ func TestLoads(t *testing.T) {
 	}
 	var loaded []string
 	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, "(OE)") || strings.Contains(line, "(O)") { // built outside of the kernel's tree
+		if outside.MatchString(line) {
 			loaded = append(loaded, strings.Fields(line)[0])
 		}
 	}
