@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -230,11 +231,16 @@ func quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
+// replyLimit is how long QEMU may take to pass a key or an NMI on: one that is itself stuck does not reply.
+const replyLimit = 20 * time.Second
+
 // Press sends a magic SysRq key on the console. The kernel answers if at least
 // one processor takes interrupts of the serial line: 'l' prints the backtraces of
 // all processors, 'w' the blocked tasks, and 'd' the locks that are held, if
 // lockdep is on. See Documentation/admin-guide/sysrq.rst of the kernel.
 func (p *Process) Press(ctx context.Context, key byte) error {
+	ctx, cancel := context.WithTimeout(ctx, replyLimit)
+	defer cancel()
 	return p.converse(ctx, func(m *qmp.Client) error {
 		if err := m.Run("chardev-send-break", map[string]any{"id": consoleName}); err != nil {
 			return err
@@ -249,5 +255,7 @@ func (p *Process) Press(ctx context.Context, key byte) error {
 // Strike sends an NMI to the first processor, which takes it even with interrupts
 // off. The kernel panics and prints that processor's backtrace.
 func (p *Process) Strike(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, replyLimit)
+	defer cancel()
 	return p.converse(ctx, func(m *qmp.Client) error { return m.Run("inject-nmi", nil) })
 }
