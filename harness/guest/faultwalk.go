@@ -126,7 +126,7 @@ func requireFaultWalk(t *testing.T) {
 // current is the step that runs. Its thread has the lock.
 var current struct {
 	sync.Mutex
-	step *faultwalk.Step // nil if there is none
+	step *faultwalk.Step // or nil
 }
 
 // walk is one walk.

@@ -27,7 +27,7 @@ func (c Call) Name() string {
 // Report is what the modules have done in a step.
 type Report struct {
 	Calls  []Call   // by the thread of the step
-	Failed int      // the number of the call that failed, from 1; 0 is none
+	Failed int      // the number of the call that failed, from 1, or 0
 	Bad    []string // errors
 	Held   []string // what the modules held at the last check, one text for each
 	Left   []string // what a module still held after it was unloaded

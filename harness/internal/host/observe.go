@@ -135,7 +135,7 @@ func causeOf(f timeline.Finding) vmcore.Cause {
 	return c
 }
 
-// tell prints where an image is. An empty path means that there is none.
+// tell prints where an image is. An empty path means no image.
 func (o *observation) tell(path string) {
 	if path != "" {
 		o.job.run.say("the memory of the machine is kept in %s: %s", path, o.job.run.observers.images.Command(path))

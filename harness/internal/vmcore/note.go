@@ -15,7 +15,7 @@ const vmcoreinfo = "/sys/kernel/vmcoreinfo"
 // note is the place of an ELF note in a guest's memory.
 type note struct {
 	address uint64 // physical
-	size    uint64 // at most, in bytes; 0 if there is none
+	size    uint64 // at most, in bytes, or 0
 }
 
 // maxNote is the longest note that is read in bytes. The kernel's takes a page.

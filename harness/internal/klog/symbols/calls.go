@@ -6,7 +6,7 @@ type Address struct {
 	Offset  uint64 // in bytes
 }
 
-// Line is a line of a source file. Its zero value is none.
+// Line is a line of a source file. The zero value stands for an unknown line.
 type Line struct {
 	Name   string // of the file
 	Number int
