@@ -10,8 +10,10 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 	"github.com/kmodtest/kmodtest/images/internal/command"
+	"github.com/kmodtest/kmodtest/images/internal/debian"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
 
@@ -21,7 +23,7 @@ type Apt struct {
 	Suite     string   `toml:"suite"`
 	Component string   `toml:"component"` // "" is main
 	Keyring   string   `toml:"keyring"`   // a file with the archive's keys, relative to the table; "" is Debian's
-	Image     string   `toml:"image"`     // a pattern as in path.Match
+	Image     string   `toml:"image"`     // a pattern as in path.Match; ARCH in a name stands for Debian's name of the architecture
 	Packages  []string `toml:"packages"`  // more packages; RELEASE in a name stands for the kernel's release
 	Tools     []string `toml:"tools"`     // packages for the build root, besides those that the headers depend on
 }
@@ -44,6 +46,17 @@ func (a *Apt) origin() string {
 }
 
 func (a *Apt) place() []string { return []string{a.Mirror, a.Suite, a.Component} }
+
+// forArch returns the same with Debian's name of an architecture in place of ARCH.
+func (a *Apt) forArch(of arch.Arch) *Apt {
+	one := *a
+	one.Image = strings.ReplaceAll(a.Image, "ARCH", of.Debian)
+	one.Packages = nil
+	for _, name := range a.Packages {
+		one.Packages = append(one.Packages, strings.ReplaceAll(name, "ARCH", of.Debian))
+	}
+	return &one
+}
 
 func (a *Apt) kernel() []string { return []string{a.Image, strings.Join(a.Packages, "\n")} }
 
@@ -69,20 +82,24 @@ func (a *Apt) fetch(ctx context.Context, row Row, opt Options, dir string, show 
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make directory for apt: %w", err)
 	}
-	archive, err := row.archive(ctx, opt, scratch)
+	from, err := row.archives(ctx, opt, scratch, show.Part(0, 20))
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := archive.Update(ctx, show.Part(0, 20)); err != nil {
-		return nil, nil, err
-	}
-	packages, err := choose(ctx, archive, a)
+	chosen, err := debian.Choose(ctx, from, debian.Kernel{Image: a.Image, More: a.Packages})
 	if err != nil {
 		return nil, nil, err
 	}
-	files, err := archive.Download(ctx, scratch, packages, show.Part(20, 80))
+	files, err := from.Target.Download(ctx, scratch, chosen.Target, show.Part(20, 75))
 	if err != nil {
 		return nil, nil, err
+	}
+	if len(chosen.Host) > 0 {
+		more, err := from.Host.Download(ctx, scratch, chosen.Host, show.Part(75, 80))
+		if err != nil {
+			return nil, nil, err
+		}
+		files = append(files, more...)
 	}
 	if err := unpackDebs(ctx, files, dir, show.Part(80, 100)); err != nil {
 		return nil, nil, err
@@ -90,77 +107,44 @@ func (a *Apt) fetch(ctx context.Context, row Row, opt Options, dir string, show 
 	if err := os.RemoveAll(scratch); err != nil {
 		return nil, nil, fmt.Errorf("remove fetched packages: %w", err)
 	}
-	return packages, slices.Concat(needs(packages), a.Tools, basePackages()), nil
+	target, err := arch.Find(row.Arch)
+	return chosen.All(), slices.Concat(debian.Needs(chosen.All(), target), a.Tools, debian.Base()), err
 }
 
-// archive returns the archive that has the packages of a row.
-func (row Row) archive(ctx context.Context, opt Options, dir string) (*apt.Archive, error) {
+// archives returns the archive that has the packages of a row, for both architectures that it needs, with their lists.
+func (row Row) archives(ctx context.Context, opt Options, scratch string, show func(float64)) (debian.Archives, error) {
+	target, err := row.archive(ctx, opt, row.Arch, scratch)
+	if err == nil {
+		err = target.Update(ctx, show)
+	}
+	both := debian.Archives{Target: target, Host: target}
+	if err != nil || row.Arch == arch.Host().Name {
+		return both, err
+	}
+	dir := filepath.Join(scratch, "host")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return both, fmt.Errorf("make directory for apt: %w", err)
+	}
+	if both.Host, err = row.archive(ctx, opt, arch.Host().Name, dir); err == nil {
+		err = both.Host.Update(ctx, show)
+	}
+	return both, err
+}
+
+// archive returns the archive that has the packages of a row, for an architecture.
+func (row Row) archive(ctx context.Context, opt Options, goarch, dir string) (*apt.Archive, error) {
+	of, err := arch.Find(goarch)
+	if err != nil {
+		return nil, err
+	}
 	a := row.Apt
-	archive := &apt.Archive{Suite: a.Suite, Component: a.Component, Architecture: row.Arch, Keyring: row.file(a.Keyring), Dir: dir}
+	archive := &apt.Archive{Suite: a.Suite, Component: a.Component, Architecture: of.Debian, Keyring: row.file(a.Keyring), Dir: dir}
 	if a.Mirror != "" {
 		archive.Mirrors = splitMirrors(a.Mirror)
 		return archive, nil
 	}
-	var err error
 	archive.Mirrors, err = debianMirrors(ctx, opt)
 	return archive, err
-}
-
-// choose returns the newest image that matches the row's pattern, its headers, the packages with headers and host tools on
-// which these depend, and the row's other packages.
-func choose(ctx context.Context, archive *apt.Archive, a *Apt) ([]apt.Package, error) {
-	image, err := archive.Find(ctx, a.Image)
-	if err != nil {
-		return nil, err
-	}
-	release := releaseOf(image.Name)
-	headers, err := archive.Find(ctx, "linux-headers-"+release)
-	if err != nil {
-		return nil, err
-	}
-	if image.Version != headers.Version {
-		return nil, fmt.Errorf("the archive has %s %s but %s %s: it is being updated, try again later",
-			image.Name, image.Version, headers.Name, headers.Version)
-	}
-	packages := []apt.Package{image, headers}
-	var names []string
-	for _, name := range headers.DependsOn() {
-		if isKernelPackage(name) {
-			names = append(names, name)
-		}
-	}
-	for _, name := range a.Packages {
-		names = append(names, strings.ReplaceAll(name, "RELEASE", release))
-	}
-	for _, name := range names {
-		p, err := archive.Find(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		packages = append(packages, p)
-	}
-	return packages, nil
-}
-
-// releaseOf returns the kernel's release in the name of the package with its image.
-func releaseOf(image string) string {
-	return strings.TrimPrefix(strings.TrimPrefix(image, "linux-image-"), "unsigned-")
-}
-
-// needs returns what packages with headers depend on besides each other: the compiler, and libraries of their programs.
-func needs(packages []apt.Package) []string {
-	var names []string
-	for _, p := range packages {
-		if !strings.HasPrefix(p.Name, "linux-headers-") && !strings.HasPrefix(p.Name, "linux-kbuild-") {
-			continue
-		}
-		for _, name := range p.DependsOn() {
-			if !isKernelPackage(name) && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	return names
 }
 
 func unpackDebs(ctx context.Context, files []string, entry string, show func(float64)) error {

@@ -23,7 +23,8 @@ import (
 // Kernel is a kernel that a machine can boot and that modules can be built against. Its files must
 // not be changed.
 type Kernel struct {
-	Name    string // as asked for: a row's name, or a path
+	Name    string // as asked for: a row's name, with the architecture if it is not the host's, or a path
+	Arch    string // GOARCH of programs that the kernel runs: "amd64"
 	Release string // the output of uname -r
 	Version string // the package's version, a commit, the start of an archive's SHA-256, or "" for a path
 	Image   string // path of the kernel as it was shipped or built (bzImage or vmlinux)
@@ -49,7 +50,8 @@ type Options struct {
 	Progress io.Writer // gets lines on work that takes time, and a bar if it is a terminal; nil discards them
 }
 
-// Resolve returns the kernel with that name: a row's name, "" for the default row, or a path. A name
+// Resolve returns the kernel with that name: a row's name, "" for the default row, or a path. After an @, the name has an
+// architecture, as in "6.1@arm64"; without it, the kernel is for the host's. A name
 // with a slash, or with a dot at its start, is a path: of a kernel build tree, of a directory with
 // boot/vmlinuz-RELEASE and lib/modules/RELEASE/build, or of the image in one of these. Resolve never
 // writes to files at a path.

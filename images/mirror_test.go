@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kmodtest/kmodtest/images/internal/apt"
+	"github.com/kmodtest/kmodtest/images/internal/debian"
 	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
@@ -130,7 +131,7 @@ func TestKernelOfEndedSuiteComesFromNextMirror(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := choose(t.Context(), archive, row.Apt); err != nil {
+		if _, err := debian.Choose(t.Context(), debian.Archives{Target: archive, Host: archive}, debian.Kernel{Image: row.Apt.Image}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/internal/place"
 )
 
@@ -32,6 +33,6 @@ func resolvePath(ctx context.Context, name string, opt Options) (*Kernel, error)
 		return nil, fmt.Errorf("prepare kernel at %s: %w", name, err)
 	}
 	return &Kernel{
-		Name: name, Release: found.Release, Image: found.Image, Boot: boot, Build: found.Build, Modules: found.Modules, Key: found.Key,
+		Name: name, Arch: arch.OfBuild(found.Build).Name, Release: found.Release, Image: found.Image, Boot: boot, Build: found.Build, Modules: found.Modules, Key: found.Key,
 	}, nil
 }

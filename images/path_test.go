@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/internal/bootimage/bootimagetest"
 	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 )
@@ -61,19 +62,19 @@ func assertKernel(t *testing.T, path string, want Kernel) *Kernel {
 func TestBuildTree(t *testing.T) {
 	tree := filestest.Tree(t, builtTree())
 	vmlinux, image := filepath.Join(tree, "vmlinux"), filepath.Join(tree, "arch/x86/boot/bzImage")
-	assertKernel(t, tree, Kernel{Release: "6.1.9-test", Image: image, Boot: image, Build: tree})
-	assertKernel(t, image, Kernel{Release: "6.1.9-test", Image: image, Boot: image, Build: tree})
-	assertKernel(t, vmlinux, Kernel{Release: "6.1.9-test", Image: vmlinux, Boot: vmlinux, Build: tree})
+	assertKernel(t, tree, Kernel{Arch: arch.Host().Name, Release: "6.1.9-test", Image: image, Boot: image, Build: tree})
+	assertKernel(t, image, Kernel{Arch: arch.Host().Name, Release: "6.1.9-test", Image: image, Boot: image, Build: tree})
+	assertKernel(t, vmlinux, Kernel{Arch: arch.Host().Name, Release: "6.1.9-test", Image: vmlinux, Boot: vmlinux, Build: tree})
 	if err := os.Remove(image); err != nil {
 		t.Fatal(err)
 	}
-	assertKernel(t, tree, Kernel{Release: "6.1.9-test", Image: vmlinux, Boot: vmlinux, Build: tree})
+	assertKernel(t, tree, Kernel{Arch: arch.Host().Name, Release: "6.1.9-test", Image: vmlinux, Boot: vmlinux, Build: tree})
 }
 
 func TestRelativePath(t *testing.T) {
 	tree := filestest.Tree(t, builtTree())
 	t.Chdir(tree)
-	assertKernel(t, ".", Kernel{Release: "6.1.9-test", Image: filepath.Join(tree, "arch/x86/boot/bzImage"), Boot: filepath.Join(tree, "arch/x86/boot/bzImage"), Build: tree})
+	assertKernel(t, ".", Kernel{Arch: arch.Host().Name, Release: "6.1.9-test", Image: filepath.Join(tree, "arch/x86/boot/bzImage"), Boot: filepath.Join(tree, "arch/x86/boot/bzImage"), Build: tree})
 }
 
 func TestIncompleteBuildTree(t *testing.T) {
@@ -153,6 +154,7 @@ func TestInstalledKernel(t *testing.T) {
 	root := filestest.Tree(t, installed("6.1.9-a"))
 	image := filepath.Join(root, "boot/vmlinuz-6.1.9-a")
 	want := Kernel{
+		Arch:    arch.Host().Name,
 		Release: "6.1.9-a",
 		Image:   image,
 		Boot:    image,

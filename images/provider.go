@@ -48,7 +48,7 @@ func resolveFetched(ctx context.Context, row Row, opt Options) (*Kernel, error) 
 	if err != nil {
 		return nil, fmt.Errorf("fetch kernel %s: %w", row.Name, err)
 	}
-	kernel, err := readKernel(row.Name, entry)
+	kernel, err := readKernel(row, entry)
 	if err != nil {
 		return nil, err
 	}

@@ -56,14 +56,15 @@ func readRecord(entry string) (r record, err error) {
 	return r, nil
 }
 
-// readKernel returns the kernel in a cache entry.
-func readKernel(name, entry string) (*Kernel, error) {
+// readKernel returns the kernel of a row in a cache entry.
+func readKernel(row Row, entry string) (*Kernel, error) {
 	r, err := readRecord(entry)
 	if err != nil {
 		return nil, err
 	}
 	return &Kernel{
-		Name:    name,
+		Name:    row.Name,
+		Arch:    row.Arch,
 		Release: r.Release,
 		Version: r.Version,
 		Image:   filepath.Join(entry, r.Image),

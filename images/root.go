@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/hosttools"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
@@ -27,7 +28,7 @@ func withRoot(ctx context.Context, kernel *Kernel, entry string, row Row, opt Op
 	}
 	slices.Sort(r.Needs)
 	needs := slices.Compact(r.Needs)
-	key := cache.Digest(slices.Concat([]string{rootLayout, row.Arch}, row.provider().place(), needs)...)[:32]
+	key := cache.Digest(slices.Concat([]string{rootLayout, arch.Host().Name}, row.provider().place(), needs)...)[:32]
 	kernel.Root.Name = row.origin()
 	kernel.Root.Dir, err = cache.Entry(ctx, filepath.Join(opt.Cache, "roots"), key, func(ctx context.Context, tmp string) error {
 		show := progress.New(opt.Progress)

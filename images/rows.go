@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/internal/kernelbuild"
 )
 
-// Row is a kernel that has a name: a row of kernels.toml, where the fields are explained.
+// Row is a kernel that has a name: a row of kernels.toml, where the fields are explained, for one of its architectures.
 type Row struct {
-	Name     string  `toml:"name"`
-	Default  bool    `toml:"default"`
-	Extra    bool    `toml:"extra"` // used only if it is named
-	Arch     string  `toml:"arch"`
+	Name     string  `toml:"name"`    // in the table without the architecture; it has one if it is not the host's: WithArch
+	Default  bool    `toml:"default"` // only for the host's architecture
+	Extra    bool    `toml:"extra"`   // used only if it is named
+	Arch     string  `toml:"arch"`    // GOARCH; in the table all architectures, separated by spaces
 	About    string  `toml:"about"`
 	Download int     `toml:"download"` // approximate size in MB
 	Apt      *Apt    `toml:"apt"`      // packages of a kernel that is fetched with apt
@@ -102,8 +104,10 @@ func (row Row) check() error {
 	if !rowName.MatchString(row.Name) || isPath(row.Name) {
 		return fmt.Errorf("%q cannot be a name: a name has only letters, digits and any of _ . + -, and does not begin with any of . + -", row.Name)
 	}
-	if row.Arch != "" && row.Arch != "amd64" {
-		return fmt.Errorf("kernel %s is for %s: machines are for amd64 only", row.Name, row.Arch)
+	for name := range strings.FieldsSeq(row.Arch) {
+		if _, err := arch.Find(name); err != nil {
+			return fmt.Errorf("kernel %s: %w", row.Name, err)
+		}
 	}
 	switch {
 	case row.tables() != 1:
@@ -167,24 +171,50 @@ func parseRows(text []byte) ([]Row, error) {
 		}
 		return nil, err
 	}
-	seen, defaults := map[string]bool{}, 0
-	for i, row := range file.Kernel {
+	seen, defaults := map[string]bool{}, map[string]bool{}
+	var rows []Row
+	for _, row := range file.Kernel {
 		if err := row.check(); err != nil {
 			return nil, err
 		}
-		if seen[row.Name] {
-			return nil, fmt.Errorf("there are two kernels with the name %s", row.Name)
-		}
-		seen[row.Name] = true
-		if row.Arch == "" {
-			file.Kernel[i].Arch = "amd64"
-		}
 		if row.Default {
-			defaults++
+			defaults[row.Name] = true
+		}
+		for _, one := range row.byArch() {
+			if seen[one.Name] {
+				return nil, fmt.Errorf("there are two kernels with the name %s", one.Name)
+			}
+			seen[one.Name] = true
+			rows = append(rows, one)
 		}
 	}
-	if defaults > 1 {
-		return nil, fmt.Errorf("%d kernels are the default: only one can be", defaults)
+	if len(defaults) > 1 {
+		return nil, fmt.Errorf("%d kernels are the default: only one can be", len(defaults))
 	}
-	return file.Kernel, nil
+	return rows, nil
+}
+
+// byArch returns a row for each of its architectures.
+func (row Row) byArch() []Row {
+	names := strings.Fields(row.Arch)
+	if len(names) == 0 {
+		names = []string{"amd64"}
+	}
+	host := arch.Host().Name
+	var rows []Row
+	for _, name := range names {
+		one := row
+		if of, err := arch.Find(name); err == nil && row.Apt != nil { // check has found it
+			one.Apt = row.Apt.forArch(of)
+		}
+		one.Arch, one.Name, one.Default = name, WithArch(row.Name, name), row.Default && name == host
+		rows = append(rows, one)
+	}
+	return rows
+}
+
+// base returns the name of the row in its table.
+func (row Row) base() string {
+	name, _ := SplitName(row.Name)
+	return name
 }

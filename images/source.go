@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/config"
+	"github.com/kmodtest/kmodtest/images/internal/kconfig"
 	"github.com/kmodtest/kmodtest/images/internal/kernelbuild"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
@@ -35,13 +37,16 @@ func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build kernel %s: %w", row.Name, err)
 	}
-	return readKernel(row.Name, entry)
+	return readKernel(row, entry)
 }
+
+// keyName returns a row's name as it can be in a path that make reads.
+func (row Row) keyName() string { return strings.ReplaceAll(row.Name, archMark, "-") }
 
 // key returns the name of a row's entry in the cache.
 func (row Row) key(ctx context.Context) (string, error) {
 	if p := row.provider(); p != nil {
-		return row.Name + "-" + cache.Digest(slices.Concat([]string{layout, row.Arch}, p.place(), p.kernel())...)[:16], nil
+		return row.keyName() + "-" + cache.Digest(slices.Concat([]string{layout, row.Arch}, p.place(), p.kernel())...)[:16], nil
 	}
 	s := row.Source
 	parts := []string{layout, sourceLayout, row.Arch, s.Suite, s.Package, s.URL, s.SHA256, strings.Join(s.Variables, "\n")}
@@ -57,7 +62,16 @@ func (row Row) key(ctx context.Context) (string, error) {
 		}
 		parts = append(parts, row.sourcePath(), state)
 	}
-	return row.Name + "-" + cache.Digest(parts...)[:16], nil
+	return row.keyName() + "-" + cache.Digest(parts...)[:16], nil
+}
+
+// configuration returns the lines of the fragments that a row names.
+func (row Row) configuration() ([]kconfig.Line, error) {
+	set := config.Set{Names: row.Source.Fragments, Arch: row.Arch}
+	if row.Table != "" {
+		set.Dir = filepath.Dir(row.Table)
+	}
+	return set.Lines()
 }
 
 // build is the build of a kernel in a cache entry.
@@ -134,7 +148,7 @@ func (b *build) describe(ctx context.Context, k *kernelbuild.Kernel, from origin
 	if err != nil {
 		return err
 	}
-	config, err := os.ReadFile(filepath.Join(b.entry, k.Build, ".config"))
+	configured, err := os.ReadFile(filepath.Join(b.entry, k.Build, ".config"))
 	if err != nil {
 		return fmt.Errorf("read configuration of kernel: %w", err)
 	}
@@ -145,7 +159,7 @@ func (b *build) describe(ctx context.Context, k *kernelbuild.Kernel, from origin
 		Boot:     k.Image,
 		Build:    k.Build,
 		Modules:  k.Modules,
-		Key:      cache.Digest(layout, sourceLayout, from.Name, from.Version, from.Sum, string(config), compiler, strings.Join(b.row.Source.Variables, "\n")),
+		Key:      cache.Digest(layout, sourceLayout, from.Name, from.Version, from.Sum, string(configured), compiler, strings.Join(b.row.Source.Variables, "\n")),
 		Source:   from.Name,
 		Objects:  objects,
 		Compiler: compiler,

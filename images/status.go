@@ -8,9 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/kmodtest/kmodtest/images/cache"
+	"github.com/kmodtest/kmodtest/images/internal/files"
 )
 
 // State is the state of a row's kernel in the cache.
@@ -73,7 +73,7 @@ func Cached(ctx context.Context, opt Options) ([]*Kernel, error) {
 		if err != nil {
 			return nil, fmt.Errorf("look at kernel %s: %w", row.Name, err)
 		}
-		kernel, err := readKernel(row.Name, filepath.Join(opt.Cache, "kernels", key))
+		kernel, err := readKernel(row, filepath.Join(opt.Cache, "kernels", key))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -107,30 +107,8 @@ func (row Row) status(ctx context.Context, opt Options) (Status, error) {
 	if r.Source != "" {
 		s.Source = "source, " + r.Source
 	}
-	s.Size, err = diskUsage(filepath.Join(dir, key))
+	s.Size, err = files.DiskUsage(filepath.Join(dir, key))
 	return s, err
-}
-
-// diskUsage returns the disk usage of a directory in bytes.
-func diskUsage(dir string) (int64, error) {
-	var bytes int64
-	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // another process is removing it
-		}
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return nil //nolint:nilerr // as above
-		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			bytes += st.Blocks * 512
-		}
-		return nil
-	})
-	return bytes, err
 }
 
 // Remove removes a row's kernel from the cache. If sources is true, it also removes the archive that
@@ -172,7 +150,7 @@ func removeEntry(ctx context.Context, dir, key string) (int64, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
-	size, err := diskUsage(filepath.Join(dir, key))
+	size, err := files.DiskUsage(filepath.Join(dir, key))
 	if err != nil {
 		return 0, err
 	}

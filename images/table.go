@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/internal/files"
 )
 
@@ -22,7 +23,7 @@ var kernelsTOML []byte
 
 var ownRows = sync.OnceValues(func() ([]Row, error) { return parseRows(kernelsTOML) })
 
-// Rows returns the kernels of kmodtest's own table, in the order of the table.
+// Rows returns the kernels of kmodtest's own table for all architectures, in the order of the table.
 func Rows() []Row {
 	rows, err := ownRows()
 	if err != nil {
@@ -33,8 +34,8 @@ func Rows() []Row {
 
 // RowsFor returns the kernels that have a name for a package in dir: the rows of kmodtest's own table,
 // and of a file kernels.toml in the directory of the package's go.mod, the first one upwards from dir.
-// A row of that file replaces kmodtest's row of the same name completely, and its default replaces
-// kmodtest's default.
+// A row of that file replaces kmodtest's rows of the same name completely, those for other architectures
+// included, and its default replaces kmodtest's default.
 func RowsFor(dir string) ([]Row, error) {
 	rows := Rows()
 	path, err := findTable(dir)
@@ -49,22 +50,46 @@ func RowsFor(dir string) ([]Row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read table of kernels %s: %w", path, err)
 	}
-	for _, row := range theirs {
-		row.Table = path
-		if row.Default {
-			for i := range rows {
-				rows[i].Default = false
+	for i := range theirs {
+		theirs[i].Table = path
+	}
+	return withTheirs(rows, theirs), nil
+}
+
+// withTheirs returns kmodtest's rows with those of a user's table: at the place of the first of kmodtest's rows of the same
+// name, or at the end.
+func withTheirs(own, theirs []Row) []Row {
+	if slices.ContainsFunc(theirs, func(r Row) bool { return r.Default }) {
+		for i := range own {
+			own[i].Default = false
+		}
+	}
+	var rows []Row
+	placed := map[string]bool{} // names
+	place := func(name string, isDefault bool) (some bool) {
+		for _, row := range theirs {
+			if row.base() == name {
+				row.Default = row.Default || isDefault && row.Arch == arch.Host().Name
+				rows, some = append(rows, row), true
 			}
 		}
-		same := func(other Row) bool { return other.Name == row.Name }
-		if i := slices.IndexFunc(rows, same); i >= 0 {
-			row.Default = row.Default || rows[i].Default
-			rows[i] = row
-			continue
-		}
-		rows = append(rows, row)
+		return some
 	}
-	return rows, nil
+	for _, row := range own {
+		name := row.base()
+		if !placed[name] && place(name, row.Default) {
+			placed[name] = true
+		}
+		if !placed[name] {
+			rows = append(rows, row)
+		}
+	}
+	for _, row := range theirs {
+		if name := row.base(); !placed[name] {
+			placed[name] = place(name, false)
+		}
+	}
+	return rows
 }
 
 // findTable returns the path of the table in the directory of the first go.mod from dir upwards, or ""
@@ -110,14 +135,25 @@ type UnknownKernelError struct {
 }
 
 func (e *UnknownKernelError) Error() string {
+	_, goarch := SplitName(e.Name)
+	var names []string
+	for _, name := range e.Names {
+		if _, other := SplitName(name); (other == "") == (goarch == "") {
+			names = append(names, name)
+		}
+	}
 	return fmt.Sprintf("there is no kernel %q: name one of %s, or the path (with a slash) of a kernel build tree or "+
-		"of a directory with boot/vmlinuz-RELEASE and lib/modules/RELEASE", e.Name, strings.Join(e.Names, ", "))
+		"of a directory with boot/vmlinuz-RELEASE and lib/modules/RELEASE", e.Name, strings.Join(names, ", "))
 }
 
-// findRow returns the row of that name, or the default row for "".
+// findRow returns the row of that name; without a name before the @, the default row.
 func findRow(rows []Row, name string) (Row, error) {
+	base, goarch := SplitName(name)
+	if i := slices.IndexFunc(rows, func(r Row) bool { return r.Default }); base == "" && i >= 0 {
+		base = rows[i].base()
+	}
 	for _, row := range rows {
-		if row.Name == name || name == "" && row.Default {
+		if row.Name == WithArch(base, goarch) {
 			return row, nil
 		}
 	}

@@ -64,7 +64,7 @@ func TestInvalidTableIsNamed(t *testing.T) {
 		"a ref":      {row("a") + "ref='v6.6'\n", "ref only with path"},
 		"no origin":  {"[[kernel]]\nname='a'\n", "requires one of"},
 		"both":       {row("a") + "[kernel.apt]\nsuite='s'\nimage='i'\n", "requires one of"},
-		"machine":    {strings.Replace(row("a"), "name=", "arch='arm64'\nname=", 1), "amd64 only"},
+		"machine":    {strings.Replace(row("a"), "name=", "arch='amd64 mips'\nname=", 1), "no architecture \"mips\""},
 	} {
 		dir := filestest.Tree(t, map[string]string{"go.mod": "", "kernels.toml": test.table})
 		_, err := Resolve(t.Context(), "6.1", Options{Dir: dir, Cache: t.TempDir()})
@@ -74,16 +74,12 @@ func TestInvalidTableIsNamed(t *testing.T) {
 	}
 }
 
-func TestFragmentsOfUserAndOwn(t *testing.T) {
+func TestKeyChangesWithFragments(t *testing.T) {
 	dir := filestest.Tree(t, map[string]string{"kernels.toml": "", "own/a.config": "CONFIG_A=y\n"})
 	r := Row{Table: filepath.Join(dir, "kernels.toml"), Source: &Source{Fragments: []string{"base.config", "own/a.config"}}}
 	before, err := r.key(t.Context())
 	if err != nil {
 		t.Fatal(err)
-	}
-	got, err := r.fragments()
-	if err != nil || got[0].name != "base.config" || string(got[1].text) != "CONFIG_A=y\n" {
-		t.Fatalf("got %v, %v", got, err)
 	}
 	filestest.Add(t, dir, map[string]string{"own/a.config": "CONFIG_A=m\n"})
 	if after, err := r.key(t.Context()); err != nil || after == before {
@@ -92,10 +88,6 @@ func TestFragmentsOfUserAndOwn(t *testing.T) {
 	filestest.Add(t, dir, map[string]string{"own/a.config": "# why\nCONFIG_A=y\n"})
 	if after, err := r.key(t.Context()); err != nil || after != before {
 		t.Errorf("a changed comment changes the key: %v", err)
-	}
-	r.Source.Fragments = []string{"not.config"}
-	if _, err := r.fragments(); err == nil || !strings.Contains(err.Error(), "base.config") || !strings.Contains(err.Error(), dir) {
-		t.Errorf("got %v, want the directory and the fragments", err)
 	}
 }
 
@@ -133,5 +125,22 @@ func TestUnknownNameListsUsersKernels(t *testing.T) {
 	var unknown *UnknownKernelError
 	if !errors.As(err, &unknown) || !slices.Contains(unknown.Names, "mine") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestUsersRowReplacesThoseOfAllArchitectures(t *testing.T) {
+	table := strings.Replace(row("6.1"), "name=", "arch='s390x riscv64'\nname=", 1) + row("mine")
+	rows, err := RowsFor(filestest.Tree(t, map[string]string{"go.mod": "", "kernels.toml": table}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range rows {
+		if r.base() == "6.1" || r.base() == "mine" {
+			got = append(got, r.Arch+" "+filepath.Base(r.Table))
+		}
+	}
+	if want := []string{"s390x kernels.toml", "riscv64 kernels.toml", "amd64 kernels.toml"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

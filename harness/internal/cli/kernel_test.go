@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 // emptyCache makes the commands use an empty cache, and a module with a table of one kernel. It returns the directory of the
@@ -71,7 +73,8 @@ func TestListShowsNameReleaseSourceStateAndSize(t *testing.T) {
 	}
 	stdout, _, _ := run(t, "kernel", "list")
 	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
-	if len(lines) != 1+len(images.Rows())+1 {
+	here := kernelsFor(arch.Host().Name)
+	if len(lines) != 1+len(here)+1 {
 		t.Fatalf("%d lines:\n%s", len(lines), stdout)
 	}
 	if got := strings.Fields(lines[0]); strings.Join(got, " ") != "NAME RELEASE SOURCE STATE SIZE" {
@@ -80,17 +83,44 @@ func TestListShowsNameReleaseSourceStateAndSize(t *testing.T) {
 	if got := strings.Join(strings.Fields(lines[len(lines)-1]), " "); got != "mine 9.9.0-mine source, linux-source-9.9 0123 ready 1 MB" {
 		t.Errorf("got %q last", got)
 	}
-	for i, row := range images.Rows() {
+	for i, row := range here {
 		if marked := strings.HasPrefix(lines[1+i], row.Name+" *"); marked != row.Default {
 			t.Errorf("line %q: marked as the default: %t, want %t", lines[1+i], marked, row.Default)
 		}
 	}
 }
 
+// kernelsFor returns the rows of kmodtest's own table for an architecture.
+func kernelsFor(goarch string) []images.Row {
+	return slices.DeleteFunc(images.Rows(), func(r images.Row) bool { return r.Arch != goarch })
+}
+
+func TestListNamesKernelsOfAnArchitecture(t *testing.T) {
+	emptyCache(t)
+	far := "arm64"
+	if far == arch.Host().Name {
+		far = "amd64"
+	}
+	var want []string
+	for _, row := range kernelsFor(far) {
+		want = append(want, row.Name)
+		if !strings.HasSuffix(row.Name, "@"+far) {
+			t.Errorf("the name is %s", row.Name)
+		}
+	}
+	if stdout, stderr, _ := run(t, "kernel", "list", "--names", "--arch", far); stdout != strings.Join(want, "\n")+"\n" {
+		t.Errorf("got %q, on stderr %q, want %q", stdout, stderr, want)
+	}
+	all, _, _ := run(t, "kernel", "list", "--names", "--arch", "*")
+	if got := strings.Count(all, "\n"); got != len(images.Rows())+1 {
+		t.Errorf("for all architectures there are %d names:\n%s", got, all)
+	}
+}
+
 func TestListNamesKernelsOfAKind(t *testing.T) {
 	emptyCache(t)
 	var prebuilt, built []string
-	for _, row := range images.Rows() {
+	for _, row := range kernelsFor(arch.Host().Name) {
 		switch {
 		case row.Extra:
 		case row.Source == nil:

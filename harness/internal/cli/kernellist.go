@@ -10,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 // listed is a kernel in the output of kernel list --json. docs/kernels.md documents its fields.
 type listed struct {
 	Name    string `json:"name"`
+	Arch    string `json:"arch"`
 	Default bool   `json:"default"`
 	About   string `json:"about"`
 	Built   bool   `json:"built"`
@@ -29,11 +31,13 @@ type listed struct {
 
 func listCommand() *cobra.Command {
 	var asJSON, names, prebuilt, built bool
+	var arches string
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the kernels that have a name",
 		Long: "List the kernels that have a name: the release, the source, whether the kernel is in the cache, and its size there.\n" +
-			"A kernel that is absent is fetched or built when it is first used. * marks the default.",
+			"A kernel that is absent is fetched or built when it is first used. * marks the default. Names of kernels for another\n" +
+			"architecture than the host's end with it, as in 6.1@arm64.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			all, err := images.List(cmd.Context(), images.Options{})
@@ -42,11 +46,16 @@ func listCommand() *cobra.Command {
 			}
 			chosen := []listed{}
 			for _, s := range all {
+				if ok, err := images.MatchName("*@"+arches, s.Row.Name); err != nil {
+					return fmt.Errorf("choose architectures by %q: %w", arches, err)
+				} else if !ok {
+					continue
+				}
 				if fromSource := s.Row.Source != nil; prebuilt && fromSource || built && !fromSource || (prebuilt || built) && s.Row.Extra {
 					continue
 				}
 				chosen = append(chosen, listed{
-					Name: s.Row.Name, Default: s.Row.Default, About: s.Row.About, Built: s.Row.Source != nil, Source: s.Source,
+					Name: s.Row.Name, Arch: s.Row.Arch, Default: s.Row.Default, About: s.Row.About, Built: s.Row.Source != nil, Source: s.Source,
 					State: string(s.State), Release: s.Release, Version: s.Version, Size: s.Size, Objects: s.Objects, Key: s.Key,
 				})
 			}
@@ -65,6 +74,7 @@ func listCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&names, "names", false, "print only names")
 	cmd.Flags().BoolVar(&prebuilt, "prebuilt", false, "list only kernels that are fetched ready to boot, without extra ones")
+	cmd.Flags().StringVar(&arches, "arch", arch.Host().Name, "list the kernels for an architecture, or for several: a pattern, such as '*'")
 	cmd.Flags().BoolVar(&built, "built", false, "list only kernels that are built from source, without extra ones")
 	cmd.MarkFlagsMutuallyExclusive("json", "names")
 	cmd.MarkFlagsMutuallyExclusive("prebuilt", "built")

@@ -184,8 +184,9 @@ func viewer(out io.Writer) matrix.Viewer {
 // chooseKernels returns the kernels that match any of the patterns, in the order of
 // the tables of kmodtest and of the working directory's module. Paths are last, in
 // the given order, and absolute: tests run in the directories of their packages.
-// Each list has patterns separated by commas or newlines. Without patterns, it
-// returns KMODTEST_KERNEL, or else all kernels. Extra rows are not among all kernels.
+// Each list has patterns separated by commas or newlines, as for images.MatchName.
+// Without patterns, it returns KMODTEST_KERNEL, or else all kernels for the host's
+// architecture. Extra rows are not among all kernels.
 func chooseKernels(lists []string) ([]report.Kernel, error) {
 	patterns := splitNames(lists)
 	given := len(patterns) > 0
@@ -217,12 +218,13 @@ func chooseKernels(lists []string) ([]report.Kernel, error) {
 			continue
 		}
 		found := false
+		rowPattern, _ := images.SplitName(pattern)
 		for order, name := range names {
-			match, err := path.Match(pattern, name)
+			match, err := images.MatchName(pattern, name)
 			if err != nil {
 				return nil, fmt.Errorf("choose kernels by %q: %w", pattern, err)
 			}
-			if match && (pattern != "*" || !extra[name]) {
+			if match && (rowPattern != "*" || !extra[name]) {
 				chosen.AddKernel(report.Kernel{Name: name, Order: order})
 				found = true
 			}
