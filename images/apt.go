@@ -82,7 +82,7 @@ func (a *Apt) fetch(ctx context.Context, row Row, opt Options, dir string, show 
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return nil, nil, fmt.Errorf("make directory for apt: %w", err)
 	}
-	from, err := row.archives(ctx, opt, scratch, show.Part(0, 20))
+	from, err := openArchives(ctx, row, opt, scratch, show.Part(0, 20))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -111,9 +111,9 @@ func (a *Apt) fetch(ctx context.Context, row Row, opt Options, dir string, show 
 	return chosen.All(), slices.Concat(debian.Needs(chosen.All(), target), a.Tools, debian.Base()), err
 }
 
-// archives returns the archive that has the packages of a row, for both architectures that it needs, with their lists.
-func (row Row) archives(ctx context.Context, opt Options, scratch string, show func(float64)) (debian.Archives, error) {
-	target, err := row.archive(ctx, opt, row.Arch, scratch)
+// openArchives returns the archive that has the packages of a row, for both architectures that it needs, with their lists.
+func openArchives(ctx context.Context, row Row, opt Options, scratch string, show func(float64)) (debian.Archives, error) {
+	target, err := openArchive(ctx, row, opt, row.Arch, scratch)
 	if err == nil {
 		err = target.Update(ctx, show)
 	}
@@ -125,14 +125,14 @@ func (row Row) archives(ctx context.Context, opt Options, scratch string, show f
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return both, fmt.Errorf("make directory for apt: %w", err)
 	}
-	if both.Host, err = row.archive(ctx, opt, arch.Host().Name, dir); err == nil {
+	if both.Host, err = openArchive(ctx, row, opt, arch.Host().Name, dir); err == nil {
 		err = both.Host.Update(ctx, show)
 	}
 	return both, err
 }
 
-// archive returns the archive that has the packages of a row, for an architecture.
-func (row Row) archive(ctx context.Context, opt Options, goarch, dir string) (*apt.Archive, error) {
+// openArchive returns the archive that has the packages of a row, for an architecture.
+func openArchive(ctx context.Context, row Row, opt Options, goarch, dir string) (*apt.Archive, error) {
 	of, err := arch.Find(goarch)
 	if err != nil {
 		return nil, err

@@ -47,4 +47,3 @@ func MatchName(pattern, name string) (bool, error) {
 	}
 	return path.Match(here(wantArch), here(goarch))
 }
-

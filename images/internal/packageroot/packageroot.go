@@ -43,8 +43,18 @@ func Strip(root string) (string, error) {
 }
 
 // imageToBoot moves a kernel to boot/vmlinuz-RELEASE from the directory with its modules, where packages of RPM and Arch
-// have it.
+// have it, or from boot/vmlinux-RELEASE, where Debian's packages for some architectures have it.
 func imageToBoot(root string) error {
+	uncompressed, err := files.Glob(root, "boot/vmlinux-*")
+	if err != nil {
+		return err
+	}
+	for _, image := range uncompressed {
+		to := filepath.Join(root, "boot/vmlinuz-"+strings.TrimPrefix(filepath.Base(image), "vmlinux-"))
+		if err := files.Move(image, to); err != nil {
+			return err
+		}
+	}
 	found, err := files.Glob(root, "lib/modules/*/vmlinuz")
 	if err != nil {
 		return err
