@@ -20,7 +20,7 @@ func resolvePath(ctx context.Context, name string, opt Options) (*Kernel, error)
 	}
 	found, err := place.Find(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w; to use a kernel's name instead of a path, write it without a slash: %s", err, strings.Join(Names(), ", "))
+		err = fmt.Errorf("%w; to use a kernel's name instead of a path, write it without a slash: %s", err, strings.Join(namesLike("", Names()), ", "))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find kernel at %s: %w", name, err)

@@ -135,15 +135,17 @@ type UnknownKernelError struct {
 }
 
 func (e *UnknownKernelError) Error() string {
-	_, goarch := SplitName(e.Name)
-	var names []string
-	for _, name := range e.Names {
-		if _, other := SplitName(name); (other == "") == (goarch == "") {
-			names = append(names, name)
-		}
-	}
 	return fmt.Sprintf("there is no kernel %q: name one of %s, or the path (with a slash) of a kernel build tree or "+
-		"of a directory with boot/vmlinuz-RELEASE and lib/modules/RELEASE", e.Name, strings.Join(names, ", "))
+		"of a directory with boot/vmlinuz-RELEASE and lib/modules/RELEASE", e.Name, strings.Join(namesLike(e.Name, e.Names), ", "))
+}
+
+// namesLike returns those of the names that have an architecture if name has one, else the others.
+func namesLike(name string, names []string) []string {
+	_, goarch := SplitName(name)
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool {
+		_, other := SplitName(n)
+		return (other == "") != (goarch == "")
+	})
 }
 
 // findRow returns the row of that name; without a name before the @, the default row.

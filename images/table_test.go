@@ -29,7 +29,8 @@ func TestTableInModuleAddsRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := append(Names(), "mine"); !slices.Equal(namesOf(rows), want) {
+	want := slices.DeleteFunc(append(Names(), "mine"), func(name string) bool { return strings.HasPrefix(name, "6.1@") })
+	if !slices.Equal(namesOf(rows), want) {
 		t.Errorf("got %q, want %q", namesOf(rows), want)
 	}
 	theirs, err := findRow(rows, "")

@@ -17,12 +17,14 @@ type Arch struct {
 	Name     string           // as GOARCH; also the name that users write
 	Debian   string           // as in names of Debian's packages
 	Machine  string           // as uname -m prints it; RPM and DKMS use it as well
-	Source   string           // the directory below arch in the kernel's sources; make takes it as ARCH
+	Source   string           // the directory below arch in the kernel's sources
+	Make     string           // the variable ARCH of the kernel's makefiles
 	Option   string           // the option of a kernel's configuration that is set for it alone
 	Triplet  string           // the GNU system type, without which a cross compiler has no name
 	Image    string           // the file that a machine boots, relative to a tree in which it was built
 	ELF      elf.Machine      // of vmlinux and modules
 	Order    binary.ByteOrder // of the processor
+	Vermagic string           // the end of the string that a module must carry to be loaded
 	PageSize int              // in bytes, as Debian configures it
 	// Narrow is GOARCH of the 32-bit programs that the kernel runs as well; "" if Go has none.
 	Narrow string
@@ -31,19 +33,19 @@ type Arch struct {
 // all are the architectures that kmodtest knows, in the order of lists.
 var all = []Arch{
 	{
-		Name: "amd64", Debian: "amd64", Machine: "x86_64", Source: "x86", Option: "X86_64", Triplet: "x86_64-linux-gnu", Image: "arch/x86/boot/bzImage",
+		Name: "amd64", Debian: "amd64", Machine: "x86_64", Source: "x86", Make: "x86_64", Option: "X86_64", Triplet: "x86_64-linux-gnu", Image: "arch/x86/boot/bzImage",
 		ELF: elf.EM_X86_64, Order: binary.LittleEndian, PageSize: 4096, Narrow: "386",
 	},
 	{
-		Name: "arm64", Debian: "arm64", Machine: "aarch64", Source: "arm64", Option: "ARM64", Triplet: "aarch64-linux-gnu", Image: "arch/arm64/boot/Image",
-		ELF: elf.EM_AARCH64, Order: binary.LittleEndian, PageSize: 4096, Narrow: "arm",
+		Name: "arm64", Debian: "arm64", Machine: "aarch64", Source: "arm64", Make: "arm64", Option: "ARM64", Triplet: "aarch64-linux-gnu", Image: "arch/arm64/boot/Image",
+		ELF: elf.EM_AARCH64, Order: binary.LittleEndian, Vermagic: "aarch64", PageSize: 4096, Narrow: "arm",
 	},
 	{
-		Name: "riscv64", Debian: "riscv64", Machine: "riscv64", Source: "riscv", Option: "RISCV", Triplet: "riscv64-linux-gnu", Image: "arch/riscv/boot/Image",
-		ELF: elf.EM_RISCV, Order: binary.LittleEndian, PageSize: 4096,
+		Name: "riscv64", Debian: "riscv64", Machine: "riscv64", Source: "riscv", Make: "riscv", Option: "RISCV", Triplet: "riscv64-linux-gnu", Image: "arch/riscv/boot/Image",
+		ELF: elf.EM_RISCV, Order: binary.LittleEndian, Vermagic: "riscv", PageSize: 4096,
 	},
 	{
-		Name: "s390x", Debian: "s390x", Machine: "s390x", Source: "s390", Option: "S390", Triplet: "s390x-linux-gnu", Image: "arch/s390/boot/bzImage",
+		Name: "s390x", Debian: "s390x", Machine: "s390x", Source: "s390", Make: "s390", Option: "S390", Triplet: "s390x-linux-gnu", Image: "arch/s390/boot/bzImage",
 		ELF: elf.EM_S390, Order: binary.BigEndian, PageSize: 4096,
 	},
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/kcompiler"
 	"github.com/kmodtest/kmodtest/images"
 )
 
@@ -55,7 +56,7 @@ type exporter struct {
 func adviseOnSymbols(symbols []string, kernel *images.Kernel, option func(module string) string, others []exporter, rows []images.Row) []string {
 	what := fmt.Sprintf("Linux %s does not export %s", kernel.Release, shortList(symbols))
 	if len(others) > 0 {
-		full := kernel.Name + "-full" // of the same version
+		full := fullName(kernel) // of the same version
 		slices.SortStableFunc(others, func(a, b exporter) int {
 			switch {
 			case a.row == full && b.row != full:
@@ -87,6 +88,13 @@ func adviseOnSymbols(symbols []string, kernel *images.Kernel, option func(module
 	return append(advice, "if another module of yours exports it, its directory must come first in harness.Config.Modules")
 }
 
+// fullName returns the name of the kernel of the same version and architecture with all
+// of Debian's drivers, which may not exist.
+func fullName(kernel *images.Kernel) string {
+	row, _ := images.SplitName(kernel.Name)
+	return images.WithArch(row+"-full", kernel.Arch)
+}
+
 // fullFlavour returns the row of Debian's kernel with all drivers for a kernel of the
 // cloud flavour, or "".
 func fullFlavour(kernel *images.Kernel, rows []images.Row) string {
@@ -94,7 +102,7 @@ func fullFlavour(kernel *images.Kernel, rows []images.Row) string {
 		return ""
 	}
 	for _, row := range rows {
-		if row.Name == kernel.Name+"-full" {
+		if row.Name == fullName(kernel) {
 			return row.Name
 		}
 	}
@@ -119,7 +127,7 @@ func otherKernels(ctx context.Context, kernel *images.Kernel, symbols []string) 
 	}
 	var found []exporter
 	for _, other := range cached {
-		if other.Key == kernel.Key {
+		if other.Key == kernel.Key || other.Arch != kernel.Arch {
 			continue
 		}
 		f, err := os.Open(filepath.Join(other.Build, symbolsName))
@@ -218,12 +226,12 @@ func builtBy(build string) string {
 	return ""
 }
 
-func compilerVersion(ctx context.Context, t tools) string {
-	cmd := exec.CommandContext(ctx, t.cc, "--version")
-	t.root.Wrap(cmd)
+func compilerVersion(ctx context.Context, t kcompiler.Tools) string {
+	cmd := exec.CommandContext(ctx, t.Compiler, "--version")
+	t.Root.Wrap(cmd)
 	out, err := cmd.Output()
 	if err != nil {
-		return t.cc
+		return t.Compiler
 	}
 	first, _, _ := strings.Cut(string(out), "\n")
 	return first

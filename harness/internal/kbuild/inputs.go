@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/copytree"
+	"github.com/kmodtest/kmodtest/harness/internal/kcompiler"
 	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
@@ -127,9 +128,9 @@ func kernelDirs(build string, paths []string) []string {
 }
 
 // compilerDir returns the directory of the compiler's own headers.
-func compilerDir(ctx context.Context, t tools) string {
-	cmd := exec.CommandContext(ctx, t.cc, "-print-file-name=include")
-	t.root.Wrap(cmd)
+func compilerDir(ctx context.Context, t kcompiler.Tools) string {
+	cmd := exec.CommandContext(ctx, t.Compiler, "-print-file-name=include")
+	t.Root.Wrap(cmd)
 	out, err := cmd.Output()
 	dir := strings.TrimSpace(string(out))
 	if err != nil || !filepath.IsAbs(dir) {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"github.com/kmodtest/kmodtest/harness/internal/copytree"
+	"github.com/kmodtest/kmodtest/harness/internal/kcompiler"
 	"github.com/kmodtest/kmodtest/harness/internal/modfail"
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/cache"
@@ -82,7 +83,7 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 	if err != nil {
 		return "", err
 	}
-	tools, err := toolsFor(kernel)
+	tools, err := kcompiler.For(kernel)
 	if err != nil {
 		return "", err
 	}
@@ -120,12 +121,12 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 	if m.view, err = plainpath.New(ctx, cacheDir); err != nil {
 		return "", err
 	}
-	if err := tools.root.Check(ctx); err != nil {
+	if err := tools.Root.Check(ctx); err != nil {
 		return "", err
 	}
 	m.tree, r.Built = tree, true
-	if !tools.root.IsHost() {
-		r.Tools = fmt.Sprintf(", with %s of %s", tools.cc, tools.root.Name)
+	if !tools.Root.IsHost() {
+		r.Tools = fmt.Sprintf(", with %s of %s", tools.Compiler, tools.Root.Name)
 	}
 	return r.fill(ctx, cacheDir, m, l, keys)
 }
@@ -134,7 +135,7 @@ func (r *Result) build(ctx context.Context, cacheDir string, kernel *images.Kern
 // the contents of files.
 func treeKey(m *maker) string {
 	s := m.src
-	return digestOfText(version, s.Root, fmt.Sprintf("%q %q", s.Dirs, s.Make), s.Prepare, s.Command, m.kernel.Key, m.tools.identity, s.compilerFlags())
+	return digestOfText(version, s.Root, fmt.Sprintf("%q %q", s.Dirs, s.Make), s.Prepare, s.Command, m.kernel.Key, m.tools.Identity, s.compilerFlags())
 }
 
 // errNotThere is the error for an entry that is no longer in the cache.
@@ -240,7 +241,7 @@ func exportedSymbols(copied string) ([]byte, error) {
 
 // resultKey returns the key of built modules: their contents decide.
 func resultKey(m *maker, made []string, symbols []byte) (string, error) {
-	parts := []string{version, m.kernel.Key, m.src.Root, m.tools.strip, m.src.compilerFlags(), string(symbols)}
+	parts := []string{version, m.kernel.Key, m.src.Root, m.tools.Strip, m.src.compilerFlags(), string(symbols)}
 	for _, ko := range made {
 		digest, err := copytree.Digest(ko)
 		if err != nil {
@@ -263,12 +264,12 @@ func (m *maker) keep(ctx context.Context, made []string, symbols []byte, out str
 			return err
 		}
 		if m.src.FaultWalk {
-			if err := modfail.Link(ctx, m.tools.linking, kept); err != nil {
+			if err := modfail.Link(ctx, m.tools.Linking, kept); err != nil {
 				return err
 			}
 		}
-		cmd := exec.CommandContext(ctx, m.tools.strip, "--strip-debug", "-o", filepath.Join(out, guestDir, filepath.Base(ko)), kept)
-		m.tools.root.Wrap(cmd)
+		cmd := exec.CommandContext(ctx, m.tools.Strip, "--strip-debug", "-o", filepath.Join(out, guestDir, filepath.Base(ko)), kept)
+		m.tools.Root.Wrap(cmd)
 		if said, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("module %s: strip debug information from %s: %w\n%s", m.src.Root, filepath.Base(ko), err, said)
 		}

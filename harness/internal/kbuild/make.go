@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/copytree"
+	"github.com/kmodtest/kmodtest/harness/internal/kcompiler"
 	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/plainpath"
 )
@@ -25,7 +26,7 @@ type maker struct {
 	*tree
 	src    Source
 	kernel *images.Kernel
-	tools  tools
+	tools  kcompiler.Tools
 	view   plainpath.View // of the cache
 	// accessTimes reports whether the access times of files in the copy show what was read.
 	accessTimes bool
@@ -44,7 +45,7 @@ func (m *maker) make(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		settings := slices.Concat(installed, m.tools.variables, m.src.Make, extraSymbols(m.view, m.symbols))
+		settings := slices.Concat(installed, m.tools.Variables, m.src.Make, extraSymbols(m.view, m.symbols))
 		flags := fmt.Sprintf("MAKEFLAGS=-j%d -- ", runtime.GOMAXPROCS(0)) + strings.Join(escapeAll(settings), " ")
 		return m.run(ctx, m.shell(ctx, m.src.Command, flags))
 	}
@@ -52,7 +53,7 @@ func (m *maker) make(ctx context.Context) error {
 	for _, rel := range m.src.dirs() {
 		dir := filepath.Join(m.copy(), rel)
 		args := []string{"-C", m.view.Path(m.kernel.Build), "M=" + m.view.Path(dir), fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0))}
-		args = slices.Concat(args, m.tools.variables, extraSymbols(m.view, symbols), m.src.Make, []string{"modules"})
+		args = slices.Concat(args, m.tools.Variables, extraSymbols(m.view, symbols), m.src.Make, []string{"modules"})
 		cmd := exec.CommandContext(ctx, "make", args...)
 		cmd.Dir, cmd.Env = dir, m.environment()
 		if err := m.run(ctx, cmd); err != nil {
@@ -109,15 +110,16 @@ func (m *maker) shell(ctx context.Context, command string, env ...string) *exec.
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir = m.copy()
 	cmd.Env = slices.Concat(m.environment(), []string{
-		"KDIR=" + m.view.Path(m.kernel.Build), "KERNELRELEASE=" + m.kernel.Release, "KVERSION=" + m.kernel.Release, "ARCH=x86_64", "CC=" + m.tools.cc,
+		"KDIR=" + m.view.Path(m.kernel.Build), "KERNELRELEASE=" + m.kernel.Release, "KVERSION=" + m.kernel.Release, "ARCH=" + m.tools.Arch.Make, "CC=" + m.tools.Compiler,
+		"CROSS_COMPILE=" + m.tools.Arch.Prefix(),
 	}, env)
 	return cmd
 }
 
 // environment returns the environment of all programs of a build.
 func (m *maker) environment() []string {
-	env := slices.DeleteFunc(environment(), func(v string) bool { return strings.HasPrefix(v, "KCFLAGS=") })
-	if m.tools.missing != "" {
+	env := slices.DeleteFunc(kcompiler.Environment(), func(v string) bool { return strings.HasPrefix(v, "KCFLAGS=") })
+	if m.tools.Missing != "" {
 		env = append(env, "PATH="+m.view.Path(m.programs())+":"+os.Getenv("PATH"))
 	}
 	return append(env, "KCFLAGS="+m.flags())
@@ -154,14 +156,14 @@ func (m *maker) writeTools() error {
 	if err := os.WriteFile(filepath.Join(m.dir, flagsName), []byte(escaped+"\n"), 0o600); err != nil {
 		return err
 	}
-	if m.tools.missing == "" {
+	if m.tools.Missing == "" {
 		return nil
 	}
 	if err := os.MkdirAll(m.programs(), 0o700); err != nil {
 		return err
 	}
-	script := "#!/bin/sh\nexec " + m.tools.cc + " \"$@\"\n"
-	return os.WriteFile(filepath.Join(m.programs(), m.tools.missing), []byte(script), 0o700)
+	script := "#!/bin/sh\nexec " + m.tools.Compiler + " \"$@\"\n"
+	return os.WriteFile(filepath.Join(m.programs(), m.tools.Missing), []byte(script), 0o700)
 }
 
 // patience is how long programs may take to end after an interrupt, before they are
@@ -182,7 +184,7 @@ func (m *maker) run(ctx context.Context, cmd *exec.Cmd) error {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = patience
 	m.command = m.inUsersTree(strings.Join(cmd.Args, " "))
-	m.tools.root.Wrap(cmd)
+	m.tools.Root.Wrap(cmd)
 	m.view.Wrap(cmd)
 	err := cmd.Run()
 	if ctx.Err() != nil && cmd.Process != nil {

@@ -16,6 +16,7 @@ type Module struct {
 	Depends []string // names of the modules that it depends on
 
 	vermagic string
+	machine  elf.Machine
 }
 
 // readModule reads a module's name and dependencies from its .modinfo section, a
@@ -34,7 +35,7 @@ func readModule(path string) (Module, error) {
 	if err != nil {
 		return Module{}, fmt.Errorf("read module %s: %w", path, err)
 	}
-	m := Module{Debug: path, Name: ModuleName(path)}
+	m := Module{Debug: path, Name: ModuleName(path), machine: f.Machine}
 	for field := range strings.SplitSeq(string(data), "\x00") {
 		switch name, value, _ := strings.Cut(field, "="); {
 		case name == "name":

@@ -43,10 +43,10 @@ func newNotes(m *maker) (*Notes, error) {
 	if !m.src.Coverage {
 		return nil, nil
 	}
-	if strings.Contains(filepath.Base(m.tools.cc), "clang") {
-		return nil, fmt.Errorf("the coverage of module %s cannot be measured: its compiler is %s, not gcc", m.src.Root, m.tools.cc)
+	if strings.Contains(filepath.Base(m.tools.Compiler), "clang") {
+		return nil, fmt.Errorf("the coverage of module %s cannot be measured: its compiler is %s, not gcc", m.src.Root, m.tools.Compiler)
 	}
-	return &Notes{Root: m.src.Root, Compiler: m.tools.cc}, nil
+	return &Notes{Root: m.src.Root, Compiler: m.tools.Compiler}, nil
 }
 
 // keepNotes copies the notes to a cache entry.

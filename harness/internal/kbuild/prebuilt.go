@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/copytree"
 	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 // take returns the cache entry of a .ko file that was built before.
@@ -22,7 +22,15 @@ func (r *Result) take(ctx context.Context, cacheDir string, kernel *images.Kerne
 	if err != nil {
 		return "", err
 	}
-	want, err := vermagic(kernel)
+	target, err := arch.Find(kernel.Arch)
+	if err != nil {
+		return "", fmt.Errorf("module %s: %w", path, err)
+	}
+	if module.machine != target.ELF {
+		return "", fmt.Errorf("module %s was built for another architecture: it is for %v, and Linux %s takes only %v; build it for %s, "+
+			"or name its sources instead of the .ko file", path, module.machine, kernel.Release, target.ELF, target.Name)
+	}
+	want, err := vermagic(kernel, target)
 	if err != nil {
 		return "", fmt.Errorf("module %s: %w", path, err)
 	}
@@ -58,7 +66,7 @@ var utsRelease = regexp.MustCompile(`#define UTS_RELEASE "(.*)"`)
 
 // vermagic returns the string that a module must carry to be loaded: the kernel's
 // release, then the options that change the layout of its structures.
-func vermagic(kernel *images.Kernel) (string, error) {
+func vermagic(kernel *images.Kernel, target arch.Arch) (string, error) {
 	header, err := os.ReadFile(filepath.Join(kernel.Build, "include/generated/utsrelease.h"))
 	if err != nil {
 		return "", err
@@ -91,7 +99,7 @@ func vermagic(kernel *images.Kernel) (string, error) {
 			magic.WriteString(flag.text)
 		}
 	}
-	return magic.String(), nil
+	return magic.String() + target.Vermagic, nil
 }
 
 // sameLayout compares the checksum of the kernel's own structures in a module with that
@@ -117,7 +125,7 @@ func sameLayout(ko, build string) (bool, error) {
 	}
 	for entry := range slices.Chunk(data, entrySize) {
 		if len(entry) == entrySize && strings.TrimRight(string(entry[checksumSize:]), "\x00") == symbol {
-			line := fmt.Sprintf("0x%08x\t%s\t", binary.LittleEndian.Uint32(entry), symbol)
+			line := fmt.Sprintf("0x%08x\t%s\t", uint32(f.ByteOrder.Uint64(entry)), symbol)
 			return bytes.Contains(list, []byte(line)), nil
 		}
 	}

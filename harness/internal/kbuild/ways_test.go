@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/plainpath"
 )
 
@@ -123,7 +124,7 @@ func TestModuleThatWasBuiltBefore(t *testing.T) {
 	t.Parallel()
 	w := newWorkplace(t, "6.1", files{"Kbuild": "obj-m := m-d.o\n", "m-d.c": plain("")})
 	built := w.must(t, Source{}).Modules[0]
-	want, err := vermagic(w.kernel)
+	want, err := vermagic(w.kernel, arch.Host())
 	if err != nil || built.vermagic != want {
 		t.Errorf("vermagic of the kernel is %q, %v; that of its module %q", want, err, built.vermagic)
 	}

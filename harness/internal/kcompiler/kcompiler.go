@@ -1,4 +1,5 @@
-// Package kcompiler finds the compiler that a kernel's makefiles name.
+// Package kcompiler finds the compiler that a kernel's makefiles name, and the other tools
+// that make modules for it.
 package kcompiler
 
 import (
@@ -9,16 +10,20 @@ import (
 
 // Find returns the compiler for a kernel's modules: the one that the kernel's
 // makefiles name, if exists reports it, else gcc of the same version, else gcc. If
-// it is not the first one, missing is the name of that.
-func Find(build string, exists func(name string) bool) (cc, missing string) {
+// it is not the first one, missing is the name of that. cross is the prefix of
+// compilers for a kernel of another architecture: all of these names then have it.
+func Find(build, cross string, exists func(name string) bool) (cc, missing string) {
 	prefix, name := named(build)
+	if cross != "" {
+		prefix = cross
+	}
 	switch {
 	case exists(prefix + name):
 		return prefix + name, ""
-	case exists(name):
-		return name, prefix + name
+	case exists(cross + name):
+		return cross + name, prefix + name
 	}
-	return "gcc", prefix + name
+	return cross + "gcc", prefix + name
 }
 
 var (

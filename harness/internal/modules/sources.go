@@ -13,6 +13,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/modfail"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 // sources returns how the modules under test are built, in this order. A dkms.conf
@@ -25,6 +26,10 @@ func (b Builder) sources(ctx context.Context, c request.Config) ([]kbuild.Source
 	for _, build := range c.Builds {
 		list = append(list, kbuild.Source{Root: build.Root, Dirs: build.Dirs, Make: build.Make, Prepare: build.Prepare, Load: build.Load})
 	}
+	target, err := arch.Find(b.Kernel.Arch)
+	if err != nil {
+		return nil, err
+	}
 	var before []string // names of packages
 	for i, source := range list {
 		has, err := dkms.Has(source.Root)
@@ -35,7 +40,7 @@ func (b Builder) sources(ctx context.Context, c request.Config) ([]kbuild.Source
 			continue
 		}
 		pkg, err := dkms.Read(ctx, source.Root, dkms.Kernel{
-			Release: b.Kernel.Release, Build: b.Kernel.Build, Arch: "x86_64", Copy: copyVariable, Tree: treeVariable,
+			Release: b.Kernel.Release, Build: b.Kernel.Build, Arch: target.Machine, Copy: copyVariable, Tree: treeVariable,
 		})
 		if err != nil {
 			return nil, failure(err)
