@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/config"
 	"github.com/kmodtest/kmodtest/images/internal/kconfig"
@@ -30,7 +31,11 @@ func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 	}
 	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
 		b := &build{row: row, opt: opt, key: key, entry: tmp, show: progress.New(opt.Progress)}
-		b.tree = kernelbuild.Tree{Dir: filepath.Join(tmp, "src"), Variables: row.Source.Variables}
+		target, err := arch.Find(row.Arch)
+		if err != nil {
+			return err
+		}
+		b.tree = kernelbuild.Tree{Dir: filepath.Join(tmp, "src"), Arch: target, Variables: row.Source.Variables}
 		defer b.show.Close()
 		return blameDisk(tmp, b.run(ctx))
 	})
@@ -88,7 +93,7 @@ func (b *build) run(ctx context.Context) error {
 	if err := checkCachePath(b.entry); err != nil {
 		return err
 	}
-	if err := kernelbuild.CheckTools(ctx, b.row.Source.tools()); err != nil {
+	if err := kernelbuild.CheckTools(ctx, b.tree.Arch, b.row.Source.tools()); err != nil {
 		return err
 	}
 	begin := time.Now()
@@ -144,7 +149,7 @@ func (b *build) checkUnchanged(ctx context.Context) error {
 
 // describe writes the record of what was built.
 func (b *build) describe(ctx context.Context, k *kernelbuild.Kernel, from origin, objects int) error {
-	compiler, err := kernelbuild.Compiler(ctx)
+	compiler, err := kernelbuild.Compiler(ctx, b.tree.Arch)
 	if err != nil {
 		return err
 	}

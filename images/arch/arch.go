@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -49,6 +50,9 @@ var all = []Arch{
 		ELF: elf.EM_S390, Order: binary.BigEndian, PageSize: 4096,
 	},
 }
+
+// All returns all architectures, sorted by name.
+func All() []Arch { return slices.Clone(all) }
 
 // Names returns the names of all architectures, sorted.
 func Names() []string {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/internal/files"
 )
 
@@ -84,14 +85,15 @@ func (f *Fingerprint) add(path string, info fs.FileInfo, err error) {
 
 // BuildDirectory adds the files that a build of modules reads in its directory: make -C dir M=…
 func (f *Fingerprint) BuildDirectory(dir string) {
-	f.makeTree(dir)
+	of := arch.OfBuild(dir)
+	f.makeTree(dir, of)
 	// A tree built with O= has its sources elsewhere.
 	if source := filepath.Join(dir, "source"); files.Is(filepath.Join(source, "Makefile")) {
-		f.makeTree(source)
+		f.makeTree(source, of)
 	}
 }
 
-func (f *Fingerprint) makeTree(dir string) {
+func (f *Fingerprint) makeTree(dir string, of arch.Arch) {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		if f.err == nil {
@@ -102,7 +104,7 @@ func (f *Fingerprint) makeTree(dir string) {
 	for _, name := range []string{"Makefile", ".config", ".kernelvariables", "Module.symvers", "vmlinux", "tools/objtool/objtool"} {
 		f.File(filepath.Join(dir, name))
 	}
-	for _, name := range []string{"include", "arch/x86/include", "scripts"} {
+	for _, name := range []string{"include", filepath.Join("arch", of.Source, "include"), "scripts"} {
 		f.Tree(filepath.Join(dir, name))
 	}
 }

@@ -13,11 +13,15 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/files"
 )
 
-// kept are the parts of a kernel's tree that a build of modules reads, and the configuration.
-var kept = []string{
-	"Makefile", "Kbuild", ".config", "Module.symvers", "include", "scripts", "tools/objtool/objtool",
-	"arch/x86/Makefile", "arch/x86/Makefile.cpu", "arch/x86/Makefile_32.cpu", "arch/x86/Makefile.um", "arch/x86/Makefile.postlink",
-	"arch/x86/Kbuild", "arch/x86/include", "arch/x86/kernel/macros.s", "COPYING",
+// kept returns the parts of a kernel's tree that a build of modules reads, and the configuration.
+func (t *Tree) kept() []string {
+	names := []string{"Makefile", "Kbuild", ".config", "Module.symvers", "include", "scripts", "tools/objtool/objtool", "COPYING"}
+	for _, name := range []string{
+		"Makefile", "Makefile.cpu", "Makefile_32.cpu", "Makefile.um", "Makefile.postlink", "Kbuild", "include", "kernel/macros.s",
+	} {
+		names = append(names, filepath.Join("arch", t.Arch.Source, name))
+	}
+	return names
 }
 
 // Kernel names the parts of a built kernel, by paths relative to the directory that has them.
@@ -46,7 +50,7 @@ func (t *Tree) Collect(ctx context.Context, to string) (*Kernel, error) {
 	if err := InstallModules(ctx, t.Dir, modules, to, release); err != nil {
 		return nil, err
 	}
-	if err := moveKept(t.Dir, filepath.Join(to, k.Build)); err != nil {
+	if err := t.moveKept(filepath.Join(to, k.Build)); err != nil {
 		return nil, fmt.Errorf("keep files for building modules: %w", err)
 	}
 	if err := os.Symlink("../../../build", filepath.Join(to, k.Modules, "build")); err != nil {
@@ -58,13 +62,13 @@ func (t *Tree) Collect(ctx context.Context, to string) (*Kernel, error) {
 	return k, nil
 }
 
-// collectImage moves the kernel out of the tree, and returns its new path: vmlinux if it has a PVH entry point, else a
-// bzImage, which it makes first.
+// collectImage moves the kernel out of the tree, and returns its new path: vmlinux if it has a PVH entry point, else the
+// image of its architecture, which it makes first.
 func (t *Tree) collectImage(ctx context.Context, release, to string) (string, error) {
 	image, name := "vmlinux", "vmlinux-"+release
 	if !bootimage.HasPVHEntry(filepath.Join(t.Dir, image)) {
-		image, name = "arch/x86/boot/bzImage", "vmlinuz-"+release
-		if err := t.make(ctx, nil, "bzImage"); err != nil {
+		image, name = t.Arch.Image, "vmlinuz-"+release
+		if err := t.make(ctx, nil, filepath.Base(image)); err != nil {
 			return "", err
 		}
 	}
@@ -75,9 +79,9 @@ func (t *Tree) collectImage(ctx context.Context, release, to string) (string, er
 	return path, nil
 }
 
-func moveKept(tree, to string) error {
-	for _, name := range kept {
-		err := files.Move(filepath.Join(tree, name), filepath.Join(to, name))
+func (t *Tree) moveKept(to string) error {
+	for _, name := range t.kept() {
+		err := files.Move(filepath.Join(t.Dir, name), filepath.Join(to, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // not every kernel has all of them
 			return err
 		}

@@ -43,7 +43,7 @@ func (t *Tree) Configure(ctx context.Context, asked []kconfig.Line, clean bool) 
 	if err != nil {
 		return err
 	}
-	if err := kconfig.Check(asked, values, t.Dir, "x86"); err != nil {
+	if err := kconfig.Check(asked, values, t.Dir, t.Arch.Source); err != nil {
 		return err
 	}
 	if values.Of("MODULES") != "y" {

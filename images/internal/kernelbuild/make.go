@@ -48,6 +48,9 @@ func (t *Tree) make(ctx context.Context, watch io.Writer, args ...string) error 
 		tee = append(tee, watch)
 	}
 	all := append([]string{"-C", t.Dir, fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0)+1)}, args...)
+	if !t.Arch.IsHost() {
+		all = append(all, "ARCH="+t.Arch.Make, "CROSS_COMPILE="+t.Arch.Prefix())
+	}
 	_, err = command.Command{
 		Path: path,
 		Args: append(all, t.Variables...),

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
@@ -34,10 +35,13 @@ var (
 	GitCommit     = []Tool{{"git", "git"}}
 )
 
-// CheckTools checks before a long build whether everything that it requires is installed, and the tools that its sources
-// require. The error is a *MissingToolsError.
-func CheckTools(ctx context.Context, more []Tool) error {
+// CheckTools checks before a long build for an architecture whether everything that it requires is installed, and the tools
+// that its sources require. The error is a *MissingToolsError.
+func CheckTools(ctx context.Context, target arch.Arch, more []Tool) error {
 	tools := append(slices.Clip(buildTools), more...)
+	if !target.IsHost() { // in addition to the host's: a build runs programs that it has made
+		tools = append(tools, Tool{target.Prefix() + "gcc", target.CompilerPackage()})
+	}
 	missing := &MissingToolsError{}
 	gcc := ""
 	for _, t := range tools {
@@ -65,9 +69,9 @@ func CheckTools(ctx context.Context, more []Tool) error {
 	return nil
 }
 
-// Compiler returns the first line of gcc --version.
-func Compiler(ctx context.Context) (string, error) {
-	gcc, err := command.Find("gcc", "gcc")
+// Compiler returns the first line of gcc --version, of the compiler for an architecture.
+func Compiler(ctx context.Context, target arch.Arch) (string, error) {
+	gcc, err := command.Find(target.Prefix()+"gcc", target.CompilerPackage())
 	if err != nil {
 		return "", err
 	}

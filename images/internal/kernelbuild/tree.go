@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/internal/command"
 	"github.com/kmodtest/kmodtest/images/internal/files"
 )
@@ -16,20 +17,24 @@ import (
 // Tree is a directory with a kernel's sources, in which the kernel is built.
 type Tree struct {
 	Dir       string
+	Arch      arch.Arch
 	Variables []string // NAME=VALUE, for make
 	Log       *os.File // gets the output of make
 }
 
-// otherMachines are directories below arch. A build for x86 reads only their Kconfig files.
-var otherMachines = []string{
+// machines are directories below arch. A build for a machine reads only Kconfig files of the others.
+var machines = []string{
 	"alpha", "arc", "arm", "arm64", "csky", "hexagon", "ia64", "loongarch", "m68k", "microblaze", "mips", "nds32", "nios2",
-	"openrisc", "parisc", "powerpc", "riscv", "s390", "sh", "sparc", "xtensa",
+	"openrisc", "parisc", "powerpc", "riscv", "s390", "sh", "sparc", "x86", "xtensa",
 }
 
 // neverRead returns patterns for tar of files that a build does not read, a third of all sources.
-func neverRead() []string {
+func (t *Tree) neverRead() []string {
 	patterns := []string{"*/Documentation/*.rst", "*/Documentation/*.txt", "*/Documentation/*.yaml", "*/Documentation/*.svg", "*/tools/testing"}
-	for _, machine := range otherMachines {
+	for _, machine := range machines {
+		if machine == t.Arch.Source {
+			continue
+		}
 		for _, files := range []string{"*.[chS]", "*.dts", "*.dtsi", "*.dtso"} {
 			patterns = append(patterns, "*/arch/"+machine+"/"+files)
 		}
@@ -47,7 +52,7 @@ func (t *Tree) Unpack(ctx context.Context, archive string, args ...string) error
 		return err
 	}
 	args = append([]string{"-x", "-f", archive, "-C", t.Dir, "--no-same-owner"}, args...)
-	for _, pattern := range neverRead() {
+	for _, pattern := range t.neverRead() {
 		args = append(args, "--exclude="+pattern)
 	}
 	if _, err := (command.Command{Path: tar, Args: args}).Run(ctx); err != nil {

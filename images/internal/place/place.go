@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/files"
 	"github.com/kmodtest/kmodtest/images/plainpath"
@@ -65,12 +66,16 @@ func findImagePlace(image string) (*Place, error) {
 	if filepath.Base(dir) == "boot" && strings.HasPrefix(base, "vmlinuz") {
 		return findInstalled(filepath.Dir(dir), image)
 	}
-	for _, name := range treeImages {
+	var names []string
+	for _, a := range arch.All() {
+		names = append(names, images(a)...)
+	}
+	for _, name := range names {
 		if tree, ok := strings.CutSuffix(image, "/"+name); ok && isBuildTree(tree) {
 			return findInTree(tree, image)
 		}
 	}
-	return nil, fmt.Errorf("the file is neither boot/vmlinuz-RELEASE nor %s in a kernel build tree", strings.Join(treeImages, " or "))
+	return nil, fmt.Errorf("the file is neither boot/vmlinuz-RELEASE nor %s in a kernel build tree", strings.Join(names, " or "))
 }
 
 // Prepare makes the missing parts of a place in a directory of the cache. If no part is missing, it does not use the

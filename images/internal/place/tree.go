@@ -9,14 +9,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/internal/bootimage"
 	"github.com/kmodtest/kmodtest/images/internal/files"
 	"github.com/kmodtest/kmodtest/images/internal/fingerprint"
 	"github.com/kmodtest/kmodtest/images/internal/kernelbuild"
 )
 
-// treeImages are the images that a build tree may have, the preferred one first.
-var treeImages = []string{"arch/x86/boot/bzImage", "vmlinux"}
+// images returns the images that a build tree for an architecture may have, the preferred one first. Only an x86 machine
+// can boot vmlinux.
+func images(of arch.Arch) []string {
+	if of.Source != "x86" {
+		return []string{of.Image}
+	}
+	return []string{of.Image, "vmlinux"}
+}
 
 // isBuildTree reports whether dir is a kernel's source or output directory that has been configured.
 // It also returns true for a package of headers; findInTree rejects that, as it has no image.
@@ -27,7 +34,7 @@ func isBuildTree(dir string) bool {
 // findInTree returns the kernel that was built in a tree; image is "" for the preferred one.
 func findInTree(tree, image string) (*Place, error) {
 	if image == "" {
-		for _, name := range slices.Backward(treeImages) {
+		for _, name := range slices.Backward(images(arch.OfBuild(tree))) {
 			if path := filepath.Join(tree, name); files.Is(path) {
 				image = path
 			}
