@@ -50,6 +50,7 @@ lint: lint-go lint-c lint-files ## run the linters for Go, C and scripts
 
 .PHONY: unit
 unit: deps ## run the tests that need no machine, with the race detector
+	@scripts/deps.sh unit
 	go test -race ./docs ./images/... ./kmod/... ./vmtest/contract ./vmtest/mutants ./harness/cmd/... ./harness/internal/...
 
 .PHONY: harness

@@ -108,3 +108,63 @@ func TestSuitePassesOnKernelOfRPMs(t *testing.T) {
 	defer server.Close()
 	runSuite(t, rpmBuilder(t, server.URL, key, ""))
 }
+
+// joinHeaders copies Debian's three directories with headers into one, as other distributions have it.
+func joinHeaders(t *testing.T, root, release, build string) {
+	t.Helper()
+	kbuild, err := filepath.EvalSymlinks(filepath.Join(root, "usr/src/linux-headers-"+release, "scripts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := strings.TrimSuffix(release, "-cloud-amd64") + "-common"
+	for _, from := range []string{"linux-headers-" + common, "linux-headers-" + release} {
+		runIn(t, root, nil, "cp", "-a", "--remove-destination", filepath.Join(root, "usr/src", from)+"/.", build)
+	}
+	for _, name := range []string{"scripts", "tools"} {
+		err := os.Remove(filepath.Join(build, name))
+		if err == nil {
+			err = os.CopyFS(filepath.Join(build, name), os.DirFS(filepath.Join(filepath.Dir(kbuild), name)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := files.Copy(filepath.Join(root, "usr/src/linux-headers-"+common, "Makefile"), filepath.Join(build, "Makefile")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSuitePassesOnKernelOfPacman has a signed repository with packages as Arch Linux's: the kernel is beside its modules,
+// which zstd has compressed, and the headers are in the same directory.
+func TestSuitePassesOnKernelOfPacman(t *testing.T) {
+	row, err := Resolve(t.Context(), "6.1", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, root := copyAsUnpacked(t, row), t.TempDir()
+	modules := "usr/lib/modules/" + row.Release
+	err = errors.Join(
+		files.Move(filepath.Join(from, "lib/modules", row.Release), filepath.Join(root, modules)),
+		os.Rename(filepath.Join(from, "boot/vmlinuz-"+row.Release), filepath.Join(root, modules, "vmlinuz")),
+		os.Remove(filepath.Join(root, modules, "build")), os.Mkdir(filepath.Join(root, modules, "build"), 0o755))
+	if err != nil {
+		t.Fatal(err)
+	}
+	joinHeaders(t, from, row.Release, filepath.Join(root, modules, "build"))
+	err = filepath.WalkDir(filepath.Join(root, modules, "kernel"), func(path string, _ fs.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(path, ".ko") {
+			runIn(t, root, nil, "zstd", "-q", "-1", "--rm", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	buildArchPackage(t, dir, "linux-headers", part(t, root, modules+"/build"))
+	buildArchPackage(t, dir, "linux", part(t, root, "usr"))
+	key := archRepository(t, dir)
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	defer server.Close()
+	runSuite(t, pacmanBuilder(t, server.URL, key, ""))
+}

@@ -24,6 +24,7 @@ type Row struct {
 	Download int     `toml:"download"` // approximate size in MB
 	Apt      *Apt    `toml:"apt"`      // packages of a kernel that is fetched with apt
 	RPM      *RPM    `toml:"rpm"`      // packages of a kernel that is fetched from RPM repositories
+	Pacman   *Pacman `toml:"pacman"`   // packages of a kernel that is fetched from repositories of Arch Linux
 	Source   *Source `toml:"source"`   // source of a kernel that is built; exactly one of these is set
 
 	// Table is the path of the kernels.toml that has the row; "" for kmodtest's own table.
@@ -50,7 +51,9 @@ func (row Row) provider() provider {
 	case row.Apt != nil:
 		return row.Apt
 	case row.RPM != nil:
-		return row.RPM
+		return fromRepository{row.RPM}
+	case row.Pacman != nil:
+		return fromRepository{row.Pacman}
 	}
 	return nil
 }
@@ -58,7 +61,7 @@ func (row Row) provider() provider {
 // tables returns the number of tables that say where the kernel comes from.
 func (row Row) tables() int {
 	n := 0
-	for _, has := range []bool{row.Apt != nil, row.RPM != nil, row.Source != nil} {
+	for _, has := range []bool{row.Apt != nil, row.RPM != nil, row.Pacman != nil, row.Source != nil} {
 		if has {
 			n++
 		}
@@ -111,7 +114,7 @@ func (row Row) check() error {
 	}
 	switch {
 	case row.tables() != 1:
-		return fmt.Errorf("kernel %s: it requires one of [kernel.apt], [kernel.rpm] and [kernel.source]", row.Name)
+		return fmt.Errorf("kernel %s: it requires one of [kernel.apt], [kernel.rpm], [kernel.pacman] and [kernel.source]", row.Name)
 	case row.provider() != nil:
 		if err := row.provider().check(); err != nil {
 			return fmt.Errorf("kernel %s: %w", row.Name, err)

@@ -5,6 +5,7 @@
 #
 #   run       to run tests in kernels, and to build kernels
 #   dev       to work on this repository, in addition to run
+#   unit      to make repositories of packages in tests
 #   browser   to open reports in a browser
 #   vmcore    to open images of a guest's memory
 #   adopt     to build and use Debian's packages for DKMS
@@ -40,6 +41,9 @@ rpm=rpmsign
 rpm=rpmbuild
 shellcheck=shellcheck
 sparse=sparse'
+	[unit]='libarchive-tools=bsdtar
+pacman-package-manager=repo-add
+zstd=zstd'
 	[browser]='chromium=chromium
 fonts-dejavu-core=chromium'
 	[vmcore]='crash=crash

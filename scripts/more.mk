@@ -43,7 +43,8 @@ built: deps ## build every kernel from source, and modules for each (takes long)
 	go test -count=1 -tags built -timeout 6h -run BuiltKernel ./images
 
 .PHONY: distributions
-distributions: deps ## run the suite on kernels packed as Ubuntu and RHEL pack theirs (takes minutes)
+distributions: deps ## run the suite on kernels packed as Ubuntu, RHEL and Arch Linux pack theirs (takes minutes)
+	@scripts/deps.sh unit
 	go test -count=1 -tags machines -timeout 30m -v -run SuitePasses ./images
 
 .PHONY: stress

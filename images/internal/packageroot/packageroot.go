@@ -17,7 +17,10 @@ import (
 // Strip removes files from unpacked packages that neither a machine nor a build reads, and returns the
 // kernel's release.
 func Strip(root string) (string, error) {
-	unneeded := []string{"usr/share", "etc", "boot/System.map-*", "boot/config-*", "usr/src/linux-headers-*/vmlinux", "usr/src/kernels/*/vmlinux", "usr/lib/.build-id"}
+	unneeded := []string{
+		"usr/share", "etc", "boot/System.map-*", "boot/config-*", "usr/src/linux-headers-*/vmlinux", "usr/src/kernels/*/vmlinux",
+		"usr/lib/modules/*/build/vmlinux", "usr/lib/.build-id",
+	}
 	for _, pattern := range unneeded {
 		found, err := files.Glob(root, pattern)
 		if err != nil {

@@ -2,7 +2,6 @@
 package rpm
 
 import (
-	"compress/gzip"
 	"context"
 	"encoding/xml"
 	"errors"
@@ -13,11 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/sassoftware/go-rpmutils"
-	"github.com/ulikunitz/xz"
 
 	"github.com/kmodtest/kmodtest/images/internal/fetch"
+	"github.com/kmodtest/kmodtest/images/internal/unpack"
 )
 
 // Package is one version of a package in a repository.
@@ -162,7 +160,7 @@ func readPrimary(file, name, baseURL string) ([]Package, error) {
 		return nil, err
 	}
 	defer f.Close()
-	text, done, err := decompress(name, f)
+	text, done, err := unpack.Decompress(f)
 	if err != nil {
 		return nil, err
 	}
@@ -211,26 +209,4 @@ func (l listed) pkg(baseURL string) (Package, error) {
 		p.Requires = append(p.Requires, e.Name)
 	}
 	return p, nil
-}
-
-// decompress returns the content of a file, by the end of its name.
-func decompress(name string, r io.Reader) (io.Reader, func(), error) {
-	nothing := func() {}
-	switch path.Ext(name) {
-	case ".gz":
-		text, err := gzip.NewReader(r)
-		return text, nothing, err
-	case ".xz":
-		text, err := xz.NewReader(r)
-		return text, nothing, err
-	case ".zst":
-		text, err := zstd.NewReader(r)
-		if err != nil {
-			return nil, nothing, err
-		}
-		return text, text.Close, nil
-	case ".xml":
-		return r, nothing, nil
-	}
-	return nil, nothing, fmt.Errorf("%s is compressed in an unknown way", name)
 }

@@ -7,40 +7,15 @@ import (
 	"os"
 	"path"
 
-	"github.com/ProtonMail/go-crypto/openpgp"
 	"github.com/sassoftware/go-rpmutils"
 
 	"github.com/kmodtest/kmodtest/images/internal/fetch"
+	"github.com/kmodtest/kmodtest/images/internal/keyring"
 )
-
-// Keys are the keys that may sign packages.
-type Keys struct {
-	list openpgp.EntityList
-	from string
-}
-
-// ReadKeys reads a file with public keys, armored as distributions publish them, or binary.
-func ReadKeys(file string) (Keys, error) {
-	for _, read := range []func(*os.File) (openpgp.EntityList, error){
-		func(f *os.File) (openpgp.EntityList, error) { return openpgp.ReadArmoredKeyRing(f) },
-		func(f *os.File) (openpgp.EntityList, error) { return openpgp.ReadKeyRing(f) },
-	} {
-		f, err := os.Open(file)
-		if err != nil {
-			return Keys{}, fmt.Errorf("read the keys for packages: %w", err)
-		}
-		list, err := read(f)
-		f.Close()
-		if err == nil && len(list) > 0 {
-			return Keys{list, file}, nil
-		}
-	}
-	return Keys{}, fmt.Errorf("read the keys for packages: %s has no OpenPGP key", file)
-}
 
 // Fetch fetches a package into dir and returns the path of the file. The repository's list has its sum, and one of the keys
 // must have signed it.
-func Fetch(ctx context.Context, p Package, keys Keys, dir string, progress func(percent float64)) (string, error) {
+func Fetch(ctx context.Context, p Package, keys keyring.Keys, dir string, progress func(percent float64)) (string, error) {
 	file := path.Join(dir, fmt.Sprintf("%s-%s.rpm", p.Name, p.EVR()))
 	if p.Size > mostPackage {
 		return "", fmt.Errorf("fetch package %s: it is said to have %d bytes", p.Name, p.Size)
@@ -49,23 +24,23 @@ func Fetch(ctx context.Context, p Package, keys Keys, dir string, progress func(
 	if err != nil {
 		return "", fmt.Errorf("fetch package %s: %w", p.Name, err)
 	}
-	if err := keys.verify(p, file); err != nil {
+	if err := verify(keys, p, file); err != nil {
 		return "", errors.Join(fmt.Errorf("verify package %s: %w", p.Name, err), os.Remove(file))
 	}
 	return file, nil
 }
 
 // verify checks the signature of a package, and that it is the package that the list names: the list itself is not signed.
-func (k Keys) verify(p Package, file string) error {
+func verify(keys keyring.Keys, p Package, file string) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	header, signatures, err := rpmutils.Verify(f, k.list)
+	header, signatures, err := rpmutils.Verify(f, keys.List)
 	var unknown rpmutils.KeyNotFoundError
 	if errors.As(err, &unknown) {
-		return fmt.Errorf("%w in %s: it is signed by a key that the row does not name", err, k.from)
+		return keys.UnknownKey(err)
 	}
 	if err != nil {
 		return err

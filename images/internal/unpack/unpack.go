@@ -81,6 +81,17 @@ func (t *Target) makeRoom(name string) error {
 	return nil
 }
 
+// Take returns the content of a file of at most that many bytes, and removes it.
+func (t *Target) Take(name string, most int64) ([]byte, error) {
+	file, err := t.root.Open(clean(name))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, most))
+	return content, errors.Join(err, t.root.Remove(clean(name)))
+}
+
 // Tar writes the files of an archive for which keep returns true. Devices and the like are left out.
 func (t *Target) Tar(archive io.Reader, keep func(name string) bool) error {
 	for reader := tar.NewReader(archive); ; {

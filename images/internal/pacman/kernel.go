@@ -1,0 +1,137 @@
+package pacman
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/images/buildroot"
+	"github.com/kmodtest/kmodtest/images/internal/apt"
+	"github.com/kmodtest/kmodtest/images/internal/keyring"
+	"github.com/kmodtest/kmodtest/images/internal/progress"
+)
+
+// Kernel names the packages of a kernel in repositories for pacman.
+type Kernel struct {
+	Databases []string `toml:"databases"` // addresses of package lists, as …/core/os/x86_64/core.db
+	Keyring   string   `toml:"keyring"`   // a file with the keys that sign the packages, relative to the table
+	Kernel    string   `toml:"kernel"`    // the package with the kernel; "" is linux. Its headers are in KERNEL-headers
+	Packages  []string `toml:"packages"`  // more packages
+	Tools     []string `toml:"tools"`     // packages for the build root; empty: usualTools
+}
+
+// Check returns an error if a field is missing.
+func (k *Kernel) Check() error {
+	switch {
+	case len(k.Databases) == 0:
+		return errors.New("[kernel.pacman] requires databases, the addresses of package lists")
+	case k.Keyring == "":
+		return errors.New("[kernel.pacman] requires keyring, a file with the keys that sign the packages")
+	}
+	return nil
+}
+
+// Origin returns the address of the first list.
+func (k *Kernel) Origin() string { return k.Databases[0] }
+
+// Place identifies the repositories.
+func (k *Kernel) Place() []string { return append([]string{"pacman"}, k.Databases...) }
+
+// Contents identifies the packages that Fetch chooses.
+func (k *Kernel) Contents() []string { return []string{k.Kernel, strings.Join(k.Packages, "\n")} }
+
+// usualTools are the packages of a build root, with all that they depend on.
+func usualTools() []string {
+	return []string{
+		"bash", "binutils", "coreutils", "diffutils", "findutils", "gawk", "gcc", "grep", "gzip", "libelf", "make", "openssl", "perl", "sed",
+		"tar", "xz", "zlib",
+	}
+}
+
+// Fetch unpacks the packages into dir. It returns them, the kernel's first, and the packages that a build root needs. file
+// returns the path of a file that the row names.
+func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string, show *progress.Progress) ([]apt.Package, []string, error) {
+	all, keys, err := k.read(ctx, file, dir, show.Part(0, 10))
+	if err != nil {
+		return nil, nil, err
+	}
+	name := cmp.Or(k.Kernel, "linux")
+	var chosen []Package
+	for _, name := range append([]string{name, name + "-headers"}, k.Packages...) {
+		p, err := Find(all, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		chosen = append(chosen, p)
+	}
+	if kernel, headers := chosen[0], chosen[1]; kernel.Version != headers.Version {
+		return nil, nil, fmt.Errorf("the repositories have %s %s but %s %s: they are being updated, try again later",
+			kernel.Name, kernel.Version, headers.Name, headers.Version)
+	}
+	packages, err := install(ctx, chosen, keys, dir, show)
+	needs := k.Tools
+	if len(needs) == 0 {
+		needs = usualTools()
+	}
+	return packages, needs, err
+}
+
+// read returns the packages of the repositories, and the keys for them.
+func (k *Kernel) read(ctx context.Context, file func(string) string, scratch string, show func(float64)) ([]Package, keyring.Keys, error) {
+	keys, err := keyring.Read(file(k.Keyring))
+	if err != nil {
+		return nil, keys, err
+	}
+	var all []Package
+	for _, address := range k.Databases {
+		packages, err := Read(ctx, address, scratch, show)
+		if err != nil {
+			return nil, keys, err
+		}
+		all = append(all, packages...)
+	}
+	return all, keys, nil
+}
+
+// install fetches, verifies and unpacks packages.
+func install(ctx context.Context, packages []Package, keys keyring.Keys, dir string, show *progress.Progress) ([]apt.Package, error) {
+	var records []apt.Package
+	for i, p := range packages {
+		at := func(n int) float64 { return 10 + 90*float64(n)/float64(len(packages)) }
+		file, err := Fetch(ctx, p, keys, dir, show.Part(at(i), at(i+1)))
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(Unpack(p, file, dir), os.Remove(file)); err != nil {
+			return nil, err
+		}
+		records = append(records, apt.Package{Name: p.Name, Version: p.Version, SHA256: p.SHA256})
+	}
+	return records, nil
+}
+
+// FetchRoot unpacks packages and all that they depend on into dir, and makes it a build root.
+func (k *Kernel) FetchRoot(ctx context.Context, file func(string) string, needs []string, dir string, show *progress.Progress) error {
+	all, keys, err := k.read(ctx, file, dir, show.Part(0, 10))
+	if err != nil {
+		return err
+	}
+	packages, err := Closure(all, needs)
+	if err != nil {
+		return fmt.Errorf("resolve the packages of the build root: %w", err)
+	}
+	show.Line("fetching %d packages: %s", len(packages), strings.Join(needs, ", "))
+	if _, err := install(ctx, packages, keys, dir, show); err != nil {
+		return err
+	}
+	for _, name := range []string{"usr/share", "var"} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("remove files that no build reads: %w", err)
+		}
+	}
+	return buildroot.Finish(dir)
+}
