@@ -125,7 +125,7 @@ func TestKernelOfAnyArchive(t *testing.T) {
 	dir, keyring := aptArchive(t, splitKernel(t, splitRelease))
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	defer server.Close()
-	kernel, err := builderFor(t, server.URL, keyring, "'linux-modules-RELEASE', 'linux-modules-extra-RELEASE'").build(t.Context())
+	kernel, err := builderFor(t, server.URL, keyring, "'linux-modules-extra-RELEASE'").build(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

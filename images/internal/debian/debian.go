@@ -34,8 +34,8 @@ type Packages struct {
 // All returns all packages, the image first.
 func (p Packages) All() []apt.Package { return slices.Concat(p.Target, p.Host) }
 
-// Choose returns the newest image that matches the kernel's pattern, its headers, the packages with headers and host tools
-// on which these depend, and the kernel's other packages.
+// Choose returns the newest image that matches the kernel's pattern, its headers, the packages with parts of the kernel,
+// headers and host tools on which these depend, and the kernel's other packages.
 func Choose(ctx context.Context, from Archives, k Kernel) (Packages, error) {
 	var chosen Packages
 	image, err := from.Target.Find(ctx, k.Image)
@@ -52,7 +52,7 @@ func Choose(ctx context.Context, from Archives, k Kernel) (Packages, error) {
 	}
 	chosen.Target = []apt.Package{image, headers}
 	var names []string
-	for _, name := range headers.DependsOn() {
+	for _, name := range slices.Concat(image.DependsOn(), headers.DependsOn()) {
 		if IsKernel(name) {
 			names = append(names, name)
 		}
@@ -60,7 +60,8 @@ func Choose(ctx context.Context, from Archives, k Kernel) (Packages, error) {
 	for _, name := range k.More {
 		names = append(names, strings.ReplaceAll(name, "RELEASE", release))
 	}
-	for _, name := range names {
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		p, err := from.Target.Find(ctx, name)
 		if err != nil {
 			return chosen, err
@@ -127,9 +128,9 @@ func crossCompiler(name string, target arch.Arch) string {
 	return strings.Replace(target.CompilerPackage(), "gcc", found[1]+found[2], 1)
 }
 
-// IsKernel reports whether a package has a kernel or its headers, which a build root does not need.
+// IsKernel reports whether a package has a part of a kernel or its headers, which a build root does not need.
 func IsKernel(name string) bool {
-	for _, prefix := range []string{"linux-headers-", "linux-kbuild-", "linux-image-", "linux-modules-"} {
+	for _, prefix := range []string{"linux-headers-", "linux-kbuild-", "linux-image-", "linux-modules-", "linux-binary-", "linux-base-"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}
