@@ -134,7 +134,11 @@ func tell(m *testing.M, word, turns string) error {
 	if err != nil {
 		return err
 	}
-	return events.Tell(m, marks, turns)
+	channel, err := events.OpenChannel()
+	if err != nil {
+		return err
+	}
+	return events.Tell(m, marks, channel, turns)
 }
 
 // prefix begins each line that the harness itself prints.

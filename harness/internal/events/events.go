@@ -23,8 +23,6 @@ import (
 	"testing"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
@@ -38,9 +36,9 @@ const Marker = inside.EventMarker
 // "only 3" runs only these and no fuzz targets, examples or benchmarks, and "" runs all.
 // Tell returns an error if turns is not valid, or if it does not know the testing
 // package of this version of Go; then the tests run without events.
-func Tell(m *testing.M, marks *inside.Marker, turns string) error {
-	unix.CloseOnExec(inside.TakenFile)
-	r := &reporter{out: os.Stdout, marks: marks}
+// The events go to channel, or to standard output if channel is nil.
+func Tell(m *testing.M, marks *inside.Marker, channel *Channel, turns string) error {
+	r := &reporter{out: os.Stdout, channel: channel, marks: marks}
 	var err error
 	if r.layout, err = findLayout(); err != nil {
 		return err
@@ -64,15 +62,14 @@ func Tell(m *testing.M, marks *inside.Marker, turns string) error {
 // reporter reports the events of all tests of this process. The printers of the
 // testing package write to it.
 type reporter struct {
-	layout layout
-	out    *os.File
-	marks  *inside.Marker
-	turns  turns
+	layout  layout
+	out     *os.File
+	channel *Channel // nil on a host
+	marks   *inside.Marker
+	turns   turns
 	// printer is the printer of the tests that have none, as without -test.v. They
 	// share it, because it prints the name of a test that logs after another one.
 	printer unsafe.Pointer
-
-	draining sync.Mutex
 
 	mu     sync.Mutex
 	starts int         // number of top-level tests that have started
@@ -151,7 +148,7 @@ func (r *reporter) attach(t test, name string, selected bool) (unsaid string) {
 // start marks that a test starts or continues. All earlier output has reached the host
 // by then, so it is not lost if the test breaks the machine.
 func (r *reporter) start(verb, name string) {
-	r.drain()
+	r.channel.wait(r.out)
 	r.mark(verb, name)
 }
 

@@ -2,12 +2,8 @@ package events
 
 import (
 	"bytes"
-	"errors"
 	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
@@ -98,34 +94,15 @@ func (r *reporter) hush(verb, name string) (hushed bool) {
 	return true
 }
 
-// say prints lines, each after a Marker, with a single write.
+// say prints lines, each after a Marker, as a whole.
 func (r *reporter) say(text string) {
 	var out bytes.Buffer
 	for line := range strings.Lines(text) {
 		out.WriteString(Marker + line)
 	}
+	if r.channel.write(r.out, out.Bytes()) {
+		return
+	}
 	// An error means that the host is gone, which ends the machine.
 	_, _ = r.out.Write(out.Bytes())
-}
-
-// patience is the longest time for which a test waits until all earlier output has
-// gone to the host.
-const patience = 100 * time.Millisecond
-
-// drain waits until standard output, a pipe, is empty. PID 1 removes data from it
-// only after it has sent them to the host, and then adds to inside.TakenFile.
-func (r *reporter) drain() {
-	r.draining.Lock()
-	defer r.draining.Unlock()
-	for begin := time.Now(); time.Since(begin) < patience; { // other goroutines may print all the time
-		if n, err := unix.IoctlGetInt(int(r.out.Fd()), unix.TIOCINQ); err != nil || n == 0 {
-			return
-		}
-		taken := []unix.PollFd{{Fd: inside.TakenFile, Events: unix.POLLIN}}
-		if n, err := unix.Poll(taken, int(patience.Milliseconds())); n == 0 || err != nil && !errors.Is(err, unix.EINTR) {
-			return
-		}
-		var count [8]byte
-		_, _ = unix.Read(inside.TakenFile, count[:]) // sets the count to 0
-	}
 }

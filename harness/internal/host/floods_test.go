@@ -167,7 +167,7 @@ var moduleFloods = map[string]hostile{
 			loaded[i] = chunk[:50]
 		}
 		times(150_000, func(i int) {
-			_ = out.WriteMessage(wire.Modprobe, &wire.ModuleRequest{ID: int64(i), Name: fmt.Sprint(chunk[:1000], i), ByKernel: true, Loaded: loaded[:i%1000]})
+			_ = out.WriteMessage(wire.Modprobe, &wire.ModuleRequest{ID: int64(i), Name: fmt.Sprint(chunk[:1000], i), ByKernel: true, Loaded: loaded[:i%wire.MaxLoaded]})
 		})
 	},
 	"files of the host": func(_ string, out *wire.Writer) {

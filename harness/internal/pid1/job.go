@@ -102,8 +102,9 @@ func (p *process) open(work wire.Work, out *wire.Writer, in *stdin.Input) (files
 	return files, err
 }
 
-// start starts the program and the goroutines that copy its input and output.
-func start(work wire.Work, out *wire.Writer, in *stdin.Input) (*process, error) {
+// start starts the program and the goroutines that copy its input and output. channel is
+// the channel's file descriptor.
+func start(work wire.Work, channel int, out *wire.Writer, in *stdin.Input) (*process, error) {
 	for _, dir := range append(work.Mkdir, work.Dir) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, err
@@ -133,13 +134,26 @@ func start(work wire.Work, out *wire.Writer, in *stdin.Input) (*process, error) 
 	p.pid, err = syscall.ForkExec(work.Path, work.Args, &syscall.ProcAttr{
 		Dir:   work.Dir,
 		Env:   append(p.variables(work), work.Env...), // os.Getenv returns the first of several variables of one name
-		Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd(), inside.TakenFile: uintptr(taken)},
+		Files: descriptors(work, files, taken, channel),
 		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: work.Terminal}, // the terminal is descriptor 0
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", work.Path, err)
 	}
 	return p, nil
+}
+
+// descriptors returns the files that the program inherits. Only a test binary with our
+// code knows those that are not standard.
+func descriptors(work wire.Work, files stdio, taken, channel int) []uintptr {
+	inherited := []uintptr{
+		files[0].Fd(), files[1].Fd(), files[2].Fd(),
+		inside.TakenFile: uintptr(taken), inside.ChannelFile: uintptr(channel),
+	}
+	if work.Events || work.Program {
+		return inherited[:3]
+	}
+	return inherited
 }
 
 // oneTimeWord returns a random word that no other job has.
@@ -193,7 +207,7 @@ func (p *process) stream(w io.Writer, flags int) (*os.File, error) {
 // it was written to w, and then adds 1 to the eventfd taken. copies is a pipe for the
 // copies of the pieces.
 func copyPipe(w io.Writer, pipe int, copies [2]int, taken io.Writer) error {
-	buf := make([]byte, 64<<10)
+	buf := make([]byte, wire.MaxShared)
 	one := binary.NativeEndian.AppendUint64(nil, 1)
 	for {
 		n, err := unix.Tee(pipe, copies[1], len(buf), 0)

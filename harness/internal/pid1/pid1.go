@@ -74,7 +74,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	g := &guest{in: wire.NewReader(port), out: wire.NewWriter(port), boot: boot}
+	g := &guest{channel: port, in: wire.NewReader(port), out: wire.NewWriter(port), boot: boot}
 	return g.serve()
 }
 
@@ -93,10 +93,11 @@ func readBoot() (wire.Boot, error) {
 
 // guest is the state of PID 1 once the channel is open.
 type guest struct {
-	in   *wire.Reader
-	out  *wire.Writer
-	boot wire.Boot
-	log  *kernelLog
+	channel blockingFile
+	in      *wire.Reader
+	out     *wire.Writer
+	boot    wire.Boot
+	log     *kernelLog
 	// requests are those of the tests to the host.
 	requests *requests
 	// modules are the requests for modules.
@@ -204,7 +205,7 @@ func (g *guest) begin(work wire.Work) (*process, error) {
 		return nil, err
 	}
 	g.requests.prepare(work)
-	return start(work, g.out, g.input)
+	return start(work, int(g.channel), g.out, g.input)
 }
 
 // beat sends Beat records until the channel is closed.

@@ -16,19 +16,19 @@ import (
 
 // openPort loads the drivers of the channel and opens it, in blocking mode: an idle
 // guest sleeps in read(2), without Go's poller.
-func openPort(drivers []string) (io.ReadWriter, error) {
+func openPort(drivers []string) (blockingFile, error) {
 	for _, name := range drivers {
 		if err := kmodule.Probe(name, ""); err != nil {
-			return nil, fmt.Errorf("load %s: %w", name, err)
+			return 0, fmt.Errorf("load %s: %w", name, err)
 		}
 	}
 	path, err := findPort()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open channel %s: %w", path, err)
+		return 0, fmt.Errorf("open channel %s: %w", path, err)
 	}
 	return blockingFile(fd), nil
 }

@@ -67,7 +67,7 @@ func TestArgs(t *testing.T) {
 				"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 				"-machine", "pc", "-accel", "tcg", "-cpu", emulatedCPU, "-smp", "2,sockets=2", "-m", "512M",
 				"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-				"-chardev", "socket,id=records,fd=3", "-device", "virtio-serial-pci",
+				"-chardev", "socket,id=records,fd=3", "-device", "virtio-serial-pci,ioeventfd=off",
 				"-device", "virtserialport,chardev=records,name=kmodtest.records",
 				"-chardev", "socket,id=monitor,fd=4", "-mon", "chardev=monitor,mode=control",
 				"-kernel", "/boot/my kernel", "-append", kernelArgs, "-initrd", "/boot/initramfs",

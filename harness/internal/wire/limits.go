@@ -90,14 +90,14 @@ const (
 	maxCode     = 255
 	maxSignal   = 64 // _NSIG of Linux
 
-	maxModprobe = 64 << 10
+	maxModprobe = MaxShared
 	maxModule   = 1 << 30 // bytes of a module's file
 
 	// MaxModuleName is the longest name in a ModuleRequest in bytes. The
 	// kernel's own requests have less than 64; the aliases of devices have more.
 	MaxModuleName = 1 << 10
 	// MaxLoaded is the length of ModuleRequest.Loaded.
-	MaxLoaded = 1 << 10
+	MaxLoaded = 1 << 9
 
 	// MaxFindings is the length of each list in Findings.
 	MaxFindings = 1 << 10

@@ -59,7 +59,7 @@ func TestInvalidMessagesAreGarbled(t *testing.T) {
 
 		"module name with NUL":      {&ModuleRequest{}, payload(1, "a\x00b", 0, 0, 0), `"a\x00b" is not a valid name of a module`},
 		"long module name":          {&ModuleRequest{}, payload(1, strings.Repeat("x", 1025), 0, 0, 0), "number 1025 is not between"},
-		"many loaded modules":       {&ModuleRequest{}, payload(1, "a", 0, 0, 1025), "number 1025 is not between 0 and 1024"},
+		"many loaded modules":       {&ModuleRequest{}, payload(1, "a", 0, 0, MaxLoaded+1), "number 513 is not between 0 and 512"},
 		"loaded module with escape": {&ModuleRequest{}, payload(1, "a", 0, 0, 1, "\x1b[2J"), "not a valid word"},
 
 		"operation on a file":    {&HostRequest{}, payload(1, 4, path, "", 0, 0), "number 4 is not between 0 and 3"},

@@ -42,6 +42,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
 // Port is the name of the virtio-serial port of the channel.
@@ -106,14 +108,14 @@ var types = [...]struct {
 	FileEnd:   {"file end", maxReason},
 	Job:       {"job", MaxPayload},
 	Signal:    {"signal", 1},
-	Stdout:    {"stdout", MaxPayload},
-	Stderr:    {"stderr", MaxPayload},
+	Stdout:    {"stdout", MaxShared},
+	Stderr:    {"stderr", MaxShared},
 	KernelLog: {"kernel log", MaxKernelLog},
 	Exit:      {"exit", MaxPayload},
 	Checks:    {"checks", MaxPayload},
 	Done:      {"done", 0},
 	Beat:      {"beat", 0},
-	Ask:       {"ask", 8 * MaxRequest},
+	Ask:       {"ask", MaxShared},
 	Reply:     {"reply", 8 * MaxRequest},
 
 	Modprobe:   {"modprobe", maxModprobe},
@@ -152,6 +154,10 @@ type Record struct {
 }
 
 const headerSize = 5 // type uint8, length uint32 big-endian
+
+// MaxShared is the length in bytes of the longest payload of a record that a guest sends
+// while its program runs: the program itself may write to the channel, too.
+const MaxShared = inside.MaxRecord - headerSize
 
 // Writer writes records. Several goroutines may call its methods at the same time,
 // except those that send files.
@@ -193,7 +199,7 @@ type stream struct {
 func (s stream) Write(p []byte) (int, error) {
 	n := 0
 	for n < len(p) {
-		chunk := p[n:min(len(p), n+MaxPayload)]
+		chunk := p[n:min(len(p), n+s.t.limit())]
 		if err := s.w.Write(s.t, chunk); err != nil {
 			return n, err
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
 func TestRecordsArriveAsWritten(t *testing.T) {
@@ -43,6 +45,22 @@ func TestRecordsArriveAsWritten(t *testing.T) {
 	}
 	if _, err = r.Read(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the last record: %v, want io.EOF", err)
+	}
+}
+
+func TestOutputRecordIsStandardOutput(t *testing.T) {
+	rec, err := NewReader(bytes.NewReader(inside.OutputRecord([]byte("text")))).Read()
+	if err != nil || rec.Type != Stdout || string(rec.Payload) != "text" {
+		t.Errorf("read %v %q, %v; want stdout %q", rec.Type, rec.Payload, err, "text")
+	}
+}
+
+// While the program runs, it and PID 1 write to the channel.
+func TestRecordsOfRunningGuestAreWrittenInOnePiece(t *testing.T) {
+	for _, typ := range []Type{Stdout, Stderr, KernelLog, Beat, Ask, Modprobe, HostAsk, Taken} {
+		if typ.limit()+headerSize > inside.MaxRecord {
+			t.Errorf("%v records have up to %d bytes, want at most %d", typ, typ.limit()+headerSize, inside.MaxRecord)
+		}
 	}
 }
 

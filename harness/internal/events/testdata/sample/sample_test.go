@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	if log := os.Getenv("SAMPLE_LOG"); log != "" {
 		marks, err := inside.NewMarker(log, "sample")
 		if err == nil {
-			err = events.Tell(m, marks, os.Getenv("SAMPLE_TURNS"))
+			err = events.Tell(m, marks, nil, os.Getenv("SAMPLE_TURNS"))
 		}
 		if err != nil {
 			fmt.Println("TELL:", err)
