@@ -3,7 +3,7 @@
 RUNS := 50
 ROUNDS := 8
 SYSTEMS := bookworm trixie sid
-ACTION_TEST := go test -tags machines -count=1 -timeout 20m -v -run '^TestActionRunsHere$$' ./harness/internal/matrix
+ACTION_TEST := go test -tags machines -count=1 -timeout 20m -v -run '^Test(Action|Workflow)RunsHere$$' ./harness/internal/matrix
 COVERAGE_KERNELS := 5.10,6.1,6.12
 COVERAGE_MIN := 100,95
 BROKEN_KERNELS := 5.10,6.1,6.12,7-min,debug
@@ -105,7 +105,7 @@ systems: ## run the suite on SYSTEMS="bookworm trixie sid", each newly installed
 	for suite in $(SYSTEMS); do .ci/system $$suite; done
 
 .PHONY: action-systems
-action-systems: ## use the GitHub action on new Debian 12 and 13, and on a system like Ubuntu, as root (5 minutes each)
+action-systems: ## run the GitHub action and workflow on new Debian 12 and 13, and on a system like Ubuntu, as root
 	.ci/system bookworm $(ACTION_TEST)
 	.ci/system trixie $(ACTION_TEST)
 	KMODTEST_UBUNTU=1 .ci/system trixie $(ACTION_TEST)
