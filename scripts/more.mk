@@ -72,7 +72,7 @@ vmcore: deps ## open images of a guest's memory with drgn and crash (builds a ke
 
 .PHONY: kvm
 kvm: deps ## run kmodtest under KVM, in an emulated machine, and update docs/kvm.md (takes long)
-	scripts/kvm.sh docs/kvm.md
+	scripts/kvm.sh all docs/kvm.md
 
 .PHONY: adopt
 adopt: deps ## build and load Debian's *-dkms packages, compare with DKMS, and update docs/adopt.md (takes long)

@@ -38,9 +38,16 @@ func (p place) setVersions() error {
 	return nil
 }
 
+// repeatedVariable is set if the outer machine hung or died during the tests, which
+// are then repeated in another: see scripts/kvm.sh.
+const repeatedVariable = "NESTED_REPEATED"
+
 // shows prints a row of the table in docs/kvm.md if the test passes. The variable
 // has QEMU's version.
 func shows(t *testing.T, what, variable string) {
+	if os.Getenv(repeatedVariable) != "" {
+		what += " (repeated: the first outer machine hung or died)"
+	}
 	t.Cleanup(func() {
 		if !t.Failed() {
 			t.Logf("shown: %s | %s | `%s` |", what, os.Getenv(variable), t.Name())
