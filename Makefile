@@ -43,7 +43,7 @@ kernels: ## list the kernels
 ## Check and measure a change:
 
 .PHONY: test
-test: lint unit harness suite suite-386 ## run everything that CI runs, which is the next five
+test: lint unit harness suite suite-386 kvm-short ## run everything that CI runs, which is the next six
 
 .PHONY: lint
 lint: lint-go lint-c lint-files ## run the linters for Go, C and scripts
@@ -66,6 +66,10 @@ suite-386: deps ## run the suite as a 32-bit program
 	@mkdir -p "$(CACHE)"
 	GOARCH=386 CGO_ENABLED=0 go test -c -o "$(CACHE)/vmtest-386.test" ./vmtest
 	KMODTEST_BINARY="$(CACHE)/vmtest-386.test" go -C vmtest test -count=1
+
+.PHONY: kvm-short
+kvm-short: deps ## run kmodtest under KVM, in an emulated machine, without the longer tests of make kvm
+	scripts/kvm.sh short
 
 .PHONY: bench
 bench: deps ## compare runs with a bare boot, and update docs/performance.md

@@ -3,7 +3,7 @@
 # that it was running are repeated in another one, once.
 #
 #   scripts/kvm.sh all DOCUMENT    runs all tests, and replaces the tables in a document with the results
-#   scripts/kvm.sh some            runs the tests that are part of make test
+#   scripts/kvm.sh short           runs the tests that are part of make test
 set -euo pipefail
 
 usage() {
@@ -11,12 +11,13 @@ usage() {
 	exit 2
 }
 
-# Tests that take about 3 minutes together.
-some='^Test(KernelBoots|KVMIsDetected|DetectionAbandonsProgramWithoutEnd|MissingModuleIsNoticed|BrokenKVMIsReplacedAndRemembered)$'
+# They take about 3 minutes.
+short='^Test(KernelBoots|KVMIsDetected|DetectionAbandonsProgramWithoutEnd|SnapshotIsForOneProcessor|TestsGoOnAfterAPanic|'
+short+='FuzzInputIsKept|MissingModuleIsNoticed|BrokenKVMIsReplacedAndRemembered)$'
 
 case ${1:-} in
 all) [[ $# -eq 2 ]] || usage; document=$(realpath "$2"); run='' ;;
-some) [[ $# -eq 1 ]] || usage; document=''; run=$some ;;
+short) [[ $# -eq 1 ]] || usage; document=''; run=$short ;;
 *) usage ;;
 esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
