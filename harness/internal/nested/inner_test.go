@@ -25,7 +25,7 @@ type inner struct {
 	place
 	env   []string      // more variables
 	seen  func() error  // changes what the run sees of the outer machine; may be nil
-	limit time.Duration // for the tests; 0 means a minute, which is several times as long as they take
+	limit time.Duration // for the tests; 0 means 3 minutes, which is enough on a busy host
 }
 
 // result is how an inner run has ended.
@@ -36,17 +36,17 @@ type result struct {
 
 // silence is the value of KMODTEST_SILENCE for inner runs: an inner machine that
 // hangs is asked for its state, which is printed with its console. A boot prints
-// nothing for several seconds.
-const silence = "KMODTEST_SILENCE=50s"
+// nothing for several seconds, and on a busy host for ten times as long.
+const silence = "KMODTEST_SILENCE=150s"
 
 // unfinished is how long an inner run may take in addition to its tests.
-const unfinished = 2 * time.Minute
+const unfinished = 5 * time.Minute
 
 // run runs the test binary with args. A run whose machine neither ends nor falls
 // silent is interrupted.
 func (i inner) run(t *testing.T, args ...string) result {
 	t.Helper()
-	limit := cmp.Or(i.limit, time.Minute)
+	limit := cmp.Or(i.limit, 3*time.Minute)
 	ctx, stop := context.WithTimeout(t.Context(), limit+unfinished)
 	defer stop()
 	// The last -test.timeout counts.
