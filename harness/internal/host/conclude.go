@@ -8,6 +8,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/coverprofile"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
+	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
@@ -48,7 +49,7 @@ func writeCoverage(r request.Request, groups []*group) (percent float64, err err
 		return -1, err
 	}
 	if r.Values["test.coverprofile"] != "" {
-		err = writeFile(resultPath(r, "test.coverprofile"), cover.Bytes())
+		err = writeFile(testflags.ResultPath(r, "test.coverprofile"), cover.Bytes())
 	}
 	return cover.Percent(), err
 }

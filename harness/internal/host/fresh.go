@@ -12,6 +12,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/interruption"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
@@ -34,7 +35,7 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	if len(groups) > 2 && r.coverage == nil { // the memory of such machines cannot be read
 		end := r.trace.Thread(0).Phase("load")
 		src.Preload(ctx, func(out *wire.Writer) error {
-			return upload(out, r.guest.tests, r.Dir, readTestFlags(r.Request), r.guest.host)
+			return upload(out, r.guest.tests, r.Dir, testflags.Read(r.Request), r.guest.host)
 		})
 		end()
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/modcov"
 	"github.com/kmodtest/kmodtest/harness/internal/replay"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images/cache"
@@ -96,14 +97,14 @@ func (r *run) setUp() (err error) {
 	}
 	r.guest.tests = r.Binary
 	if r.env.Binary != "" {
-		r.guest.tests = resolve(r.Cwd, r.env.Binary)
+		r.guest.tests = testflags.Resolve(r.Cwd, r.env.Binary)
 	}
 	var withheld []string
 	if r.guest.env, withheld = environment.ForGuest(os.Environ(), r.Dir, r.Config.Env); len(withheld) > 0 {
 		r.say("these variables look like secrets and stay on the host (harness.Config.Env can pass them on): %s", strings.Join(withheld, ", "))
 	}
 	if dir := os.Getenv(environment.CoverDir); dir != "" {
-		r.CoverDir = resolve(r.Cwd, dir)
+		r.CoverDir = testflags.Resolve(r.Cwd, dir)
 		r.guest.env = append(r.guest.env, environment.CoverDir+"="+r.CoverDir)
 	}
 	for _, pattern := range r.Config.Allow {

@@ -17,6 +17,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
+	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
@@ -27,7 +28,7 @@ type job struct {
 	run      *run
 	group    *group
 	reporter *testoutput.Reporter
-	flags    testFlags
+	flags    testflags.Flags
 	turns    string // the top-level tests that run, as inside.TurnsVariable holds them
 	profile  bytes.Buffer
 	machine  *machine.Machine
@@ -40,7 +41,7 @@ type job struct {
 // newJob returns the job that runs the selected tests of a group.
 func (r *run) newJob(g *group, s testoutput.Selection, reporter *testoutput.Reporter) *job {
 	q := withSelection(g.request, s, r.Request)
-	return &job{run: r, group: g, reporter: reporter, flags: readTestFlags(q), turns: s.Turns}
+	return &job{run: r, group: g, reporter: reporter, flags: testflags.Read(q), turns: s.Turns}
 }
 
 // do does the job, and returns why it did not pass.
@@ -117,7 +118,7 @@ func (j *job) work() wire.Work {
 		OneStream: sameFile(os.Stdout, os.Stderr),
 		Mkdir:     j.flags.Mkdir,
 		Expose:    r.guest.host.View.Exposed(),
-		Collect:   j.flags.collect(),
+		Collect:   j.flags.Collect(),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
@@ -35,7 +36,7 @@ func (r *run) askPlan(ctx context.Context) (*plan, error) {
 	}
 	defer pr.Close()
 	q := r.Request
-	for _, name := range append([]string{"test.bench", "test.gocoverdir", "test.v", "test.testlogfile", "test.paniconexit0"}, outputFlags...) {
+	for _, name := range append([]string{"test.bench", "test.gocoverdir", "test.v", "test.testlogfile", "test.paniconexit0"}, testflags.Output...) {
 		q = q.Without(name)
 	}
 	var stdout, stderr bytes.Buffer

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
+	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -19,7 +20,7 @@ func (r *run) doShared(ctx context.Context, src *machine.Source) error {
 	a.askPlan = sync.OnceValues(func() (*plan, error) { return r.askPlan(ctx) })
 	g := &group{request: r.Request, stdout: a, stderr: r.stderr, thread: r.trace.Thread(0)}
 	if r.Values["test.coverprofile"] != "" {
-		g.profile = resultPath(r.Request, "test.coverprofile")
+		g.profile = testflags.ResultPath(r.Request, "test.coverprofile")
 	}
 	g.fresh = func(m *machine.Machine, test wire.FreshTest) error { return a.request(ctx, m, test) }
 	g.err = r.runGroup(ctx, src, g)

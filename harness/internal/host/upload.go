@@ -13,13 +13,14 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 // upload sends the test binary, its shared libraries, the testdata of the package
 // in directory dir, and the files that the flags name, except those that the guest
 // sees in tree.
-func upload(out *wire.Writer, binary, dir string, flags testFlags, tree hostfs.Tree) error {
+func upload(out *wire.Writer, binary, dir string, flags testflags.Flags, tree hostfs.Tree) error {
 	if !tree.Has(binary) {
 		if err := out.SendFile(binary, binary); err != nil {
 			return err

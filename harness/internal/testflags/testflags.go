@@ -1,4 +1,5 @@
-package host
+// Package testflags reads the effects that the flags of a test binary have on the host.
+package testflags
 
 import (
 	"path/filepath"
@@ -8,8 +9,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
 )
 
-// testFlags are the effects of a test binary's flags on the host.
-type testFlags struct {
+// Flags are the effects of a test binary's flags on the host.
+type Flags struct {
 	Args    []string           // for the binary in the guest
 	Timeout time.Duration      // 0: none
 	Mkdir   []string           // directories that the binary expects
@@ -18,8 +19,8 @@ type testFlags struct {
 	Fuzzes  bool               // tries new inputs
 }
 
-// collect returns the paths of the results.
-func (f testFlags) collect() []string {
+// Collect returns the paths of the results.
+func (f Flags) Collect() []string {
 	var paths []string
 	for _, r := range f.Results {
 		paths = append(paths, r.Path)
@@ -27,24 +28,24 @@ func (f testFlags) collect() []string {
 	return paths
 }
 
-// outputFlags are the flags that name a file which the testing package writes, in
+// Output are the flags that name a file which the testing package writes, in
 // the directory of -test.outputdir unless its path is absolute.
-var outputFlags = []string{
+var Output = []string{
 	"test.coverprofile", "test.cpuprofile", "test.memprofile", "test.blockprofile", "test.mutexprofile", "test.trace",
 }
 
 // kept reports whether a flag of the command line is passed to the guest. The
-// flags that readTestFlags sets are not, nor is test.testlogfile: with that log the
+// flags that Read sets are not, nor is test.testlogfile: with that log the
 // go command would cache the result, but the log does not contain kernels and
 // modules.
 func kept(name string) bool {
 	return name != "test.testlogfile" && name != "test.outputdir" && name != "test.paniconexit0"
 }
 
-// readTestFlags reads the flags of a request. Output files get the paths that they
+// Read reads the flags of a request. Output files get the paths that they
 // would have without a machine.
-func readTestFlags(r request.Request) testFlags {
-	f := testFlags{Fuzzes: r.Fuzzes()}
+func Read(r request.Request) Flags {
+	f := Flags{Fuzzes: r.Fuzzes()}
 	if r.CoverDir != "" {
 		f.Mkdir = append(f.Mkdir, r.CoverDir)
 		f.Results = append(f.Results, resultfile.Place{Path: r.CoverDir, Kind: resultfile.CoverData})
@@ -56,23 +57,23 @@ func readTestFlags(r request.Request) testFlags {
 	// The testing package of the binary has checked that it is a duration.
 	f.Timeout, _ = time.ParseDuration(r.Values["test.timeout"])
 
-	outputDir := resolve(r.Cwd, r.Values["test.outputdir"])
+	outputDir := Resolve(r.Cwd, r.Values["test.outputdir"])
 	f.Args = append(f.Args, "-test.outputdir="+outputDir)
 	f.Mkdir = append(f.Mkdir, outputDir)
-	for _, name := range outputFlags {
+	for _, name := range Output {
 		if file := r.Values[name]; file != "" {
-			f.Results = append(f.Results, resultfile.Place{Path: resolve(outputDir, file), Kind: resultfile.File})
+			f.Results = append(f.Results, resultfile.Place{Path: Resolve(outputDir, file), Kind: resultfile.File})
 		}
 	}
 	if r.Values["test.artifacts"] == "true" {
 		f.Results = append(f.Results, resultfile.Place{Path: filepath.Join(outputDir, "_artifacts"), Kind: resultfile.Tree})
 	}
 	if data := r.Values["test.gocoverdir"]; data != "" {
-		f.Mkdir = append(f.Mkdir, resolve(r.Cwd, data))
-		f.Results = append(f.Results, resultfile.Place{Path: resolve(r.Cwd, data), Kind: resultfile.CoverData})
+		f.Mkdir = append(f.Mkdir, Resolve(r.Cwd, data))
+		f.Results = append(f.Results, resultfile.Place{Path: Resolve(r.Cwd, data), Kind: resultfile.CoverData})
 	}
 	if f.Fuzzes {
-		found := resolve(r.Cwd, r.Values["test.fuzzcachedir"])
+		found := Resolve(r.Cwd, r.Values["test.fuzzcachedir"])
 		f.Mkdir = append(f.Mkdir, found)
 		f.Bring = append(f.Bring, found)
 		own := filepath.Join(r.Dir, "testdata", "fuzz")
@@ -99,14 +100,15 @@ func readTestFlags(r request.Request) testFlags {
 	return f
 }
 
-func resolve(dir, path string) string {
+// Resolve returns an absolute path. A relative one starts from dir.
+func Resolve(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}
 	return filepath.Join(dir, path)
 }
 
-// resultPath returns where a file that a flag names is on the host.
-func resultPath(r request.Request, flag string) string {
-	return filepath.Clean(resolve(resolve(r.Cwd, r.Values["test.outputdir"]), r.Values[flag]))
+// ResultPath returns where a file that a flag names is on the host.
+func ResultPath(r request.Request, flag string) string {
+	return filepath.Clean(Resolve(Resolve(r.Cwd, r.Values["test.outputdir"]), r.Values[flag]))
 }
