@@ -172,7 +172,7 @@ func runOutside(config Config, from callers, started time.Time) int {
 
 // newRequest returns the request for kmodtest-run.
 func newRequest(config Config, from callers, started time.Time) (request.Request, error) {
-	r := request.Request{Started: started, Parent: os.Getppid(), Name: os.Args[0], Values: flagValues()}
+	r := request.Request{Started: started, Parent: os.Getppid(), Name: os.Args[0], Values: flagValues(), CoverMode: testing.CoverMode()}
 	r.Flags, r.Rest = splitCommandLine(os.Args[1:])
 	var err error
 	if r.Cwd, err = os.Getwd(); err != nil {

@@ -6,7 +6,10 @@ import (
 	"os"
 	"slices"
 
+	"github.com/kmodtest/kmodtest/harness/internal/hardware"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
+	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
@@ -38,6 +41,7 @@ func Works(findings []Finding) bool {
 type Host struct {
 	Dir    string // directory of the package whose tests would run
 	Kernel string // name or path of the kernel
+	Arch   string // the kernel's architecture, as GOARCH
 	QEMU   string // QEMU's program
 	CC     string // the compiler of modules
 	Accel  func() (qemu.Accel, string)
@@ -50,7 +54,7 @@ type Host struct {
 // ThisHost returns the host for the tests of a package in dir, with the environment of this process.
 func ThisHost(dir string) Host {
 	return Host{
-		Dir: dir, Kernel: os.Getenv("KMODTEST_KERNEL"), QEMU: os.Getenv("KMODTEST_QEMU"), CC: os.Getenv("CC"),
+		Dir: dir, Kernel: os.Getenv("KMODTEST_KERNEL"), Arch: os.Getenv("KMODTEST_ARCH"), QEMU: os.Getenv("KMODTEST_QEMU"), CC: os.Getenv("CC"),
 		Accel: qemu.Detect, Space: freeSpace, System: "/etc/os-release", Memory: "/proc/meminfo", Group: ownGroup(),
 	}
 }
@@ -59,13 +63,25 @@ func ThisHost(dir string) Host {
 // nothing.
 func (h Host) Examine(ctx context.Context) []Finding {
 	var findings []Finding
-	cached, err := cache.Dir()
-	if err != nil {
-		findings = append(findings, Finding{"cache", Broken, err.Error(), "set HOME"})
+	cached, noCache := cache.Dir()
+	if noCache != nil {
+		findings = append(findings, Finding{"cache", Broken, noCache.Error(), "set HOME"})
 	}
+	name, goarch, err := hardware.KernelName(request.Config{}, h.Kernel, h.Arch)
+	if err != nil {
+		return append(findings, Finding{"kernel", Broken, err.Error(), "correct KMODTEST_KERNEL or KMODTEST_ARCH"})
+	}
+	h.Kernel = name
 	found, kernel := h.kernel(ctx)
-	findings = append(findings, h.golang(ctx), h.qemu(ctx), h.kvm(), found, h.compiler(ctx, kernel), h.program("make", "make"))
-	if err == nil {
+	if kernel != nil {
+		goarch = kernel.Arch
+	}
+	b, err := board.Of(goarch)
+	if err != nil {
+		return append(findings, Finding{"QEMU", Broken, err.Error(), "choose another kernel"})
+	}
+	findings = append(findings, h.golang(ctx), h.qemu(ctx, b), h.kvm(b), found, h.compiler(ctx, kernel), h.program("make", "make"))
+	if noCache == nil {
 		findings = append(findings, h.cacheDir(cached), h.space(cached, kernel != nil), h.snapshots(cached))
 	}
 	return append(findings, h.memory(), h.processors())

@@ -22,6 +22,7 @@ const (
 type place struct {
 	programs map[string]string
 	system   string // of os-release
+	arch     string // of the kernel; "" for the host's
 	kernel   string // the compiler of a kernel at a path; "" for the default kernel, which is not in the cache
 	meminfo  string
 	group    map[string]string // files of the cgroup
@@ -36,6 +37,13 @@ func good() place {
 			"go": current, "qemu-system-x86_64": "echo QEMU emulator version 9.9", "gcc": "echo 'gcc (Debian) 12.2.0'", "make": "",
 		},
 		system: debian, kernel: "gcc-12 (Debian 12.2.0-14) 12.2.0", meminfo: "MemTotal: 9 kB\nMemAvailable:    4000000 kB\n", free: 1 << 40,
+	}
+}
+
+// fetches adds the programs that fetch a kernel.
+func (p *place) fetches() {
+	for _, name := range []string{"apt-get", "dpkg-deb", "depmod"} {
+		p.programs[name] = ""
 	}
 }
 
@@ -64,11 +72,11 @@ func (p place) host(t *testing.T) Host {
 		write(t, filepath.Join(dir, "group", name), text, 0o644)
 	}
 	h := Host{
-		Dir: dir, System: filepath.Join(dir, "os-release"), Memory: filepath.Join(dir, "meminfo"), Group: filepath.Join(dir, "group"),
+		Dir: dir, Arch: p.arch, System: filepath.Join(dir, "os-release"), Memory: filepath.Join(dir, "meminfo"), Group: filepath.Join(dir, "group"),
 		Accel: func() (qemu.Accel, string) { return qemu.TCG, p.noKVM },
 		Space: func(string) (uint64, error) { return p.free, nil },
 	}
-	if p.kernel != "" {
+	if p.kernel != "" && p.arch == "" {
 		h.Kernel = p.buildTree(t, filepath.Join(dir, "linux"))
 	}
 	return h
@@ -112,6 +120,8 @@ func TestBrokenHosts(t *testing.T) {
 			"no qemu-system-x86_64", "package manager",
 		},
 		{"QEMU that does not start", func(p *place) { p.programs["qemu-system-x86_64"] = "echo no libaio >&2; exit 127" }, "QEMU", Broken, "no libaio", "apt-get install"},
+		{"no QEMU for the kernel's architecture", func(p *place) { p.arch = "s390x"; p.fetches() }, "QEMU", Broken, "no qemu-system-s390x", "apt-get install qemu-system"},
+		{"emulated architecture", func(p *place) { p.arch, p.programs["qemu-system-s390x"] = "s390x", ""; p.fetches() }, "KVM", Warning, "cannot run a kernel for s390x", "architecture"},
 		{"no permission for KVM", func(p *place) { p.noKVM = "open /dev/kvm: permission denied" }, "KVM", Warning, "permission denied", "usermod -aG kvm"},
 		{"no KVM", func(p *place) { p.noKVM = "there is no /dev/kvm" }, "KVM", Warning, "emulation", "nested virtualization"},
 		{"no space", func(p *place) { p.free = 100 * mib }, "disk space", Broken, "100 MiB are free", "kernel gc"},

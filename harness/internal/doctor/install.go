@@ -15,14 +15,21 @@ var installers = []struct {
 	packages map[string]string
 }{
 	{[]string{"debian", "ubuntu"}, "apt-get install", map[string]string{
-		"qemu": "qemu-system-x86", "gcc": "build-essential", "make": "build-essential", "depmod": "kmod", "dpkg-deb": "dpkg", "apt-get": "apt",
+		"qemu-system-x86_64": "qemu-system-x86", "qemu-system-aarch64": "qemu-system-arm", "qemu-system-riscv64": "qemu-system",
+		"qemu-system-s390x": "qemu-system", "gcc": "build-essential", "make": "build-essential", "depmod": "kmod", "dpkg-deb": "dpkg", "apt-get": "apt",
 	}},
 	{[]string{"fedora", "rhel", "centos", "amzn"}, "dnf install", map[string]string{
-		"qemu": "qemu-system-x86-core", "depmod": "kmod", "dpkg-deb": "dpkg", "apt-get": "apt", "debian-archive-keyring": "debian-keyring",
+		"qemu-system-x86_64": "qemu-system-x86-core", "qemu-system-aarch64": "qemu-system-aarch64-core",
+		"qemu-system-riscv64": "qemu-system-riscv-core", "qemu-system-s390x": "qemu-system-s390x-core", "depmod": "kmod", "dpkg-deb": "dpkg", "apt-get": "apt", "debian-archive-keyring": "debian-keyring",
 	}},
-	{[]string{"arch"}, "pacman -S", map[string]string{"qemu": "qemu-system-x86", "depmod": "kmod", "dpkg-deb": "dpkg", "apt-get": "apt"}},
-	{[]string{"suse", "opensuse"}, "zypper install", map[string]string{"qemu": "qemu-x86", "depmod": "kmod", "dpkg-deb": "dpkg"}},
-	{[]string{"alpine"}, "apk add", map[string]string{"qemu": "qemu-system-x86_64", "gcc": "build-base", "depmod": "kmod", "dpkg-deb": "dpkg"}},
+	{[]string{"arch"}, "pacman -S", map[string]string{
+		"qemu-system-x86_64": "qemu-system-x86", "qemu-system-riscv64": "qemu-system-riscv", "depmod": "kmod", "dpkg-deb": "dpkg", "apt-get": "apt",
+	}},
+	{[]string{"suse", "opensuse"}, "zypper install", map[string]string{
+		"qemu-system-x86_64": "qemu-x86", "qemu-system-aarch64": "qemu-arm", "qemu-system-riscv64": "qemu-extra", "qemu-system-s390x": "qemu-s390x",
+		"depmod": "kmod", "dpkg-deb": "dpkg",
+	}},
+	{[]string{"alpine"}, "apk add", map[string]string{"gcc": "build-base", "depmod": "kmod", "dpkg-deb": "dpkg"}},
 }
 
 // install returns the command of this system that installs a program.

@@ -23,7 +23,12 @@ func (h Host) kernel(ctx context.Context) (Finding, *images.Kernel) {
 	if err != nil {
 		return Finding{check, Broken, err.Error(), "correct that file"}, nil
 	}
-	i := slices.IndexFunc(all, func(s images.Status) bool { return s.Row.Name == h.Kernel || h.Kernel == "" && s.Row.Default })
+	name, goarch := images.SplitName(h.Kernel)
+	if i := slices.IndexFunc(all, func(s images.Status) bool { return s.Row.Default }); name == "" && i >= 0 {
+		base, _ := images.SplitName(all[i].Row.Name)
+		h.Kernel = images.WithArch(base, goarch)
+	}
+	i := slices.IndexFunc(all, func(s images.Status) bool { return s.Row.Name == h.Kernel })
 	if i < 0 {
 		return Finding{check, Broken, fmt.Sprintf("there is no kernel %q", h.Kernel), "correct KMODTEST_KERNEL; kmodtest kernel list shows the names"}, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 	"github.com/kmodtest/kmodtest/images"
 )
 
@@ -44,15 +45,15 @@ func (h Host) golang(ctx context.Context) Finding {
 }
 
 // qemu checks that QEMU starts, and confines itself.
-func (h Host) qemu(ctx context.Context) Finding {
+func (h Host) qemu(ctx context.Context, b board.Board) Finding {
 	const check = "QEMU"
 	binary := h.QEMU
 	if binary == "" {
-		binary = qemu.Binary
+		binary = b.Program
 	}
 	path, err := qemu.Find(binary)
 	if err != nil {
-		remedy := h.install("qemu")
+		remedy := h.install(b.Program)
 		if h.QEMU != "" {
 			remedy = "correct KMODTEST_QEMU"
 		}
@@ -60,7 +61,7 @@ func (h Host) qemu(ctx context.Context) Finding {
 	}
 	out, err := exec.CommandContext(ctx, path, "--version").CombinedOutput()
 	if err != nil {
-		return Finding{check, Broken, fmt.Sprintf("%s --version fails: %v: %s", path, err, strings.TrimSpace(string(out))), h.install("qemu")}
+		return Finding{check, Broken, fmt.Sprintf("%s --version fails: %v: %s", path, err, strings.TrimSpace(string(out))), h.install(b.Program)}
 	}
 	line, _, _ := strings.Cut(string(out), "\n")
 	if _, why := qemu.Confinement(binary); why != "" {
@@ -70,8 +71,11 @@ func (h Host) qemu(ctx context.Context) Finding {
 }
 
 // kvm checks the accelerator. A run works without KVM.
-func (h Host) kvm() Finding {
+func (h Host) kvm(b board.Board) Finding {
 	const check = "KVM"
+	if !b.IsNative() {
+		return Finding{check, Warning, "it cannot run a kernel for " + b.Arch + " on this host: runs use emulation, which is slower", "use a host of that architecture"}
+	}
 	_, why := h.Accel()
 	if why == "" {
 		return Finding{check, OK, "works", ""}

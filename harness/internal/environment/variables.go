@@ -1,7 +1,6 @@
 package environment
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,12 +10,14 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/hardware"
 	"github.com/kmodtest/kmodtest/harness/internal/modcov"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 // Variables has the values of the environment variables that the harness reads.
 type Variables struct {
 	hardware.Variables
 	Kernel    string // KMODTEST_KERNEL: a name or a path; "" means Config.Kernel
+	Arch      string // KMODTEST_ARCH: the kernel's architecture, as GOARCH; "" means Config.Arch
 	Snapshot  string // KMODTEST_SNAPSHOT: off boots each time; "" or on restores if possible
 	Fresh     string // KMODTEST_FRESH: test gives each test a fresh machine, off does not; "" means Config.Fresh
 	Trace     string // KMODTEST_TRACE: 1 prints how long the phases of a run took; otherwise a file to write that to
@@ -37,6 +38,7 @@ func Read() (Variables, error) {
 	e := Variables{
 		Variables: hardware.Variables{QEMU: os.Getenv("KMODTEST_QEMU"), Accel: qemu.Accel(os.Getenv("KMODTEST_ACCEL"))},
 		Kernel:    os.Getenv("KMODTEST_KERNEL"),
+		Arch:      os.Getenv("KMODTEST_ARCH"),
 		Snapshot:  os.Getenv("KMODTEST_SNAPSHOT"),
 		Fresh:     os.Getenv("KMODTEST_FRESH"),
 		Trace:     os.Getenv("KMODTEST_TRACE"),
@@ -55,7 +57,11 @@ func Read() (Variables, error) {
 			return e, fmt.Errorf("KMODTEST_DUMP: %w", err)
 		}
 	}
-	e.QEMU = cmp.Or(e.QEMU, qemu.Binary)
+	if e.Arch != "" {
+		if _, err := arch.Find(e.Arch); err != nil {
+			return e, fmt.Errorf("KMODTEST_ARCH: %w", err)
+		}
+	}
 	if text := os.Getenv("KMODTEST_SILENCE"); text != "" {
 		var err error
 		if e.Silence, err = time.ParseDuration(text); err != nil || e.Silence <= 0 {

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kmodtest/kmodtest/harness/internal/hardware"
-	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 )
 
 func TestVariablesOfVmtestApplyWhereOursAreNotSet(t *testing.T) {
@@ -19,7 +18,7 @@ func TestVariablesOfVmtestApplyWhereOursAreNotSet(t *testing.T) {
 		env  map[string]string
 		want Variables
 	}{
-		"none": {nil, Variables{Variables: hardware.Variables{QEMU: qemu.Binary}}},
+		"none": {nil, Variables{}},
 		"theirs": {
 			map[string]string{
 				"VMTEST_QEMU": "qemu -L . -m 4096", "VMTEST_KERNEL": "bzImage", "VMTEST_QEMU_APPEND": " -device  edu",

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,6 +31,7 @@ import (
 type Program struct {
 	Path string // in the cache
 	Hash string // of its content, in hex
+	Note string // for the user: how the program differs from what was asked for; mostly ""
 }
 
 // BuildError reports that the go command failed.
@@ -61,23 +63,41 @@ type input struct {
 
 // Build builds the main package pkg into the cache at cacheDir. pkg is as on the
 // go command's command line in directory dir. The program is static, and built
-// for the host's architecture regardless of GOARCH. If it does not build, the
+// for the architecture goarch, "" for that of the host, regardless of GOARCH. If it does not build, the
 // error is a *BuildError. Build may be called from several goroutines and
 // processes at once.
-func Build(ctx context.Context, cacheDir, dir, pkg string) (Program, error) {
-	return build(ctx, cacheDir, pkg, dir, nil, func(*builder, context.Context) error { return nil })
+func Build(ctx context.Context, cacheDir, dir, pkg, goarch string) (Program, error) {
+	return order{dir: dir, pkg: pkg, arch: goarch}.program(ctx, cacheDir)
 }
 
-// build is Build. If there is a program to build, it calls building, if that is
-// not nil, and then prepare, which may change the builder.
-func build(ctx context.Context, cacheDir, pkg, dir string, building func(), prepare func(*builder, context.Context) error) (Program, error) {
-	goarch, err := machineArch()
-	if err != nil {
-		return Program{}, err
+// order describes a program to build.
+type order struct {
+	dir, pkg string
+	arch     string // as GOARCH; "" is that of the host
+	tests    bool   // it is the test binary of the package
+	flags    []string
+	env      []string
+	note     string
+	building func()                                // called before a build; may be nil
+	prepare  func(*builder, context.Context) error // called before a build, may change the builder; may be nil
+}
+
+// record returns the path of the cache's record of the program.
+func (o order) record(cacheDir string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %q %v %q %q", o.dir, o.pkg, o.arch, runtime.Version(),
+		os.Getenv("GOFLAGS"), os.Getenv("GOWORK"), os.Getenv("GOTOOLCHAIN"), o.tests, o.flags, o.env))
+	return filepath.Join(cacheDir, "programs", hex.EncodeToString(sum[:16])+".json")
+}
+
+// program returns the program from the cache, and builds it if it is not there.
+func (o order) program(ctx context.Context, cacheDir string) (Program, error) {
+	if o.arch == "" {
+		var err error
+		if o.arch, err = machineArch(); err != nil {
+			return Program{}, err
+		}
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %q", dir, pkg, goarch, runtime.Version(),
-		os.Getenv("GOFLAGS"), os.Getenv("GOWORK"), os.Getenv("GOTOOLCHAIN")))
-	record := filepath.Join(cacheDir, "programs", hex.EncodeToString(sum[:16])+".json")
+	record := o.record(cacheDir)
 	if m, err := readManifest(record); err == nil && m.current() {
 		cache.MarkUsed(filepath.Dir(m.Program.Path))
 		return m.Program, nil
@@ -91,12 +111,15 @@ func build(ctx context.Context, cacheDir, pkg, dir string, building func(), prep
 	if m, err := readManifest(record); err == nil && m.current() {
 		return m.Program, nil
 	}
-	if building != nil {
-		building()
+	if o.building != nil {
+		o.building()
 	}
-	b := builder{dir: dir, pkg: pkg, env: append(os.Environ(), "GOOS=linux", "GOARCH="+goarch, "CGO_ENABLED=0")}
-	if err := prepare(&b, ctx); err != nil {
-		return Program{}, err
+	b := builder{order: o}
+	b.env = slices.Concat(os.Environ(), []string{"GOOS=linux", "GOARCH=" + o.arch, "CGO_ENABLED=0"}, o.env)
+	if o.prepare != nil {
+		if err := o.prepare(&b, ctx); err != nil {
+			return Program{}, err
+		}
 	}
 	m := manifest{}
 	if m.Inputs, err = b.inputs(ctx); err != nil {
@@ -167,24 +190,27 @@ func stat(path string) (input, error) {
 	return in, nil
 }
 
-type builder struct {
-	dir, pkg string
-	env      []string
-}
+// builder builds a program in an environment.
+type builder struct{ order }
 
 // listFormat prints, for each package that is not Go's own, its directory, then
 // its files, then its module's go.mod.
 const listFormat = `{{if not .Standard}}{{$d := .Dir}}{{$d}}
 {{range .GoFiles}}{{$d}}/{{.}}
+{{end}}{{range .CgoFiles}}{{$d}}/{{.}}
+{{end}}{{range .CFiles}}{{$d}}/{{.}}
 {{end}}{{range .SFiles}}{{$d}}/{{.}}
 {{end}}{{range .HFiles}}{{$d}}/{{.}}
 {{end}}{{range .EmbedFiles}}{{$d}}/{{.}}
 {{end}}{{with .Module}}{{.GoMod}}{{end}}{{end}}`
 
+// generated is in the paths of files that the go command has made, which come after a directory in the list.
+const generated = "//"
+
 // inputs returns the program's inputs. They are listed before the build, so that
 // a change during the build makes the next check fail.
 func (b builder) inputs(ctx context.Context) ([]input, error) {
-	out, err := b.run(ctx, plain("list", "-deps", "-f", listFormat, b.pkg)...)
+	out, err := b.run(ctx, b.list()...)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +224,7 @@ func (b builder) inputs(ctx context.Context) ([]input, error) {
 	var inputs []input
 	for path := range strings.Lines(string(out) + "\n" + string(choice)) {
 		path = strings.TrimSpace(path)
-		if path == "" || seen[path] {
+		if path == "" || seen[path] || strings.Contains(path, generated) {
 			continue
 		}
 		seen[path] = true
@@ -219,7 +245,7 @@ func (b builder) build(ctx context.Context, dir string) (Program, error) {
 	}
 	defer os.RemoveAll(tmp)
 	out := filepath.Join(tmp, "program")
-	if _, err := b.run(ctx, plain("build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, b.pkg)...); err != nil {
+	if _, err := b.run(ctx, b.command(out)...); err != nil {
 		return Program{}, err
 	}
 	hash, err := hashFile(out)
@@ -232,7 +258,23 @@ func (b builder) build(ctx context.Context, dir string) (Program, error) {
 	if err != nil {
 		return Program{}, err
 	}
-	return Program{Path: filepath.Join(path, "program"), Hash: hash}, nil
+	return Program{Path: filepath.Join(path, "program"), Hash: hash, Note: b.note}, nil
+}
+
+// list returns the arguments of the go command that list the program's inputs.
+func (b builder) list() []string {
+	if b.tests {
+		return slices.Concat([]string{"list", "-deps", "-test"}, b.flags, []string{"-f", listFormat, b.pkg})
+	}
+	return plain("list", "-deps", "-f", listFormat, b.pkg)
+}
+
+// command returns the arguments of the go command that build the program.
+func (b builder) command(out string) []string {
+	if b.tests {
+		return slices.Concat([]string{"test", "-c", "-vet=off"}, b.flags, []string{"-o", out, b.pkg})
+	}
+	return plain("build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, b.pkg)
 }
 
 // plain returns the arguments of the go command for a plain static program,
@@ -288,6 +330,8 @@ func machineArch() (string, error) {
 		return "amd64", nil
 	case "aarch64":
 		return "arm64", nil
+	case "s390x", "riscv64":
+		return machine, nil
 	default:
 		return "", fmt.Errorf("hosts of type %s are not supported", machine)
 	}

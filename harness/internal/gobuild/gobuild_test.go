@@ -1,7 +1,6 @@
 package gobuild
 
 import (
-	"context"
 	"debug/elf"
 	"os"
 	"os/exec"
@@ -27,7 +26,7 @@ func writeProgram(t *testing.T) string {
 func TestBuildIsPlain(t *testing.T) {
 	for _, flags := range []string{"-race", "-cover", "-buildmode=pie"} {
 		t.Setenv("GOFLAGS", flags)
-		program, err := Build(t.Context(), t.TempDir(), writeProgram(t), ".")
+		program, err := Build(t.Context(), t.TempDir(), writeProgram(t), ".", "")
 		if err != nil {
 			t.Errorf("GOFLAGS=%s: %v", flags, err)
 			continue
@@ -55,7 +54,7 @@ func TestManyBuildsAtOnceAreOne(t *testing.T) {
 	for i := range programs {
 		wait.Go(func() {
 			var err error
-			programs[i], err = build(t.Context(), cache, ".", dir, func() { builds.Add(1) }, func(*builder, context.Context) error { return nil })
+			programs[i], err = order{dir: dir, pkg: ".", building: func() { builds.Add(1) }}.program(t.Context(), cache)
 			if err != nil {
 				t.Error(err)
 			}
@@ -73,7 +72,7 @@ func TestManyBuildsAtOnceAreOne(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() { println() }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	changed, err := Build(t.Context(), cache, dir, ".")
+	changed, err := Build(t.Context(), cache, dir, ".", "")
 	if err != nil || changed == programs[0] {
 		t.Errorf("after a change: %+v, %v", changed, err)
 	}

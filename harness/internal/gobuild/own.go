@@ -11,13 +11,18 @@ import (
 // project is this module.
 const project = "github.com/kmodtest/kmodtest"
 
-// BuildOwn is Build for a program of this project, named by its directory in the
+// BuildOwn is Build for the host and a program of this project, named by its directory in the
 // project, on behalf of a package in dir that imports the project. It uses the
 // versions in the project's own go.mod, so that it does not depend on the user's.
 // All packages of the user's module share the program. If there is a program to build,
 // building is called first, if it is not nil.
 func BuildOwn(ctx context.Context, cacheDir, dir, program string, building func()) (Program, error) {
-	return build(ctx, cacheDir, project+"/"+program, moduleRoot(dir), building, (*builder).moveHome)
+	return order{dir: moduleRoot(dir), pkg: project + "/" + program, building: building, prepare: (*builder).moveHome}.program(ctx, cacheDir)
+}
+
+// BuildOwnFor is BuildOwn for an architecture.
+func BuildOwnFor(ctx context.Context, cacheDir, dir, program, goarch string) (Program, error) {
+	return order{dir: moduleRoot(dir), pkg: project + "/" + program, arch: goarch, prepare: (*builder).moveHome}.program(ctx, cacheDir)
 }
 
 // moduleRoot returns the directory of the go.mod that is for the packages in dir: there

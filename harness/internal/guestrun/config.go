@@ -35,6 +35,7 @@ type Table struct {
 	Host            string           `toml:"host"`
 	Env             []string         `toml:"env"`
 	Kernel          string           `toml:"kernel"`
+	Arch            string           `toml:"arch"`
 	CPUs            int              `toml:"cpus"`
 	Memory          int              `toml:"memory"`
 	NUMA            int              `toml:"numa"`

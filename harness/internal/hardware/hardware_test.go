@@ -17,27 +17,27 @@ func TestMachine(t *testing.T) {
 		variables Variables
 		want      qemu.Config
 	}{
-		"usual": {request.Request{Cwd: "/cwd"}, Variables{QEMU: "q"}, qemu.Config{Binary: "q"}},
+		"usual": {request.Request{Cwd: "/cwd"}, Variables{QEMU: "q"}, qemu.Config{Arch: "amd64", Binary: "q"}},
 		"by Config": {
 			request.Request{Config: config},
 			Variables{Accel: qemu.TCG, Arguments: []string{"-m", "2G", "-smp", "8", "-enable-kvm"}, KernelArgs: "a=1 d"},
-			qemu.Config{Accel: qemu.TCG, CPUs: 3, Memory: 600, NUMA: 1, KernelArgs: []string{"a=1", "d", "a=2", "b", "c"}},
+			qemu.Config{Arch: "amd64", Binary: "qemu-system-x86_64", Accel: qemu.TCG, CPUs: 3, Memory: 600, NUMA: 1, KernelArgs: []string{"a=1", "d", "a=2", "b", "c"}},
 		},
 		"by Devices": {
 			request.Request{Config: config, Arguments: []string{"-m", "1G", "-smp", "4", "-accel", "tcg", "-device", "edu"}, ArgumentsDir: "/dir", Cwd: "/cwd"},
 			Variables{Arguments: []string{"-L", ".", "-enable-kvm"}},
 			qemu.Config{
-				Accel: qemu.TCG, CPUs: 4, Memory: 1024, NUMA: 1, KernelArgs: []string{"a=2", "b", "c"},
+				Arch: "amd64", Binary: "qemu-system-x86_64", Accel: qemu.TCG, CPUs: 4, Memory: 1024, NUMA: 1, KernelArgs: []string{"a=2", "b", "c"},
 				Arguments: []string{"-L", ".", "-device", "edu"}, Dir: "/dir",
 			},
 		},
 		"by the environment": {
 			request.Request{Cwd: "/cwd"},
 			Variables{QEMU: "q", Arguments: []string{"-m", "2G", "-smp", "8", "-enable-kvm", "-L", "."}},
-			qemu.Config{Binary: "q", Accel: qemu.KVM, CPUs: 8, Memory: 2048, Arguments: []string{"-L", "."}, Dir: "/cwd"},
+			qemu.Config{Arch: "amd64", Binary: "q", Accel: qemu.KVM, CPUs: 8, Memory: 2048, Arguments: []string{"-L", "."}, Dir: "/cwd"},
 		},
 	} {
-		got, err := Machine(c.request, c.variables)
+		got, err := Machine(c.request, c.variables, "amd64")
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -58,7 +58,7 @@ func TestErrorsNameTheirSource(t *testing.T) {
 		"VMTEST_KERNEL_APPEND: the kernel parameter oops":                  {request.Request{}, Variables{KernelArgs: "oops=x"}},
 		"harness.Config: 256 CPUs are too many":                            {request.Request{Config: request.Config{CPUs: 256}}, Variables{}},
 	} {
-		if _, err := Machine(c.request, c.variables); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if _, err := Machine(c.request, c.variables, "amd64"); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

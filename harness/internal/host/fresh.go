@@ -14,6 +14,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
+	"github.com/kmodtest/kmodtest/harness/internal/upload"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -35,7 +36,7 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	if len(groups) > 2 && r.coverage == nil { // the memory of such machines cannot be read
 		end := r.trace.Thread(0).Phase("load")
 		src.Preload(ctx, func(out *wire.Writer) error {
-			return upload(out, r.guest.tests, r.Dir, testflags.Read(r.Request), r.guest.host)
+			return upload.Tests(out, r.guest.tests, r.Dir, testflags.Read(r.Request).Bring, r.guest.host)
 		})
 		end()
 	}

@@ -95,9 +95,9 @@ func (r *run) setUp() (err error) {
 	if len(r.env.Borrowed) > 0 {
 		r.say("using variables of hugelgupf/vmtest: %s", strings.Join(r.env.Borrowed, ", "))
 	}
-	r.guest.tests = r.Binary
+	r.guest.tests.Path = r.Binary
 	if r.env.Binary != "" {
-		r.guest.tests = testflags.Resolve(r.Cwd, r.env.Binary)
+		r.guest.tests.Path = testflags.Resolve(r.Cwd, r.env.Binary)
 	}
 	var withheld []string
 	if r.guest.env, withheld = environment.ForGuest(os.Environ(), r.Dir, r.Config.Env); len(withheld) > 0 {

@@ -19,6 +19,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
 	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/testoutput"
+	"github.com/kmodtest/kmodtest/harness/internal/upload"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -82,7 +83,7 @@ func (j *job) runIn(m *machine.Machine) error {
 	}
 	work := machine.Job{
 		Work: j.work(), Upload: func(out *wire.Writer) error {
-			return upload(out, j.run.guest.tests, j.run.Dir, j.flags, j.run.guest.host)
+			return upload.Tests(out, j.run.guest.tests, j.run.Dir, j.flags.Bring, j.run.guest.host)
 		},
 		Timeout: j.flags.Timeout, Client: j, Thread: j.group.thread,
 	}
@@ -90,7 +91,7 @@ func (j *job) runIn(m *machine.Machine) error {
 		work.NIC = member.NIC()
 	}
 	if shell := j.run.Shell; shell != nil {
-		work.Upload = func(out *wire.Writer) error { return uploadShell(out, *shell) }
+		work.Upload = func(out *wire.Writer) error { return upload.Shell(out, *shell) }
 		defer j.run.attachment.Attach(m, &work)()
 	}
 	end, err := j.observed.begin(j, m, &work)
@@ -109,7 +110,7 @@ func (j *job) work() wire.Work {
 		env = append(env, inside.TurnsVariable+"="+j.turns)
 	}
 	return wire.Work{
-		Path:      r.guest.tests,
+		Path:      r.guest.tests.Name(),
 		Args:      append([]string{r.Name}, j.flags.Args...),
 		Env:       env,
 		Dir:       r.Dir,

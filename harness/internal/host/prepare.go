@@ -11,7 +11,6 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/environment"
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
-	"github.com/kmodtest/kmodtest/harness/internal/hardware"
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
@@ -29,26 +28,16 @@ const initPackage = "harness/cmd/kmodtest-init"
 
 // prepare makes all inputs of the machine, or finds them in the cache.
 func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
-	name := r.env.Kernel
-	if name == "" {
-		name = r.Config.Kernel
-	}
-	m, err := hardware.Machine(r.Request, r.env.Variables)
+	kernel, m, err := r.choose(ctx)
 	if err != nil {
 		return m, err
-	}
-	if _, err := qemu.Find(m.Binary); err != nil { // checked before a kernel is fetched or built, which may take minutes
-		return m, err
-	}
-	end := r.trace.Thread(0).Phase("kernel")
-	kernel, err := images.Resolve(ctx, name, images.Options{Dir: r.Dir, Progress: r.stderr})
-	end()
-	if err != nil {
-		return m, verdict.AsFailure(err).At(verdict.KernelStage)
 	}
 	r.platform = verdict.Platform{Release: kernel.Release, Package: kernel.Version}
 	defer r.trace.Thread(0).Phase("build")()
-	spec := initramfs.Spec{Kernel: kernel, KernelModules: r.Config.KernelModules, Optional: r.Config.OptionalModules}
+	if err := r.chooseTests(ctx, kernel.Arch); err != nil {
+		return m, err
+	}
+	spec := initramfs.Spec{Kernel: kernel, Drivers: m.Drivers(), KernelModules: r.Config.KernelModules, Optional: r.Config.OptionalModules}
 	if spec.Files, err = initramfs.FindFiles(r.Config.Files); err != nil {
 		return m, err
 	}
@@ -66,10 +55,10 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	}
 	spec.Host = r.guest.host.Layout()
 	lookInto(r, kernel, spec.Built)
-	if spec.Init, err = gobuild.BuildOwn(ctx, r.cache, cmp.Or(r.Source, r.Dir), initPackage, nil); err != nil {
+	if spec.Init, err = gobuild.BuildOwnFor(ctx, r.cache, cmp.Or(r.Source, r.Dir), initPackage, m.Arch); err != nil {
 		return m, err
 	}
-	if spec.Programs, err = buildPrograms(ctx, r.cache, r.Config.Programs); err != nil {
+	if spec.Programs, err = buildPrograms(ctx, r.cache, r.Config.Programs, m.Arch); err != nil {
 		return m, err
 	}
 	m.Kernel = kernel.Boot
@@ -119,10 +108,10 @@ func (s *supply) chooseFiles(asked request.Request, cache string) (note string, 
 }
 
 // buildPrograms builds the programs in some directories, and returns them by their names.
-func buildPrograms(ctx context.Context, cache string, dirs []string) (map[string]gobuild.Program, error) {
+func buildPrograms(ctx context.Context, cache string, dirs []string, goarch string) (map[string]gobuild.Program, error) {
 	programs := map[string]gobuild.Program{}
 	for _, dir := range dirs {
-		program, err := gobuild.Build(ctx, cache, dir, ".")
+		program, err := gobuild.Build(ctx, cache, dir, ".", goarch)
 		if err != nil {
 			return nil, verdict.Failf(verdict.TestFailed, err, "program %s does not build", dir)
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
+	"github.com/kmodtest/kmodtest/harness/internal/upload"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
@@ -51,7 +52,7 @@ type run struct {
 // supply is everything that a guest gets from this system. Once the run is prepared, it is
 // complete and does not change.
 type supply struct {
-	tests   string          // path of the test binary
+	tests   upload.Binary   // the test binary
 	env     []string        // of the test binary
 	modules *modindex.Index // the modules that the guest can get
 	host    hostfs.Tree     // the files of this system that the guest sees

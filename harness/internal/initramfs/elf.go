@@ -4,17 +4,18 @@ import (
 	"debug/elf"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 
 	"github.com/u-root/u-root/pkg/ldd"
+
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
-// sharedLibraries returns the paths of the shared libraries that a file needs,
+// Libraries returns the paths of the shared libraries that a file needs,
 // including the dynamic loader and links to them. It returns nil for a file that
 // is not ELF, and for an ELF file that the host cannot run: the libraries are
 // listed by running the file's own dynamic loader.
-func sharedLibraries(path string) ([]string, error) {
+func Libraries(path string) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -40,13 +41,14 @@ func runsHere(h elf.FileHeader) bool {
 		machine elf.Machine
 		class   elf.Class
 	}
-	switch k := (kind{h.Machine, h.Class}); runtime.GOARCH {
-	case "amd64", "386":
+	switch k := (kind{h.Machine, h.Class}); arch.Host().Name {
+	case "amd64":
 		return k == kind{elf.EM_X86_64, elf.ELFCLASS64} || k == kind{elf.EM_386, elf.ELFCLASS32}
-	case "arm64", "arm":
+	case "arm64":
 		return k == kind{elf.EM_AARCH64, elf.ELFCLASS64} || k == kind{elf.EM_ARM, elf.ELFCLASS32}
+	default:
+		return k == kind{arch.Host().ELF, elf.ELFCLASS64}
 	}
-	return false
 }
 
 // hasLoader reports whether the host has the dynamic loader that an ELF file

@@ -205,7 +205,7 @@ func (c collection) addEntries(dir string) error {
 
 // addLibraries adds the shared libraries that an ELF file needs.
 func (c collection) addLibraries(path string) error {
-	libraries, err := sharedLibraries(path)
+	libraries, err := Libraries(path)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ import (
 type Spec struct {
 	Kernel        *images.Kernel
 	Init          gobuild.Program            // PID 1
+	Drivers       []string                   // of the channel, in loading order
 	Built         []*kbuild.Result           // the modules under test, in loading order
 	Modules       *modindex.Index            // of the kernel's modules and those under test
 	Load          []string                   // names of the kernel's own modules that are loaded before those under test
@@ -40,9 +41,6 @@ type Spec struct {
 	Host          string                     // the layout of the host's files, if the guest sees them: see hostfs.Tree.Layout
 	Files         []File                     // of the host
 }
-
-// transport holds the drivers of the channel, in loading order.
-var transport = []string{"virtio_pci", "virtio_console"}
 
 // layout is the version of the archive's format. It must change with records, so
 // that older archives in the cache are not used.
@@ -71,7 +69,7 @@ func Build(ctx context.Context, cacheDir string, spec Spec) (string, error) {
 
 func (s Spec) key() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s %s %q %q %q %q %q %v\n", layout, s.Kernel.Key, s.Init.Hash, s.Load, s.KernelModules, s.Optional, transport, s.Host, s.Files)
+	fmt.Fprintf(h, "%d %s %s %q %q %q %q %q %v\n", layout, s.Kernel.Key, s.Init.Hash, s.Load, s.KernelModules, s.Optional, s.Drivers, s.Host, s.Files)
 	for _, r := range s.Built {
 		fmt.Fprintf(h, "%s %q\n", r.Key, r.Load)
 	}
@@ -93,7 +91,7 @@ func (s Spec) records(ctx context.Context, tmp string) ([]cpio.Record, error) {
 		cpio.CharDev("dev/null", 0o666, 1, 3),
 		cpio.StaticFile("init", string(init), 0o755),
 	}
-	boot := wire.Boot{Transport: transport, Load: s.Load, Host: s.Host != ""}
+	boot := wire.Boot{Transport: s.Drivers, Load: s.Load, Host: s.Host != ""}
 	if boot.Nodes, err = s.Modules.Nodes(); err != nil {
 		return nil, err
 	}
@@ -190,7 +188,7 @@ func (s Spec) moduleFiles() ([]modindex.File, error) {
 	}
 	names := optional
 	if s.Kernel.Modules != "" { // else the drivers are built in
-		names = append(names, transport...)
+		names = append(names, s.Drivers...)
 	}
 	for _, r := range s.Built {
 		for _, m := range r.Modules {
@@ -205,7 +203,7 @@ func (s Spec) moduleFiles() ([]modindex.File, error) {
 func (s Spec) writeBuiltin(top string) error {
 	if s.Kernel.Modules == "" {
 		var list strings.Builder
-		for _, name := range transport {
+		for _, name := range s.Drivers {
 			list.WriteString("kernel/" + name + ".ko\n")
 		}
 		return os.WriteFile(filepath.Join(top, "modules.builtin"), []byte(list.String()), 0o644)

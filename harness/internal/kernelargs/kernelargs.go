@@ -6,34 +6,30 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 )
 
 // Own returns the kernel parameters that the harness relies on.
-func Own() []string {
-	return []string{
-		"console=ttyS0",
+func Own(b board.Board) []string {
+	return slices.Concat([]string{
+		"console=" + b.Console,
 		"loglevel=5",        // the kernel log is sent over the channel; the console is for fault reports, which may appear only there
 		"panic=-1",          // a panic ends the machine at once
 		"oops=panic",        // as does an oops: others could wait forever for the thread that died in the kernel
 		"printk.devkmsg=on", // do not limit what user space writes to the kernel log
-		// A kernel without paravirtual clocks counts ticks during boot, and
-		// panics if a busy host delivers them late.
-		"no_timer_check",
+	}, b.KernelArgs, []string{
 		// For a machine that hangs (Press and Strike of package qemu): answer any key on the
 		// console, and panic on an NMI. The first processor gets both: if it
 		// takes no keys, its backtrace is the one of interest.
 		"sysrq_always_enabled",
-		"unknown_nmi_panic",
 		"irqaffinity=0",
 		// Unloading a module and destroying a network namespace wait for RCU
 		// grace periods, which take long on emulated CPUs.
 		"rcupdate.rcu_expedited=1",
 		"rdinit=/init",
-	}
+	})
 }
-
-// maxKernelArgs is the longest command line that Linux on x86 reads, in bytes.
-const maxKernelArgs = 2047
 
 // Reasons for several of the parameters.
 const (
@@ -64,9 +60,9 @@ var refused = map[string]string{
 // Parse splits texts into kernel parameters as the kernel does: at white
 // space that is not between double quotes. It leaves out those that the harness sets
 // itself, and returns an error for those that would break it.
-func Parse(texts []string) ([]string, error) {
+func Parse(texts []string, b board.Board) ([]string, error) {
 	var args []string
-	own := Own()
+	own := Own(b)
 	for _, text := range texts {
 		words, err := splitKernelArgs(text)
 		if err != nil {
@@ -83,8 +79,8 @@ func Parse(texts []string) ([]string, error) {
 			}
 		}
 	}
-	if n := len(strings.Join(slices.Concat(own, args), " ")); n > maxKernelArgs {
-		return nil, fmt.Errorf("the kernel parameters have %d bytes, with those of the harness; the kernel reads only %d", n, maxKernelArgs)
+	if n := len(strings.Join(slices.Concat(own, args), " ")); n > b.MaxKernelArgs {
+		return nil, fmt.Errorf("the kernel parameters have %d bytes, with those of the harness; the kernel reads only %d", n, b.MaxKernelArgs)
 	}
 	return args, nil
 }

@@ -5,7 +5,18 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 )
+
+func x86(t *testing.T) board.Board {
+	t.Helper()
+	b, err := board.Of("amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
 
 func TestParse(t *testing.T) {
 	for _, c := range []struct {
@@ -19,7 +30,7 @@ func TestParse(t *testing.T) {
 		{[]string{"console=ttyS0 panic=-1 b"}, []string{"b"}}, // as the harness has them
 		{[]string{"rcupdate.rcu_expedited=0 panic_on_warn=1 initcall_debug"}, []string{"rcupdate.rcu_expedited=0", "panic_on_warn=1", "initcall_debug"}},
 	} {
-		got, err := Parse(c.texts)
+		got, err := Parse(c.texts, x86(t))
 		if err != nil {
 			t.Errorf("%q: %v", c.texts, err)
 		}
@@ -46,15 +57,15 @@ func TestKernelArgsThatBreakTheHarnessAreRefused(t *testing.T) {
 		"a\x00b":                  "null byte",
 		strings.Repeat("a", 2047): "the kernel reads only 2047",
 	} {
-		if got, err := Parse([]string{text}); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := Parse([]string{text}, x86(t)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %q, %v; want an error with %q", text, got, err, want)
 		}
 	}
-	fits := strings.Repeat("a", maxKernelArgs-len(strings.Join(Own(), " "))-1)
-	if _, err := Parse([]string{fits}); err != nil {
+	fits := strings.Repeat("a", x86(t).MaxKernelArgs-len(strings.Join(Own(x86(t)), " "))-1)
+	if _, err := Parse([]string{fits}, x86(t)); err != nil {
 		t.Errorf("parameters that fit: %v", err)
 	}
-	if _, err := Parse([]string{fits + "a"}); err == nil || !strings.Contains(err.Error(), "have 2048 bytes") {
+	if _, err := Parse([]string{fits + "a"}, x86(t)); err == nil || !strings.Contains(err.Error(), "have 2048 bytes") {
 		t.Errorf("parameters that are too long by one byte: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
@@ -20,8 +21,11 @@ const failuresKept = 24 * time.Hour
 const failureLimit = 1000
 
 // Choose returns the accelerator for a machine. If that is not KVM, why is the
-// reason and the remedy in a few words: that of Detect, or an earlier failure.
+// reason and the remedy in a few words: another architecture, that of Detect, or an earlier failure.
 func Choose(cacheDir string, config Config) (a Accel, why string) {
+	if b, err := board.Of(config.Arch); err == nil && !b.IsNative() {
+		return TCG, "it cannot run a kernel for " + b.Arch + " on this host"
+	}
 	if a, why = Detect(); why != "" {
 		return a, why
 	}

@@ -160,25 +160,12 @@ func checkMachine(o option) error {
 	return nil
 }
 
-// machineType returns "q35" if the machine is of that type, else "pc".
-func (c Config) machineType() string {
-	kind := "pc"
+// machineOptions returns the values of the user's -machine options.
+func (c Config) machineOptions() (values []string) {
 	for _, o := range options(c.Arguments) {
-		if o.name != "machine" && o.name != "M" {
-			continue
-		}
-		for i, property := range strings.Split(o.value, ",") {
-			name, value, ok := strings.Cut(property, "=")
-			if i == 0 && !ok {
-				name, value = "type", name
-			}
-			if name == "type" {
-				kind = "pc"
-				if value == "q35" || strings.HasPrefix(value, "pc-q35-") {
-					kind = "q35"
-				}
-			}
+		if o.name == "machine" || o.name == "M" {
+			values = append(values, o.value)
 		}
 	}
-	return kind
+	return values
 }

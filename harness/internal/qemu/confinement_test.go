@@ -169,8 +169,9 @@ func seccompFilters(t *testing.T, pid int) int {
 }
 
 func TestStartedQEMUIsConfined(t *testing.T) {
+	const program = "qemu-system-x86_64"
 	needSeccomp(t)
-	if _, err := exec.LookPath(Binary); err != nil {
+	if _, err := exec.LookPath(program); err != nil {
 		t.Fatalf("this test starts QEMU, which make deps installs: %v", err)
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -181,7 +182,7 @@ func TestStartedQEMUIsConfined(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	p, err := Start(ctx, Config{Binary: Binary, Accel: TCG, Kernel: endlessKernel(t), Initramfs: initramfs}, io.Discard)
+	p, err := Start(ctx, Config{Arch: "amd64", Binary: program, Accel: TCG, Kernel: endlessKernel(t), Initramfs: initramfs}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

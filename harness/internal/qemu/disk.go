@@ -37,8 +37,8 @@ func (p *Process) AddDisk(ctx context.Context, d Disk) error {
 		}
 		err := m.Run("blockdev-add", d.backend())
 		if err == nil {
-			err = m.Run("device_add", map[string]any{
-				"driver": "virtio-blk-pci", "id": d.Name, "drive": d.Name, "serial": d.Name,
+			err = p.addDevice(m, "virtio-blk", d.Name, map[string]any{
+				"drive": d.Name, "serial": d.Name,
 				// An error is the guest's: QEMU does not stop the machine.
 				"rerror": "report", "werror": "report",
 			})
@@ -103,6 +103,7 @@ func (p *Process) RemoveDisk(ctx context.Context, d Disk, limit time.Duration) e
 	if err := removeDevice(ctx, p, d.Name, limit); err != nil {
 		return err
 	}
+	p.slots.Free(d.Name)
 	return p.converse(ctx, func(m *qmp.Client) error {
 		if err := m.Run("blockdev-del", map[string]any{"node-name": d.Name}); err != nil {
 			return err
@@ -111,7 +112,18 @@ func (p *Process) RemoveDisk(ctx context.Context, d Disk, limit time.Duration) e
 	})
 }
 
-// removeDevice removes a PCI device, and returns when it is gone.
+// addDevice attaches a virtio device.
+func (p *Process) addDevice(m *qmp.Client, kind, name string, properties map[string]any) error {
+	err := p.slots.Take(kind, name, properties)
+	if err == nil {
+		if err = m.Run("device_add", properties); err != nil {
+			p.slots.Free(name)
+		}
+	}
+	return err
+}
+
+// removeDevice removes a device, and returns when it is gone.
 func removeDevice(ctx context.Context, p *Process, name string, limit time.Duration) error {
 	err := p.converse(ctx, func(m *qmp.Client) error {
 		for len(m.Deleted()) > 0 {

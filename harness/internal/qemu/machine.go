@@ -11,12 +11,14 @@ import (
 	vmtest "github.com/hugelgupf/vmtest/qemu"
 
 	"github.com/kmodtest/kmodtest/harness/internal/kernelargs"
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 // Config describes a virtual machine. Binary, Accel, Kernel and Initramfs are
 // required.
 type Config struct {
+	Arch      string // of the kernel, as GOARCH; "" is that of the host
 	Binary    string // QEMU's system emulator: a path, or a name in PATH
 	Accel     Accel
 	Kernel    string // path of the boot image
@@ -36,9 +38,6 @@ type Config struct {
 	InTurns bool
 }
 
-// Binary is the name of QEMU's system emulator for this kind of machine.
-const Binary = "qemu-system-x86_64"
-
 // Defaults for the fields of a Config that are zero.
 const (
 	defaultCPUs   = 2
@@ -54,16 +53,21 @@ const (
 // Args returns QEMU's command line without the program's name. It includes the
 // arguments of Confinement.
 func (c Config) Args() ([]string, error) {
+	b, err := board.Of(c.Arch)
+	if err != nil {
+		return nil, err
+	}
 	// OptionsFor would read VMTEST_ variables of the environment.
 	options, alloc := &vmtest.Options{}, vmtest.NewIDAllocator()
 	for _, apply := range []vmtest.Fn{
 		bare(),
 		confined(c.Binary),
-		c.processor(),
+		c.processor(b),
 		c.memory(),
-		c.boot(),
+		c.boot(b),
 		console(),
-		channel(),
+		channel(b),
+		ports(b),
 		control(),
 		vmtest.WithQEMUArgs(c.Arguments...), // last: the console is the first serial line
 	} {
@@ -74,20 +78,33 @@ func (c Config) Args() ([]string, error) {
 	return options.Cmdline()
 }
 
+// Drivers returns the kernel's drivers of the channel, in loading order.
+func (c Config) Drivers() []string {
+	b, _ := board.Of(c.Arch) // Check has found it
+	return b.Drivers
+}
+
 // Check returns an error if QEMU has no such machine.
 func (c Config) Check() error {
+	b, err := board.Of(c.Arch)
+	if err != nil {
+		return err
+	}
 	cpus, memory := cmp.Or(c.CPUs, defaultCPUs), cmp.Or(c.Memory, defaultMemory)
-	if cpus > maxCPUs {
-		return fmt.Errorf("%d CPUs are too many: a machine has at most %d", cpus, maxCPUs)
+	if cpus > b.MaxCPUs {
+		return fmt.Errorf("%d CPUs are too many: a machine has at most %d", cpus, b.MaxCPUs)
+	}
+	if c.NUMA > 0 && !b.NUMA {
+		return fmt.Errorf("a machine for %s has no NUMA nodes", b.Arch)
+	}
+	if c.Accel == KVM && !b.IsNative() {
+		return fmt.Errorf("KVM cannot run a kernel for %s on this host: only emulation can, with KMODTEST_ACCEL=tcg or without that variable", b.Arch)
 	}
 	if c.NUMA > cpus || c.NUMA > memory {
 		return fmt.Errorf("%d NUMA nodes are too many for %d CPUs and %d MiB", c.NUMA, cpus, memory)
 	}
 	return nil
 }
-
-// maxCPUs is the limit of QEMU's machine type pc.
-const maxCPUs = 255
 
 // bare leaves out all default devices and the user's configuration. When the
 // guest reboots, as a panicking kernel does, QEMU exits.
@@ -100,33 +117,19 @@ func confined(binary string) vmtest.Fn {
 	return vmtest.WithQEMUArgs(args...)
 }
 
-// emulatedCPU has all features that TCG supports, except:
-//   - la57: five-level page tables cost the emulated MMU one more level of walks and
-//     are of no use in a small guest.
-//   - cx16: QEMU 7.2 leaves stale flags after cmpxchg16b, and an interrupt at that
-//     moment carries them, the trap flag included, into the kernel. Linux 6.12, which
-//     uses the instruction in each small allocation, then dies in every second
-//     boot.
-//   - erms: kernels that see it copy and clear memory byte by byte, which TCG
-//     translates to a loop.
-//   - fsrm: newer versions of QEMU claim it, and no processor has it without erms.
-//     The memmove of Linux 6.1 then overruns short copies, and the kernel hangs
-//     during boot.
-const emulatedCPU = "max,la57=off,cx16=off,erms=off,fsrm=off"
-
-func (c Config) processor() vmtest.Fn {
+func (c Config) processor(b board.Board) vmtest.Fn {
 	// One socket per CPU: the firmware's table for kernels without ACPI lists
 	// only the first core of each socket.
 	smp := fmt.Sprintf("%[1]d,sockets=%[1]d", cmp.Or(c.CPUs, defaultCPUs))
 	accel, cpu := string(c.Accel), "host"
 	if c.Accel == TCG {
-		cpu = emulatedCPU
+		cpu = b.CPU
 		if c.InTurns {
 			accel += ",thread=single"
 		}
 	}
 	return vmtest.WithQEMUArgs(
-		"-machine", "pc",
+		"-machine", b.Machine,
 		"-accel", accel,
 		"-cpu", cpu,
 		"-smp", smp,
@@ -147,26 +150,18 @@ func (c Config) memory() vmtest.Fn {
 
 // Offset returns the offset in the memory's file of a guest physical address.
 func (c Config) Offset(address uint64) int64 {
-	// QEMU puts this much memory below the devices and the rest at 4 GiB.
-	const mib, gib = 1 << 20, 1 << 30
-	low, least := uint64(3*gib), 3584*mib // of the machine type pc
-	if c.machineType() == "q35" {
-		low, least = 2*gib, 2816*mib
-	}
-	if cmp.Or(c.Memory, defaultMemory)*mib >= least && address >= 4*gib {
-		address -= 4*gib - low
-	}
-	return int64(address)
+	b, _ := board.Of(c.Arch) // a machine has one
+	return b.Offset(address, cmp.Or(c.Memory, defaultMemory), c.machineOptions())
 }
 
 // escape doubles the commas in the value of an option, which QEMU splits at commas.
 func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
-func (c Config) boot() vmtest.Fn {
+func (c Config) boot(b board.Board) vmtest.Fn {
 	return vmtest.All(
 		vmtest.WithKernel(c.Kernel),
 		vmtest.WithInitramfs(c.Initramfs),
-		vmtest.WithAppendKernel(slices.Concat(kernelargs.Own(), c.KernelArgs)...),
+		vmtest.WithAppendKernel(slices.Concat(kernelargs.Own(b), c.KernelArgs)...),
 	)
 }
 
@@ -181,12 +176,21 @@ func console() vmtest.Fn {
 // channel is the virtio-serial port that carries the records. Linux waits, with interrupts
 // off, until QEMU has taken what it writes: without ioeventfd the thread of the processor
 // takes it, and no other thread of QEMU has to wake up first.
-func channel() vmtest.Fn {
+func channel(b board.Board) vmtest.Fn {
 	return vmtest.WithQEMUArgs(
 		"-chardev", fmt.Sprintf("socket,id=records,fd=%d", channelFile),
-		"-device", "virtio-serial-pci,ioeventfd=off",
+		"-device", b.Device("virtio-serial")+",ioeventfd=off",
 		"-device", "virtserialport,chardev=records,name="+wire.Port,
 	)
+}
+
+// ports are the places for devices that are attached to a running machine, where its bus has none by itself.
+func ports(b board.Board) vmtest.Fn {
+	var args []string
+	for i := range b.Ports {
+		args = append(args, "-device", fmt.Sprintf("pcie-root-port,id=%s,chassis=%d", board.Port(i), i+1))
+	}
+	return vmtest.WithQEMUArgs(args...)
 }
 
 // control is the monitor that takes commands for QEMU.

@@ -27,8 +27,8 @@ func withoutSandbox(args []string) []string {
 	return args
 }
 
-const kernelArgs = "console=ttyS0 loglevel=5 panic=-1 oops=panic printk.devkmsg=on no_timer_check sysrq_always_enabled " +
-	"unknown_nmi_panic irqaffinity=0 rcupdate.rcu_expedited=1 rdinit=/init"
+const kernelArgs = "console=ttyS0 loglevel=5 panic=-1 oops=panic printk.devkmsg=on no_timer_check unknown_nmi_panic " +
+	"sysrq_always_enabled irqaffinity=0 rcupdate.rcu_expedited=1 rdinit=/init"
 
 func TestArgs(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -62,10 +62,10 @@ func TestArgs(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.config.Binary = program
+			c.config.Arch, c.config.Binary = "amd64", program
 			want := c.change([]string{
 				"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-				"-machine", "pc", "-accel", "tcg", "-cpu", emulatedCPU, "-smp", "2,sockets=2", "-m", "512M",
+				"-machine", "pc", "-accel", "tcg", "-cpu", "max,la57=off,cx16=off,erms=off,fsrm=off", "-smp", "2,sockets=2", "-m", "512M",
 				"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
 				"-chardev", "socket,id=records,fd=3", "-device", "virtio-serial-pci,ioeventfd=off",
 				"-device", "virtserialport,chardev=records,name=kmodtest.records",
@@ -99,9 +99,12 @@ func TestImpossibleMachines(t *testing.T) {
 		want   string // part of the error; "" for none
 	}{
 		{Config{}, ""},
-		{Config{CPUs: 255, NUMA: 255}, ""},
-		{Config{CPUs: 256}, "256 CPUs are too many: a machine has at most 255"},
-		{Config{NUMA: 3}, "3 NUMA nodes are too many for 2 CPUs"},
+		{Config{Arch: "amd64", CPUs: 255, NUMA: 255}, ""},
+		{Config{Arch: "amd64", CPUs: 256}, "256 CPUs are too many: a machine has at most 255"},
+		{Config{Arch: "amd64", NUMA: 3}, "3 NUMA nodes are too many for 2 CPUs"},
+		{Config{Arch: "s390x", NUMA: 1}, "a machine for s390x has no NUMA nodes"},
+		{Config{Arch: "s390x", Accel: KVM}, "KVM cannot run a kernel for s390x"},
+		{Config{Arch: "mips"}, "there is no machine for kernels of mips"},
 	} {
 		err := c.config.Check()
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
@@ -110,31 +113,24 @@ func TestImpossibleMachines(t *testing.T) {
 	}
 }
 
-func TestOffsetLeavesOutTheGapBelow4GiB(t *testing.T) {
-	const gib = 1 << 30
-	for _, c := range []struct {
-		machine string
-		memory  int
-		address uint64
-		want    int64
-	}{
-		{"", 0, 0, 0},
-		{"", 512, 511 << 20, 511 << 20},
-		{"", 3583, 3*gib + 5, 3*gib + 5},
-		{"", 3584, 3*gib - 1, 3*gib - 1},
-		{"", 3584, 4 * gib, 3 * gib},
-		{"", 8192, 8*gib + 7, 7*gib + 7},
-		{"q35", 2815, 2*gib + 5, 2*gib + 5},
-		{"q35", 2816, 4 * gib, 2 * gib},
-		{"smm=off,type=pc-q35-7.2", 4096, 5 * gib, 3 * gib},
-		{"pc", 4096, 4 * gib, 3 * gib},
+func TestArchitecturesHaveMachines(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	program, _ := script(t, "exit 0")
+	for goarch, want := range map[string][]string{
+		"arm64":   {"-machine virt,gic-version=max", "-device virtio-serial-pci", "-device pcie-root-port,id=kmodtest-port8,chassis=9", "console=ttyAMA0"},
+		"riscv64": {"-machine virt ", "-device virtio-serial-pci", "console=ttyS0"},
+		"s390x":   {"-machine s390-ccw-virtio", "-device virtio-serial-ccw", "console=ttysclp0"},
 	} {
-		config := Config{Memory: c.memory}
-		if c.machine != "" {
-			config.Arguments = []string{"-device", "edu", "-machine", c.machine}
+		got := strings.Join(argsOf(t, Config{Arch: goarch, Binary: program}), " ")
+		for _, part := range want {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: %q is missing in %s", goarch, part, got)
+			}
 		}
-		if got := config.Offset(c.address); got != c.want {
-			t.Errorf("machine %q with %d MiB: address %#x has offset %#x, want %#x", c.machine, c.memory, c.address, got, c.want)
+		for _, part := range []string{"no_timer_check", "unknown_nmi_panic"} {
+			if strings.Contains(got, part) {
+				t.Errorf("%s: %s is for x86 only: %s", goarch, part, got)
+			}
 		}
 	}
 }

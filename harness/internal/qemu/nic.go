@@ -39,10 +39,11 @@ func (p *Process) AddNIC(ctx context.Context, n NIC) error {
 				return err
 			}
 		}
-		return m.Run("device_add", map[string]any{
-			"driver": "virtio-net-pci", "id": "kmodtest-card", "netdev": backend, "mac": n.Address,
-			"romfile": "", // the machine does not boot from it
-		})
+		card := map[string]any{"netdev": backend, "mac": n.Address}
+		if p.board.HasPCI() {
+			card["romfile"] = "" // the machine does not boot from it
+		}
+		return p.addDevice(m, "virtio-net", "kmodtest-card", card)
 	})
 }
 

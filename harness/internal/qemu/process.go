@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 	"github.com/kmodtest/kmodtest/harness/internal/qmp"
 )
 
@@ -27,8 +28,9 @@ type NotFoundError struct {
 }
 
 func (e *NotFoundError) Error() string {
-	return fmt.Sprintf("QEMU is missing: %v; install it (Debian and Ubuntu: apt-get install qemu-system-x86; "+
-		"Fedora: dnf install qemu-system-x86-core) or name its path in KMODTEST_QEMU", e.Err)
+	b := board.For(e.Binary)
+	return fmt.Sprintf("QEMU is missing: %v; install it (Debian and Ubuntu: apt-get install %s; "+
+		"Fedora: dnf install %s) or name its path in KMODTEST_QEMU", e.Err, b.Debian, b.Fedora)
 }
 
 func (e *NotFoundError) Unwrap() error { return e.Err }
@@ -53,6 +55,8 @@ type Process struct {
 
 	*Inspection
 
+	board   board.Board
+	slots   *board.Slots
 	monitor *qmp.Client
 	keys    *os.File   // the console's input
 	talking sync.Mutex // with the monitor
@@ -75,6 +79,10 @@ func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("QEMU's command line: %w", err)
 	}
+	b, err := board.Of(c.Arch)
+	if err != nil {
+		return nil, err
+	}
 	files, err := openFiles()
 	if err != nil {
 		return nil, err
@@ -86,7 +94,7 @@ func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
 		return nil, fmt.Errorf("make a pipe for QEMU: %w", err)
 	}
 	defer typed.Close()
-	p := &Process{Channel: files.channel, monitor: qmp.New(files.monitor), keys: keys, ended: make(chan struct{})}
+	p := &Process{Channel: files.channel, board: b, slots: board.NewSlots(b), monitor: qmp.New(files.monitor), keys: keys, ended: make(chan struct{})}
 	p.Inspection = &Inspection{p}
 	p.cmd = exec.CommandContext(ctx, path, args...)
 	p.cmd.Dir = c.Dir
@@ -245,7 +253,7 @@ func (p *Process) Press(ctx context.Context, key byte) error {
 		if err := m.Run("chardev-send-break", map[string]any{"id": consoleName}); err != nil {
 			return err
 		}
-		if _, err := p.keys.Write([]byte{key}); err != nil {
+		if _, err := p.keys.Write(append([]byte(p.board.KeyPrefix), key)); err != nil {
 			return fmt.Errorf("send a key to the console: %w", err)
 		}
 		return nil
@@ -253,7 +261,7 @@ func (p *Process) Press(ctx context.Context, key byte) error {
 }
 
 // Strike sends an NMI to the first processor, which takes it even with interrupts
-// off. The kernel panics and prints that processor's backtrace.
+// off. The kernel panics and prints that processor's backtrace. Not every machine has an NMI.
 func (p *Process) Strike(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, replyLimit)
 	defer cancel()

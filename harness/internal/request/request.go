@@ -54,6 +54,9 @@ type Request struct {
 	// CoverDir is the directory for coverage data of programs that the tests start,
 	// the variable GOCOVERDIR as an absolute path; "" for none.
 	CoverDir string
+	// CoverMode is the -covermode that Binary was built with; "" if it was built without
+	// -cover, or is not known.
+	CoverMode string
 	// Values are the values of all flags of the testing package, set or not.
 	// The keys have no leading dash: "test.v".
 	Values map[string]string
@@ -81,6 +84,7 @@ type Config struct {
 	Host            string
 	Env             []string
 	Kernel          string
+	Arch            string
 	CPUs            int
 	Memory          int
 	NUMA            int

@@ -1,36 +1,43 @@
-package host
+// Package upload sends the files of a job to a guest.
+package upload
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 
-	"github.com/u-root/u-root/pkg/ldd"
-
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
-	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// upload sends the test binary, its shared libraries, the testdata of the package
-// in directory dir, and the files that the flags name, except those that the guest
+// Binary is the program that a guest runs.
+type Binary struct {
+	Path  string // on the host
+	Place string // in the guest; "" is Path
+}
+
+// Name returns the path of the program in the guest.
+func (b Binary) Name() string { return cmp.Or(b.Place, b.Path) }
+
+// Tests sends the test binary, its shared libraries, the testdata of the package
+// in directory dir, and further files, except those that the guest
 // sees in tree.
-func upload(out *wire.Writer, binary, dir string, flags testflags.Flags, tree hostfs.Tree) error {
-	if !tree.Has(binary) {
-		if err := out.SendFile(binary, binary); err != nil {
+func Tests(out *wire.Writer, binary Binary, dir string, bring []string, tree hostfs.Tree) error {
+	if binary.Name() != binary.Path || !tree.Has(binary.Path) {
+		if err := out.SendFile(binary.Path, binary.Name()); err != nil {
 			return err
 		}
 	}
-	libraries, err := ldd.FList(binary)
+	libraries, err := initramfs.Libraries(binary.Path)
 	if err != nil {
-		return fmt.Errorf("find the shared libraries of %s: %w", binary, err)
+		return err
 	}
-	paths := slices.Concat(libraries, []string{filepath.Join(dir, "testdata")}, flags.Bring)
+	paths := slices.Concat(libraries, []string{filepath.Join(dir, "testdata")}, bring)
 	files, err := initramfs.FollowLinks(slices.DeleteFunc(paths, func(path string) bool {
 		_, err := os.Stat(path)
 		return errors.Is(err, fs.ErrNotExist) || tree.Has(path)
@@ -50,9 +57,9 @@ func sendAll(out *wire.Writer, files []initramfs.File) error {
 	return nil
 }
 
-// uploadShell sends a shell and its tools with their shared libraries, and the test
+// Shell sends a shell and its tools with their shared libraries, and the test
 // binary.
-func uploadShell(out *wire.Writer, shell request.Shell) error {
+func Shell(out *wire.Writer, shell request.Shell) error {
 	names := append(slices.Clone(shell.Tools), shell.Path)
 	if shell.TestBinary != "" {
 		names = append(names, shell.TestBinary)
