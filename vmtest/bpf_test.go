@@ -1,15 +1,11 @@
 package vmtest
 
 import (
-	"strconv"
 	"testing"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
-	"golang.org/x/sys/unix"
-
-	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
 // Offsets of the fields of struct bpf_sockopt, the context of a BPF program.
@@ -72,26 +68,4 @@ func attachRewriter(t *testing.T, calls ebpf.AttachType, rewrite asm.Instruction
 			t.Errorf("detach BPF program: %v", err)
 		}
 	})
-}
-
-// A 64-bit kernel does not run BPF programs for the calls of 32-bit programs
-// (in_compat_syscall in __sys_setsockopt and __sys_getsockopt).
-func TestBPFLeavesCallsOf32BitsAlone(t *testing.T) {
-	attachRewriter(t, ebpf.AttachCGroupSetsockopt, bpfPut(0, 'X'), bpfPass)
-	attachRewriter(t, ebpf.AttachCGroupGetsockopt, bpfPut(1, 'Y'), bpfPass)
-	if strconv.IntSize == 64 {
-		s := newSocket(t)
-		s.store(t, "a message")
-		s.wantLast(t, "XYmessage", "after 64-bit calls, which BPF rewrites")
-	}
-	for _, way := range waysOf32(t) {
-		t.Run(way.name, func(t *testing.T) {
-			s, buffer, optlen := newSocket(t), newLowMemory(t), newLowMemory(t)
-			copy(buffer, "a message")
-			wantErrno(t, way.set(s, uapi.SocketOpsSet, buffer.address(0), 9), unix.Errno(0), "set")
-			optlen.put(64)
-			wantErrno(t, way.get(s, uapi.SocketOpsLast, buffer.address(0), optlen.address(0)), unix.Errno(0), "get")
-			wantBytes(t, buffer, "a message", optlen)
-		})
-	}
 }

@@ -1,10 +1,14 @@
+//go:build amd64 || 386
+
 package vmtest
 
 import (
 	"encoding/binary"
+	"strconv"
 	"testing"
 	"unsafe"
 
+	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/guest"
@@ -113,5 +117,27 @@ func wantBytes(t *testing.T, buffer lowMemory, want string, optlen lowMemory) {
 	length := binary.NativeEndian.Uint32(optlen)
 	if got := string(buffer[:len(want)+1]); got != want+"\x00" || int(length) != len(want) {
 		t.Fatalf("got %q and *optlen %d, want %q followed by a byte that was not written", got, length, want)
+	}
+}
+
+// A 64-bit kernel does not run BPF programs for the calls of 32-bit programs
+// (in_compat_syscall in __sys_setsockopt and __sys_getsockopt).
+func TestBPFLeavesCallsOf32BitsAlone(t *testing.T) {
+	attachRewriter(t, ebpf.AttachCGroupSetsockopt, bpfPut(0, 'X'), bpfPass)
+	attachRewriter(t, ebpf.AttachCGroupGetsockopt, bpfPut(1, 'Y'), bpfPass)
+	if strconv.IntSize == 64 {
+		s := newSocket(t)
+		s.store(t, "a message")
+		s.wantLast(t, "XYmessage", "after 64-bit calls, which BPF rewrites")
+	}
+	for _, way := range waysOf32(t) {
+		t.Run(way.name, func(t *testing.T) {
+			s, buffer, optlen := newSocket(t), newLowMemory(t), newLowMemory(t)
+			copy(buffer, "a message")
+			wantErrno(t, way.set(s, uapi.SocketOpsSet, buffer.address(0), 9), unix.Errno(0), "set")
+			optlen.put(64)
+			wantErrno(t, way.get(s, uapi.SocketOpsLast, buffer.address(0), optlen.address(0)), unix.Errno(0), "get")
+			wantBytes(t, buffer, "a message", optlen)
+		})
 	}
 }

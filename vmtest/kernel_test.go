@@ -1,8 +1,10 @@
 package vmtest
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +31,15 @@ func kernelVersion(tb testing.TB) version {
 		tb.Fatalf("parse the kernel release %q: %v", release, err)
 	}
 	return v
+}
+
+// needsHostPrograms skips a test whose programs come from the host if the kernel is for another
+// architecture, on which they do not run.
+func needsHostPrograms(t *testing.T, name string) {
+	t.Helper()
+	if err := exec.CommandContext(t.Context(), name, "--version").Run(); errors.Is(err, unix.ENOEXEC) {
+		t.Skipf("this kernel does not run programs of the host's architecture: %v", err)
+	}
 }
 
 // needs skips a test if the kernel was built without option, which the absence of

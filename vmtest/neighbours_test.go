@@ -47,6 +47,7 @@ const (
 // stay effective while it is loaded and after it is unloaded. Their programs work
 // at all three times, and the module works while it is loaded.
 func TestNeighboursWorkBeforeDuringAndAfter(t *testing.T) {
+	needsHostPrograms(t, "iptables-legacy")
 	for _, name := range neighbours {
 		guest.LoadModule(t, name)
 	}

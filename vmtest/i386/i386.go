@@ -1,3 +1,5 @@
+//go:build amd64 || 386
+
 // Package i386 makes the system calls of 32-bit programs, both in 32-bit and in
 // 64-bit programs. The kernel handles both alike.
 package i386

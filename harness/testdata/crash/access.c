@@ -3,7 +3,9 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#ifdef CONFIG_X86
 #include <asm/msr.h>
+#endif
 
 #include "crash.h"
 
@@ -56,6 +58,7 @@ static noinline void crash_divide(void)
 	pr_info("crash: divided: %d\n", 100 / zero); /* divide */
 }
 
+#ifdef CONFIG_X86
 static noinline void crash_msr_read(void)
 {
 	u32 low, high;
@@ -68,6 +71,12 @@ static noinline void crash_msr_write(void)
 {
 	wrmsr(0xdeadbeef, 1, 0); /* msr-write */
 }
+
+static noinline void crash_bad_selector(void)
+{
+	asm volatile("ltr %w0" : : "r" (0x7ff8)); /* bad-selector */
+}
+#endif
 
 static volatile int deepest = 1 << 20;
 
@@ -96,11 +105,6 @@ static noinline void crash_execute_data(void)
 	data(); /* execute-data */
 }
 
-static noinline void crash_bad_selector(void)
-{
-	asm volatile("ltr %w0" : : "r" (0x7ff8)); /* bad-selector */
-}
-
 static noinline void crash_stack_smash(void)
 {
 	char buffer[16];
@@ -118,11 +122,13 @@ const struct crash_way crash_access[] = {
 	{ "non-canonical", crash_non_canonical },
 	{ "read-only", crash_read_only },
 	{ "divide", crash_divide },
+#ifdef CONFIG_X86
 	{ "msr-read", crash_msr_read },
 	{ "msr-write", crash_msr_write },
+	{ "bad-selector", crash_bad_selector },
+#endif
 	{ "stack-overflow", crash_stack_overflow },
 	{ "execute-data", crash_execute_data },
-	{ "bad-selector", crash_bad_selector },
 	{ "stack-smash", crash_stack_smash },
 	{ }
 };

@@ -40,7 +40,7 @@ func harmless(t *testing.T) {
 	}
 	var known []string
 	for _, way := range Ways {
-		if way.Parameter == "" {
+		if way.Parameter == "" && way.Runs(runtime.GOARCH) {
 			known = append(known, way.Name)
 		}
 	}

@@ -29,6 +29,8 @@ type Way struct {
 	Found Found
 	// Unplaced names kernels whose reports do not name the marked line.
 	Unplaced []string
+	// X86 ways need a processor of that kind.
+	X86 bool
 	// Chancy names kernels that notice only in some runs.
 	Chancy []string
 }
@@ -54,6 +56,9 @@ var nowhere = Found{}
 func everywhere(kind klog.Kind) Found { return Found{"": kind} }
 
 func onDebug(kind klog.Kind) Found { return Found{debug: kind} }
+
+// Runs reports whether a processor of an architecture, a GOARCH, has this way.
+func (w Way) Runs(goarch string) bool { return !w.X86 || goarch == "amd64" || goarch == "386" }
 
 // Kind returns the kind of the fault that a kernel reports, or "" if it reports
 // none. The kernel is named as in the table of kernels, or by its release.
@@ -119,11 +124,11 @@ var Ways = []Way{
 	{Name: "non-canonical", Found: everywhere(klog.GeneralProtection)},
 	{Name: "read-only", Found: everywhere(klog.PageFault)},
 	{Name: "divide", Found: everywhere(klog.Oops)},
-	{Name: "msr-read", Found: nowhere},
-	{Name: "msr-write", Found: nowhere},
+	{Name: "msr-read", X86: true, Found: nowhere},
+	{Name: "msr-write", X86: true, Found: nowhere},
 	{Name: "stack-overflow", Found: everywhere(klog.StackOverflow)},
 	{Name: "execute-data", Found: everywhere(klog.PageFault)},
-	{Name: "bad-selector", Found: everywhere(klog.GeneralProtection)},
+	{Name: "bad-selector", X86: true, Found: everywhere(klog.GeneralProtection)},
 	{Name: "stack-smash", Found: Found{"": klog.StackOverflow, minimal: klog.GeneralProtection, debug: klog.KASAN}, Unplaced: []string{minimal}},
 	{Name: "panic", Found: everywhere(klog.Panic)},
 	{Name: "bug", Found: everywhere(klog.Bug)},
