@@ -10,6 +10,7 @@
 #   vmcore    to open images of a guest's memory
 #   adopt     to build and use Debian's packages for DKMS
 #   foreign   to run the tests of other authors
+#   arm64, riscv64, s390x   to run tests in kernels for these architectures, in addition to run
 set -euo pipefail
 
 # The packages of each group. A line is PACKAGE=PROGRAM or PACKAGE=FILE: the package is installed
@@ -31,6 +32,8 @@ qemu-system-x86=qemu-system-x86_64
 xz-utils=xz'
 	[dev]='apt-utils=apt-ftparchive
 createrepo-c=createrepo_c
+gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc
+gcc-s390x-linux-gnu=s390x-linux-gnu-gcc
 gdb=gdb
 gpg=gpg
 gpg-agent=gpg-agent
@@ -61,6 +64,12 @@ pkg-config=pkg-config
 xtables-addons-common=/usr/lib/*/xtables/libxt_condition.so'
 	[foreign]='iproute2=ip
 nftables=nft'
+	[arm64]='gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc
+qemu-system-arm=qemu-system-aarch64'
+	[riscv64]='gcc-riscv64-linux-gnu=riscv64-linux-gnu-gcc
+qemu-system-misc=qemu-system-riscv64'
+	[s390x]='gcc-s390x-linux-gnu=s390x-linux-gnu-gcc
+qemu-system-misc=qemu-system-s390x'
 )
 
 usage() {

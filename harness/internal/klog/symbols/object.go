@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"debug/dwarf"
 	"debug/elf"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -152,7 +151,7 @@ func buildID(file *elf.File) string {
 	if err != nil || len(note) < 16 {
 		return ""
 	}
-	size := binary.LittleEndian.Uint32(note[4:])
+	size := file.ByteOrder.Uint32(note[4:])
 	if uint64(size)+16 > uint64(len(note)) {
 		return ""
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 // source has functions in several sections, as a module does, and one that is
@@ -44,13 +45,18 @@ const header = `static inline __attribute__((always_inline)) int inlined(int x)
 // compile makes an object of source with debug information and returns its path.
 func compile(t *testing.T, name string, flags ...string) string {
 	t.Helper()
+	return compileWith(t, "gcc", name, append(flags, "-mno-sse", "-mpreferred-stack-boundary=3", "-fcf-protection=none")...)
+}
+
+func compileWith(t *testing.T, gcc, name string, flags ...string) string {
+	t.Helper()
 	dir := t.TempDir()
 	for file, text := range map[string]string{"mod.c": source, "inlined.h": header} {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("gcc", append(flags, "-O2", "-mno-sse", "-mpreferred-stack-boundary=3", "-fcf-protection=none", "-ffreestanding", "-o", name, "mod.c")...)
+	cmd := exec.Command(gcc, append(flags, "-O2", "-ffreestanding", "-o", name, "mod.c")...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -105,6 +111,34 @@ func TestModuleFrames(t *testing.T) {
 		table.AddModule(path)
 		table.Resolve(&fault)
 		for i, mark := range []string{"fault", "call", "inlined", "end"} {
+			check(t, fault.Frames[i], mark)
+		}
+	}
+}
+
+// Modules for other architectures have other relocations in their debug information, and other byte orders.
+func TestModuleFramesOfOtherArchitectures(t *testing.T) {
+	for _, name := range []string{"arm64", "s390x"} {
+		target, err := arch.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const id = "0123456789abcdef0123456789abcdef01234567"
+		path := compileWith(t, target.Prefix()+"gcc", "some-mod.ko", "-r", "-nostdlib", "-g", "-Wl,--build-id=0x"+id)
+		o, err := readObject(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.buildID != id {
+			t.Errorf("%s: the build ID is %s", name, o.buildID)
+		}
+		fault := klog.Fault{Frames: []klog.Frame{
+			frame(t, path, "fault", "some_mod", 0), frame(t, path, "end", "some_mod", 0),
+		}}
+		var table Table
+		table.AddModule(path)
+		table.Resolve(&fault)
+		for i, mark := range []string{"fault", "end"} {
 			check(t, fault.Frames[i], mark)
 		}
 	}
