@@ -107,42 +107,38 @@ func (a *Apt) fetch(ctx context.Context, row Row, opt Options, dir string, show 
 	if err := os.RemoveAll(scratch); err != nil {
 		return nil, nil, fmt.Errorf("remove fetched packages: %w", err)
 	}
-	target, err := arch.Find(row.Arch)
-	return chosen.All(), slices.Concat(debian.Needs(chosen.All(), target), a.Tools, debian.Base()), err
+	return chosen.All(), slices.Concat(debian.Needs(chosen.All(), row.target), a.Tools, debian.Base()), nil
 }
 
 // openArchives returns the archive that has the packages of a row, for both architectures that it needs, with their lists.
 func openArchives(ctx context.Context, row Row, opt Options, scratch string, show func(float64)) (debian.Archives, error) {
-	target, err := openArchive(ctx, row, opt, row.Arch, scratch)
+	target, err := openArchive(ctx, row, opt, row.target, scratch)
 	if err == nil {
 		err = target.Update(ctx, show)
 	}
 	both := debian.Archives{Target: target, Host: target}
-	if err != nil || row.Arch == arch.Host().Name {
+	if err != nil || row.target.IsHost() {
 		return both, err
 	}
 	dir := filepath.Join(scratch, "host")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return both, fmt.Errorf("make directory for apt: %w", err)
 	}
-	if both.Host, err = openArchive(ctx, row, opt, arch.Host().Name, dir); err == nil {
+	if both.Host, err = openArchive(ctx, row, opt, arch.Host(), dir); err == nil {
 		err = both.Host.Update(ctx, show)
 	}
 	return both, err
 }
 
 // openArchive returns the archive that has the packages of a row, for an architecture.
-func openArchive(ctx context.Context, row Row, opt Options, goarch, dir string) (*apt.Archive, error) {
-	of, err := arch.Find(goarch)
-	if err != nil {
-		return nil, err
-	}
+func openArchive(ctx context.Context, row Row, opt Options, of arch.Arch, dir string) (*apt.Archive, error) {
 	a := row.Apt
 	archive := &apt.Archive{Suite: a.Suite, Component: a.Component, Architecture: of.Debian, Keyring: row.file(a.Keyring), Dir: dir}
 	if a.Mirror != "" {
 		archive.Mirrors = splitMirrors(a.Mirror)
 		return archive, nil
 	}
+	var err error
 	archive.Mirrors, err = debianMirrors(ctx, opt)
 	return archive, err
 }

@@ -20,7 +20,7 @@ func (a *Apt) fetchRoot(ctx context.Context, row Row, opt Options, needs []strin
 	if err := os.Mkdir(scratch, 0o700); err != nil {
 		return fmt.Errorf("make directory for apt: %w", err)
 	}
-	archive, err := openArchive(ctx, row, opt, arch.Host().Name, scratch)
+	archive, err := openArchive(ctx, row, opt, arch.Host(), scratch)
 	if err != nil {
 		return err
 	}

@@ -22,11 +22,7 @@ func withRoot(ctx context.Context, kernel *Kernel, entry string, row Row, opt Op
 	if err != nil || len(r.Needs) == 0 {
 		return err
 	}
-	target, err := arch.Find(row.Arch)
-	if err != nil {
-		return err
-	}
-	why, err := hosttools.Unfit(ctx, filepath.Join(opt.Cache, "fits"), kernel.Key, kernel.Build, target)
+	why, err := hosttools.Unfit(ctx, filepath.Join(opt.Cache, "fits"), kernel.Key, kernel.Build, row.target)
 	if err != nil || why == "" {
 		return err
 	}

@@ -2,10 +2,12 @@ package images
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -29,6 +31,8 @@ type Row struct {
 
 	// Table is the path of the kernels.toml that has the row; "" for kmodtest's own table.
 	Table string `toml:"-"`
+
+	target arch.Arch // that of Arch
 }
 
 // Source describes the sources and the configuration of a kernel. The sources are a Debian package
@@ -199,18 +203,23 @@ func parseRows(text []byte) ([]Row, error) {
 
 // byArch returns a row for each of its architectures.
 func (row Row) byArch() []Row {
-	names := strings.Fields(row.Arch)
-	if len(names) == 0 {
-		names = []string{"amd64"}
-	}
-	host := arch.Host().Name
+	names := strings.Fields(cmp.Or(row.Arch, "amd64"))
 	var rows []Row
-	for _, name := range names {
-		one := row
-		if of, err := arch.Find(name); err == nil && row.Apt != nil { // check has found it
-			one.Apt = row.Apt.forArch(of)
+	for _, target := range arch.All() {
+		if !slices.Contains(names, target.Name) {
+			continue
 		}
-		one.Arch, one.Name, one.Default = name, WithArch(row.Name, name), row.Default && name == host
+		one := row
+		if row.Apt != nil {
+			one.Apt = row.Apt.forArch(target)
+		}
+		if row.RPM != nil {
+			rpms := *row.RPM
+			rpms.Machine = target.Machine
+			one.RPM = &rpms
+		}
+		one.Arch, one.target = target.Name, target
+		one.Name, one.Default = WithArch(row.Name, target.Name), row.Default && target.IsHost()
 		rows = append(rows, one)
 	}
 	return rows

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/config"
 	"github.com/kmodtest/kmodtest/images/internal/kconfig"
@@ -31,11 +30,7 @@ func resolveSource(ctx context.Context, row Row, opt Options) (*Kernel, error) {
 	}
 	entry, err := cache.Entry(ctx, filepath.Join(opt.Cache, "kernels"), key, func(ctx context.Context, tmp string) error {
 		b := &build{row: row, opt: opt, key: key, entry: tmp, show: progress.New(opt.Progress)}
-		target, err := arch.Find(row.Arch)
-		if err != nil {
-			return err
-		}
-		b.tree = kernelbuild.Tree{Dir: filepath.Join(tmp, "src"), Arch: target, Variables: row.Source.Variables}
+		b.tree = kernelbuild.Tree{Dir: filepath.Join(tmp, "src"), Arch: row.target, Variables: row.Source.Variables}
 		defer b.show.Close()
 		return blameDisk(tmp, b.run(ctx))
 	})

@@ -141,7 +141,7 @@ func TestUsersRowReplacesThoseOfAllArchitectures(t *testing.T) {
 			got = append(got, r.Arch+" "+filepath.Base(r.Table))
 		}
 	}
-	if want := []string{"s390x kernels.toml", "riscv64 kernels.toml", "amd64 kernels.toml"}; !slices.Equal(got, want) {
+	if want := []string{"riscv64 kernels.toml", "s390x kernels.toml", "amd64 kernels.toml"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/images/arch"
 	"github.com/kmodtest/kmodtest/images/buildroot"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 	"github.com/kmodtest/kmodtest/images/internal/keyring"
@@ -25,6 +26,7 @@ type Kernel struct {
 	Version  string   `toml:"version"`  // a pattern for VERSION-RELEASE, as in path.Match; "" is the newest
 	Packages []string `toml:"packages"` // more packages of the same version; empty: those that belong to kernel-core
 	Tools    []string `toml:"tools"`    // packages for the build root; empty: usualTools
+	Machine  string   `toml:"-"`        // the kernel's architecture, as uname -m prints it
 }
 
 // Check returns an error if a field is missing.
@@ -73,7 +75,7 @@ func usualTools() []string {
 // Fetch unpacks the packages into dir. It returns them, the kernel's first, and the packages that a build root needs. file
 // returns the path of a file that the row names.
 func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string, show *progress.Progress) ([]apt.Package, []string, error) {
-	all, keys, err := k.read(ctx, file, dir, show.Part(0, 30))
+	all, keys, err := k.read(ctx, file, k.Machine, dir, show.Part(0, 30))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -100,15 +102,15 @@ func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string
 	return packages, needs, err
 }
 
-// read returns the packages of the repositories, and the keys for them.
-func (k *Kernel) read(ctx context.Context, file func(string) string, scratch string, show func(float64)) ([]Package, keyring.Keys, error) {
+// read returns the packages of the repositories for a machine, and the keys for them.
+func (k *Kernel) read(ctx context.Context, file func(string) string, machine, scratch string, show func(float64)) ([]Package, keyring.Keys, error) {
 	keys, err := keyring.Read(file(k.GPGKey))
 	if err != nil {
 		return nil, keys, err
 	}
 	var all []Package
 	for _, address := range k.BaseURL {
-		packages, err := Read(ctx, address, scratch, show)
+		packages, err := Read(ctx, address, machine, scratch, show)
 		if err != nil {
 			return nil, keys, err
 		}
@@ -136,7 +138,7 @@ func install(ctx context.Context, packages []Package, keys keyring.Keys, dir str
 
 // FetchRoot unpacks packages and all that they require into dir, and makes it a build root.
 func (k *Kernel) FetchRoot(ctx context.Context, file func(string) string, needs []string, dir string, show *progress.Progress) error {
-	all, keys, err := k.read(ctx, file, dir, show.Part(0, 30))
+	all, keys, err := k.read(ctx, file, arch.Host().Machine, dir, show.Part(0, 30))
 	if err != nil {
 		return err
 	}

@@ -50,8 +50,8 @@ const (
 	mostPackage = 2 << 30
 )
 
-// Read returns the packages of a repository, for this machine. Files are fetched into dir, and removed.
-func Read(ctx context.Context, baseURL, dir string, progress func(percent float64)) ([]Package, error) {
+// Read returns the packages of a repository for a machine: x86_64, or as uname -m prints it there. Files are fetched into dir, and removed.
+func Read(ctx context.Context, baseURL, machine, dir string, progress func(percent float64)) ([]Package, error) {
 	baseURL = strings.TrimRight(baseURL, "/")
 	fail := func(err error) error { return fmt.Errorf("fetch the package list of %s: %w", baseURL, err) }
 	index, list := filepath.Join(dir, "repomd.xml"), filepath.Join(dir, "primary")
@@ -67,7 +67,7 @@ func Read(ctx context.Context, baseURL, dir string, progress func(percent float6
 		return nil, fail(err)
 	}
 	defer os.Remove(list)
-	packages, err := readPrimary(list, at.Location.Href, baseURL)
+	packages, err := readPrimary(list, at.Location.Href, baseURL, machine)
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -153,8 +153,8 @@ type listed struct {
 	} `xml:"format"`
 }
 
-// readPrimary reads a list of packages.
-func readPrimary(file, name, baseURL string) ([]Package, error) {
+// readPrimary reads a list of packages, and leaves out those for other machines.
+func readPrimary(file, name, baseURL, machine string) ([]Package, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -183,7 +183,7 @@ func readPrimary(file, name, baseURL string) ([]Package, error) {
 		if err := decoder.DecodeElement(&l, &start); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		if l.Arch != "x86_64" && l.Arch != "noarch" {
+		if l.Arch != machine && l.Arch != "noarch" {
 			continue
 		}
 		p, err := l.pkg(baseURL)
