@@ -204,3 +204,12 @@ func TestLeastGoIsThatOfTheModule(t *testing.T) {
 		t.Errorf("go.mod requires %s, and the check %s", line, leastGo)
 	}
 }
+
+func TestMissingCrossCompilerIsNamed(t *testing.T) {
+	h := good().host(t)
+	h.Kernel = "6.1@s390x"
+	if f := h.compiler(t.Context(), nil); f.State != Broken || !strings.Contains(f.Found, "no s390x-linux-gnu-gcc in PATH") ||
+		!strings.Contains(f.Remedy, "apt-get install gcc-s390x-linux-gnu") {
+		t.Errorf("got %+v", f)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 // leastGo is the oldest version of Go that builds the harness: that of go.mod.
@@ -102,11 +103,16 @@ var major = regexp.MustCompile(`\b(\d+)\.\d+`)
 // compiler compares the compiler of modules with that of the kernel, if the kernel is in the cache.
 func (h Host) compiler(ctx context.Context, kernel *images.Kernel) Finding {
 	const check = "compiler"
-	cc := h.CC
+	target := h.target(kernel)
+	cc, pkg := h.CC, "gcc"
 	if cc == "" {
-		cc = "gcc"
+		cc = target.Prefix() + "gcc"
+	}
+	if !target.IsHost() {
+		pkg = target.CompilerPackage()
 	}
 	if f := h.program(check, cc); f.State != OK {
+		f.Remedy = h.install(pkg)
 		if h.CC != "" {
 			f.Remedy = "correct CC"
 		}
@@ -114,7 +120,7 @@ func (h Host) compiler(ctx context.Context, kernel *images.Kernel) Finding {
 	}
 	out, err := exec.CommandContext(ctx, cc, "--version").Output()
 	if err != nil {
-		return Finding{check, Broken, fmt.Sprintf("%s --version fails: %v", cc, err), h.install("gcc")}
+		return Finding{check, Broken, fmt.Sprintf("%s --version fails: %v", cc, err), h.install(pkg)}
 	}
 	mine, _, _ := strings.Cut(string(out), "\n")
 	theirs := kernelCompiler(kernel)
@@ -126,6 +132,18 @@ func (h Host) compiler(ctx context.Context, kernel *images.Kernel) Finding {
 		}
 	}
 	return Finding{check, OK, mine, ""}
+}
+
+// target returns the architecture of a kernel, which is nil if it is not in the cache.
+func (h Host) target(kernel *images.Kernel) arch.Arch {
+	_, name := images.SplitName(h.Kernel)
+	if kernel != nil {
+		name = kernel.Arch
+	}
+	if target, err := arch.Find(name); err == nil {
+		return target
+	}
+	return arch.Host()
 }
 
 // kernelCompiler returns the version of the compiler in a kernel's configuration, or "".

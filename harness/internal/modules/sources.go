@@ -58,6 +58,9 @@ func (b Builder) sources(ctx context.Context, c request.Config) ([]kbuild.Source
 // order is: that of package modcov, which is loaded with the first module that needs it,
 // and stays, and that of package modfail.
 func (b Builder) withRuntimes(ctx context.Context, sources []kbuild.Source, faultWalk bool) ([]kbuild.Source, error) {
+	if err := b.runtimesFit(faultWalk); err != nil {
+		return nil, err
+	}
 	if faultWalk {
 		root, err := modfail.Runtime(ctx, b.Cache)
 		if err != nil {
@@ -79,6 +82,26 @@ func (b Builder) withRuntimes(ctx context.Context, sources []kbuild.Source, faul
 		sources[i].Coverage = b.Covered(sources[i].Root) && (!faultWalk || i > 0)
 	}
 	return append([]kbuild.Source{{Root: root, Load: []string{}}}, sources...), nil
+}
+
+// runtimesFit returns an error if a module of our own that is needed is not for the
+// kernel's architecture: that of modfail is in part assembly, and the counters of modcov
+// are found in the memory of a PC.
+func (b Builder) runtimesFit(faultWalk bool) error {
+	const only = "amd64"
+	what := ""
+	switch {
+	case b.Kernel.Arch == only:
+	case faultWalk:
+		what = "calls of modules can be made to fail (Config.FaultWalk)"
+	case b.Covered != nil:
+		what = "the coverage of modules can be measured"
+	}
+	if what == "" {
+		return nil
+	}
+	return verdict.Failf(verdict.NotForKernel, nil, "%s only in kernels for %s: kernel %s is for %s", what, only, b.Kernel.Name, b.Kernel.Arch).
+		At(verdict.BuildStage).Advise("leave it out for this kernel, or choose another by KMODTEST_KERNEL or harness.Config.Kernel")
 }
 
 // Variables that stand for directories in the commands of a package.
