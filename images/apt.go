@@ -28,7 +28,8 @@ type Apt struct {
 	Tools     []string `toml:"tools"`     // packages for the build root, besides those that the headers depend on
 }
 
-func (a *Apt) check() error {
+// Check returns an error if a field is missing.
+func (a *Apt) Check() error {
 	switch {
 	case a.Suite == "" || a.Image == "":
 		return errors.New("[kernel.apt] requires suite and image")
@@ -38,14 +39,16 @@ func (a *Apt) check() error {
 	return nil
 }
 
-func (a *Apt) origin() string {
+// Origin names the archive.
+func (a *Apt) Origin() string {
 	if a.Mirror == "" {
 		return "Debian " + a.Suite
 	}
 	return a.Suite + " of " + a.Mirror
 }
 
-func (a *Apt) place() []string { return []string{a.Mirror, a.Suite, a.Component} }
+// Place identifies the archive.
+func (a *Apt) Place() []string { return []string{a.Mirror, a.Suite, a.Component} }
 
 // forArch returns the same with Debian's name of an architecture in place of ARCH.
 func (a *Apt) forArch(of arch.Arch) *Apt {
@@ -58,7 +61,8 @@ func (a *Apt) forArch(of arch.Arch) *Apt {
 	return &one
 }
 
-func (a *Apt) kernel() []string { return []string{a.Image, strings.Join(a.Packages, "\n")} }
+// Contents identifies the packages.
+func (a *Apt) Contents() []string { return []string{a.Image, strings.Join(a.Packages, "\n")} }
 
 // debianMirrors returns the mirrors to use, in order.
 func debianMirrors(ctx context.Context, opt Options) ([]string, error) {

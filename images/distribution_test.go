@@ -168,3 +168,42 @@ func TestSuitePassesOnKernelOfPacman(t *testing.T) {
 	defer server.Close()
 	runSuite(t, pacmanBuilder(t, server.URL, key, ""))
 }
+
+// TestSuitePassesOnPushedKernel pushes Debian's kernel to a registry, and fetches it into another cache.
+func TestSuitePassesOnPushedKernel(t *testing.T) {
+	address, err := Push(t.Context(), "6.1", "oci://"+newRegistry(t)+"/kernels:6.1", false, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runSuite(t, ociBuilder(t, address, ""))
+}
+
+// TestImageWithoutBuildDirectoryBoots has an image as other projects publish them: Debian's kernel and its modules.
+func TestImageWithoutBuildDirectoryBoots(t *testing.T) {
+	row, err := Resolve(t.Context(), "6.1", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	content := map[string]string{}
+	entry := strings.TrimSuffix(row.Image, "/boot/vmlinuz-"+row.Release)
+	err = fs.WalkDir(os.DirFS(entry), "lib/modules", func(path string, file fs.DirEntry, err error) error {
+		if err != nil || !file.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join(entry, path))
+		content[path] = string(text)
+		return err
+	})
+	image, imageErr := os.ReadFile(row.Image)
+	if err = errors.Join(err, imageErr); err != nil {
+		t.Fatal(err)
+	}
+	content["boot/vmlinuz"] = string(image)
+	dir := ociBuilder(t, imageOf(t, newRegistry(t), content), "").opt.Dir
+	command := filepath.Join(t.TempDir(), "kmodtest")
+	runIn(t, "..", nil, "go", "build", "-o", command, "./harness/cmd/kmodtest")
+	env := []string{"KMODTEST_KERNEL=made-up", "XDG_CACHE_HOME=" + t.TempDir()}
+	if said := string(runIn(t, dir, env, command, "run", "--", "uname", "-r")); said != row.Release+"\n" {
+		t.Errorf("the guest printed %q, want %s", said, row.Release)
+	}
+}

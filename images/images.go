@@ -29,7 +29,7 @@ type Kernel struct {
 	Version string // the package's version, a commit, the start of an archive's SHA-256, or "" for a path
 	Image   string // path of the kernel as it was shipped or built (bzImage or vmlinux)
 	Boot    string // path of the file to boot: the kernel inside Image, unpacked, if it can be started directly; else Image
-	Build   string // directory for make -C when building modules
+	Build   string // directory for make -C when building modules; "" for an image from a registry that does not have it
 	Modules string // directory with modules.dep, as /lib/modules/RELEASE; "" when the kernel has no loadable modules
 	// Root is the build root that modules are built in; the zero value is this system.
 	Root buildroot.Root

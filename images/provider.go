@@ -10,6 +10,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/depmod"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 	"github.com/kmodtest/kmodtest/images/internal/bootimage"
+	"github.com/kmodtest/kmodtest/images/internal/files"
 	"github.com/kmodtest/kmodtest/images/internal/packageroot"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 	"github.com/kmodtest/kmodtest/images/plainpath"
@@ -19,15 +20,20 @@ import (
 // are not used. It must change with the contents that fetching or unpacking leaves in an entry.
 const layout = "3"
 
-// provider is where a kernel is fetched from: the table of a row that describes it.
+// kernelTable is the table of a row with the place that a kernel is fetched from.
+type kernelTable interface {
+	// Check returns an error if a field is missing.
+	Check() error
+	// Origin names it in a few words.
+	Origin() string
+	// Place identifies the archive or the repositories, and Contents what is fetched from there, for keys.
+	Place() []string
+	Contents() []string
+}
+
+// provider fetches a kernel from its place.
 type provider interface {
-	// check returns an error if a field is missing, without the table's name.
-	check() error
-	// origin names it in a few words.
-	origin() string
-	// place identifies the archive or the repositories, and kernel what is fetched from there, for keys.
-	place() []string
-	kernel() []string
+	kernelTable
 	// fetch unpacks the packages of the kernel into a directory, and returns them, the kernel's first, and the
 	// names of the packages that a build root for it needs.
 	fetch(ctx context.Context, row Row, opt Options, dir string, show *progress.Progress) (packages []apt.Package, needs []string, err error)
@@ -68,32 +74,50 @@ func fetchKernel(ctx context.Context, row Row, opt Options, entry string) error 
 	if err != nil {
 		return err
 	}
-	release, err := packageroot.Strip(entry)
+	record, err := complete(ctx, row, entry, packages, needs)
 	if err != nil {
 		return err
 	}
-	record := newRecord(release, packages, needs)
-	if record.Build, err = packageroot.BuildDirectory(entry, release); err != nil {
-		return err
-	}
-	if err := packageroot.Relocate(entry); err != nil {
-		return err
-	}
-	if err := depmod.Run(ctx, entry, release); err != nil {
-		return err
-	}
-	boot := "boot/vmlinux-" + release
-	unpacked, err := bootimage.Unpack(ctx, filepath.Join(entry, record.Image), filepath.Join(entry, boot))
-	if err != nil {
-		return err
-	}
-	if unpacked {
-		record.Boot = boot
-	}
+	record.Table = row.Table
 	if err := record.write(entry); err != nil {
 		return err
 	}
 	show.Close()
-	show.Line("kernel %s is Linux %s, version %s (%.0f s)", row.Name, release, record.Version, time.Since(begin).Seconds())
+	show.Line("kernel %s is Linux %s, version %s (%.0f s)", row.Name, record.Release, record.Version, time.Since(begin).Seconds())
 	return nil
+}
+
+// complete makes unpacked packages usable and describes their kernel.
+func complete(ctx context.Context, row Row, entry string, packages []apt.Package, needs []string) (record, error) {
+	if row.OCI != nil && files.Is(filepath.Join(entry, recordFile)) {
+		return readPushed(row, entry)
+	}
+	release, err := packageroot.Strip(entry)
+	if err != nil {
+		return record{}, err
+	}
+	r := newRecord(release, packages, needs)
+	if r.Build, err = packageroot.BuildDirectory(entry, release); err != nil && row.OCI == nil {
+		return r, err // only images may be for tests without modules
+	}
+	if r.Build == "" {
+		r.Needs = nil
+	}
+	if err := packageroot.Relocate(entry); err != nil {
+		return r, err
+	}
+	if !files.IsDirectory(filepath.Join(entry, r.Modules)) && row.OCI != nil {
+		r.Modules = ""
+	} else if err := depmod.Run(ctx, entry, release); err != nil {
+		return r, err
+	}
+	boot := "boot/vmlinux-" + release
+	unpacked, err := bootimage.Unpack(ctx, filepath.Join(entry, r.Image), filepath.Join(entry, boot))
+	if err != nil {
+		return r, err
+	}
+	if unpacked {
+		r.Boot = boot
+	}
+	return r, nil
 }

@@ -25,12 +25,13 @@ type record struct {
 	Key      string        `json:"key"`
 	Needs    []string      `json:"needs,omitempty"` // packages of a build root for this kernel
 	Packages []apt.Package `json:"packages,omitempty"`
+	Arch     string        `json:"arch,omitempty"`  // GOARCH; only in images that were pushed
+	Table    string        `json:"table,omitempty"` // path of the user's kernels.toml that has the row
 
 	// Only for kernels that were built from source.
 	Source   string `json:"source,omitempty"`
 	Objects  int    `json:"objects,omitempty"`  // number of object files in the tree after the build
 	Compiler string `json:"compiler,omitempty"` // first line of gcc --version
-	Table    string `json:"table,omitempty"`    // path of the user's kernels.toml that has the row
 }
 
 func (r record) write(entry string) error {
@@ -67,12 +68,20 @@ func readKernel(row Row, entry string) (*Kernel, error) {
 		Arch:    row.Arch,
 		Release: r.Release,
 		Version: r.Version,
-		Image:   filepath.Join(entry, r.Image),
-		Boot:    filepath.Join(entry, r.Boot),
-		Build:   filepath.Join(entry, r.Build),
-		Modules: filepath.Join(entry, r.Modules),
+		Image:   below(entry, r.Image),
+		Boot:    below(entry, r.Boot),
+		Build:   below(entry, r.Build),
+		Modules: below(entry, r.Modules),
 		Key:     r.Key,
 	}, nil
+}
+
+// below returns the path of a file in an entry; "" stays "".
+func below(entry, name string) string {
+	if name == "" {
+		return ""
+	}
+	return filepath.Join(entry, name)
 }
 
 // newRecord returns the record of an entry with these packages. Its key covers their contents.

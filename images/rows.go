@@ -27,6 +27,7 @@ type Row struct {
 	Apt      *Apt    `toml:"apt"`      // packages of a kernel that is fetched with apt
 	RPM      *RPM    `toml:"rpm"`      // packages of a kernel that is fetched from RPM repositories
 	Pacman   *Pacman `toml:"pacman"`   // packages of a kernel that is fetched from repositories of Arch Linux
+	OCI      *OCI    `toml:"oci"`      // image of a kernel that is fetched from a registry
 	Source   *Source `toml:"source"`   // source of a kernel that is built; exactly one of these is set
 
 	// Table is the path of the kernels.toml that has the row; "" for kmodtest's own table.
@@ -58,6 +59,8 @@ func (row Row) provider() provider {
 		return fromRepository{row.RPM}
 	case row.Pacman != nil:
 		return fromRepository{row.Pacman}
+	case row.OCI != nil:
+		return fromRepository{row.OCI}
 	}
 	return nil
 }
@@ -65,7 +68,7 @@ func (row Row) provider() provider {
 // tables returns the number of tables that say where the kernel comes from.
 func (row Row) tables() int {
 	n := 0
-	for _, has := range []bool{row.Apt != nil, row.RPM != nil, row.Pacman != nil, row.Source != nil} {
+	for _, has := range []bool{row.Apt != nil, row.RPM != nil, row.Pacman != nil, row.OCI != nil, row.Source != nil} {
 		if has {
 			n++
 		}
@@ -93,7 +96,7 @@ func (row Row) size() string {
 func (row Row) origin() string {
 	switch {
 	case row.provider() != nil:
-		return row.provider().origin()
+		return row.provider().Origin()
 	case row.Source.Package != "":
 		return "source, Debian " + row.Source.Suite
 	case row.Source.URL != "":
@@ -118,9 +121,11 @@ func (row Row) check() error {
 	}
 	switch {
 	case row.tables() != 1:
-		return fmt.Errorf("kernel %s: it requires one of [kernel.apt], [kernel.rpm], [kernel.pacman] and [kernel.source]", row.Name)
+		return fmt.Errorf("kernel %s: it requires one of [kernel.apt], [kernel.rpm], [kernel.pacman], [kernel.oci] and [kernel.source]", row.Name)
+	case row.Arch != "" && row.Arch != "amd64" && (row.RPM != nil || row.Pacman != nil):
+		return fmt.Errorf("kernel %s is for %s: packages of RPM and pacman are for amd64 only", row.Name, row.Arch)
 	case row.provider() != nil:
-		if err := row.provider().check(); err != nil {
+		if err := row.provider().Check(); err != nil {
 			return fmt.Errorf("kernel %s: %w", row.Name, err)
 		}
 	case row.Source != nil:

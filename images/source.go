@@ -15,6 +15,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/kconfig"
 	"github.com/kmodtest/kmodtest/images/internal/kernelbuild"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
+	"github.com/kmodtest/kmodtest/images/internal/sourcetree"
 )
 
 // sourceLayout is like layout, but only for kernels that are built from source.
@@ -46,7 +47,7 @@ func (row Row) keyName() string { return strings.ReplaceAll(row.Name, archMark, 
 // key returns the name of a row's entry in the cache.
 func (row Row) key(ctx context.Context) (string, error) {
 	if p := row.provider(); p != nil {
-		return row.keyName() + "-" + cache.Digest(slices.Concat([]string{layout, row.Arch}, p.place(), p.kernel())...)[:16], nil
+		return row.keyName() + "-" + cache.Digest(slices.Concat([]string{layout, row.Arch}, p.Place(), p.Contents())...)[:16], nil
 	}
 	s := row.Source
 	parts := []string{layout, sourceLayout, row.Arch, s.Suite, s.Package, s.URL, s.SHA256, strings.Join(s.Variables, "\n")}
@@ -56,11 +57,11 @@ func (row Row) key(ctx context.Context) (string, error) {
 	}
 	parts = append(parts, kernelbuild.Text(asked))
 	if s.Path != "" {
-		state, err := row.treeState(ctx)
+		state, err := sourcetree.State(ctx, row.file(s.Path), s.Ref)
 		if err != nil {
 			return "", err
 		}
-		parts = append(parts, row.sourcePath(), state)
+		parts = append(parts, row.file(s.Path), state)
 	}
 	return row.keyName() + "-" + cache.Digest(parts...)[:16], nil
 }

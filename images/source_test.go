@@ -153,10 +153,7 @@ func TestKernelWithoutPVHBootsAsImage(t *testing.T) {
 func TestKernelIsBuiltFromACommit(t *testing.T) {
 	dir := project(t, "path = 'src'\nref = 'v1'\n", madeUpKernel())
 	git := func(args ...string) string {
-		out, err := gitIn(t.Context(), filepath.Join(dir, "src"), append([]string{"-c", "user.name=a", "-c", "user.email=a@b"}, args...)...)
-		if err != nil {
-			t.Fatal(err)
-		}
+		out := runIn(t, filepath.Join(dir, "src"), nil, "git", append([]string{"-c", "user.name=a", "-c", "user.email=a@b"}, args...)...)
 		return strings.TrimSpace(string(out))
 	}
 	git("init", "-q")

@@ -14,6 +14,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/fetch"
 	"github.com/kmodtest/kmodtest/images/internal/files"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
+	"github.com/kmodtest/kmodtest/images/internal/sourcetree"
 )
 
 // Names of the files in an entry of sources.
@@ -21,6 +22,36 @@ const (
 	archiveFile = "archive"
 	originFile  = "origin.json"
 )
+
+// unpackSource fills the tree to build in, and returns the origin of its sources.
+func (b *build) unpackSource(ctx context.Context) (origin, error) {
+	s := b.row.Source
+	if s.Path == "" {
+		archive, from, err := b.fetchSource(ctx)
+		if err != nil {
+			return from, err
+		}
+		return from, b.tree.Unpack(ctx, archive, "--strip-components=1")
+	}
+	dir := b.row.file(s.Path)
+	state, err := sourcetree.State(ctx, dir, s.Ref)
+	if err != nil {
+		return origin{}, err
+	}
+	from := origin{Name: dir, Sum: state}
+	if s.Ref == "" {
+		return from, b.tree.Copy(ctx, dir)
+	}
+	from.Version = state[:12]
+	archive := filepath.Join(b.entry, "src.tar")
+	if err := sourcetree.Archive(ctx, dir, state, archive); err != nil {
+		return from, err
+	}
+	if err := b.tree.Unpack(ctx, archive); err != nil {
+		return from, err
+	}
+	return from, os.Remove(archive)
+}
 
 // sourceKey returns the cache key of the archive with a row's sources. Rows with the same sources
 // share it.

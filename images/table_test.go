@@ -2,8 +2,6 @@ package images
 
 import (
 	"errors"
-	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -89,34 +87,6 @@ func TestKeyChangesWithFragments(t *testing.T) {
 	filestest.Add(t, dir, map[string]string{"own/a.config": "# why\nCONFIG_A=y\n"})
 	if after, err := r.key(t.Context()); err != nil || after != before {
 		t.Errorf("a changed comment changes the key: %v", err)
-	}
-}
-
-func TestStateOfDirectoryChangesWithFiles(t *testing.T) {
-	files := map[string]string{"src/Kconfig": "", "src/Makefile": "", "src/kernel/fork.c": "a", "src/.git/index": "a"}
-	dir := filestest.Tree(t, maps.Clone(files))
-	r := Row{Table: filepath.Join(dir, "kernels.toml"), Source: &Source{Path: "src"}}
-	state := func() string {
-		s, err := r.treeState(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	before := state()
-	filestest.Add(t, dir, map[string]string{"src/.git/index": "changed"})
-	if state() != before {
-		t.Error("a change in .git changed the state")
-	}
-	filestest.Add(t, dir, map[string]string{"src/kernel/fork.c": "changed"})
-	if state() == before {
-		t.Error("a changed file did not change the state")
-	}
-	if err := os.Remove(filepath.Join(dir, "src/Kconfig")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.treeState(t.Context()); err == nil || !strings.Contains(err.Error(), "not a kernel source directory") {
-		t.Errorf("got %v", err)
 	}
 }
 

@@ -19,7 +19,7 @@ func kernelCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(listCommand(), buildCommand(), pathCommand(), removeCommand(), collectCommand())
+	cmd.AddCommand(listCommand(), buildCommand(), pathCommand(), removeCommand(), collectCommand(), pushCommand())
 	return cmd
 }
 
@@ -40,17 +40,17 @@ func pathCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			path := kernel.Build
+			path, lacks := kernel.Build, "files to build modules with"
 			switch {
 			case boot:
 				path = kernel.Boot
 			case image:
 				path = kernel.Image
 			case modules:
-				path = kernel.Modules
+				path, lacks = kernel.Modules, "loadable modules"
 			}
 			if path == "" {
-				return fmt.Errorf("kernel %s has no loadable modules", kernel.Release)
+				return fmt.Errorf("kernel %s has no %s", kernel.Release, lacks)
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), path)
 			return err

@@ -133,7 +133,11 @@ func (s Spec) config() (record cpio.Record, ok bool) {
 	if slices.ContainsFunc(s.Files, func(f File) bool { return f.Path == name }) {
 		return record, false
 	}
-	for _, path := range []string{filepath.Join(filepath.Dir(s.Kernel.Image), filepath.Base(name)), filepath.Join(s.Kernel.Build, ".config")} {
+	places := []string{filepath.Join(filepath.Dir(s.Kernel.Image), filepath.Base(name))}
+	if s.Kernel.Build != "" {
+		places = append(places, filepath.Join(s.Kernel.Build, ".config"))
+	}
+	for _, path := range places {
 		if text, err := os.ReadFile(path); err == nil {
 			return cpio.StaticFile(name[1:], string(text), 0o644), true
 		}

@@ -30,20 +30,10 @@ func (r *Result) take(ctx context.Context, cacheDir string, kernel *images.Kerne
 		return "", fmt.Errorf("module %s was built for another architecture: it is for %v, and Linux %s takes only %v; build it for %s, "+
 			"or name its sources instead of the .ko file", path, module.machine, kernel.Release, target.ELF, target.Name)
 	}
-	want, err := vermagic(kernel, target)
-	if err != nil {
-		return "", fmt.Errorf("module %s: %w", path, err)
-	}
-	fits := sameMagic(module.vermagic, want)
-	if fits && module.vermagic != want { // of another release
-		if fits, err = sameLayout(path, kernel.Build); err != nil {
-			return "", fmt.Errorf("module %s: %w", path, err)
+	if kernel.Build != "" { // otherwise only the kernel itself knows what it takes
+		if err := checkMagic(kernel, target, path, module.vermagic); err != nil {
+			return "", err
 		}
-	}
-	if !fits {
-		return "", fmt.Errorf("module %s was built for another kernel: its vermagic is %q, and Linux %s takes only %q; "+
-			"build it against this kernel (kmodtest kernel path --build prints the directory), or name its sources instead of the .ko file",
-			path, module.vermagic, kernel.Release, want)
 	}
 	digest, err := copytree.Digest(path)
 	if err != nil {
@@ -60,6 +50,26 @@ func (r *Result) take(ctx context.Context, cacheDir string, kernel *images.Kerne
 		}
 		return os.Symlink("../"+base, filepath.Join(out, guestDir, base))
 	})
+}
+
+// checkMagic returns an error if the kernel would refuse a module with this vermagic.
+func checkMagic(kernel *images.Kernel, target arch.Arch, path, have string) error {
+	want, err := vermagic(kernel, target)
+	if err != nil {
+		return fmt.Errorf("module %s: %w", path, err)
+	}
+	fits := sameMagic(have, want)
+	if fits && have != want { // of another release
+		if fits, err = sameLayout(path, kernel.Build); err != nil {
+			return fmt.Errorf("module %s: %w", path, err)
+		}
+	}
+	if !fits {
+		return fmt.Errorf("module %s was built for another kernel: its vermagic is %q, and Linux %s takes only %q; "+
+			"build it against this kernel (kmodtest kernel path --build prints the directory), or name its sources instead of the .ko file",
+			path, have, kernel.Release, want)
+	}
+	return nil
 }
 
 var utsRelease = regexp.MustCompile(`#define UTS_RELEASE "(.*)"`)

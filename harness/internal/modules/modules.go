@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -31,6 +32,9 @@ type Builder struct {
 // not build, or excludes the kernel, the error is a *verdict.Failure. Our own modules that
 // coverage and guest.FaultWalk require are the first results.
 func (b Builder) Build(ctx context.Context, config request.Config) ([]*kbuild.Result, error) {
+	if err := b.checkKernel(config); err != nil {
+		return nil, err
+	}
 	sources, err := b.sources(ctx, config)
 	if err != nil {
 		return nil, err
@@ -61,6 +65,32 @@ func (b Builder) Build(ctx context.Context, config request.Config) ([]*kbuild.Re
 		}
 	}
 	return built, nil
+}
+
+// checkKernel returns an error if the kernel has no directory to build modules in, and one must be built.
+func (b Builder) checkKernel(config request.Config) error {
+	if b.Kernel.Build != "" {
+		return nil
+	}
+	module := ""
+	for _, build := range config.Builds {
+		module = build.Root
+	}
+	for _, source := range config.Modules {
+		if filepath.Ext(source) != ".ko" {
+			module = source
+		}
+	}
+	switch {
+	case module == "" && (config.FaultWalk || b.Covered != nil):
+		module = "the modules for coverage and guest.FaultWalk"
+	case module == "":
+		return nil
+	}
+	return verdict.Failf(verdict.HostBroke, nil, "kernel %s (Linux %s) has no files to build modules with, and %s must be built",
+		b.Kernel.Name, b.Kernel.Release, module).At(verdict.BuildStage).
+		Advise("its image has a kernel only: use it for tests without modules or with .ko files that were built for it, " +
+			"or name an image that kmodtest kernel push has stored")
 }
 
 // outsideLine says which files a build has read that are not in its directory.

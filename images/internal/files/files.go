@@ -53,3 +53,9 @@ func Move(from, to string) error {
 	}
 	return os.Rename(from, to)
 }
+
+// IsDirectory reports whether path is a directory, or a link to one.
+func IsDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
