@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -166,6 +167,39 @@ func TestCancelledActionKeepsReport(t *testing.T) {
 	}
 	if !strings.Contains(g.summary.String(), "1 package on 1 kernel") {
 		t.Errorf("the summary lacks the report:\n%s", g.summary.String())
+	}
+}
+
+// TestActionTakesKernelsOfSet runs one step of the action: the next ones fetch the kernels that it names.
+func TestActionTakesKernelsOfSet(t *testing.T) {
+	var a action
+	read(t, "../../../action.yml", &a)
+	i := slices.IndexFunc(a.Runs.Steps, func(s workflowStep) bool { return s.ID == "kernels" })
+	if i < 0 {
+		t.Fatal("the action has no step that finds the keys of the kernels")
+	}
+	dir, output := t.TempDir(), filepath.Join(t.TempDir(), "output")
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, "kmodtest"), "../../cmd/kmodtest").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for name, text := range map[string]string{
+		"go.mod": "module example.com/mine\n", "kmodtest.toml": "[matrix.sets.pr]\nkernels = ['6.1*-min', 'sid']\npackages = ['./vmtest']\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for set, want := range map[string]string{"pr": "6.1-min,6.12-min,sid", "": "6.12"} {
+		cmd := exec.Command("bash", "-e", "-c", a.Runs.Steps[i].Run)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "DIR="+dir, "GITHUB_OUTPUT="+output, "SET="+set, "KERNELS=6.12")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		text, err := os.ReadFile(output)
+		if err != nil || !strings.HasSuffix(string(text), "\nnames="+want+"\n") {
+			t.Errorf("set %q: got %q, want the kernels %s: %v", set, text, want, err)
+		}
 	}
 }
 
