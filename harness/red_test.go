@@ -225,6 +225,18 @@ func TestModuleThatDoesNotLoadFailsRun(t *testing.T) {
 	}}.check(t)
 }
 
+// Debian's kernels have signed modules, and a build's are not.
+func TestUnsignedModuleIsRefusedWithReason(t *testing.T) {
+	for arg, want := range map[string]string{
+		"module.sig_enforce=1": `(?s)module warns does not load: key was rejected by service.*kmodtest: this kernel loads only modules that are signed`,
+		"lockdown=integrity":   `(?s)unsigned module loading is restricted.*module warns does not load: operation not permitted.*the kernel is locked down`,
+	} {
+		t.Run(arg, func(t *testing.T) {
+			red{module: "warns", env: []string{"RED_KERNEL_ARGS=" + arg}, stage: "load", status: 1, want: []string{want}}.check(t)
+		})
+	}
+}
+
 func TestModuleThatDoesNotUnloadFailsRun(t *testing.T) {
 	red{module: "nounload", stage: "checks", status: 1, want: []string{`FAIL: module nounload does not unload: it is still in use`}}.check(t)
 }

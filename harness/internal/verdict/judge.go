@@ -93,8 +93,20 @@ func moduleNotLoaded(e Evidence) (*Failure, bool) {
 	if !errors.As(e.Err, &load) {
 		return nil, false
 	}
-	return Failf(TestFailed, nil, "module %s does not load: %s", load.Module, load.Reason).At(LoadStage).
-		Advise("the kernel log has the reason, if the module prints one; Load in harness.Config.Builds chooses the modules to load, and their parameters"), true
+	return Failf(TestFailed, nil, "module %s does not load: %s", load.Module, load.Reason).At(LoadStage).Advise(adviseOnLoad(load.Reason)), true
+}
+
+// adviseOnLoad returns what to do about a module that the kernel refuses.
+func adviseOnLoad(reason string) string {
+	switch {
+	case strings.HasSuffix(reason, syscall.EKEYREJECTED.Error()):
+		return "this kernel loads only modules that are signed with a key of its own, and modules under test are not signed: remove the parameter " +
+			"module.sig_enforce from harness.Config.KernelArgs, or use a kernel without CONFIG_MODULE_SIG_FORCE"
+	case strings.HasSuffix(reason, syscall.EPERM.Error()):
+		return "if the kernel log says that loading of unsigned modules is restricted, the kernel is locked down: remove the parameter lockdown " +
+			"from harness.Config.KernelArgs, or use a kernel without CONFIG_LOCK_DOWN_KERNEL_FORCE_INTEGRITY; else the module itself returned the error"
+	}
+	return "the kernel log has the reason, if the module prints one; Load in harness.Config.Builds chooses the modules to load, and their parameters"
 }
 
 // peerFailed fails a machine that was ended because of another one, whose failure says

@@ -239,3 +239,16 @@ func TestWorstFailureDecides(t *testing.T) {
 		t.Errorf("no failures are joined to %v", err)
 	}
 }
+
+// TestRefusedModuleHasAdvice: kernels may take only signed modules.
+func TestRefusedModuleHasAdvice(t *testing.T) {
+	for errno, want := range map[syscall.Errno]string{
+		syscall.EKEYREJECTED: "module.sig_enforce",
+		syscall.EPERM:        "lockdown",
+		syscall.EIO:          "the kernel log has the reason",
+	} {
+		if f := Judge(endedBy(&LoadError{"m", errno.Error()})); !strings.Contains(f.Advice, want) {
+			t.Errorf("%v: the advice is %q, want one that names %s", errno, f.Advice, want)
+		}
+	}
+}

@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 		config.Files = []string{name}
 	}
 	config.LoadModules = strings.Fields(os.Getenv("RED_LOAD"))
+	config.KernelArgs = strings.Fields(os.Getenv("RED_KERNEL_ARGS"))
 	if pattern := os.Getenv("RED_ALLOW"); pattern != "" {
 		config.Allow = []string{pattern}
 	}
