@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
@@ -78,31 +77,5 @@ func TestFailingSequenceIsShrunkToReplay(t *testing.T) {
 	}
 	if err := run(w, none, ops); err != nil {
 		t.Errorf("%q: fails with a model without a mistake: %v", found[1], err)
-	}
-}
-
-// When a rate limit admits a call again, it does not log the number of suppressed
-// calls, which would be a warning that anyone could cause.
-func TestLimitsLogNoWarning(t *testing.T) {
-	reload(t)
-	s, log := newSocket(t), guest.WatchKernelLog(t)
-	greet := func() {
-		_, err := s.tryGet(uapi.SocketOpsGet)
-		wantErrno(t, err, nil, "get of the greeting")
-	}
-	for range 5 * limitBurst {
-		greet()
-	}
-	limited := len(moduleLines(t, log))
-	for deadline := time.Now().Add(timeout); len(moduleLines(t, log)) == limited; time.Sleep(limitPeriod / 10) {
-		if time.Now().After(deadline) {
-			t.Fatalf("no greeting was logged for %[2]v after %[1]d greetings", 5*limitBurst, timeout)
-		}
-		greet()
-	}
-	for _, record := range log.Records() {
-		if record.Facility == 0 && (record.Level < info || strings.Contains(record.Text, "suppressed")) {
-			t.Errorf("kernel log of many greetings: got %q of level %d", record.Text, record.Level)
-		}
 	}
 }
