@@ -25,6 +25,7 @@ type Variables struct {
 	Verdict   string // KMODTEST_VERDICT: a file for the verdict; "" for none
 	Binary    string // KMODTEST_BINARY: the test binary that runs in the guest; "" is the one that was started
 	GDB       bool   // KMODTEST_GDB: 1 lets gdb attach to each machine
+	Explain   bool   // KMODTEST_EXPLAIN: 1 runs a test that broke the kernel again, with probes
 	Dump      string // KMODTEST_DUMP: a directory for images of memory after faults; "" for none
 	Coverage  modcov.Variables
 	Borrowed  []string // names of the variables of hugelgupf/vmtest that are used
@@ -78,12 +79,14 @@ func Read() (Variables, error) {
 	default:
 		return e, fmt.Errorf("KMODTEST_FRESH is %q; it may be test, off or empty", e.Fresh)
 	}
-	switch gdb := os.Getenv("KMODTEST_GDB"); gdb {
-	case "", "0":
-	case "1":
-		e.GDB = true
-	default:
-		return e, fmt.Errorf("KMODTEST_GDB is %q; it may be 1, 0 or empty", gdb)
+	for name, to := range map[string]*bool{"KMODTEST_GDB": &e.GDB, "KMODTEST_EXPLAIN": &e.Explain} {
+		switch text := os.Getenv(name); text {
+		case "", "0":
+		case "1":
+			*to = true
+		default:
+			return e, fmt.Errorf("%s is %q; it may be 1, 0 or empty", name, text)
+		}
 	}
 	switch e.Accel {
 	case "", qemu.KVM, qemu.TCG:

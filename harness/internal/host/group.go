@@ -31,7 +31,10 @@ type group struct {
 	stdout  output
 	stderr  io.Writer
 	thread  trace.Thread
-	profile string // path of the cover profile in the guest; "" for none
+	// settings are those of the guest for a test that runs again for its explanation; nil
+	// for other groups.
+	settings []string
+	profile  string // path of the cover profile in the guest; "" for none
 	// fresh is called for a test that requests fresh machines; nil if it cannot.
 	fresh  func(*machine.Machine, wire.FreshTest) error
 	member *cluster.Member // of the machines that run the test together; nil if there is one

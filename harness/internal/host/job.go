@@ -35,8 +35,9 @@ type job struct {
 	machine  *machine.Machine
 	observed observation
 
-	outcome *machine.Outcome // nil if there was no machine
-	goesOn  bool             // another machine runs the remaining tests
+	outcome     *machine.Outcome // nil if there was no machine
+	explanation string           // of the fault that ended the machine; lines, or empty
+	goesOn      bool             // another machine runs the remaining tests
 }
 
 // newJob returns the job that runs the selected tests of a group.
@@ -67,7 +68,9 @@ func (j *job) do(ctx context.Context, src machines) error {
 	m.Stop()
 	end()
 	j.observed.note(err)
-	err = j.settle(m.Outcome(err))
+	outcome := m.Outcome(err)
+	j.explanation = j.explain(ctx, src, outcome)
+	err = j.settle(outcome)
 	j.observed.close()
 	if j.group.member != nil {
 		j.group.member.Leave(err)
@@ -94,6 +97,9 @@ func (j *job) runIn(m *machine.Machine) error {
 		work.Upload = func(out *wire.Writer) error { return upload.Shell(out, *shell) }
 		defer j.run.attachment.Attach(m, &work)()
 	}
+	if j.group.settings != nil { // nobody waits for what this machine does
+		return m.Run(work)
+	}
 	end, err := j.observed.begin(j, m, &work)
 	if err != nil {
 		return err
@@ -117,6 +123,7 @@ func (j *job) work() wire.Work {
 		Events:    r.Kind == request.Foreign,
 		Program:   r.Kind == request.Program,
 		OneStream: sameFile(os.Stdout, os.Stderr),
+		Settings:  j.group.settings,
 		Mkdir:     j.flags.Mkdir,
 		Expose:    r.guest.host.View.Exposed(),
 		Collect:   j.flags.Collect(),
@@ -130,7 +137,7 @@ func (j *job) settle(outcome machine.Outcome) error {
 	err := errors.Join(j.observed.keepImage(), j.reporter.Flush())
 	if d := outcome.Death(); err == nil && d != nil {
 		j.goesOn = outcome.CanGoOn()
-		d.Account = j.observed.ofDeath + outcome.Account()
+		d.Account = j.observed.ofDeath + j.explanation + outcome.Account()
 		if !outcome.Exited() { // otherwise its workers have ended, and their memory may have been reused
 			d.Account += fuzzinput.Keep(filepath.Join(j.run.Dir, "testdata", "fuzz"), outcome.FuzzInputs())
 		}
@@ -141,7 +148,9 @@ func (j *job) settle(outcome machine.Outcome) error {
 	} else if outcome.LateExit() {
 		err = errors.Join(err, j.Stderr([]byte(outcome.Account())))
 	}
-	err = errors.Join(err, j.keepProfile(), j.run.coverage.Add(outcome.Memory()))
+	if j.group.settings == nil {
+		err = errors.Join(err, j.keepProfile(), j.run.coverage.Add(outcome.Memory()))
+	}
 	evidence := outcome.Evidence(j.goesOn)
 	evidence.Running = append(evidence.Running, j.reporter.Running()...)
 	if f := verdict.Judge(evidence); f != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/debugger"
 	"github.com/kmodtest/kmodtest/harness/internal/environment"
+	"github.com/kmodtest/kmodtest/harness/internal/explain"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
@@ -22,8 +23,9 @@ import (
 // observers look into the machines of a run from outside. A field is nil if it is not
 // wanted.
 type observers struct {
-	debugger *debugger.Debugger
-	images   *vmcore.Keeper
+	debugger  *debugger.Debugger
+	images    *vmcore.Keeper
+	explainer *explain.Explainer
 }
 
 func newObservers(env environment.Variables, r request.Request, kernel *images.Kernel, built []*kbuild.Result) (o observers) {
@@ -32,6 +34,9 @@ func newObservers(env environment.Variables, r request.Request, kernel *images.K
 	}
 	if env.Dump != "" {
 		o.images = &vmcore.Keeper{Dir: env.Dump, Name: filepath.Base(r.Dir) + "-" + kernel.Release, Kernel: kernel.Boot, Modules: built}
+	}
+	if env.Explain {
+		o.explainer = explain.NewExplainer(kernel.Boot, built)
 	}
 	return o
 }

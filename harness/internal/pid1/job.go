@@ -113,6 +113,9 @@ func start(work wire.Work, channel int, out *wire.Writer, in *stdin.Input) (*pro
 	if err := writeFile(inside.MarkFile, work.Mark); err != nil {
 		return nil, err
 	}
+	if err := applySettings(work.Settings); err != nil {
+		return nil, err
+	}
 	word, err := oneTimeWord()
 	if err != nil {
 		return nil, err

@@ -69,6 +69,9 @@ type Work struct {
 	Window   Window
 	// Mkdir are directories to make before the program starts.
 	Mkdir []string
+	// Settings are texts to add to files of the kernel before the program starts, in the
+	// form "path text". What the kernel refuses is noted in its log.
+	Settings []string
 	// Expose is a directory of the host that the guest's own file systems hide, and
 	// that is to be visible; "" for none.
 	Expose string
@@ -145,6 +148,7 @@ func (w *Work) fields(c codec) {
 	flag(c, &w.Terminal)
 	w.Window.fields(c)
 	c.list(&w.Mkdir, maxList, path)
+	c.list(&w.Settings, maxList, argument)
 	c.text(&w.Expose, path)
 	any64(c, &w.Time)
 	c.text(&w.Entropy, entropy)

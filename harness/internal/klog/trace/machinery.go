@@ -233,3 +233,13 @@ func (n names) find(function string) reason {
 	}
 	return ""
 }
+
+// Reports reports whether a function belongs to the report of a fault, or to the way from
+// the processor's exception to it, rather than to what the kernel was doing.
+func Reports(function string) bool {
+	switch skipped(function) {
+	case reports, traps, timer, arrives, checks, enters:
+		return true
+	}
+	return false
+}
