@@ -71,6 +71,12 @@ type Config struct {
 	// lists the files that are not visible in any case.
 	Host string
 
+	// Keep are patterns of path.Match for files that tests write in the guest and that
+	// appear on the host, too, at the same paths; those below a directory that matches
+	// are kept with it. They must be in the package's repository. PATTERN:DIRECTORY
+	// puts them into a directory of the host instead. docs/exec.md has the details.
+	Keep []string
+
 	// Env are names of environment variables that the tests get although they look
 	// like secrets (a name with TOKEN or PASSWORD in it, the prefix AWS_, a URL with
 	// a password and so on) or name places on the host (SHELL, XDG_*, the sockets of
@@ -183,6 +189,10 @@ func (c Config) in(dir string) (Config, error) {
 			c.Files[i] += ":" + filepath.Clean("/"+place)
 		}
 	}
+	c.Keep = slices.Clone(c.Keep)
+	for i, rule := range c.Keep {
+		c.Keep[i] = request.AbsoluteKeep(dir, rule)
+	}
 	if strings.HasPrefix(c.Kernel, ".") || strings.Contains(c.Kernel, "/") {
 		c.Kernel = absolute(dir, []string{c.Kernel})[0]
 	}
@@ -205,7 +215,7 @@ func absolute(dir string, paths []string) []string {
 func (c Config) request() request.Config {
 	out := request.Config{
 		Modules: c.Modules, KernelModules: c.KernelModules, OptionalModules: c.OptionalModules, LoadModules: c.LoadModules,
-		Programs: c.Programs, Files: c.Files, Host: c.Host, Env: c.Env, Kernel: c.Kernel, Arch: c.Arch, CPUs: c.CPUs, Memory: c.Memory, NUMA: c.NUMA,
+		Programs: c.Programs, Files: c.Files, Host: c.Host, Keep: c.Keep, Env: c.Env, Kernel: c.Kernel, Arch: c.Arch, CPUs: c.CPUs, Memory: c.Memory, NUMA: c.NUMA,
 		KernelArgs: c.KernelArgs, Fresh: c.Fresh, Allow: c.Allow, Machines: c.Machines,
 		Coverage: request.Coverage(c.Coverage), FaultWalk: c.FaultWalk,
 	}

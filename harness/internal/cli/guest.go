@@ -31,6 +31,7 @@ func configFlags(flags *pflag.FlagSet, t *guestrun.Table) {
 	flags.StringArrayVar(&t.Programs, "program", nil, "build the Go program in this `directory`, and put it into PATH")
 	flags.StringArrayVar(&t.Files, "file", nil, "bring this `file`, directory, pattern, or program in PATH")
 	flags.StringVar(&t.Host, "host", "", "files of the host that the guest sees: `none`, module or all (default all)")
+	flags.StringArrayVar(&t.Keep, "keep", nil, "keep files of this `pattern` that are written in the guest; PATTERN:DIRECTORY keeps them there")
 	flags.StringArrayVar(&t.Env, "env", nil, "pass on variables of this `name` even if they look like secrets")
 	flags.StringVarP(&t.Kernel, "kernel", "k", "", "`name` or path of the kernel; KMODTEST_KERNEL overrides it")
 	flags.IntVar(&t.CPUs, "cpus", 0, "`number` of virtual processors (default 2)")

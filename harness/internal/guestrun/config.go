@@ -33,6 +33,7 @@ type Table struct {
 	Programs        []string         `toml:"programs"`
 	Files           []string         `toml:"files"`
 	Host            string           `toml:"host"`
+	Keep            []string         `toml:"keep"`
 	Env             []string         `toml:"env"`
 	Kernel          string           `toml:"kernel"`
 	Arch            string           `toml:"arch"`
@@ -59,6 +60,19 @@ func FindFile(dir string) string {
 			return ""
 		}
 	}
+}
+
+// HasTable reports whether a table [test] is for a package in dir.
+func HasTable(dir string) bool {
+	path := FindFile(dir)
+	text, err := os.ReadFile(path)
+	if path == "" || err != nil {
+		return false
+	}
+	var file struct {
+		Test any `toml:"test"`
+	}
+	return toml.Unmarshal(text, &file) != nil || file.Test != nil // the run reports what is wrong with it
 }
 
 // ReadFile returns the configuration in the file at path, with absolute paths. A key that
@@ -117,6 +131,10 @@ func (t *Table) Resolve(dir string) {
 				(*list)[i] = absolute(dir, path)
 			}
 		}
+	}
+	t.Keep = slices.Clone(t.Keep)
+	for i, rule := range t.Keep {
+		t.Keep[i] = request.AbsoluteKeep(dir, rule)
 	}
 	t.Builds = slices.Clone(t.Builds)
 	for i := range t.Builds {

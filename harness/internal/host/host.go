@@ -14,10 +14,12 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/attach"
 	"github.com/kmodtest/kmodtest/harness/internal/environment"
+	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/interruption"
 	"github.com/kmodtest/kmodtest/harness/internal/modcov"
 	"github.com/kmodtest/kmodtest/harness/internal/replay"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
 	"github.com/kmodtest/kmodtest/harness/internal/testflags"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
@@ -113,6 +115,9 @@ func (r *run) setUp() (err error) {
 			return verdict.Failf(verdict.HostBroke, err, "harness.Config: Allow")
 		}
 		r.allowed = append(r.allowed, re)
+	}
+	if r.guest.keep, err = resultfile.ParseRules(r.Config.Keep, hostfs.Repository(r.Dir)); err != nil {
+		return err
 	}
 	if r.coverage, err = modcov.New(r.Request, r.env.Coverage); err != nil {
 		return err

@@ -124,9 +124,10 @@ func (j *job) work() wire.Work {
 		Program:   r.Kind == request.Program,
 		OneStream: sameFile(os.Stdout, os.Stderr),
 		Settings:  j.group.settings,
-		Mkdir:     j.flags.Mkdir,
+		Mkdir:     append(r.guest.keep.Mkdir(), j.flags.Mkdir...),
 		Expose:    r.guest.host.View.Exposed(),
 		Collect:   j.flags.Collect(),
+		Keep:      r.guest.keep.Patterns(),
 	}
 }
 
@@ -215,7 +216,13 @@ func (j *job) Create(head wire.FileHead) (wire.Sink, error) {
 		j.profile.Reset()
 		return memorySink{&j.profile}, nil
 	}
-	return resultfile.Create(head, j.flags.Results)
+	sink, err := resultfile.Create(head, j.flags.Results)
+	if errors.Is(err, resultfile.ErrNotAsked) {
+		if kept, ok, err := j.run.guest.keep.Create(head); ok {
+			return kept, err
+		}
+	}
+	return sink, err
 }
 
 // Fresh runs a test in fresh machines.

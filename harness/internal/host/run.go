@@ -18,6 +18,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/printable"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/resultfile"
 	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 	"github.com/kmodtest/kmodtest/harness/internal/trace"
 	"github.com/kmodtest/kmodtest/harness/internal/upload"
@@ -52,10 +53,11 @@ type run struct {
 // supply is everything that a guest gets from this system. Once the run is prepared, it is
 // complete and does not change.
 type supply struct {
-	tests   upload.Binary   // the test binary
-	env     []string        // of the test binary
-	modules *modindex.Index // the modules that the guest can get
-	host    hostfs.Tree     // the files of this system that the guest sees
+	tests   upload.Binary    // the test binary
+	env     []string         // of the test binary
+	modules *modindex.Index  // the modules that the guest can get
+	host    hostfs.Tree      // the files of this system that the guest sees
+	keep    resultfile.Rules // for files that it sends back
 }
 
 // requestedMachines are the fresh machines that tests have requested. The zero value is ready

@@ -13,15 +13,22 @@ import (
 // Find returns the view of a run for a package in dir. cache is the directory of the
 // caches.
 func Find(mode Mode, dir, cache string) View {
-	home, _ := os.UserHomeDir()
-	v := View{Mode: mode, Hidden: existing(cache)}
-	if repository := repository(dir); repository != "/" && repository != filepath.Clean(home) {
-		v.Repository = repository
-	}
+	v := View{Mode: mode, Repository: Repository(dir), Hidden: existing(cache)}
 	if mode == All {
+		home, _ := os.UserHomeDir()
 		v.Trees = goTrees(home)
 	}
 	return v
+}
+
+// Repository returns the directory of the repository with dir in it, or "" if that would be
+// the user's home or all of the system.
+func Repository(dir string) string {
+	home, _ := os.UserHomeDir()
+	if found := repository(dir); found != "/" && found != filepath.Clean(home) {
+		return found
+	}
+	return ""
 }
 
 // repository returns the directory of a repository with dir in it: that of the version

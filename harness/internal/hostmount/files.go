@@ -66,6 +66,9 @@ func (f *Files) Begin(expose string) error {
 	return f.mount.Expose(expose)
 }
 
+// Untouched reports whether all files below a directory are as on the host.
+func (f *Files) Untouched(dir string) bool { return f.mount != nil && f.mount.Untouched(dir) }
+
 // Has reports whether a file is as it is on the host.
 func (f *Files) Has(name string, info fs.FileInfo) bool {
 	return f.mount != nil && f.mount.IsOfHost(name, info)

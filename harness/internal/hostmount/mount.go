@@ -30,6 +30,7 @@ type Mount struct {
 	client *Client
 	files  *fileSystem
 	below  map[string]int // by directory, what the guest's own file system there hides
+	layer  int            // the directory of what is written
 }
 
 // New makes the root directory of the guest consist of its own files and, below them,
@@ -95,6 +96,9 @@ func (m *Mount) overlay(mounts []string) error {
 		options := []string{"lowerdir=" + own + ":" + host, "upperdir=" + upper + "/files", "workdir=" + upper + "/work", "redirect_dir=on"}
 		err = unix.Mount("overlay", root, "overlay", 0, strings.Join(options, ","))
 	}
+	if err == nil {
+		m.layer, err = unix.Open(upper+"/files", unix.O_PATH|unix.O_CLOEXEC, 0)
+	}
 	if err != nil {
 		return fmt.Errorf("mount a writable layer above the host's files: %w", err)
 	}
@@ -158,6 +162,20 @@ func (m *Mount) Expose(dir string) error {
 func (m *Mount) IsOfHost(name string, info fs.FileInfo) bool {
 	e, err := m.client.stat(filepath.Clean(name))
 	return err == nil && e.Size == info.Size() && e.Time == info.ModTime().UnixNano()
+}
+
+// Untouched reports whether all files below a directory are as on the host: it is a directory
+// of the host, and nothing was written there.
+func (m *Mount) Untouched(dir string) bool {
+	var root, here, written unix.Stat_t
+	if unix.Stat("/", &root) != nil || unix.Stat(dir, &here) != nil || here.Dev != root.Dev { // such as a file system of the guest
+		return false
+	}
+	if err := unix.Fstatat(m.layer, "."+filepath.Clean(dir), &written, unix.AT_SYMLINK_NOFOLLOW); !errors.Is(err, unix.ENOENT) {
+		return false
+	}
+	e, err := m.client.stat(filepath.Clean(dir))
+	return err == nil && e.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 
 // mover moves the guest's own files to where they are among those of the host.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/hostmount"
+	"github.com/kmodtest/kmodtest/harness/internal/keep"
 	"github.com/kmodtest/kmodtest/harness/internal/queue"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -110,9 +111,9 @@ func (in *incoming) Discard() {
 	os.Remove(in.file.Name())
 }
 
-// changed reports whether the host does not have a file as it is now. Directories
+// Changed reports whether the host does not have a file as it is now. Directories
 // are never sent back.
-func (s *store) changed(path string, info fs.FileInfo) bool {
+func (s *store) Changed(path string, info fs.FileInfo) bool {
 	if info.IsDir() {
 		return false
 	}
@@ -122,8 +123,13 @@ func (s *store) changed(path string, info fs.FileInfo) bool {
 	return !s.host.Has(path, info)
 }
 
+// Untouched reports whether all files below a directory are as on the host.
+func (s *store) Untouched(dir string) bool { return s.host.Untouched(dir) }
+
 // sendBack sends the existing ones of the files that the job asked for. problems
 // describe files that were not sent; err is an error of the channel.
-func (s *store) sendBack(paths []string, out *wire.Writer) (problems []string, err error) {
-	return out.SendTrees(paths, wire.Limits{}, s.changed)
+func (s *store) sendBack(work wire.Work, out *wire.Writer) (problems []string, err error) {
+	kept, notFound := keep.Find(work.Keep, s)
+	problems, err = out.SendTrees(append(work.Collect, kept...), wire.Limits{}, s.Changed)
+	return append(notFound, problems...), err
 }

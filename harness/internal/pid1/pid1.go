@@ -288,7 +288,7 @@ func (g *guest) attend(p *process, work wire.Work, files *store, hostGone <-chan
 	}
 	var findings wire.Findings
 	var err error
-	if findings.Errors, err = files.sendBack(work.Collect, g.out); err != nil {
+	if findings.Errors, err = files.sendBack(work, g.out); err != nil {
 		return err
 	}
 	findings.Unload = unloadModules(g.boot.Modules)

@@ -82,6 +82,7 @@ type Config struct {
 	Programs        []string
 	Files           []string
 	Host            string
+	Keep            []string // PATTERN or PATTERN:DIRECTORY
 	Env             []string
 	Kernel          string
 	Arch            string

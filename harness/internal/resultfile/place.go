@@ -1,6 +1,7 @@
 package resultfile
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -39,6 +40,9 @@ const maxLevels = 32
 // directory of a corpus.
 var inputName = regexp.MustCompile(`^Fuzz[\pL\pN_]*/[0-9a-f]{16}$`)
 
+// ErrNotAsked is the error for a file that is in none of the places.
+var ErrNotAsked = errors.New("which no flag asks for")
+
 // Create makes a file that the guest sends back, in one of the places.
 func Create(head wire.FileHead, places []Place) (wire.Sink, error) {
 	path := filepath.Clean("/" + head.Name)
@@ -50,9 +54,9 @@ func Create(head wire.FileHead, places []Place) (wire.Sink, error) {
 		switch {
 		case r.Kind == File && path == r.Path:
 			return New(path)
-		case r.Kind == Tree && below && isPlainPath(name):
-			if strings.Count(name, "/") > maxLevels {
-				return nil, fmt.Errorf("the guest sent a file that is more than %d directories below %s", maxLevels, r.Path)
+		case r.Kind == Tree && below:
+			if err := CheckName(name); err != nil {
+				return nil, fmt.Errorf("the guest sent %q: %w", path, err)
 			}
 			return Below(r.Path, name, false)
 		case r.Kind == CoverData && below && coverName.MatchString(name):
@@ -61,10 +65,17 @@ func Create(head wire.FileHead, places []Place) (wire.Sink, error) {
 			return Below(r.Path, name, true)
 		}
 	}
-	return nil, fmt.Errorf("the guest sent %q, which no flag asks for", path)
+	return nil, fmt.Errorf("the guest sent %q, %w", path, ErrNotAsked)
 }
 
-// isPlainPath reports whether a path consists of printable names.
-func isPlainPath(path string) bool {
-	return utf8.ValidString(path) && !strings.ContainsFunc(path, func(c rune) bool { return !unicode.IsPrint(c) })
+// CheckName returns an error if a file in a tree may not have this name: that of a guest may
+// be anything.
+func CheckName(name string) error {
+	if strings.Count(name, "/") > maxLevels {
+		return fmt.Errorf("it is more than %d directories below its place", maxLevels)
+	}
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return errors.New("its name is not printable")
+	}
+	return nil
 }

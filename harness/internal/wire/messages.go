@@ -92,6 +92,8 @@ type Work struct {
 	// ended. PID 1 skips those that do not exist and files that came with the
 	// job and did not change.
 	Collect []string
+	// Keep are patterns of files to send back, too: see package keep.
+	Keep []string
 }
 
 // Window is the size of a terminal in characters.
@@ -156,6 +158,7 @@ func (w *Work) fields(c codec) {
 	any64(c, &w.Timeout)
 	any64(c, &w.TimerSlack)
 	c.list(&w.Collect, maxList, path)
+	c.list(&w.Keep, maxList, path)
 }
 
 func (s *Status) fields(c codec) {

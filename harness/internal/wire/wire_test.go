@@ -19,7 +19,7 @@ func TestRecordsArriveAsWritten(t *testing.T) {
 	w := NewWriter(&buf)
 	want := Work{
 		Path: "/bin/x", Args: []string{"x", "-v"}, Env: []string{"A=", ""}, Dir: "/", OneStream: true, Mkdir: nil,
-		Time: time.Now().UnixNano(), TimerSlack: 2, Entropy: "\x00\xff", Collect: []string{"/a b"},
+		Time: time.Now().UnixNano(), TimerSlack: 2, Entropy: "\x00\xff", Collect: []string{"/a b"}, Keep: []string{"/c/*"},
 	}
 	if err := w.WriteMessage(Job, &want); err != nil {
 		t.Fatal(err)
