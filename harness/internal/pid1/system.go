@@ -19,7 +19,7 @@ var etc = map[string]string{
 	"/etc/resolv.conf":   "",
 	"/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
 	"/etc/protocols":     "ip 0 IP\nicmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6 41 IPv6\n",
-	"/etc/services":      "",
+	"/etc/services":      services,
 	// For an interactive bash.
 	"/root/.bashrc": "PS1='\\u@\\h:\\w\\$ '\nalias ls='ls --color=auto' grep='grep --color=auto' ip='ip -color=auto'\n",
 }
