@@ -28,8 +28,8 @@ const reportDir = "kmodtest-report"
 
 const matrixLong = `Run the tests of packages on many kernels, and write reports.
 
-Packages are named as for the go command. Packages without tests, or with tests that do not run in a machine, are left
-out. Each package is compiled once and run on each kernel, with as many machines at once as processors and memory allow.
+Packages are named as for the go command. Packages without tests are left out, and those whose tests do not import the
+harness, unless a table [test] of kmodtest.toml is for them, or no package imports it. Each package is compiled once and run on each kernel, with as many machines at once as processors and memory allow.
 If the module does not build against a kernel, only that run fails. Arguments after -- go to the test binaries:
 
     kmodtest matrix -k '6.*' ./... -- -test.run=TestSet
@@ -122,14 +122,17 @@ func (f *matrixFlags) run(cmd *cobra.Command, args []string) error {
 }
 
 func (f *matrixFlags) options(cmd *cobra.Command, args []string) (matrix.Options, error) {
-	opt := matrix.Options{Packages: args, Machines: f.machines, Coverage: f.coverage.measure}
+	self, err := os.Executable()
+	if err != nil {
+		return matrix.Options{}, err
+	}
+	opt := matrix.Options{Packages: args, Machines: f.machines, Coverage: f.coverage.measure, Exec: []string{self, "exec"}}
 	if _, err := coverage.ParseLeast(f.coverage.least); err != nil {
 		return opt, err
 	}
 	if at := cmd.ArgsLenAtDash(); at >= 0 {
 		opt.Packages, opt.Args = args[:at], args[at:]
 	}
-	var err error
 	if f.table, err = readPlan(); err != nil {
 		return opt, err
 	}

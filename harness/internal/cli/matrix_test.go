@@ -60,7 +60,7 @@ func TestMatrixThatCannotStartIsExplained(t *testing.T) {
 		{"matrix -k 6.[", `choose kernels by "6.["`},
 		{"matrix --shard 3/2", `shard is "3/2"`},
 		{"matrix --machines many", "invalid argument"},
-		{"matrix -k 6.1 .", "none of the packages has tests that run in a machine"},
+		{"matrix -k 6.1 ../exitstatus", "none of the packages has tests that run in a machine"},
 		{"matrix -k 6.1 ./no/such/directory", "no/such/directory"},
 		{"report merge /no/such/report.json", "no such file or directory"},
 	} {

@@ -84,5 +84,5 @@ func (h Host) Examine(ctx context.Context) []Finding {
 	if noCache == nil {
 		findings = append(findings, h.cacheDir(cached), h.space(cached, kernel != nil), h.snapshots(cached))
 	}
-	return append(findings, h.memory(), h.processors())
+	return append(append(findings, h.memory(), h.processors()), h.tests(ctx)...)
 }

@@ -43,6 +43,17 @@ func TestNearestFileIsForPackage(t *testing.T) {
 	}
 }
 
+func TestTableIsFound(t *testing.T) {
+	dir := write(t, map[string]string{
+		"go.mod": "module m", "kmodtest.toml": "[matrix]\n", "a/kmodtest.toml": "[test]\n", "b/kmodtest.toml": "[test\n", "c/x.go": "",
+	})
+	for pkg, want := range map[string]bool{"a": true, "b": true, "c": false, ".": false} {
+		if got := HasTable(filepath.Join(dir, pkg)); got != want {
+			t.Errorf("%s: %t, want %t", pkg, got, want)
+		}
+	}
+}
+
 func TestFlagsAddToFile(t *testing.T) {
 	dir := write(t, map[string]string{
 		"go.mod": "module m", "kmod/Kbuild": "", "own/Kbuild": "",

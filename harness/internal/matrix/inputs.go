@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/guestrun"
 	"github.com/kmodtest/kmodtest/harness/internal/plan"
 )
 
@@ -28,6 +29,7 @@ func Inputs(ctx context.Context, patterns []string, since string) (packages []pl
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	admit(found, guestrun.HasTable)
 	for _, pkg := range found {
 		if pkg.leftOut != "" {
 			continue

@@ -27,6 +27,7 @@ type Job struct {
 
 	order        int    // of the kernel
 	dir          string // of the package
+	foreign      bool   // its tests do not import the harness
 	binary       string // path of the test binary
 	compileError error  // why there is no test binary
 	choice       Choice // how it runs
@@ -88,9 +89,17 @@ func (j *Job) execute(ctx context.Context, w *work, run *report.Run) verdict.Rep
 	}
 	defer os.RemoveAll(dir)
 	logFile, verdictFile := filepath.Join(dir, "kernel.log"), filepath.Join(dir, "verdict.json")
-	cmd := exec.CommandContext(ctx, j.binary, append([]string{
-		"-test.v=test2json", "-test.paniconexit0", "-test.timeout=30m",
-	}, slices.Concat(w.options.Args, j.choice.Args)...)...)
+	command := []string{j.binary}
+	if j.foreign && len(w.options.Exec) == 0 { // it must not run on this system
+		run.State = report.Broken
+		return broken("its tests do not import the harness, and no command runs them in a guest")
+	}
+	if j.foreign {
+		command = append(slices.Clone(w.options.Exec), j.binary)
+	}
+	command = append(command, "-test.v=test2json", "-test.paniconexit0", "-test.timeout=30m")
+	command = slices.Concat(command, w.options.Args, j.choice.Args)
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = j.dir
 	cmd.Env = append(os.Environ(), "KMODTEST_KERNEL="+j.Kernel, "KMODTEST_KERNEL_LOG="+logFile, "KMODTEST_VERDICT="+verdictFile, "PWD="+j.dir)
 	if w.options.Coverage {

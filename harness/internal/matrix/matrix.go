@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/coverage"
+	"github.com/kmodtest/kmodtest/harness/internal/guestrun"
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
@@ -23,6 +24,7 @@ type Options struct {
 	Dir      string          // directory in which patterns of packages start; "" is the working directory
 	Packages []string        // patterns as for go list
 	Args     []string        // further arguments for the test binaries
+	Exec     []string        // a command that runs a test binary without harness.Main in a guest
 	Shard    Shard           // which part of the runs; the zero value is all of them
 	Machines int             // how many machines run at once; 0 depends on processors and memory
 	Viewer   Viewer          // shows the progress
@@ -54,6 +56,7 @@ func Run(ctx context.Context, opt Options) (*report.Report, error) {
 	if err != nil {
 		return rep, err
 	}
+	admit(found, guestrun.HasTable)
 	var with []goPackage
 	for _, pkg := range found {
 		if pkg.leftOut != "" {
@@ -110,7 +113,7 @@ func (w *work) all(ctx context.Context, packages []goPackage) {
 		if runsAny(mine) {
 			err = pkg.compile(ctx, binary)
 		}
-		if err == nil && runsAny(mine) {
+		if err == nil && runsAny(mine) && !pkg.foreign { // such a binary would run its tests on this system
 			planned = countTests(ctx, binary, pkg.dir, w.options.Args)
 		}
 		for _, job := range mine {
@@ -139,7 +142,7 @@ func (w *work) plan(packages []goPackage) []*Job {
 				continue
 			}
 			if w.options.Shard.has(n) {
-				plan = append(plan, &Job{Kernel: kernel.Name, Package: pkg.path, order: kernel.Order, dir: pkg.dir, choice: choice})
+				plan = append(plan, &Job{Kernel: kernel.Name, Package: pkg.path, order: kernel.Order, dir: pkg.dir, foreign: pkg.foreign, choice: choice})
 			}
 			n++
 		}

@@ -300,14 +300,37 @@ func TestPackagesAreFoundOrLeftOut(t *testing.T) {
 	}
 	var got []string
 	for _, pkg := range packages {
-		got = append(got, pkg.path[strings.LastIndex(pkg.path, "/")+1:]+" "+pkg.leftOut)
+		got = append(got, fmt.Sprintf("%s%s %t", pkg.path[strings.LastIndex(pkg.path, "/")+1:], pkg.leftOut, pkg.foreign))
 	}
-	want := []string{
-		"matrix its tests do not import " + harnessPackage, "broken ", "plain its tests do not import " + harnessPackage, "steady ",
-		"report its tests do not import " + harnessPackage,
-	}
+	want := []string{"matrix true", "broken false", "plain true", "steady false", "report true"}
 	if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
 		t.Errorf("got\n%q, want\n%q", got, want)
+	}
+}
+
+func TestPackagesWithoutHarnessAreAdmittedIfConfigured(t *testing.T) {
+	own, untested := goPackage{path: "own"}, goPackage{path: "untested", leftOut: "it has no tests"}
+	foreign, other := goPackage{path: "foreign", dir: "/set", foreign: true}, goPackage{path: "other", dir: "/unset", foreign: true}
+	for _, test := range []struct {
+		packages []goPackage
+		want     string
+	}{
+		{[]goPackage{own, foreign, other, untested}, "own foreign"},
+		{[]goPackage{own, other}, "own"},
+		{[]goPackage{foreign, other, untested}, "foreign other"},
+	} {
+		admit(test.packages, func(dir string) bool { return dir == "/set" })
+		var got []string
+		for _, pkg := range test.packages {
+			if pkg.leftOut == "" {
+				got = append(got, pkg.path)
+			} else if pkg.foreign && !strings.Contains(pkg.leftOut, "no table [test] of kmodtest.toml is for it") {
+				t.Errorf("%s is left out: %s", pkg.path, pkg.leftOut)
+			}
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
 	}
 }
 

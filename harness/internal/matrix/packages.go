@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/guestrun"
 )
 
 // harnessPackage is the package that tests import to run in a machine.
@@ -20,6 +22,7 @@ type goPackage struct {
 	path    string // import path
 	dir     string
 	leftOut string // why it is not run; "" if it is run
+	foreign bool   // its tests do not import the harness: kmodtest exec runs them
 }
 
 // listed is go list's description of a package or a test binary.
@@ -88,12 +91,39 @@ func choosePackages(all []listed) ([]goPackage, error) {
 		case len(one.TestGoFiles)+len(one.XTestGoFiles) == 0:
 			pkg.leftOut = "it has no tests"
 		case known && !in:
-			pkg.leftOut = "its tests do not import " + harnessPackage
+			pkg.foreign = true
 		}
 		packages = append(packages, pkg)
 	}
 	slices.SortFunc(packages, func(a, b goPackage) int { return strings.Compare(a.path, b.path) })
 	return packages, nil
+}
+
+// admit leaves out packages whose tests do not import the harness, unless a table [test] of
+// kmodtest.toml is for them, or no package imports it. isSet reports whether there is
+// such a table for a directory.
+func admit(packages []goPackage, isSet func(dir string) bool) {
+	own := slices.ContainsFunc(packages, func(p goPackage) bool { return p.leftOut == "" && !p.foreign })
+	for i, pkg := range packages {
+		if pkg.leftOut == "" && pkg.foreign && own && !isSet(pkg.dir) {
+			packages[i].leftOut = "its tests do not import " + harnessPackage + ", and no table [test] of " + guestrun.FileName + " is for it"
+		}
+	}
+}
+
+// OnHost returns the packages below a directory whose tests go test runs on this system, as
+// they do not import the harness. others reports whether any package there does.
+func OnHost(ctx context.Context, dir string) (packages []string, others bool, err error) {
+	found, err := findPackages(ctx, dir, []string{"./..."})
+	for _, pkg := range found {
+		switch {
+		case pkg.foreign:
+			packages = append(packages, pkg.path)
+		case pkg.leftOut == "":
+			others = true
+		}
+	}
+	return packages, others, err
 }
 
 // compile builds the package's test binary. The error has the compiler's
