@@ -1,13 +1,18 @@
 package harness_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
 // kmodtest returns the path of the command kmodtest, which is built once.
@@ -66,6 +71,44 @@ func TestForeignTestThatBreaksKernelIsBlamed(t *testing.T) {
 	want := map[string]string{"TestBefore": "PASS", "TestWarns": "FAIL", "TestBetween": "PASS", "TestKills": "FAIL", "TestAfter": "PASS"}
 	if got := results(out); !sameEnds(got, want) || status != 1 {
 		t.Errorf("status %d, %v; want 1, %v\n%s", status, got, want, out)
+	}
+}
+
+func TestForeignTestsAreRepeatedAfterFault(t *testing.T) {
+	t.Parallel()
+	out, status := foreign(t, nil, "test", "-v", "-count=2", "-run=Before|Kills|After", "./faults")
+	for line, want := range map[string]int{"--- PASS: TestBefore": 2, "--- FAIL: TestKills": 2, "--- PASS: TestAfter": 2} {
+		if got := strings.Count(out, line); got != want {
+			t.Errorf("%q is there %d times, want %d", line, got, want)
+		}
+	}
+	if status != 1 || t.Failed() {
+		t.Errorf("status %d\n%s", status, out)
+	}
+}
+
+func TestMatrixTakesPackagesWithoutMain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	out, status := foreign(t, nil, "matrix", "-k", "6.1", "-o", dir, "./tests", "./faults", "--", "-test.run=Passes|Warns")
+	text, err := os.ReadFile(filepath.Join(dir, report.JSONFile))
+	if err != nil {
+		t.Fatalf("%v: status %d\n%s", err, status, out)
+	}
+	var rep report.Report
+	if err := json.Unmarshal(text, &rep); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]report.State{}
+	for _, run := range rep.Runs {
+		got[filepath.Base(run.Package)] = run.State
+		for _, test := range run.Tests {
+			got[test.Name] = test.State
+		}
+	}
+	want := map[string]report.State{"tests": report.Passed, "TestPasses": report.Passed, "faults": report.Fault, "TestWarns": report.Fault}
+	if status != 255 || !maps.Equal(got, want) {
+		t.Errorf("status %d, %v; want 255, %v\n%s", status, got, want, out)
 	}
 }
 

@@ -73,8 +73,9 @@ func (r *run) runGroup(ctx context.Context, src machines, g *group) error {
 	if g.request.Values["test.shuffle"] == "on" { // the same order in each machine
 		g.request = g.request.With("test.shuffle", strconv.FormatInt(time.Now().UnixNano(), 10))
 	}
+	count, _ := strconv.Atoi(r.Values["test.count"]) // the testing package has checked that it is a number
 	reporter := testoutput.NewReporter(g.stdout, testoutput.Options{
-		Verbose: r.Values["test.v"], FailFast: r.Values["test.failfast"] == "true", Places: &r.places, Foreign: r.Kind == request.Foreign,
+		Verbose: r.Values["test.v"], FailFast: r.Values["test.failfast"] == "true", Places: &r.places, Foreign: r.Kind == request.Foreign, Count: count,
 	})
 	var errs []error
 	for left := []testoutput.Selection{{}}; len(left) > 0; {
@@ -97,7 +98,7 @@ func (r *run) runGroup(ctx context.Context, src machines, g *group) error {
 		failed := err != nil && !j.machine.Timeline.AllPrinted() && (r.Shell == nil || !verdict.AsFailure(err).Quiet)
 		errs = append(errs, r.kernelLogs.Print(r.env.KernelLog, g.stderr, *j.outcome, failed, g.machineName()))
 		if j.goesOn && g.request.Repeats() {
-			r.say("tests without harness.Main that run several times (-count, -cpu) do not continue in another machine: the remaining tests did not run")
+			r.say("tests without harness.Main that run several times (-cpu) do not continue in another machine: the remaining tests did not run")
 			break
 		}
 		if g.member != nil && err != nil { // the other machines end, too

@@ -46,8 +46,11 @@ const freshProfile = "/tmp/kmodtest-cover"
 // died: with the remaining time of the user's request r, and without the subtests
 // that have ended.
 func withSelection(q request.Request, s testoutput.Selection, r request.Request) request.Request {
-	if s.Turns != "" {
+	if s.Turns != "" || s.Count > 0 {
 		q = q.WithRemainingTime(r)
+	}
+	if s.Count > 0 {
+		q = q.With("test.count", strconv.Itoa(s.Count))
 	}
 	if s.Skip != "" {
 		skip := s.Skip

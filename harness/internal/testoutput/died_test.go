@@ -88,7 +88,7 @@ func TestMachineTakesOnlyRunningTestsAlong(t *testing.T) {
 			t.Errorf("%s: prints %q, want %q", name, got, c.want)
 		}
 		if got := r.Remaining(); !slices.Equal(got, c.rest) {
-			t.Errorf("%s: remaining: %q, want %q", name, got, c.rest)
+			t.Errorf("%s: remaining: %+v, want %+v", name, got, c.rest)
 		}
 	}
 }
@@ -114,7 +114,34 @@ func TestRestOfSubtestsComesFromNextMachine(t *testing.T) {
 		t.Errorf("prints\n%s, want\n%s", got, want)
 	}
 	if got := r.Remaining(); !slices.Equal(got, []Selection{{Turns: "but 4"}}) {
-		t.Errorf("left are %q", got)
+		t.Errorf("left are %+v", got)
+	}
+}
+
+// Without numbers of the guest's, the rest of a round is selected by names.
+func TestRoundsGoOnInNextMachine(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := NewReporter(&out, Options{Foreign: true, Count: 3})
+	run := func(names ...string) {
+		for _, name := range names {
+			r.tests.begin(name, name, r.tests.numberOf(name))
+			r.tests.end(r.tests.open[name])
+		}
+	}
+	for _, machine := range []struct {
+		runs string
+		want []Selection
+	}{
+		{"TestA", []Selection{{Skip: "^TestA$", Count: 1}, {Count: 2}}},
+		{"TestB TestC TestA TestB", []Selection{{Skip: "^TestA$|^TestB$", Count: 1}, {Count: 1}}},
+		{"TestC", []Selection{{Count: 1}}}, // the round is complete
+		{"TestA TestB", []Selection{{Skip: "^TestA$|^TestB$", Count: 1}}},
+	} {
+		run(strings.Fields(machine.runs)...)
+		if got := r.Remaining(); !slices.Equal(got, machine.want) {
+			t.Errorf("after %s: left are %+v, want %+v", machine.runs, got, machine.want)
+		}
 	}
 }
 
@@ -129,12 +156,12 @@ func TestTestThatDiesAgainIsGivenUp(t *testing.T) {
 	// A second round of -test.count is not the same test.
 	machineOutput{"^=== RUN   TestA\n^>>> 1 TestA\n^=== RUN   TestA/x\n", "run TestA; run TestA/x"}.replay(t, r)
 	if got := r.Remaining(); len(got) != 2 || got[0].Turns != "only 1" {
-		t.Errorf("remaining in the second round: %q", got)
+		t.Errorf("remaining in the second round: %+v", got)
 	}
 	delete(r.tests.open, "TestA")
 	delete(r.tests.ended, 1)
 	if got := r.Remaining(); !slices.Equal(got, []Selection{{Turns: "but 0"}}) {
-		t.Errorf("left are %q", got)
+		t.Errorf("left are %+v", got)
 	}
 	if got := strings.Count(out.String(), "--- FAIL: TestA ("); got != 1 {
 		t.Errorf("TestA ended %d times:\n%s", got, out.String())
@@ -197,7 +224,7 @@ func TestTestsThatHaveRunAreNotLeft(t *testing.T) {
 		r := NewReporter(&bytes.Buffer{}, Options{})
 		c.output.replay(t, r)
 		if got := r.Remaining(); !slices.Equal(got, []Selection{{Turns: c.turn}}) {
-			t.Errorf("%s: remaining: %q, want %q", name, got, c.turn)
+			t.Errorf("%s: remaining: %+v, want %q", name, got, c.turn)
 		}
 	}
 }

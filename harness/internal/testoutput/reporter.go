@@ -42,6 +42,7 @@ type Options struct {
 	Verbose  string           // value of -test.v: false, true or test2json
 	FailFast bool             // print nothing after the first test that fails because of the kernel
 	Places   *timeline.Places // finds files and lines of faults; may be nil
+	Count    int              // value of -test.count
 	Foreign  bool             // PID 1 adds the lines of package events: the binary has -test.v=test2json, and logs without markers
 }
 

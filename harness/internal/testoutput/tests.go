@@ -20,24 +20,44 @@ type tests struct {
 	ended  map[int]bool     // top-level tests, by number
 	starts int              // of top-level tests in this machine
 	size   int              // bytes of the names that are kept
-	// names of top-level tests, by number and the reverse, if the host numbers them
-	names   []string
+	// runs of top-level tests, by number, if the host numbers them, and the number of the
+	// last run of each name
+	runs    []topRun
 	numbers map[string]int
 }
 
+// topRun is one run of a top-level test, in a round of -test.count that is 1 or more.
+type topRun struct {
+	name  string
+	round int
+}
+
 // numberOf returns the number of a top-level test that has no number of the guest's: each
-// name has one.
+// name has one in each round.
 func (ts *tests) numberOf(name string) int {
+	round := 1
 	if i, known := ts.numbers[name]; known {
-		return i
+		if !ts.ended[i] {
+			return i
+		}
+		round = ts.runs[i].round + 1
 	}
 	if ts.numbers == nil {
 		ts.numbers = map[string]int{}
 	}
-	ts.numbers[name] = len(ts.names)
-	ts.names = append(ts.names, name)
+	ts.numbers[name] = len(ts.runs)
+	ts.runs = append(ts.runs, topRun{name, round})
 	ts.size += cost(name)
-	return len(ts.names) - 1
+	return len(ts.runs) - 1
+}
+
+// round returns the last round that has begun, 1 or more.
+func (ts *tests) round() int {
+	last := 1
+	for _, run := range ts.runs {
+		last = max(last, run.round)
+	}
+	return last
 }
 
 // Limits of what a guest may report.
@@ -153,13 +173,14 @@ func (ts *tests) next() int {
 type Selection struct {
 	Turns string // top-level tests, as inside.TurnsVariable holds them; "" for all
 	Skip  string // a pattern of tests to skip, in addition to the user's; "" for none
+	Count int    // rounds of -test.count; 0 for the user's
 }
 
 // Remaining returns the tests that are left for other machines: the rest of each
 // test that has subtests which have ended, then all that have not begun.
 func (r *Reporter) Remaining() []Selection {
 	if r.Foreign {
-		return []Selection{{Skip: r.tests.skipsByName()}}
+		return r.tests.byName(r.Count)
 	}
 	var all []Selection
 	over := r.tests.ended
@@ -199,12 +220,42 @@ func (ts *tests) skips(top *test) string {
 	return strings.Join(patterns, "|")
 }
 
-// skipsByName returns a pattern for all tests and subtests that have ended.
+// byName returns the tests that are left of count rounds, if tests can be selected only by
+// name: the rest of the current round, and further ones.
+func (ts *tests) byName(count int) []Selection {
+	if count <= 1 {
+		return []Selection{{Skip: ts.skipsByName()}}
+	}
+	var left []Selection
+	if !ts.isComplete() {
+		left = append(left, Selection{Skip: ts.skipsByName(), Count: 1})
+	}
+	if more := count - ts.round(); more > 0 {
+		left = append(left, Selection{Count: more})
+	}
+	return left
+}
+
+// isComplete reports whether all tests of the current round have ended. The first round
+// shows which tests there are.
+func (ts *tests) isComplete() bool {
+	round, over := ts.round(), 0
+	for number, run := range ts.runs {
+		if run.round == round && ts.ended[number] {
+			over++
+		}
+	}
+	return round > 1 && over == len(ts.numbers)
+}
+
+// skipsByName returns a pattern for all tests and subtests that have ended in the current
+// round.
 func (ts *tests) skipsByName() string {
 	var patterns []string
-	for number, name := range ts.names {
-		if ts.ended[number] {
-			patterns = append(patterns, "^"+regexp.QuoteMeta(name)+"$")
+	round := ts.round()
+	for number, run := range ts.runs {
+		if run.round == round && ts.ended[number] {
+			patterns = append(patterns, "^"+regexp.QuoteMeta(run.name)+"$")
 		}
 	}
 	for _, t := range ts.sorted() {
