@@ -84,8 +84,15 @@ func unchanged(t *testing.T, dir, module string) {
 	}
 }
 
+// packagesOf returns the packages with tests that match the patterns. All that the tests
+// import is fetched: on the host they run without a network.
 func packagesOf(t *testing.T, dir string, patterns []string) []string {
 	t.Helper()
+	deps := exec.Command("go", append([]string{"list", "-test", "-deps", "-f", "{{.Dir}}"}, patterns...)...)
+	deps.Dir = dir
+	if out, err := deps.CombinedOutput(); err != nil {
+		t.Fatalf("fetch what the tests of %q import: %v\n%s", patterns, err, out)
+	}
 	const tested = "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}"
 	cmd := exec.Command("go", append([]string{"list", "-f", tested}, patterns...)...)
 	cmd.Dir = dir
