@@ -79,7 +79,7 @@ bench: deps ## compare runs with a bare boot, and update docs/performance.md
 
 .PHONY: deps
 deps: ## install missing packages with apt; most targets do so first
-	@scripts/deps.sh run dev
+	@scripts/deps.sh run dev suite
 
 .PHONY: clean
 clean: ## remove build results from this directory; caches stay

@@ -5,6 +5,7 @@
 #
 #   run       to run tests in kernels, and to build kernels
 #   dev       to work on this repository, in addition to run
+#   suite     to run the suite of the module in kmod/, in addition to run
 #   unit      to make repositories of packages in tests
 #   browser   to open reports in a browser
 #   vmcore    to open images of a guest's memory
@@ -37,13 +38,13 @@ gcc-s390x-linux-gnu=s390x-linux-gnu-gcc
 gdb=gdb
 gpg=gpg
 gpg-agent=gpg-agent
-iptables=iptables-legacy
-ipvsadm=ipvsadm
 perl=/usr/share/perl/*/Term/ANSIColor.pm
 rpm=rpmsign
 rpm=rpmbuild
 shellcheck=shellcheck
 sparse=sparse'
+	[suite]='iptables=iptables-legacy
+ipvsadm=ipvsadm'
 	[unit]='libarchive-tools=bsdtar
 pacman-package-manager=repo-add
 zstd=zstd'
@@ -96,7 +97,7 @@ for group in "$@"; do
 	done
 done
 
-command -v go >/dev/null ||
+[[ " $* " != *' run '* ]] || command -v go >/dev/null ||
 	{ echo "Go is missing: install the version that go.mod names, or a newer one: https://go.dev/dl" >&2; exit 1; }
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 command=(apt-get install -q -y --no-install-recommends "${missing[@]}")
