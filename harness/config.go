@@ -88,14 +88,10 @@ type Config struct {
 
 	// Kernel is the kernel to run on unless KMODTEST_KERNEL is set: the name of a
 	// row of package images or of a kernels.toml next to go.mod, or a path. Empty
-	// means the default kernel of these tables.
+	// means the default kernel of these tables. A kernel for another architecture
+	// than the host's has its name, as in "6.12@arm64", or "@arm64" for the default
+	// one; the test binary is then built again: docs/architectures.md.
 	Kernel string
-
-	// Arch is the architecture of the kernel unless KMODTEST_ARCH is set: amd64, arm64,
-	// riscv64 or s390x, as GOARCH. Empty means that in the name of the kernel, such as
-	// "6.12@arm64", or else that of the host. For another one than the host's, the test
-	// binary is built again: docs/architectures.md.
-	Arch string
 
 	// CPUs is the number of virtual CPUs, at most 255; 0 means 2.
 	CPUs int
@@ -215,7 +211,7 @@ func absolute(dir string, paths []string) []string {
 func (c Config) request() request.Config {
 	out := request.Config{
 		Modules: c.Modules, KernelModules: c.KernelModules, OptionalModules: c.OptionalModules, LoadModules: c.LoadModules,
-		Programs: c.Programs, Files: c.Files, Host: c.Host, Keep: c.Keep, Env: c.Env, Kernel: c.Kernel, Arch: c.Arch, CPUs: c.CPUs, Memory: c.Memory, NUMA: c.NUMA,
+		Programs: c.Programs, Files: c.Files, Host: c.Host, Keep: c.Keep, Env: c.Env, Kernel: c.Kernel, CPUs: c.CPUs, Memory: c.Memory, NUMA: c.NUMA,
 		KernelArgs: c.KernelArgs, Fresh: c.Fresh, Allow: c.Allow, Machines: c.Machines,
 		Coverage: request.Coverage(c.Coverage), FaultWalk: c.FaultWalk,
 	}

@@ -110,6 +110,10 @@ action-systems: ## run the GitHub action and workflow on new Debian 12 and 13, a
 	.ci/system trixie $(ACTION_TEST)
 	KMODTEST_UBUNTU=1 .ci/system trixie $(ACTION_TEST)
 
+.PHONY: unit-arm64
+unit-arm64: deps ## run tests that need no machine as programs for arm64, under QEMU's user emulation
+	scripts/unit-other.sh arm64
+
 ## Update the documentation:
 
 .PHONY: matrix-readme

@@ -17,7 +17,7 @@ import (
 type Variables struct {
 	hardware.Variables
 	Kernel    string // KMODTEST_KERNEL: a name or a path; "" means Config.Kernel
-	Arch      string // KMODTEST_ARCH: the kernel's architecture, as GOARCH; "" means Config.Arch
+	Arch      string // KMODTEST_ARCH: the kernel's architecture, as GOARCH; "" means that in the kernel's name, or else the host's
 	Snapshot  string // KMODTEST_SNAPSHOT: off boots each time; "" or on restores if possible
 	Fresh     string // KMODTEST_FRESH: test gives each test a fresh machine, off does not; "" means Config.Fresh
 	Trace     string // KMODTEST_TRACE: 1 prints how long the phases of a run took; otherwise a file to write that to

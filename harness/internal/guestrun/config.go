@@ -36,7 +36,6 @@ type Table struct {
 	Keep            []string         `toml:"keep"`
 	Env             []string         `toml:"env"`
 	Kernel          string           `toml:"kernel"`
-	Arch            string           `toml:"arch"`
 	CPUs            int              `toml:"cpus"`
 	Memory          int              `toml:"memory"`
 	NUMA            int              `toml:"numa"`

@@ -25,9 +25,8 @@ func TestKernelName(t *testing.T) {
 		{request.Config{Kernel: "6.1"}, "6.12", "", "6.12", ""},
 		{request.Config{}, "", other, at, other},
 		{request.Config{Kernel: "6.1"}, "", other, "6.1" + at, other},
-		{request.Config{Kernel: "6.1", Arch: other}, "", "", "6.1" + at, other},
-		{request.Config{Arch: other}, "6.12", "", "6.12" + at, other},
-		{request.Config{Arch: "s390x"}, "6.12" + at, "", "6.12" + at, other},
+		{request.Config{Kernel: at}, "", "", at, other},
+		{request.Config{Kernel: "6.1@s390x"}, "6.12" + at, "", "6.12" + at, other},
 		{request.Config{Kernel: "6.1@s390x"}, "", other, "6.1" + at, other},
 		{request.Config{Kernel: "6.1" + at}, "", here, "6.1", here},
 		{request.Config{}, "6.1" + at, other, "6.1" + at, other},
@@ -41,15 +40,25 @@ func TestKernelName(t *testing.T) {
 }
 
 func TestArchitecturesMustAgree(t *testing.T) {
-	for want, c := range map[string]struct {
-		config         request.Config
-		kernel, goarch string
-	}{
-		"KMODTEST_KERNEL is 6.1@arm64, and KMODTEST_ARCH is s390x": {request.Config{}, "6.1@arm64", "s390x"},
-		"harness.Config: Kernel is 6.1@arm64, and Arch is riscv64": {request.Config{Kernel: "6.1@arm64", Arch: "riscv64"}, "", ""},
-		`harness.Config: Arch: there is no architecture "aarch64"`: {request.Config{Arch: "aarch64"}, "", ""},
+	const want = "KMODTEST_KERNEL is 6.1@arm64, and KMODTEST_ARCH is s390x"
+	if _, _, err := KernelName(request.Config{}, "6.1@arm64", "s390x"); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
+func TestFeaturesOfOneArchitectureAreRefusedOnOthers(t *testing.T) {
+	all := Features{FaultWalk: true, Debugger: true, Images: true, Coverage: true}
+	if err := all.Check("amd64"); err != nil {
+		t.Error(err)
+	}
+	if err := (Features{}).Check("s390x"); err != nil {
+		t.Error(err)
+	}
+	for want, f := range map[string]Features{
+		"harness.Config.FaultWalk": {FaultWalk: true}, "KMODTEST_GDB": {Debugger: true}, "KMODTEST_DUMP": {Images: true},
+		"the coverage of modules": {Coverage: true},
 	} {
-		if _, _, err := KernelName(c.config, c.kernel, c.goarch); err == nil || !strings.HasPrefix(err.Error(), want) {
+		if err := f.Check("s390x"); err == nil || !strings.HasPrefix(err.Error(), want+" is not possible with a kernel for s390x") {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}

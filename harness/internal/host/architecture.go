@@ -14,12 +14,12 @@ import (
 )
 
 // choose returns the kernel of the run, and the machine for it.
-func (r *run) choose(ctx context.Context) (*images.Kernel, qemu.Config, error) {
+func choose(ctx context.Context, r *run) (*images.Kernel, qemu.Config, error) {
 	name, wanted, err := hardware.KernelName(r.Config, r.env.Kernel, r.env.Arch)
 	if err != nil {
 		return nil, qemu.Config{}, err
 	}
-	m, err := r.machineFor(wanted) // before a kernel is fetched or built, which may take minutes
+	m, err := machineFor(r, wanted) // before a kernel is fetched or built, which may take minutes
 	if err != nil {
 		return nil, m, err
 	}
@@ -30,14 +30,18 @@ func (r *run) choose(ctx context.Context) (*images.Kernel, qemu.Config, error) {
 		return nil, m, verdict.AsFailure(err).At(verdict.KernelStage)
 	}
 	if wanted != "" && kernel.Arch != wanted {
-		return nil, m, fmt.Errorf("kernel %s is for %s, and not for %s, as KMODTEST_ARCH or harness.Config.Arch demand", name, kernel.Arch, wanted)
+		return nil, m, fmt.Errorf("kernel %s is for %s, and not for %s, as KMODTEST_ARCH demands", name, kernel.Arch, wanted)
 	}
-	m, err = r.machineFor(kernel.Arch)
+	if m, err = machineFor(r, kernel.Arch); err == nil {
+		err = hardware.Features{
+			FaultWalk: r.Config.FaultWalk, Debugger: r.env.GDB, Images: r.env.Dump != "", Coverage: r.coverage != nil,
+		}.Check(kernel.Arch)
+	}
 	return kernel, m, err
 }
 
 // machineFor returns the machine for an architecture, without its kernel.
-func (r *run) machineFor(goarch string) (qemu.Config, error) {
+func machineFor(r *run, goarch string) (qemu.Config, error) {
 	m, err := hardware.Machine(r.Request, r.env.Variables, goarch)
 	if err == nil {
 		_, err = qemu.Find(m.Binary)
@@ -46,7 +50,7 @@ func (r *run) machineFor(goarch string) (qemu.Config, error) {
 }
 
 // chooseTests makes the program that the guests run one for their architecture: it builds a test binary again.
-func (r *run) chooseTests(ctx context.Context, goarch string) error {
+func chooseTests(ctx context.Context, r *run, goarch string) error {
 	kernel, err := arch.Find(goarch)
 	if err != nil {
 		return err

@@ -28,13 +28,13 @@ const initPackage = "harness/cmd/kmodtest-init"
 
 // prepare makes all inputs of the machine, or finds them in the cache.
 func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
-	kernel, m, err := r.choose(ctx)
+	kernel, m, err := choose(ctx, r)
 	if err != nil {
 		return m, err
 	}
 	r.platform = verdict.Platform{Release: kernel.Release, Package: kernel.Version}
 	defer r.trace.Thread(0).Phase("build")()
-	if err := r.chooseTests(ctx, kernel.Arch); err != nil {
+	if err := chooseTests(ctx, r, kernel.Arch); err != nil {
 		return m, err
 	}
 	spec := initramfs.Spec{Kernel: kernel, Drivers: m.Drivers(), KernelModules: r.Config.KernelModules, Optional: r.Config.OptionalModules}

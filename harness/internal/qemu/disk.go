@@ -37,7 +37,7 @@ func (p *Process) AddDisk(ctx context.Context, d Disk) error {
 		}
 		err := m.Run("blockdev-add", d.backend())
 		if err == nil {
-			err = p.addDevice(m, "virtio-blk", d.Name, map[string]any{
+			err = addDevice(p, m, "virtio-blk", d.Name, map[string]any{
 				"drive": d.Name, "serial": d.Name,
 				// An error is the guest's: QEMU does not stop the machine.
 				"rerror": "report", "werror": "report",
@@ -113,7 +113,7 @@ func (p *Process) RemoveDisk(ctx context.Context, d Disk, limit time.Duration) e
 }
 
 // addDevice attaches a virtio device.
-func (p *Process) addDevice(m *qmp.Client, kind, name string, properties map[string]any) error {
+func addDevice(p *Process, m *qmp.Client, kind, name string, properties map[string]any) error {
 	err := p.slots.Take(kind, name, properties)
 	if err == nil {
 		if err = m.Run("device_add", properties); err != nil {

@@ -43,7 +43,7 @@ func (p *Process) AddNIC(ctx context.Context, n NIC) error {
 		if p.board.HasPCI() {
 			card["romfile"] = "" // the machine does not boot from it
 		}
-		return p.addDevice(m, "virtio-net", "kmodtest-card", card)
+		return addDevice(p, m, "virtio-net", "kmodtest-card", card)
 	})
 }
 

@@ -85,7 +85,6 @@ type Config struct {
 	Keep            []string // PATTERN or PATTERN:DIRECTORY
 	Env             []string
 	Kernel          string
-	Arch            string
 	CPUs            int
 	Memory          int
 	NUMA            int
