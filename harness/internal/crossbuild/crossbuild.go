@@ -117,8 +117,9 @@ func (r Request) flags(info *debug.BuildInfo) (flags []string, race bool) {
 		if r.CoverMode != "" {
 			flags = append(flags, "-covermode="+r.CoverMode)
 		}
-		if packages := flagOf(r.Parent, "coverpkg"); packages != "" {
-			flags = append(flags, "-coverpkg="+packages)
+		cwd, err := os.Readlink(filepath.Join("/proc", strconv.Itoa(r.Parent), "cwd"))
+		if packages := flagOf(r.Parent, "coverpkg"); packages != "" && err == nil {
+			flags = append(flags, "-coverpkg="+absolutePatterns(packages, cwd))
 		}
 	}
 	return flags, values["-race"] == "true"
@@ -130,7 +131,11 @@ func flagOf(pid int, name string) string {
 	if err != nil {
 		return ""
 	}
-	words := strings.Split(string(text), "\x00")
+	return flagIn(strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00"), name)
+}
+
+// flagIn returns the value of a flag in a command line of the go command, or "".
+func flagIn(words []string, name string) string {
 	if filepath.Base(words[0]) != "go" {
 		return ""
 	}
@@ -145,4 +150,15 @@ func flagOf(pid int, name string) string {
 		}
 	}
 	return ""
+}
+
+// absolutePatterns returns patterns of packages, separated by commas, with directories that are absolute.
+func absolutePatterns(patterns, cwd string) string {
+	list := strings.Split(patterns, ",")
+	for i, pattern := range list {
+		if pattern == "." || pattern == ".." || strings.HasPrefix(pattern, "./") || strings.HasPrefix(pattern, "../") {
+			list[i] = filepath.Join(cwd, pattern)
+		}
+	}
+	return strings.Join(list, ",")
 }
