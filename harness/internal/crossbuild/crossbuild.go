@@ -11,10 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
+	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/images/arch"
 )
 
@@ -44,6 +46,21 @@ func ArchOf(path string) string {
 func Runs(kernel arch.Arch, path string) bool {
 	goarch := ArchOf(path)
 	return goarch == "" || goarch == kernel.Name || goarch == kernel.Narrow
+}
+
+// Useless returns the names of programs among files of the host that a kernel for an architecture does not run.
+func Useless(kernel string, files []initramfs.File) (names []string) {
+	a, err := arch.Find(kernel)
+	if err != nil || a.IsHost() {
+		return nil
+	}
+	for _, f := range files {
+		name := filepath.Base(f.Path)
+		if !Runs(a, f.Source()) && !strings.Contains(name, ".so") && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // MismatchError reports that a program is for another architecture than the kernel.

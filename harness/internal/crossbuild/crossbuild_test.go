@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/images/arch"
 )
 
@@ -150,6 +151,19 @@ func TestArchitectureOfPrograms(t *testing.T) {
 	script := filepath.Join(write(t, map[string]string{"script": "#!/bin/sh\n"}), "script")
 	if got := ArchOf(script); got != "" || !Runs(far(t), script) {
 		t.Errorf("a script is for %q", got)
+	}
+}
+
+func TestProgramsOfTheHostAreUseless(t *testing.T) {
+	files, err := initramfs.FindFiles([]string{"go", filepath.Join(write(t, map[string]string{"data": "text"}), "data")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Useless(far(t).Name, files); !slices.Equal(got, []string{"go"}) {
+		t.Errorf("got %q, want go", got)
+	}
+	if got := Useless(arch.Host().Name, files); len(got) > 0 {
+		t.Errorf("on the host: got %q", got)
 	}
 }
 

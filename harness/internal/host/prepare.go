@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/crossbuild"
 	"github.com/kmodtest/kmodtest/harness/internal/environment"
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
@@ -40,6 +41,9 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	spec := initramfs.Spec{Kernel: kernel, Drivers: m.Drivers(), KernelModules: r.Config.KernelModules, Optional: r.Config.OptionalModules}
 	if spec.Files, err = initramfs.FindFiles(r.Config.Files); err != nil {
 		return m, err
+	}
+	if names := crossbuild.Useless(m.Arch, spec.Files); len(names) > 0 {
+		r.say("programs of this system do not run on %s: %s (harness.Config.Files)", m.Arch, strings.Join(names, ", "))
 	}
 	if spec.Built, err = r.buildModules(ctx, kernel, m); err != nil {
 		return m, err

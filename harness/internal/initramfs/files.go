@@ -237,6 +237,9 @@ func (f File) String() string {
 	return fmt.Sprintf("%q %q %v %d %d -> %q", f.Path, f.from, f.info.Mode(), f.info.Size(), f.info.ModTime().UnixNano(), f.link)
 }
 
+// Source returns the path of the file on the host.
+func (f File) Source() string { return cmp.Or(f.from, f.Path) }
+
 // record returns the file's record in the archive.
 func (f File) record() (cpio.Record, error) {
 	name := strings.TrimPrefix(f.Path, "/")
@@ -247,6 +250,6 @@ func (f File) record() (cpio.Record, error) {
 	if f.info.IsDir() {
 		return cpio.Directory(name, mode), nil
 	}
-	b, err := os.ReadFile(cmp.Or(f.from, f.Path))
+	b, err := os.ReadFile(f.Source())
 	return cpio.StaticFile(name, string(b), mode), err
 }
