@@ -42,7 +42,7 @@ func good() place {
 
 // fetches adds the programs that fetch a kernel.
 func (p *place) fetches() {
-	for _, name := range []string{"apt-get", "dpkg-deb", "depmod"} {
+	for _, name := range []string{"apt-get", "dpkg-deb", "depmod", "s390x-linux-gnu-gcc"} {
 		p.programs[name] = ""
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // Features are the parts of the harness that need to know a processor, and whether the run asks for them.
 type Features struct {
-	FaultWalk, Debugger, Images, Coverage bool
+	Debugger, Images bool
 }
 
 // Check returns an error if the harness does not have one of the features for kernels of an architecture.
@@ -17,10 +17,8 @@ func (f Features) Check(goarch string) error {
 		name  string
 		has   []string // architectures
 	}{
-		{f.FaultWalk, "harness.Config.FaultWalk", []string{"amd64"}},
 		{f.Debugger, "KMODTEST_GDB", []string{"amd64"}},
 		{f.Images, "KMODTEST_DUMP", []string{"amd64"}},
-		{f.Coverage, "the coverage of modules", []string{"amd64"}},
 	} {
 		if feature.asked && !slices.Contains(feature.has, goarch) {
 			return fmt.Errorf("%s is not possible with a kernel for %s", feature.name, goarch)

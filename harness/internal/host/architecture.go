@@ -33,9 +33,7 @@ func choose(ctx context.Context, r *run) (*images.Kernel, qemu.Config, error) {
 		return nil, m, fmt.Errorf("kernel %s is for %s, and not for %s, as KMODTEST_ARCH demands", name, kernel.Arch, wanted)
 	}
 	if m, err = machineFor(r, kernel.Arch); err == nil {
-		err = hardware.Features{
-			FaultWalk: r.Config.FaultWalk, Debugger: r.env.GDB, Images: r.env.Dump != "", Coverage: r.coverage != nil,
-		}.Check(kernel.Arch)
+		err = hardware.Features{Debugger: r.env.GDB, Images: r.env.Dump != ""}.Check(kernel.Arch)
 	}
 	return kernel, m, err
 }
