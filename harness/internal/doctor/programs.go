@@ -103,7 +103,7 @@ var major = regexp.MustCompile(`\b(\d+)\.\d+`)
 // compiler compares the compiler of modules with that of the kernel, if the kernel is in the cache.
 func (h Host) compiler(ctx context.Context, kernel *images.Kernel) Finding {
 	const check = "compiler"
-	target := h.target(kernel)
+	target := targetOf(h.Kernel, kernel)
 	cc, pkg := h.CC, "gcc"
 	if cc == "" {
 		cc = target.Prefix() + "gcc"
@@ -134,9 +134,9 @@ func (h Host) compiler(ctx context.Context, kernel *images.Kernel) Finding {
 	return Finding{check, OK, mine, ""}
 }
 
-// target returns the architecture of a kernel, which is nil if it is not in the cache.
-func (h Host) target(kernel *images.Kernel) arch.Arch {
-	_, name := images.SplitName(h.Kernel)
+// targetOf returns the architecture of a kernel, by its name if it is not in the cache, and thus nil.
+func targetOf(row string, kernel *images.Kernel) arch.Arch {
+	_, name := images.SplitName(row)
 	if kernel != nil {
 		name = kernel.Arch
 	}

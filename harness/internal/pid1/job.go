@@ -15,6 +15,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/stdin"
+	"github.com/kmodtest/kmodtest/harness/internal/system"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -110,7 +111,7 @@ func start(work wire.Work, channel int, out *wire.Writer, in *stdin.Input) (*pro
 			return nil, err
 		}
 	}
-	if err := writeFile(inside.MarkFile, work.Mark); err != nil {
+	if err := system.WriteFile(inside.MarkFile, work.Mark); err != nil {
 		return nil, err
 	}
 	if err := applySettings(work.Settings); err != nil {

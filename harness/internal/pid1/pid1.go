@@ -22,6 +22,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/modprobe"
 	"github.com/kmodtest/kmodtest/harness/internal/mounts"
 	"github.com/kmodtest/kmodtest/harness/internal/stdin"
+	"github.com/kmodtest/kmodtest/harness/internal/system"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -57,17 +58,17 @@ func run() error {
 	if err := mounts.Make(); err != nil {
 		return err
 	}
-	if err := setUpSystem(); err != nil {
+	if err := system.SetUp(); err != nil {
 		return err
 	}
-	if err := writeFile(inside.GuestFile, ""); err != nil {
+	if err := system.WriteFile(inside.GuestFile, ""); err != nil {
 		return err
 	}
 	boot, err := readBoot()
 	if err != nil {
 		return err
 	}
-	if err := makeNodes(boot.Nodes); err != nil {
+	if err := system.MakeNodes(boot.Nodes); err != nil {
 		return err
 	}
 	port, err := openPort(boot.Transport)

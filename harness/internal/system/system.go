@@ -1,4 +1,5 @@
-package pid1
+// Package system sets up a guest: files in /etc, the host name, limits, the loopback interface, and device files.
+package system
 
 import (
 	"errors"
@@ -30,10 +31,10 @@ const hostname = "kmodtest"
 // maxFiles is the limit of open files per process, the same as systemd's for services.
 const maxFiles = 1 << 19
 
-// setUpSystem makes files and directories and sets host name, limits and loopback.
-func setUpSystem() error {
+// SetUp makes files and directories and sets host name, limits and loopback.
+func SetUp() error {
 	for name, text := range etc {
-		if err := writeFile(name, text); err != nil {
+		if err := WriteFile(name, text); err != nil {
 			return err
 		}
 	}
@@ -56,8 +57,8 @@ func setUpSystem() error {
 	return inside.RaiseLoopback()
 }
 
-// writeFile writes a file, and makes its directory.
-func writeFile(name, text string) error {
+// WriteFile writes a file, and makes its directory.
+func WriteFile(name, text string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}

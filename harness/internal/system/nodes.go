@@ -1,4 +1,4 @@
-package pid1
+package system
 
 import (
 	"errors"
@@ -11,9 +11,9 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// makeNodes makes the device files that load a module when they are opened. One whose
+// MakeNodes makes the device files that load a module when they are opened. One whose
 // module is built in exists already.
-func makeNodes(nodes []wire.Node) error {
+func MakeNodes(nodes []wire.Node) error {
 	for _, node := range nodes {
 		path := filepath.Join("/dev", filepath.Clean("/"+node.Name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

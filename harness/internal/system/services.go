@@ -1,4 +1,4 @@
-package pid1
+package system
 
 // services are the ports of well-known services, for /etc/services.
 const services = `discard 9/tcp
