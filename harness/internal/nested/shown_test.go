@@ -22,20 +22,29 @@ func (p place) setVersions() error {
 		if _, err := os.Stat(command[len(command)-1]); err != nil && len(command) > 1 {
 			continue // the test that needs it says so
 		}
-		out, err := exec.Command(command[0], append(command[1:], "--version")...).Output()
+		version, err := versionOf(command[0], command[1:]...)
 		if err != nil {
-			return fmt.Errorf("%s --version: %w", command, err)
+			return err
 		}
-		// QEMU emulator version 7.2.1 (Debian …)
-		fields := strings.Fields(string(out))
-		if len(fields) < 4 {
-			return fmt.Errorf("%s --version: %q", command, out)
-		}
-		if err := os.Setenv(name, fields[3]); err != nil {
+		if err := os.Setenv(name, version); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// versionOf returns the version of QEMU, which a command starts.
+func versionOf(name string, args ...string) (string, error) {
+	out, err := exec.Command(name, append(args, "--version")...).Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s --version: %w", name, args, err)
+	}
+	// QEMU emulator version 7.2.1 (Debian …)
+	fields := strings.Fields(string(out))
+	if len(fields) < 4 {
+		return "", fmt.Errorf("%s %s --version: %q", name, args, out)
+	}
+	return fields[3], nil
 }
 
 // repeatedVariable is set if the outer machine hung or died during the tests, which
