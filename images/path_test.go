@@ -150,6 +150,21 @@ func TestKeyChangesWithTree(t *testing.T) {
 	}
 }
 
+func TestBuildTreeForAnotherArchitecture(t *testing.T) {
+	files := builtTree()
+	files["include/config/auto.conf"] = "# made up\nCONFIG_ARM64=y\n"
+	files["arch/arm64/boot/Image"] = "image"
+	tree := filestest.Tree(t, files)
+	image := filepath.Join(tree, "arch/arm64/boot/Image")
+	for _, path := range []string{tree, image} {
+		assertKernel(t, path, Kernel{Arch: "arm64", Release: "6.1.9-test", Image: image, Boot: image, Build: tree})
+	}
+	if err := os.Remove(image); err != nil {
+		t.Fatal(err)
+	}
+	assertRefused(t, tree, "no kernel image") // an x86 machine could boot vmlinux
+}
+
 func TestInstalledKernel(t *testing.T) {
 	root := filestest.Tree(t, installed("6.1.9-a"))
 	image := filepath.Join(root, "boot/vmlinuz-6.1.9-a")

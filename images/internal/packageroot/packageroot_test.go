@@ -60,6 +60,14 @@ func TestStripKeepsRequiredFiles(t *testing.T) {
 	filestest.Want(t, filepath.Join(root, "lib/modules/1-cloud/kernel/a.ko"), "module")
 }
 
+func TestStripFindsUncompressedKernel(t *testing.T) {
+	root := filestest.Tree(t, map[string]string{"boot/vmlinux-1-riscv64": "kernel", "lib/modules/1-riscv64/kernel/a.ko": "module"})
+	if release, err := Strip(root); err != nil || release != "1-riscv64" {
+		t.Fatalf("got release %q, %v", release, err)
+	}
+	filestest.Want(t, filepath.Join(root, "boot/vmlinuz-1-riscv64"), "kernel")
+}
+
 func TestStripRequiresOneKernel(t *testing.T) {
 	for _, files := range []map[string]string{{"boot/x": ""}, {"boot/vmlinuz-1": "", "boot/vmlinuz-2": ""}} {
 		if _, err := Strip(filestest.Tree(t, files)); err == nil {
