@@ -26,8 +26,8 @@ type Build struct {
 	// kernel, such as "./configure --kdir=$KDIR". It always finds the files as they are
 	// in Root, without the changes that an earlier run of it made. Its environment has
 	// KDIR (the directory to build modules in, as for make -C), KERNELRELEASE and
-	// KVERSION (the kernel's release), ARCH and CROSS_COMPILE (as for the kernel's makefiles:
-	// x86_64 and empty, or arm64 and aarch64-linux-gnu-) and CC.
+	// KVERSION (the kernel's release), ARCH (as in the kernel's makefiles: x86_64, arm64) and
+	// CC; for a kernel of another architecture also CROSS_COMPILE (aarch64-linux-gnu-).
 	Prepare string
 
 	// Load are the modules to load before the tests, in this order, each with its

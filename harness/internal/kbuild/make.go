@@ -111,8 +111,10 @@ func (m *maker) shell(ctx context.Context, command string, env ...string) *exec.
 	cmd.Dir = m.copy()
 	cmd.Env = slices.Concat(m.environment(), []string{
 		"KDIR=" + m.view.Path(m.kernel.Build), "KERNELRELEASE=" + m.kernel.Release, "KVERSION=" + m.kernel.Release, "ARCH=" + m.tools.Arch.Make, "CC=" + m.tools.Compiler,
-		"CROSS_COMPILE=" + m.tools.Arch.Prefix(),
 	}, env)
+	if prefix := m.tools.Arch.Prefix(); prefix != "" { // an empty variable would keep a makefile from setting its own
+		cmd.Env = append(cmd.Env, "CROSS_COMPILE="+prefix)
+	}
 	return cmd
 }
 
