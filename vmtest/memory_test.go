@@ -125,7 +125,7 @@ func badAddresses(tb testing.TB) []address {
 		{"the last byte of 32 bits", 0xffff_ffff},
 		{"the first address after a process", 0x7fff_ffff_f000},
 		{"the kernel's half", 0xffff_8000_0000_0000},
-		{"the kernel's code", kernelSymbol(tb, "_text")},
+		{"the kernel's code", kernelSymbol(tb, "_stext")},
 		{"the highest page", 0xffff_ffff_ffff_f000},
 		{"the last byte", 0xffff_ffff_ffff_ffff},
 	} {

@@ -44,6 +44,12 @@ func (r *Reader) add(f Frame) {
 	if n := len(s.frames); f.Size == 0 && n > 0 && s.frames[n-1].Function == f.Function {
 		return // on arm, the caller of the line before
 	}
+	if at := f; s.pointed && len(s.frames) == 1 {
+		at.Return = false
+		if at == s.frames[0] {
+			return // on arm64 and riscv, a trace begins with the instruction itself
+		}
+	}
 	s.frames = append(s.frames, f)
 	r.all = append(r.all, f)
 }
@@ -118,6 +124,7 @@ func (r *Reader) place(text string) {
 	case strings.HasPrefix(text, "lr : "), strings.HasPrefix(text, "LR is at "), strings.HasPrefix(text, "LR ["), strings.HasPrefix(text, " ra : "):
 		if f, ok := frameIn(text); ok {
 			s := r.top()
+			f.Return = true
 			s.linked = append(s.linked, f)
 			r.all = append(r.all, f)
 		}
