@@ -26,6 +26,8 @@ type Apt struct {
 	Image     string   `toml:"image"`     // a pattern as in path.Match; ARCH in a name stands for Debian's name of the architecture
 	Packages  []string `toml:"packages"`  // more packages; RELEASE in a name stands for the kernel's release
 	Tools     []string `toml:"tools"`     // packages for the build root, besides those that the headers depend on
+
+	dated bool // Mirror is that of a snapshot
 }
 
 // Check returns an error if a field is missing.
@@ -137,7 +139,7 @@ func openArchives(ctx context.Context, row Row, opt Options, scratch string, sho
 // openArchive returns the archive that has the packages of a row, for an architecture.
 func openArchive(ctx context.Context, row Row, opt Options, of arch.Arch, dir string) (*apt.Archive, error) {
 	a := row.Apt
-	archive := &apt.Archive{Suite: a.Suite, Component: a.Component, Architecture: of.Debian, Keyring: row.file(a.Keyring), Dir: dir}
+	archive := &apt.Archive{Suite: a.Suite, Component: a.Component, Architecture: of.Debian, Keyring: row.file(a.Keyring), Old: a.dated, Dir: dir}
 	if a.Mirror != "" {
 		archive.Mirrors = splitMirrors(a.Mirror)
 		return archive, nil

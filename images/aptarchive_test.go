@@ -79,6 +79,13 @@ func splitKernel(t *testing.T, release string) map[string]deb {
 // aptArchive makes a signed archive of packages, and returns its directory and the file with its key.
 func aptArchive(t *testing.T, packages map[string]deb) (dir, keyring string) {
 	t.Helper()
+	env, keyring := newKey(t, false)
+	return signedArchive(t, packages, env, ""), keyring
+}
+
+// signedArchive makes an archive that is signed with the key of env. fields are more lines of its file Release.
+func signedArchive(t *testing.T, packages map[string]deb, env []string, fields string) (dir string) {
+	t.Helper()
 	dir = t.TempDir()
 	binary := filepath.Join(dir, "dists/made/stable/binary-amd64")
 	for _, d := range []string{binary, filepath.Join(dir, "pool")} {
@@ -102,12 +109,11 @@ func aptArchive(t *testing.T, packages map[string]deb) (dir, keyring string) {
 	suite := filepath.Join(dir, "dists/made")
 	text := runIn(t, suite, nil, "apt-ftparchive", "release", "-o", "APT::FTPArchive::Release::Suite=made", "-o", "APT::FTPArchive::Release::Codename=made",
 		"-o", "APT::FTPArchive::Release::Components=stable", "-o", "APT::FTPArchive::Release::Architectures=amd64", ".")
-	if err := os.WriteFile(filepath.Join(suite, "Release"), text, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(suite, "Release"), append([]byte(fields), text...), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	env, keyring := newKey(t, false)
 	runIn(t, suite, env, "gpg", "--batch", "--clearsign", "-o", "InRelease", "Release")
-	return dir, keyring
+	return dir
 }
 
 const splitRelease = "6.8.0-31-generic"

@@ -114,7 +114,7 @@ func (c *collection) useTable(ctx context.Context, table string) error {
 		}
 		c.kernels[key] = true
 		if row.Source != nil && row.Source.Path == "" {
-			c.sources[row.Source.sourceKey()] = true
+			c.sources[row.Source.Key(layout)] = true
 		}
 	}
 	return nil

@@ -13,22 +13,25 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/kmodtest/kmodtest/images/arch"
-	"github.com/kmodtest/kmodtest/images/internal/kernelbuild"
+	"github.com/kmodtest/kmodtest/images/internal/sourcetree"
 )
 
 // Row is a kernel that has a name: a row of kernels.toml, where the fields are explained, for one of its architectures.
 type Row struct {
-	Name     string  `toml:"name"`    // in the table without the architecture; it has one if it is not the host's: WithArch
-	Default  bool    `toml:"default"` // only for the host's architecture
-	Extra    bool    `toml:"extra"`   // used only if it is named
-	Arch     string  `toml:"arch"`    // GOARCH; in the table all architectures, separated by spaces
-	About    string  `toml:"about"`
-	Download int     `toml:"download"` // approximate size in MB
-	Apt      *Apt    `toml:"apt"`      // packages of a kernel that is fetched with apt
-	RPM      *RPM    `toml:"rpm"`      // packages of a kernel that is fetched from RPM repositories
-	Pacman   *Pacman `toml:"pacman"`   // packages of a kernel that is fetched from repositories of Arch Linux
-	OCI      *OCI    `toml:"oci"`      // image of a kernel that is fetched from a registry
-	Source   *Source `toml:"source"`   // source of a kernel that is built; exactly one of these is set
+	Name     string `toml:"name"`    // in the table without the architecture; it has one if it is not the host's: WithArch
+	Default  bool   `toml:"default"` // only for the host's architecture
+	Extra    bool   `toml:"extra"`   // used only if it is named
+	Arch     string `toml:"arch"`    // GOARCH; in the table all architectures, separated by spaces
+	About    string `toml:"about"`
+	Download int    `toml:"download"` // approximate size in MB
+	// Snapshots are dates of an archive that keeps all its versions. In the table, each makes a row of its own: NAME-DATE.
+	Snapshots []string `toml:"snapshots"`
+
+	Apt    *Apt    `toml:"apt"`    // packages of a kernel that is fetched with apt
+	RPM    *RPM    `toml:"rpm"`    // packages of a kernel that is fetched from RPM repositories
+	Pacman *Pacman `toml:"pacman"` // packages of a kernel that is fetched from repositories of Arch Linux
+	OCI    *OCI    `toml:"oci"`    // image of a kernel that is fetched from a registry
+	Source *Source `toml:"source"` // source of a kernel that is built; exactly one of these is set
 
 	// Table is the path of the kernels.toml that has the row; "" for kmodtest's own table.
 	Table string `toml:"-"`
@@ -36,19 +39,8 @@ type Row struct {
 	target arch.Arch // that of Arch
 }
 
-// Source describes the sources and the configuration of a kernel. The sources are a Debian package
-// (Suite, Package), an archive (URL, SHA256), or a directory (Path, optionally with Ref).
-type Source struct {
-	Suite     string   `toml:"suite"`
-	Package   string   `toml:"package"` // a pattern as in path.Match
-	URL       string   `toml:"url"`
-	SHA256    string   `toml:"sha256"` // in hex
-	Path      string   `toml:"path"`   // relative to the table
-	Ref       string   `toml:"ref"`    // a revision as in git rev-parse
-	Fragments []string `toml:"fragments"`
-	Variables []string `toml:"variables"` // NAME=VALUE, for make
-	Objects   int      `toml:"objects"`   // approximate number of compiled files, for the first progress bar
-}
+// Source describes the sources and the configuration of a kernel.
+type Source = sourcetree.Source
 
 // provider returns where the kernel is fetched from, or nil if it is built from source.
 func (row Row) provider() provider {
@@ -119,6 +111,9 @@ func (row Row) check() error {
 			return fmt.Errorf("kernel %s: %w", row.Name, err)
 		}
 	}
+	if err := row.checkSnapshots(); err != nil {
+		return fmt.Errorf("kernel %s: %w", row.Name, err)
+	}
 	switch {
 	case row.tables() != 1:
 		return fmt.Errorf("kernel %s: it requires one of [kernel.apt], [kernel.rpm], [kernel.pacman], [kernel.oci] and [kernel.source]", row.Name)
@@ -129,44 +124,9 @@ func (row Row) check() error {
 			return fmt.Errorf("kernel %s: %w", row.Name, err)
 		}
 	case row.Source != nil:
-		if err := row.Source.check(); err != nil {
+		if err := row.Source.Check(); err != nil {
 			return fmt.Errorf("kernel %s: [kernel.source] %w", row.Name, err)
 		}
-	}
-	return nil
-}
-
-// tools returns the programs that reading the sources requires.
-func (s *Source) tools() []kernelbuild.Tool {
-	switch {
-	case s.Package != "":
-		return kernelbuild.DebianPackage
-	case s.Ref != "":
-		return kernelbuild.GitCommit
-	}
-	return nil
-}
-
-var hexSHA256 = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
-
-func (s *Source) check() error {
-	places := 0
-	for _, place := range []string{s.Package, s.URL, s.Path} {
-		if place != "" {
-			places++
-		}
-	}
-	switch {
-	case places != 1:
-		return errors.New("requires one of: suite and package, url and sha256, path")
-	case (s.Package != "") != (s.Suite != ""):
-		return errors.New("requires suite and package together")
-	case s.URL != "" && !hexSHA256.MatchString(s.SHA256):
-		return errors.New("requires the sha256 of the archive at url, 64 hex digits")
-	case s.Ref != "" && s.Path == "":
-		return errors.New("allows ref only with path")
-	case len(s.Fragments) == 0:
-		return errors.New("names no fragments: the configuration starts from allnoconfig, which cannot boot; begin with base.config")
 	}
 	return nil
 }
@@ -192,12 +152,14 @@ func parseRows(text []byte) ([]Row, error) {
 		if row.Default {
 			defaults[row.Name] = true
 		}
-		for _, one := range row.byArch() {
-			if seen[one.Name] {
-				return nil, fmt.Errorf("there are two kernels with the name %s", one.Name)
+		for _, dated := range row.bySnapshot() {
+			for _, one := range dated.byArch() {
+				if seen[one.Name] {
+					return nil, fmt.Errorf("there are two kernels with the name %s", one.Name)
+				}
+				seen[one.Name] = true
+				rows = append(rows, one)
 			}
-			seen[one.Name] = true
-			rows = append(rows, one)
 		}
 	}
 	if len(defaults) > 1 {

@@ -89,7 +89,7 @@ func (b *build) run(ctx context.Context) error {
 	if err := checkCachePath(b.entry); err != nil {
 		return err
 	}
-	if err := kernelbuild.CheckTools(ctx, b.tree.Arch, b.row.Source.tools()); err != nil {
+	if err := kernelbuild.CheckTools(ctx, b.tree.Arch, b.row.Source.Tools()); err != nil {
 		return err
 	}
 	begin := time.Now()

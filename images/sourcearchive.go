@@ -11,9 +11,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
-	"github.com/kmodtest/kmodtest/images/internal/fetch"
 	"github.com/kmodtest/kmodtest/images/internal/files"
-	"github.com/kmodtest/kmodtest/images/internal/progress"
 	"github.com/kmodtest/kmodtest/images/internal/sourcetree"
 )
 
@@ -53,23 +51,16 @@ func (b *build) unpackSource(ctx context.Context) (origin, error) {
 	return from, os.Remove(archive)
 }
 
-// sourceKey returns the cache key of the archive with a row's sources. Rows with the same sources
-// share it.
-func (s *Source) sourceKey() string {
-	if s.URL != "" {
-		return strings.ToLower(s.SHA256)[:32]
-	}
-	return cache.Digest(layout, s.Suite, s.Package)[:32]
-}
-
 // fetchSource returns the path of the archive with a row's sources in the cache, and fetches it if it
 // is not there. If several packages match a pattern, it fetches the newest.
 func (b *build) fetchSource(ctx context.Context) (string, origin, error) {
 	var from origin
 	s := b.row.Source
-	entry, err := cache.Entry(ctx, filepath.Join(b.opt.Cache, "sources"), s.sourceKey(), func(ctx context.Context, tmp string) (err error) {
+	entry, err := cache.Entry(ctx, filepath.Join(b.opt.Cache, "sources"), s.Key(layout), func(ctx context.Context, tmp string) (err error) {
 		if s.URL != "" {
-			from, err = fetchURL(ctx, s, filepath.Join(tmp, archiveFile), b.show)
+			b.show.Line("fetching %s", s.URL)
+			from = origin{Name: s.URL, Version: strings.ToLower(s.SHA256[:12]), Sum: strings.ToLower(s.SHA256)}
+			err = s.FetchURL(ctx, filepath.Join(tmp, archiveFile), b.show.Part(0, 5))
 		} else {
 			from, err = b.fetchSourcePackage(ctx, tmp)
 		}
@@ -129,17 +120,4 @@ func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, err
 	}
 	err = errors.Join(os.Rename(inside[0], filepath.Join(tmp, archiveFile)), os.RemoveAll(unpacked), os.RemoveAll(scratch))
 	return origin{Name: found.Name, Version: found.Version, Sum: found.SHA256}, err
-}
-
-// mostBytes is the largest size of an archive with sources: five times that of Linux 7.
-const mostBytes = 1 << 30
-
-// fetchURL fetches an archive and checks its sum.
-func fetchURL(ctx context.Context, s *Source, to string, show *progress.Progress) (origin, error) {
-	show.Line("fetching %s", s.URL)
-	if err := (fetch.File{URL: s.URL, SHA256: s.SHA256, Most: mostBytes}).To(ctx, to, show.Part(0, 5)); err != nil {
-		return origin{}, err
-	}
-	sum := strings.ToLower(s.SHA256)
-	return origin{Name: s.URL, Version: sum[:12], Sum: sum}, nil
 }

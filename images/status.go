@@ -137,7 +137,7 @@ func Remove(ctx context.Context, name string, sources bool, opt Options) (freed 
 	freed, err = removeEntry(ctx, filepath.Join(opt.Cache, "kernels"), key)
 	if err == nil && sources && row.Source != nil && row.Source.Path == "" {
 		var more int64
-		more, err = removeEntry(ctx, filepath.Join(opt.Cache, "sources"), row.Source.sourceKey())
+		more, err = removeEntry(ctx, filepath.Join(opt.Cache, "sources"), row.Source.Key(layout))
 		freed += more
 	}
 	if err != nil {

@@ -132,15 +132,16 @@ func (f *bisectFlags) search(ctx context.Context, opt bisect.Options) (*bisect.R
 	})
 }
 
-// kernelsInOrder returns the kernels of these names, in the order of the names.
+// kernelsInOrder returns the kernels of these names, in the order of the names. A pattern stands for kernels in the order of
+// the table.
 func kernelsInOrder(names []string) ([]report.Kernel, error) {
 	var list []report.Kernel
 	for _, name := range names {
-		kernel, err := oneKernel(name)
+		found, err := chooseKernels([]string{name})
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, kernel)
+		list = append(list, found...)
 	}
 	return list, nil
 }

@@ -28,6 +28,7 @@ type Archive struct {
 	Architecture string // "amd64"
 	// Keyring is a file with the keys that may sign the archive. "" stands for Debian's, if it is installed.
 	Keyring string
+	Old     bool   // accept lists that are no longer valid, as those of an archive's earlier versions
 	Dir     string // an empty directory for apt's state
 
 	aptGet, aptCache string
@@ -122,8 +123,10 @@ func (a *Archive) source(mirror string, ended bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if ended {
+	if ended || a.Old {
 		validity = " check-valid-until=no"
+	}
+	if ended {
 		switch more, err := findKeyring(endedKeyrings()); {
 		case err == nil:
 			keyring += "," + more
