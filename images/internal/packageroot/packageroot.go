@@ -162,9 +162,13 @@ func HasAbsoluteIncludes(makefile []byte) bool { return includeOfHeaders.Match(m
 
 var includeOfHeaders = regexp.MustCompile(`(?m)^include /usr/src/`)
 
-// relocateMakefile makes the makefile of a build directory include the makefile of the common headers
-// by a path relative to itself, which works in any working directory.
+// outputOfHeaders is the first line of the makefile of a build directory in newer packages.
+var outputOfHeaders = regexp.MustCompile(`(?m)^KBUILD_OUTPUT *= */usr/src/.*$`)
+
+// relocateMakefile makes the makefile of a build directory name itself, and include the makefile of the common headers, by
+// paths relative to itself, which work in any working directory.
 func relocateMakefile(text []byte) []byte {
+	text = outputOfHeaders.ReplaceAllLiteral(text, []byte("KBUILD_OUTPUT := $(realpath $(dir $(lastword $(MAKEFILE_LIST))))"))
 	return includeOfHeaders.ReplaceAllLiteral(text, []byte("include $(dir $(lastword $(MAKEFILE_LIST)))../"))
 }
 

@@ -11,7 +11,7 @@ import (
 func TestRelocateMakesPathsRelative(t *testing.T) {
 	root := filestest.Tree(t, map[string]string{
 		"usr/src/linux-headers-1-common/Makefile":                "include /usr/src/not-at-the-top\n",
-		"usr/src/linux-headers-1-cloud/Makefile":                 "# made\ninclude /usr/src/linux-headers-1-common/Makefile\n",
+		"usr/src/linux-headers-1-cloud/Makefile":                 "# made\nKBUILD_OUTPUT=/usr/src/linux-headers-1-cloud\ninclude /usr/src/linux-headers-1-common/Makefile\n",
 		"usr/src/linux-headers-1-cloud/include/config/auto.conf": "CONFIG_A=y\nCONFIG_DEBUG_INFO_BTF_MODULES=y\nCONFIG_B=y\n",
 		"usr/src/linux-headers-1-cloud/scripts":                  "-> ../../lib/linux-kbuild-1/scripts",
 		"usr/lib/linux-kbuild-1/scripts/file":                    "script",
@@ -27,7 +27,7 @@ func TestRelocateMakesPathsRelative(t *testing.T) {
 	}
 	build := filepath.Join(moved, "lib/modules/1-cloud/build")
 	filestest.Want(t, filepath.Join(build, "Makefile"),
-		"# made\ninclude $(dir $(lastword $(MAKEFILE_LIST)))../linux-headers-1-common/Makefile\n")
+		"# made\nKBUILD_OUTPUT := $(realpath $(dir $(lastword $(MAKEFILE_LIST))))\ninclude $(dir $(lastword $(MAKEFILE_LIST)))../linux-headers-1-common/Makefile\n")
 	filestest.Want(t, filepath.Join(build, "include/config/auto.conf"), "CONFIG_A=y\nCONFIG_B=y\n")
 	filestest.Want(t, filepath.Join(build, "scripts/file"), "script")
 	filestest.Want(t, filepath.Join(moved, "usr/src/linux-headers-1-common/Makefile"), "include /usr/src/not-at-the-top\n")
