@@ -33,8 +33,8 @@ run: deps ## run it in one kernel and print each test
 	go test -v ./vmtest
 
 .PHONY: matrix
-matrix: deps ## run it in all kernels at once, with reports in kmodtest-report/
-	$(KMODTEST) matrix -o kmodtest-report ./vmtest
+matrix: deps ## run it in all kernels at once, or in KERNELS=6.1,sid, with reports in kmodtest-report/
+	$(KMODTEST) matrix $(if $(KERNELS),-k '$(KERNELS)') -o kmodtest-report ./vmtest
 
 .PHONY: kernels
 kernels: ## list the kernels

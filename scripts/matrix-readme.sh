@@ -1,10 +1,26 @@
 #!/usr/bin/env bash
-# Replaces the matrix in README.md with the table of the last report.
+# Replaces the matrix in README.md with the table of the last report: the kernels that are fetched ready to boot, and those
+# that are built from source, are in tables of their own. A table stays if the report has none of its kernels.
 #
-#   scripts/matrix-readme.sh
+#   scripts/matrix-readme.sh [DIRECTORY]    of the report; the default is kmodtest-report
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-begin='^<!-- matrix -->' end='^<!-- end of matrix -->'
-table=$(sed -n '/^|/p' kmodtest-report/report.md)
-sed -i -e "/$begin/,/$end/{//!d}" -e "/$begin/r /dev/stdin" README.md <<<"$table"
+table=$(sed -n '/^|/p' "${1:-kmodtest-report}/report.md")
+built=$(go run ./harness/cmd/kmodtest kernel list --built --names)
+
+# rows prints the rows of the kernels that are built (1), or of the others (0).
+rows() {
+	awk -F ' *[|] *' -v built="$built" -v want="$1" '
+		BEGIN { split(built, names, "\n"); for (i in names) is[names[i]] = 1 }
+		NR > 2 && ($2 in is) == want' <<<"$table"
+}
+
+replace() {
+	local begin="^<!-- matrix of $1 kernels -->" end="^<!-- end of $1 kernels -->"
+	[[ -n $2 ]] || return 0
+	sed -i -e "/$begin/,/$end/{//!d}" -e "/$begin/r /dev/stdin" README.md <<<"$(head -n 2 <<<"$table")"$'\n'"$2"
+}
+
+replace prebuilt "$(rows 0)"
+replace built "$(rows 1)"
