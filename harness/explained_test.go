@@ -9,11 +9,14 @@ import (
 // TestCallsBeforeDeathAreExplained breaks the kernel two calls deep.
 func TestCallsBeforeDeathAreExplained(t *testing.T) {
 	t.Parallel()
-	c := newCommand(t, []string{"KMODTEST_EXPLAIN=1"}, binary(t, "deep"), "-test.v", "-test.run=^Test(Follows|Works)$")
+	c := newCommand(t, []string{"KMODTEST_EXPLAIN=1"}, binary(t, "deep"), "-test.v", "-test.run=^Test(Follows|Kernel|Works)$")
 	if status := c.status(t); status != 255 {
 		t.Errorf("exit status %d, want 255, that of a kernel fault\n%s", status, c.stderr.String())
 	}
 	out := c.stdout.String()
+	if !regexp.MustCompile(`(?m)^ +\d+\.\d{6} cpu [01] \S+-\d+ {3}fput\(file=NULL\)$`).MatchString(out) {
+		t.Error("the output lacks the call of a function of the kernel")
+	}
 	for _, line := range []string{
 		`deep_write\(file=0x[0-9a-f]+, user=0x[0-9a-f]+, len=4, pos=0x[0-9a-f]+\)`,
 		`  deep_total\(first=0x[0-9a-f]+ \{number=7, next=0x[0-9a-f]+\}, second=NULL, factor=3\)`,

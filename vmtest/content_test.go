@@ -9,18 +9,26 @@ import (
 	"github.com/kmodtest/kmodtest/kmod/uapi"
 )
 
-// contents are messages of a length whose bytes a string function would misread, and how
-// the log shows them.
-func contents(size int) []struct{ name, message, logged string } {
-	text := distinct(size - 1)
-	return []struct{ name, message, logged string }{
-		{"text and a NUL", text + "\x00", strings.ReplaceAll(text, `\`, `\x5c`)},
-		{"text and 0xff", text + "\xff", strings.ReplaceAll(text, `\`, `\x5c`) + `\xff`},
-		{"a NUL and text", "\x00" + text, `\x00` + strings.ReplaceAll(text, `\`, `\x5c`)},
-		{"0xff and text", "\xff" + text, `\xff` + strings.ReplaceAll(text, `\`, `\x5c`)},
+// A content is a message that a string function would misread, and how the log shows it.
+type content struct{ name, message, logged string }
+
+// contents returns messages of a length.
+func contents(size int) []content {
+	all := []content{
 		{"NULs", strings.Repeat("\x00", size), strings.Repeat(`\x00`, size-1)},
 		{"0xff", strings.Repeat("\xff", size), strings.Repeat(`\xff`, size)},
 	}
+	if size == 1 {
+		return all
+	}
+	text := distinct(size - 1)
+	logged := strings.ReplaceAll(text, `\`, `\x5c`)
+	return append(all,
+		content{"text and a NUL", text + "\x00", logged},
+		content{"text and 0xff", text + "\xff", logged + `\xff`},
+		content{"a NUL and text", "\x00" + text, `\x00` + logged},
+		content{"0xff and text", "\xff" + text, `\xff` + logged},
+	)
 }
 
 // edges are lengths near the ends of what a message may have.

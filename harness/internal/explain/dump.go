@@ -60,7 +60,7 @@ func (e *Explanation) event(m []string) string {
 	if err != nil || number >= len(e.calls) {
 		return strings.TrimSpace(m[0])
 	}
-	µs, err := strconv.ParseUint(m[4], 10, 63)
+	micros, err := strconv.ParseUint(m[4], 10, 63)
 	if err != nil {
 		return strings.TrimSpace(m[0])
 	}
@@ -71,7 +71,7 @@ func (e *Explanation) event(m []string) string {
 		}
 	}
 	c := e.calls[number]
-	return fmt.Sprintf("%d.%06d cpu %s %s-%s %s%s(%s)", µs/1e6, µs%1e6, m[3], m[1], m[2], strings.Repeat("  ", number), c.Function, strings.Join(c.arguments(values), ", "))
+	return fmt.Sprintf("%d.%06d cpu %s %s-%s %s%s(%s)", micros/1e6, micros%1e6, m[3], m[1], m[2], strings.Repeat("  ", number), c.Function, strings.Join(c.arguments(values), ", "))
 }
 
 // arguments returns the arguments of a call with their names.

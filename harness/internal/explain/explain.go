@@ -121,19 +121,19 @@ func (c call) probe(number int) string {
 	if c.Module != "" {
 		place = c.Module + ":" + place
 	}
-	line := fmt.Sprintf("p:kmodtest/e%d %s", number, place)
+	words := []string{fmt.Sprintf("p:kmodtest/e%d", number), place}
 	if c.parameters == nil {
 		for i := range unnamed {
-			line += fmt.Sprintf(" a%d=$arg%d:x64", i, i+1)
+			words = append(words, fmt.Sprintf("a%d=$arg%d:x64", i, i+1))
 		}
 	}
 	for i, p := range c.parameters {
-		line += fmt.Sprintf(" a%d=$arg%d:%s", i, p.slot, p.kind)
+		words = append(words, fmt.Sprintf("a%d=$arg%d:%s", i, p.slot, p.kind))
 		for k, f := range p.fields {
-			line += fmt.Sprintf(" a%d_%d=+%d($arg%d):%s", i, k, f.offset, p.slot, f.kind)
+			words = append(words, fmt.Sprintf("a%d_%d=+%d($arg%d):%s", i, k, f.offset, p.slot, f.kind))
 		}
 	}
-	return line
+	return strings.Join(words, " ")
 }
 
 // Request returns the request that runs only the test with that name, once.

@@ -32,7 +32,7 @@ func TestProbesAreOnModuleAndWhatItCalls(t *testing.T) {
 		{"a fault in a function that it calls", "__list_add_valid; deep; kfree; inner@m; outer@m; vfs_write", "deep kfree inner outer"},
 		{"the report itself", "__warn; report_bug; exc_invalid_op; inner@m; vfs_write", "inner"},
 		{"kernel code between", "inner@m; call_back; outer@m; vfs_write", "inner call_back outer"},
-		{"recursion", "inner@m; inner@m; outer@m", "inner outer"},
+		{"recursion", "inner@m; back@m; inner@m; outer@m", "inner back outer"},
 		{"a cold part", "inner.cold@m; outer@m", "inner outer"},
 		{"no module", "panic; sysrq_handle_crash; proc_write; vfs_write", "proc_write vfs_write"},
 		{"nothing", "panic; dump_stack", ""},

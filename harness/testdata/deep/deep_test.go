@@ -20,7 +20,8 @@ func write(t *testing.T, word string) {
 	}
 }
 
-func TestWorks(t *testing.T) { write(t, "") }
+func TestWorks(t *testing.T)  { write(t, "") }
+func TestKernel(t *testing.T) { write(t, "fput") }
 
 func TestFollows(t *testing.T) {
 	for _, word := range []string{"works", "null"} {

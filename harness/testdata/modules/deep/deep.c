@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A device whose writes call functions two deep; some break the kernel. */
 
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -37,6 +38,8 @@ static ssize_t deep_write(struct file *file, const char __user *user, size_t len
 		return -EFAULT;
 	if (!strcmp(word, "null"))
 		deep_total(&first, NULL, 3);
+	else if (!strcmp(word, "fput"))
+		fput(NULL);
 	else
 		deep_total(&first, &second, 3);
 	return len;
