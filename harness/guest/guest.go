@@ -1,9 +1,10 @@
 // Package guest has the helpers that tests call inside the guest: modules, capabilities,
 // namespaces and the kernel log.
 //
-// Every helper takes a testing.TB (Fresh, FaultWalk and FuzzInput a *testing.T). It ends
-// the test with Fatal if something is missing, and never skips it: a guest without a
-// feature that a test needs is a broken guest. It undoes its changes with tb.Cleanup.
+// Every helper takes a testing.TB (Fresh, FaultWalk, KTAP, KUnit and FuzzInput a
+// *testing.T). It ends the test with Fatal if something is missing, and never skips it: a
+// guest without a feature that a test needs is a broken guest. It undoes its changes with
+// tb.Cleanup.
 // Outside of a guest each helper ends the test without changing anything.
 //
 // A helper that changes the calling thread (DropCapabilities, NewNetworkNamespace) locks

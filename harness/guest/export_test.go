@@ -1,0 +1,4 @@
+package guest
+
+// GlobOf is for tests.
+var GlobOf = globOf
