@@ -3,6 +3,7 @@ package explain
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,18 +24,21 @@ var refusedPattern = regexp.MustCompile(`kmodtest: cannot write .*`)
 // Text returns the explanation as lines for the output of the test. log is the kernel log of
 // the machine in which the test ran again.
 func (e *Explanation) Text(log string) string {
-	var calls, refused []string
-	dropped := 0
+	var refused []string
+	var events [][]string
 	for line := range strings.Lines(log) {
 		line = strings.TrimRight(line, "\n")
 		if m := eventPattern.FindStringSubmatch(line); m != nil {
-			if len(calls) == maxCalls {
-				calls, dropped = calls[1:], dropped+1
-			}
-			calls = append(calls, e.event(m))
+			events = append(events, m)
 		} else if why := refusedPattern.FindString(line); why != "" {
 			refused = append(refused, strings.TrimPrefix(why, verdict.Prefix))
 		}
+	}
+	events = e.relevant(events)
+	dropped := max(0, len(events)-maxCalls)
+	var calls []string
+	for _, m := range events[dropped:] {
+		calls = append(calls, e.event(m))
 	}
 	if len(calls) == 0 {
 		return verdict.Prefix + "the test ran again by itself, but the kernel printed no call of the functions of the call trace\n" + indent(refused)
@@ -44,6 +48,31 @@ func (e *Explanation) Text(log string) string {
 		head += fmt.Sprintf("    [… %d calls before]\n", dropped)
 	}
 	return head + indent(calls)
+}
+
+// relevant returns the calls without those of the kernel's functions that a module has not
+// made: of a thread, only those after its last call of a module's function.
+func (e *Explanation) relevant(events [][]string) [][]string {
+	modular := func(m []string) bool {
+		number, err := strconv.Atoi(m[5])
+		return err == nil && number < len(e.calls) && e.calls[number].Module != ""
+	}
+	if !slices.ContainsFunc(events, modular) {
+		return events
+	}
+	last := map[string]int{} // by the thread
+	for i, m := range events {
+		if modular(m) {
+			last[m[2]] = i
+		}
+	}
+	var kept [][]string
+	for i, m := range events {
+		if at, ok := last[m[2]]; modular(m) || ok && i > at {
+			kept = append(kept, m)
+		}
+	}
+	return kept
 }
 
 func indent(lines []string) string {

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,6 +113,21 @@ func TestExplanationWithoutCallsSaysWhy(t *testing.T) {
 	got := e.Text("[    1.0] kmodtest: cannot write \"1\": no such file or directory\n")
 	if !strings.Contains(got, "printed no call") || !strings.Contains(got, "    cannot write \"1\": no such file") {
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestCallsThatNoModuleMadeAreLeftOut(t *testing.T) {
+	e := explained("", nil, "fput", "inner@m", "outer@m") // e2, e1, e0
+	line := "[    1.0] t-%s   0.... %s : e%s: (f+0x0/0x20) a0=0x%[2]s\n"
+	log := ""
+	for _, c := range [][]any{{"1", "1us", "2"}, {"1", "2us", "0"}, {"2", "3us", "2"}, {"1", "4us", "2"}, {"1", "5us", "1"}, {"1", "6us", "2"}} {
+		log += fmt.Sprintf(line, c...)
+	}
+	got := e.Text(log)
+	for number, want := range []bool{false, true, false, false, true, true} {
+		if strings.Contains(got, fmt.Sprintf("0.00000%d cpu", number+1)) != want {
+			t.Errorf("call %d: want %v in\n%s", number+1, want, got)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"bytes"
 	"debug/dwarf"
 	"debug/elf"
 	"errors"
@@ -74,7 +75,7 @@ func (t *types) of(f trace.Frame) []parameter {
 func (t *types) ofKernel(name string) []parameter {
 	if t.spec == nil && !t.noBTF {
 		var err error
-		t.spec, err = btf.LoadSpec(t.kernel)
+		t.spec, err = readBTF(t.kernel)
 		t.noBTF = err != nil
 	}
 	if t.noBTF {
@@ -104,6 +105,24 @@ func (t *types) ofKernel(name string) []parameter {
 		}
 	}
 	return list
+}
+
+// readBTF reads the types in the file of a kernel, which has no symbols.
+func readBTF(path string) (*btf.Spec, error) {
+	file, err := elf.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read types: %w", err)
+	}
+	defer file.Close()
+	section := file.Section(".BTF")
+	if section == nil {
+		return nil, fmt.Errorf("read types: %s has no section .BTF", path)
+	}
+	data, err := section.Data()
+	if err != nil {
+		return nil, fmt.Errorf("read types: %w", err)
+	}
+	return btf.LoadSpecFromReader(bytes.NewReader(data))
 }
 
 // newValue returns a value of a size in bytes.

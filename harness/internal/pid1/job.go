@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/settings"
 	"github.com/kmodtest/kmodtest/harness/internal/stdin"
 	"github.com/kmodtest/kmodtest/harness/internal/system"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
@@ -114,7 +115,7 @@ func start(work wire.Work, channel int, out *wire.Writer, in *stdin.Input) (*pro
 	if err := system.WriteFile(inside.MarkFile, work.Mark); err != nil {
 		return nil, err
 	}
-	if err := applySettings(work.Settings); err != nil {
+	if err := settings.Apply(work.Settings); err != nil {
 		return nil, err
 	}
 	word, err := oneTimeWord()

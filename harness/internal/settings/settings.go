@@ -1,4 +1,5 @@
-package pid1
+// Package settings writes to files of the kernel in a guest.
+package settings
 
 import (
 	"fmt"
@@ -8,8 +9,8 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// applySettings writes the settings of a job. An error is noted in the kernel log.
-func applySettings(all []string) error {
+// Apply writes the settings of a job, as wire.Work has them. An error is noted in the kernel log.
+func Apply(all []string) error {
 	for _, setting := range all {
 		path, text, _ := strings.Cut(setting, " ")
 		if err := appendTo(path, text+"\n"); err != nil {
