@@ -9,14 +9,16 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/copytree"
 	"github.com/kmodtest/kmodtest/harness/internal/modfail"
+	"github.com/kmodtest/kmodtest/images/buildroot"
 )
 
 // Notes are what gcc wrote beside the objects of a build with Source.Coverage: which
 // lines and branches the counters of each object stand for.
 type Notes struct {
-	Dir      string // the .gcno files are in it, at the places that the objects have in the copy of the sources
-	Root     string // the user's directory
-	Compiler string // the program that made them
+	Dir      string         // the .gcno files are in it, at the places that the objects have in the copy of the sources
+	Root     string         // the user's directory
+	Compiler string         // the program that made them
+	System   buildroot.Root // in which the compiler is
 }
 
 // notesDir holds the notes in a cache entry.
@@ -46,7 +48,7 @@ func newNotes(m *maker) (*Notes, error) {
 	if strings.Contains(filepath.Base(m.tools.Compiler), "clang") {
 		return nil, fmt.Errorf("the coverage of module %s cannot be measured: its compiler is %s, not gcc", m.src.Root, m.tools.Compiler)
 	}
-	return &Notes{Root: m.src.Root, Compiler: m.tools.Compiler}, nil
+	return &Notes{Root: m.src.Root, Compiler: m.tools.Compiler, System: m.tools.Root}, nil
 }
 
 // keepNotes copies the notes to a cache entry.

@@ -69,7 +69,11 @@ type gcov struct {
 
 func newGcov(m *Module, dir string) (*gcov, error) {
 	g := &gcov{module: m, dir: dir, program: program(m.notes.Compiler)}
-	if _, err := exec.LookPath(g.program); err != nil {
+	if system := m.notes.System; !system.IsHost() {
+		if !system.Has(g.program) {
+			return nil, fmt.Errorf("coverage needs the gcov of %s, but %s has no %s", m.notes.Compiler, system.Name, g.program)
+		}
+	} else if _, err := exec.LookPath(g.program); err != nil {
 		return nil, fmt.Errorf("coverage needs the gcov of %s: %w (Debian and Ubuntu: apt-get install build-essential)", m.notes.Compiler, err)
 	}
 	for _, o := range m.objects {
@@ -264,6 +268,7 @@ func (g *gcov) run(ctx context.Context, paths []string, add func(path, file stri
 	cmd := exec.CommandContext(ctx, g.program, append([]string{"--json-format", "--stdout", "--branch-probabilities"}, paths...)...)
 	var out, said bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = g.dir, &out, &said
+	g.module.notes.System.Wrap(cmd)
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", g.program, err, said.Bytes())
 	}

@@ -265,6 +265,7 @@ static const struct kernel_param_ops mark_ops = { .set = set_mark };
 module_param_cb(mark, &mark_ops, NULL, 0200);
 MODULE_PARM_DESC(mark, "adds a text to the log, with all changes of counters before it");
 
+#ifndef CONFIG_GCOV_KERNEL /* else the kernel exports these */
 void __gcov_init(void *info)
 {
 }
@@ -279,6 +280,7 @@ void __gcov_merge_add(void *counters, unsigned int n)
 {
 }
 EXPORT_SYMBOL(__gcov_merge_add);
+#endif
 
 static int __init coverage_init(void)
 {
