@@ -126,3 +126,14 @@ func TestFilesOfMainAreKept(t *testing.T) {
 		t.Errorf("files %v", got)
 	}
 }
+
+func TestFilesOfProgramsAreKept(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"run", "shell"} {
+		dir := t.TempDir()
+		out, status := foreign(t, nil, command, "--keep", "/run/*.txt:"+dir, "--", "/bin/sh", "-c", "echo kept > /run/a.txt; exit 3")
+		if got := contents(t, dir); status != 3 || !maps.Equal(got, map[string]string{"a.txt": "kept\n"}) {
+			t.Errorf("%s: status %d, files %v\n%s", command, status, got, out)
+		}
+	}
+}
