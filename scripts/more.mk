@@ -87,6 +87,12 @@ foreign: deps ## run tests of other authors in a guest and on this host, as root
 	go test -v -tags foreign -count=1 -timeout 3h -run '^TestSuitesOfOthersRunInGuest$$' ./harness/internal/foreign \
 		-document "$$PWD/docs/foreign.md" $(if $(PACKAGES),-packages $(PACKAGES))
 
+.PHONY: vimto
+vimto: deps ## compare runs with those of VIMTO=PATH, an installed vimto, on one kernel (builds it; on a quiet host)
+	$(KMODTEST) kernel build 6.12-vimto
+	go test -v -tags foreign -count=1 -timeout 30m -run '^TestRunsTakeAQuarterOfVimtos$$' ./harness/internal/foreign \
+		-vimto "$(or $(VIMTO),vimto)"
+
 .PHONY: matrix-test
 matrix-test: deps chromium ## test the matrix, bisection, the report in a browser, and the GitHub workflow
 	rm -rf kmodtest-report/_artifacts && mkdir -p kmodtest-report
