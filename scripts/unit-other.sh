@@ -13,6 +13,6 @@ command -v "$program" >/dev/null || { echo "there is no $program: apt-get instal
 dir=./harness/internal
 GOARCH=$goarch CGO_ENABLED=0 go test -vet=off -exec "$program" \
 	./images/arch ./images/config \
-	$dir/klog/... $dir/timeline $dir/testoutput $dir/verdict $dir/wire $dir/inside $dir/kernelargs $dir/qemu/board \
+	$dir/klog/trace $dir/klog/symbols $dir/timeline $dir/verdict $dir/wire $dir/inside $dir/kernelargs $dir/qemu/board \
 	$dir/environment $dir/hardware $dir/report $dir/plan $dir/ktap $dir/printable $dir/queue $dir/modindex $dir/events \
 	$dir/coverage $dir/coverprofile $dir/devices $dir/hostfs $dir/modcov $dir/modfail $dir/dmesg ./kmod/...

@@ -7,37 +7,42 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
 
 func TestMachine(t *testing.T) {
+	here, err := board.Of("")
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := request.Config{CPUs: 3, Memory: 600, NUMA: 1, KernelArgs: []string{"a=2", "b c"}}
 	for name, c := range map[string]struct {
 		request   request.Request
 		variables Variables
 		want      qemu.Config
 	}{
-		"usual": {request.Request{Cwd: "/cwd"}, Variables{QEMU: "q"}, qemu.Config{Arch: "amd64", Binary: "q"}},
+		"usual": {request.Request{Cwd: "/cwd"}, Variables{QEMU: "q"}, qemu.Config{Arch: here.Arch, Binary: "q"}},
 		"by Config": {
 			request.Request{Config: config},
 			Variables{Accel: qemu.TCG, Arguments: []string{"-m", "2G", "-smp", "8", "-enable-kvm"}, KernelArgs: "a=1 d"},
-			qemu.Config{Arch: "amd64", Binary: "qemu-system-x86_64", Accel: qemu.TCG, CPUs: 3, Memory: 600, NUMA: 1, KernelArgs: []string{"a=1", "d", "a=2", "b", "c"}},
+			qemu.Config{Arch: here.Arch, Binary: here.Program, Accel: qemu.TCG, CPUs: 3, Memory: 600, NUMA: 1, KernelArgs: []string{"a=1", "d", "a=2", "b", "c"}},
 		},
 		"by Devices": {
 			request.Request{Config: config, Arguments: []string{"-m", "1G", "-smp", "4", "-accel", "tcg", "-device", "edu"}, ArgumentsDir: "/dir", Cwd: "/cwd"},
 			Variables{Arguments: []string{"-L", ".", "-enable-kvm"}},
 			qemu.Config{
-				Arch: "amd64", Binary: "qemu-system-x86_64", Accel: qemu.TCG, CPUs: 4, Memory: 1024, NUMA: 1, KernelArgs: []string{"a=2", "b", "c"},
+				Arch: here.Arch, Binary: here.Program, Accel: qemu.TCG, CPUs: 4, Memory: 1024, NUMA: 1, KernelArgs: []string{"a=2", "b", "c"},
 				Arguments: []string{"-L", ".", "-device", "edu"}, Dir: "/dir",
 			},
 		},
 		"by the environment": {
 			request.Request{Cwd: "/cwd"},
 			Variables{QEMU: "q", Arguments: []string{"-m", "2G", "-smp", "8", "-enable-kvm", "-L", "."}},
-			qemu.Config{Arch: "amd64", Binary: "q", Accel: qemu.KVM, CPUs: 8, Memory: 2048, Arguments: []string{"-L", "."}, Dir: "/cwd"},
+			qemu.Config{Arch: here.Arch, Binary: "q", Accel: qemu.KVM, CPUs: 8, Memory: 2048, Arguments: []string{"-L", "."}, Dir: "/cwd"},
 		},
 	} {
-		got, err := Machine(c.request, c.variables, "amd64")
+		got, err := Machine(c.request, c.variables, here.Arch)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

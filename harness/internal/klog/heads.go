@@ -35,7 +35,9 @@ var heads = []head{
 	{kind: PageFault, ends: traced, glued: true, title: "BUG: unable to handle page fault", forms: []string{
 		`BUG: unable to handle `, `BUG: Unable to handle `, `Unable to handle kernel `, `Unable to handle kernel access`,
 		`CPU \d+ Unable to handle kernel paging request`, `Unhandled fault: page domain fault`, `Unhandled fault: .*(?:translation|permission)`,
-	}, change: []change{{"Failing address: 0000000000000", NullDereference}}},
+	}, change: []change{
+		{"Failing address: 0000000000000", NullDereference}, {"at virtual address 0000000000000", NullDereference}, // s390, riscv
+	}},
 	{kind: StackOverflow, ends: traced, title: "BUG: stack guard page was hit", forms: []string{`*stack guard page was hit*BUG: .*stack guard page was hit`}},
 	{kind: StackOverflow, ends: traced, title: "kernel stack overflow", forms: []string{`kernel stack overflow`, `Kernel stack overflow(?: in process|[.,]|$)`}},
 	{kind: GeneralProtection, ends: traced, glued: true, title: "general protection fault", forms: []string{

@@ -79,10 +79,7 @@ func Start(ctx context.Context, c Config, console io.Writer) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("QEMU's command line: %w", err)
 	}
-	b, err := board.Of(c.Arch)
-	if err != nil {
-		return nil, err
-	}
+	b, _ := board.Of(c.Arch) // Args has found it
 	files, err := openFiles()
 	if err != nil {
 		return nil, err

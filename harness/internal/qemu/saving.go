@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 )
 
 // savedDevices are the devices of which QEMU saves the whole state, and which have
@@ -33,6 +35,9 @@ var protocol = regexp.MustCompile(`^[A-Za-z0-9+.-]+:`)
 // saves, and if its copies cannot disturb one another: they share no file that is
 // written. For a device that is not known to be like that, the answer is no.
 func (c Config) Unsaved() string {
+	if b, err := board.Of(c.Arch); err == nil && b.Fleeting {
+		return "processors of " + b.Arch
+	}
 	if c.NUMA > 0 {
 		return "NUMA nodes"
 	}

@@ -8,6 +8,7 @@ import (
 type stack struct {
 	frames  []Frame // innermost first
 	pointed bool    // the first frame is the instruction at which the processor was
+	named   bool    // the head has named that instruction
 	broken  int     // index of the frame at which an interrupt came; 0 without an interrupt
 	history bool    // older than the fault: of an allocation or an earlier lock
 	linked  []Frame // return address registers
@@ -44,7 +45,7 @@ func (r *Reader) add(f Frame) {
 	if n := len(s.frames); f.Size == 0 && n > 0 && s.frames[n-1].Function == f.Function {
 		return // on arm, the caller of the line before
 	}
-	if at := f; s.pointed && len(s.frames) == 1 {
+	if at := f; (s.pointed || s.named) && len(s.frames) == 1 {
 		at.Return = false
 		if at == s.frames[0] {
 			return // on arm64 and riscv, a trace begins with the instruction itself
@@ -162,6 +163,7 @@ func (r *Reader) pointer(f Frame) {
 	case n == 0:
 		s.pointed = true
 	case s.frames[n-1] == f:
+		s.named = n == 1
 		return // a second line for NIP
 	case !s.pointed && s.broken == 0:
 		s.broken = n

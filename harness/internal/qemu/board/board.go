@@ -41,6 +41,9 @@ type Board struct {
 	// NMI reports that QEMU can send a non-maskable interrupt, on which the kernel panics.
 	NMI bool
 
+	// Fleeting machines are not saved: a restored one may stop responding.
+	Fleeting bool
+
 	// base is the physical address of the memory.
 	base uint64
 }

@@ -54,5 +54,6 @@ var boards = []Board{
 		CPU:    "max",
 		Bus:    "ccw", Drivers: []string{"virtio_console"}, // virtio_ccw is always built in
 		Console: "ttysclp0", MaxKernelArgs: 895, KeyPrefix: "^-", NMI: true,
+		Fleeting: true, // QEMU 7.2: one of three restored machines did not take the job's files
 	},
 }
