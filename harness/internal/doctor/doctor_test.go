@@ -140,27 +140,28 @@ func TestBrokenHosts(t *testing.T) {
 			p := good()
 			c.breaks(&p)
 			findings := p.host(t).Examine(t.Context())
-			seen := false
-			for _, f := range findings {
-				if f.Check != c.check {
-					if f.State == Broken {
-						t.Errorf("also broken: %+v", f)
-					}
-					continue
-				}
-				seen = true
-				if f.State != c.state || !strings.Contains(f.Found, c.found) || !strings.Contains(f.Remedy, c.remedy) {
-					t.Errorf("got %+v; want %s, %q and the remedy %q", f, c.state, c.found, c.remedy)
-				}
-			}
-			if !seen {
-				t.Errorf("nothing was found about %s", c.check)
+			if f := only(t, findings, c.check); f.State != c.state || !strings.Contains(f.Found, c.found) || !strings.Contains(f.Remedy, c.remedy) {
+				t.Errorf("got %+v; want %s, %q and the remedy %q", f, c.state, c.found, c.remedy)
 			}
 			if Works(findings) != (c.state != Broken) {
 				t.Errorf("a run works: %t, although the state is %s", Works(findings), c.state)
 			}
 		})
 	}
+}
+
+// only returns the finding of a check. No finding of another one may be Broken.
+func only(t *testing.T, findings []Finding, check string) (found Finding) {
+	t.Helper()
+	for _, f := range findings {
+		switch {
+		case f.Check == check:
+			found = f
+		case f.State == Broken:
+			t.Errorf("also broken: %+v", f)
+		}
+	}
+	return found
 }
 
 func TestGoodHostWorks(t *testing.T) {
