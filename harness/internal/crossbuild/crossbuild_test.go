@@ -182,7 +182,10 @@ func TestProgramForAnotherArchitectureIsNamed(t *testing.T) {
 
 func TestFlagsComeFromBuildInformation(t *testing.T) {
 	info := &debug.BuildInfo{Settings: []debug.BuildSetting{
-		{Key: "-buildmode", Value: "exe"}, {Key: "-gcflags", Value: "-N -l"}, {Key: "-cover", Value: "true"}, {Key: "-race", Value: "true"},
+		{Key: "-buildmode", Value: "exe"},
+		{Key: "-gcflags", Value: "-N -l"},
+		{Key: "-cover", Value: "true"},
+		{Key: "-race", Value: "true"},
 		{Key: "CGO_ENABLED", Value: "1"},
 	}}
 	flags, race := Request{CoverMode: "atomic"}.flags(info)

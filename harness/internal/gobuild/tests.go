@@ -2,6 +2,7 @@ package gobuild
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -19,7 +20,7 @@ type Tests struct {
 
 // BuildTests is Build for a test binary. Its flags may come from GOFLAGS, too.
 func BuildTests(ctx context.Context, cacheDir string, t Tests, building func()) (Program, error) {
-	o := order{dir: t.Dir, pkg: t.Package, arch: t.Arch, tests: true, flags: t.Flags, building: building, prepare: t.addC}
+	o := order{dir: t.Dir, pkg: t.Package, arch: t.Arch, tests: true, flags: t.Flags, building: building, prepare: func(b *builder, ctx context.Context) error { return t.addC(ctx, b) }}
 	if t.Race {
 		o.flags = append(o.flags, "-race="+raceIf(t.CC))
 	}
@@ -42,9 +43,9 @@ const cgoFormat = `{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}
 
 // addC turns cgo on if a package needs it and there is a compiler. The program is static all the same: the guest does not
 // have the libraries of its architecture.
-func (t Tests) addC(b *builder, ctx context.Context) error {
+func (t Tests) addC(ctx context.Context, b *builder) error {
 	withC := *b
-	withC.env = append(withC.env[:len(withC.env):len(withC.env)], "CGO_ENABLED=1")
+	withC.env = append(slices.Clip(withC.env), "CGO_ENABLED=1")
 	args := append([]string{"list", "-deps", "-test"}, t.Flags...)
 	out, err := withC.run(ctx, append(args, "-f", cgoFormat, t.Package)...)
 	if err != nil {
