@@ -134,3 +134,23 @@ func TestArchitecturesHaveMachines(t *testing.T) {
 		}
 	}
 }
+
+func TestMissingEmulatorNamesItsPackage(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for program, want := range map[string]string{
+		"qemu-system-x86_64": "apt-get install qemu-system-x86;", "qemu-system-aarch64": "apt-get install qemu-system-arm;",
+		"qemu-system-s390x": "dnf install qemu-system-s390x-core)",
+	} {
+		if _, err := Find(program); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", program, err, want)
+		}
+	}
+}
+
+func TestMachinesOfS390AreNotSaved(t *testing.T) {
+	for goarch, want := range map[string]string{"amd64": "", "arm64": "", "riscv64": "", "s390x": "processors of s390x"} {
+		if got := (Config{Arch: goarch}).Unsaved(); got != want {
+			t.Errorf("%s: got %q, want %q", goarch, got, want)
+		}
+	}
+}
