@@ -177,3 +177,14 @@ func renamePackage(t *testing.T, dir string) {
 	filestest.Add(t, list, map[string]string{"linux-" + archVersion + "/desc": text})
 	runIn(t, list, nil, "tar", "-czf", filepath.Join(dir, "core.db.tar.gz"), ".")
 }
+
+// TestArchLinuxIsForOneArchitecture: RPM repositories have packages for others.
+func TestArchLinuxIsForOneArchitecture(t *testing.T) {
+	const arm = "[[kernel]]\nname = 'mine'\narch = 'arm64'\n"
+	rows, err := parseRows([]byte(arm + "[kernel.rpm]\nbaseurl = ['http://example.com']\ngpgkey = 'k'\n"))
+	if err != nil || len(rows) != 1 || rows[0].RPM.Machine != "aarch64" {
+		t.Errorf("a row of RPM: %+v, %v", rows, err)
+	}
+	_, err = parseRows([]byte(arm + "[kernel.pacman]\ndatabases = ['http://example.com/core.db']\nkeyring = 'k'\n"))
+	wantError(t, err, "kernel mine is for arm64: packages of Arch Linux are for amd64 only")
+}

@@ -117,8 +117,8 @@ func (row Row) check() error {
 	switch {
 	case row.tables() != 1:
 		return fmt.Errorf("kernel %s: it requires one of [kernel.apt], [kernel.rpm], [kernel.pacman], [kernel.oci] and [kernel.source]", row.Name)
-	case row.Arch != "" && row.Arch != "amd64" && (row.RPM != nil || row.Pacman != nil):
-		return fmt.Errorf("kernel %s is for %s: packages of RPM and pacman are for amd64 only", row.Name, row.Arch)
+	case row.Arch != "" && row.Arch != "amd64" && row.Pacman != nil:
+		return fmt.Errorf("kernel %s is for %s: packages of Arch Linux are for amd64 only", row.Name, row.Arch)
 	case row.provider() != nil:
 		if err := row.provider().Check(); err != nil {
 			return fmt.Errorf("kernel %s: %w", row.Name, err)
