@@ -173,9 +173,7 @@ func console() vmtest.Fn {
 	return vmtest.WithQEMUArgs("-chardev", "stdio,id="+consoleName+",signal=off", "-serial", "chardev:"+consoleName)
 }
 
-// channel is the virtio-serial port that carries the records. Linux waits, with interrupts
-// off, until QEMU has taken what it writes: without ioeventfd the thread of the processor
-// takes it, and no other thread of QEMU has to wake up first.
+// channel is the port for records. Linux spins until QEMU has taken them: without ioeventfd no thread has to wake up.
 func channel(b board.Board) vmtest.Fn {
 	return vmtest.WithQEMUArgs(
 		"-chardev", fmt.Sprintf("socket,id=records,fd=%d", channelFile),
