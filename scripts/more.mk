@@ -5,7 +5,7 @@ RUNS := 50
 ROUNDS := 8
 SYSTEMS := bookworm trixie sid
 ACTION_TEST := go test -tags machines -count=1 -timeout 20m -v -run '^Test(Action|Workflow)RunsHere$$' ./harness/internal/matrix
-COVERAGE_KERNELS := 5.10,6.1,6.12
+COVERAGE_KERNELS := 5.10,6.1,6.12,6.1-rt,trixie
 COVERAGE_MIN := 100,95
 BROKEN_KERNELS := 5.10,6.1,6.12,7-min,debug
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
