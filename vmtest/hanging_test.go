@@ -1,6 +1,7 @@
 package vmtest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"testing"
@@ -26,7 +27,16 @@ var hangingCalls = []hangingCall{
 	{"set", uapi.SocketOpsSet, true, uapi.SocketOpsMsgMax, ""},
 	{"get of the greeting", uapi.SocketOpsGet, false, 16, greeting[:16]},
 	{"get of the last message", uapi.SocketOpsLast, false, uapi.SocketOpsMsgMax, longest("o")},
-	{"get of the counters", uapi.SocketOpsStats, false, 16, "\x01" + strings.Repeat("\x00", 15)}, // a set, and no get
+	{"get of the counters", uapi.SocketOpsStats, false, 16, counts(1, 0)}, // a set, and no get
+}
+
+// counts returns counters as the kernel stores them.
+func counts(counters ...uint64) string {
+	var b []byte
+	for _, c := range counters {
+		b = binary.NativeEndian.AppendUint64(b, c)
+	}
+	return string(b)
 }
 
 // begin starts the call on s, and returns once it blocks. The channel receives the
@@ -127,6 +137,7 @@ func TestBufferUnmappedDuringCall(t *testing.T) {
 // A set does not read any byte twice: here the first half is rewritten while the
 // set waits for the second.
 func TestBufferRewrittenDuringSet(t *testing.T) {
+	needsCopyByPages(t)
 	c, s, slow := hangingCalls[0], newHangingSocket(t), newSlowMemory(t)
 	done := c.begin(s, slow)
 	first, _ := slow.halves(c.size)
@@ -139,6 +150,7 @@ func TestBufferRewrittenDuringSet(t *testing.T) {
 // A get does not write any byte twice, and all bytes that it writes belong to one
 // message, even if another one is set meanwhile.
 func TestBufferRewrittenDuringGet(t *testing.T) {
+	needsCopyByPages(t)
 	c, s, slow := hangingCalls[2], newHangingSocket(t), newSlowMemory(t)
 	done := c.begin(s, slow)
 	first, second := slow.halves(c.size)
@@ -163,7 +175,7 @@ func TestUnloadBeforeGetIsInside(t *testing.T) {
 	go func() { done <- s.getAt(uapi.SocketOpsGet, buffer.address, slow.second()) }()
 	slow.wait()
 	reload(t)
-	slow.fill("\x05\x00\x00\x00")
+	slow.fill(string(binary.NativeEndian.AppendUint32(nil, 5)))
 	wantEnd(t, done, "get during which the module was loaded again")
 	buffer.wantWritten(greeting[:5], "get during which the module was loaded again")
 }
