@@ -147,7 +147,7 @@ func TestMissingEmulatorNamesItsPackage(t *testing.T) {
 	}
 }
 
-func TestMachinesOfS390AreNotSaved(t *testing.T) {
+func TestFleetingMachinesAreNotSaved(t *testing.T) {
 	for goarch, want := range map[string]string{"amd64": "", "arm64": "", "riscv64": "processors of riscv64", "s390x": "processors of s390x"} {
 		if got := (Config{Arch: goarch}).Unsaved(); got != want {
 			t.Errorf("%s: got %q, want %q", goarch, got, want)
