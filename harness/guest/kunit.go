@@ -18,7 +18,8 @@ import (
 // fails t with the fault.
 //
 // The module must not be loaded: Config.Builds has a list of those that are. The kernel needs
-// CONFIG_KUNIT. If -run selects subtests of t by words, as in -run 'TestSuites/^list$/^add$',
+// CONFIG_KUNIT and, depending on its configuration, kunit.enable=1 and kunit.autorun=1 in
+// Config.KernelArgs. If -run selects subtests of t by words, as in -run 'TestSuites/^list$/^add$',
 // only these cases run on kernels that have a parameter filter_glob of KUnit that can be
 // written; otherwise all of them run, and -run selects those that are reported.
 func KUnit(t *testing.T, module string) {
@@ -41,8 +42,12 @@ func KUnit(t *testing.T, module string) {
 			text.WriteString(r.Text + "\n")
 		}
 	}
-	if filtered && !strings.Contains(text.String(), "TAP version") {
-		return // no case has such a name
+	if !strings.Contains(text.String(), "TAP version") {
+		none := "the kernel ran no suite of module " + module
+		if filtered {
+			none += ", or -run selects none of its cases"
+		}
+		t.Fatalf("KUnit: %s: add kunit.enable=1 and kunit.autorun=1 to harness.Config.KernelArgs", none)
 	}
 	KTAP(t, strings.NewReader(text.String()))
 }

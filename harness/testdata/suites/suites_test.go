@@ -11,8 +11,11 @@ import (
 
 func TestMain(m *testing.M) {
 	config := harness.Config{Builds: []harness.Build{{Root: "../modules/suites", Load: []string{}}}}
+	if os.Getenv("SUITES_DISABLED") == "" {
+		config.KernelArgs = []string{"kunit.enable=1", "kunit.autorun=1"}
+	}
 	if os.Getenv("SUITES_DEADLY") != "" {
-		config.KernelArgs = []string{"prints.deadly=1", "suites.deadly=1"}
+		config.KernelArgs = append(config.KernelArgs, "prints.deadly=1", "suites.deadly=1")
 	}
 	harness.Main(m, config)
 }
