@@ -211,6 +211,14 @@ func walk(found map[string]bool, root string) error {
 	})
 }
 
+// input is a source that a cached program was built from.
+type input struct{ Path string }
+
+func (in input) isGone() bool {
+	_, err := os.Lstat(in.Path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // addInputs adds the sources that the cached programs were built from: the harness
 // compares their sizes and times.
 func (p place) addInputs(found map[string]bool) error {
@@ -223,9 +231,12 @@ func (p place) addInputs(found map[string]bool) error {
 		if err != nil {
 			return err
 		}
-		var record struct{ Inputs []struct{ Path string } }
+		var record struct{ Inputs []input }
 		if err := json.Unmarshal(text, &record); err != nil {
 			return err
+		}
+		if slices.ContainsFunc(record.Inputs, input.isGone) { // of a clone that was removed
+			continue
 		}
 		for _, in := range record.Inputs {
 			found[in.Path] = true
