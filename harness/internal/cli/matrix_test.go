@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/kmodtest/kmodtest/harness/internal/coverage"
 	"github.com/kmodtest/kmodtest/harness/internal/report"
 )
 
@@ -128,6 +130,49 @@ func TestMergeEndsWithStatusOfWhole(t *testing.T) {
 		if whole.Kernels[0].Name != "5.10" || len(whole.Runs) != 2 || !strings.Contains(stdout, filepath.Join(out, report.HTMLFile)) {
 			t.Errorf("the whole is %+v, and stdout is %q", whole, stdout)
 		}
+	}
+}
+
+func TestMergeNamesReportsThatConflict(t *testing.T) {
+	in := t.TempDir()
+	first, second := filepath.Join(in, "a"), filepath.Join(in, "b")
+	writePart(t, first, "6.1", 0, report.Passed)
+	writePart(t, second, "6.1", 0, report.Failed)
+	_, stderr, status := run(t, "report", "merge", "-o", t.TempDir(), first, second)
+	want := "there are two runs of example.org/p on kernel 6.1, from "
+	ways := fmt.Sprintf("leave %s/6.1/report.json or %s/6.1/report.json out, or run one of them without that kernel: kmodtest matrix -k", first, second)
+	if status != report.StatusBroken || !strings.Contains(stderr, want) || !strings.Contains(stderr, ways) {
+		t.Errorf("on stderr %q, exit status %d; want %q and %q", stderr, status, want, ways)
+	}
+}
+
+// Two runs of make coverage, with other kernels, make one page.
+func TestMergedPartsHaveOneCoverage(t *testing.T) {
+	in, out := t.TempDir(), t.TempDir()
+	for order, kernel := range []string{"5.10", "6.1"} {
+		part := report.Report{
+			Version: report.Version, Kernels: []report.Kernel{{Name: kernel, Order: order}}, Packages: []string{"example.org/p"},
+			Runs: []report.Run{{Kernel: kernel, Package: "example.org/p", State: report.Passed, Tests: []report.Test{{Name: "TestIt", State: report.Passed}}}},
+			Coverage: &coverage.Profile{Kernels: []string{kernel}, Tests: []string{"TestIt"}, Files: []coverage.File{{Name: "/src/m.c", Source: "a\nb\n", Lines: []coverage.Line{
+				{Number: 1 + order, Count: 3, Kernels: []int{0}, Reached: []int{0}, Tests: []int{0}}, {Number: 1 + 1 - order, Kernels: []int{0}},
+			}}}},
+		}
+		slices.SortFunc(part.Coverage.Files[0].Lines, func(a, b coverage.Line) int { return a.Number - b.Number })
+		if err := part.Write(filepath.Join(in, kernel)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stdout, stderr, status := run(t, "report", "merge", "-o", out, "--coverage-min", "100", filepath.Join(in, "6.1"), filepath.Join(in, "5.10"))
+	if status != 0 || !strings.Contains(stdout, "100 % of 2 lines") {
+		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+	page, err := os.ReadFile(filepath.Join(out, report.HTMLFile))
+	if err != nil || !strings.Contains(string(page), `<span class="where">m.c</span> <span>2 of 2 lines</span>`) {
+		t.Errorf("the page does not have both lines: %v", err)
+	}
+	whole, err := report.Read(filepath.Join(out, report.JSONFile))
+	if err != nil || !slices.Equal(whole.Coverage.Kernels, []string{"5.10", "6.1"}) {
+		t.Errorf("the coverage is %+v, %v", whole.Coverage, err)
 	}
 }
 

@@ -27,8 +27,9 @@ func reportCommand() *cobra.Command {
 const mergeLong = `Join the reports of parts of one matrix, such as those of kmodtest matrix --shard 1/2 and 2/2.
 
 Each argument is a report.json, or a directory in which all files of that name are read, at any depth. The result is the
-report of the whole matrix. The exit status is that of kmodtest matrix, except that it is 69 instead of 0 if a run is
-missing: each package of the reports must have a run on each kernel of the reports and of -k.`
+report of the whole matrix, with the coverage of all parts. The exit status is that of kmodtest matrix, except that it is
+69 instead of 0 if a run is missing: each package of the reports must have a run on each kernel of the reports and of -k.
+Two different runs of a package on a kernel are an error.`
 
 func mergeCommand() *cobra.Command {
 	var output string
@@ -79,6 +80,9 @@ func merge(args, kernels []string) (*report.Report, error) {
 		parts = append(parts, part)
 	}
 	whole, err := report.Merge(parts...)
+	if conflict := (*report.ConflictError)(nil); errors.As(err, &conflict) {
+		return nil, fmt.Errorf("%w: leave %s or %s out, or run one of them without that kernel: kmodtest matrix -k", err, paths[conflict.First], paths[conflict.Second])
+	}
 	if err != nil || len(splitNames(kernels)) == 0 {
 		return whole, err
 	}

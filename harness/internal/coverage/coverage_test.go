@@ -58,6 +58,12 @@ func TestChangedFileReplacesOld(t *testing.T) {
 	if n := m.Files[0].Lines[1].Count; n != 1 || m.Files[0].Source != "other\n" {
 		t.Errorf("line 2 has the count %d", n)
 	}
+	if len(m.Notes) != 1 || !strings.HasPrefix(m.Notes[0], "/src/m/a.c differs between the runs") {
+		t.Errorf("the notes are %q", m.Notes)
+	}
+	if m := Merge(profile("5.10", 5, 5), profile("6.1", 1, 1)); len(m.Notes) > 0 {
+		t.Errorf("without a change, the notes are %q", m.Notes)
+	}
 }
 
 func TestIndexesOutsideOfListsAreDropped(t *testing.T) {

@@ -76,7 +76,8 @@ func (p *Profile) File(name string) *File {
 }
 
 // Merge returns the profile of several runs. It does not change them. If a file was
-// changed between the runs, the lines of the last one with each source count.
+// changed between the runs, its lines are those of runs with the last source, and a note
+// says so.
 func Merge(profiles ...*Profile) *Profile {
 	m := &Profile{}
 	for _, p := range profiles {
@@ -89,9 +90,11 @@ func Merge(profiles ...*Profile) *Profile {
 		kernels, tests := places(p.Kernels, m.Kernels), places(p.Tests, m.Tests)
 		for _, f := range p.Files {
 			into := m.File(f.Name)
-			if into.Source != f.Source {
-				into.Source, into.Lines = f.Source, nil
+			if into.Source != f.Source && into.Lines != nil {
+				into.Lines = nil
+				m.Notes = appendNew(m.Notes, []string{f.Name + " differs between the runs: its counts are those of the runs with its last text"})
 			}
+			into.Source = f.Source
 			for _, l := range f.Lines {
 				to := into.Line(l.Number)
 				to.Count += l.Count

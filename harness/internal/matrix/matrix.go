@@ -78,7 +78,7 @@ func Run(ctx context.Context, opt Options) (*report.Report, error) {
 	rep.Packages = slices.DeleteFunc(rep.Packages, func(pkg string) bool { return !w.chooses(pkg) })
 	rep.Seconds = time.Since(rep.Started).Seconds()
 	rep.Sort()
-	rep.Coverage = mergeCoverage(w.profiles, rep.Kernels)
+	rep.Coverage = report.MergeCoverage(rep.Kernels, w.profiles)
 	rep.Interrupted = ctx.Err() != nil
 	return rep, context.Cause(ctx)
 }

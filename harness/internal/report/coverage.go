@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +12,28 @@ import (
 
 // mostLines is how many lines of a file a report has.
 const mostLines = 1_000_000
+
+// MergeCoverage returns the coverage of several runs, with kernels in the order of a list.
+// Without profiles it returns nil.
+func MergeCoverage(kernels []Kernel, profiles []*coverage.Profile) *coverage.Profile {
+	if len(profiles) == 0 {
+		return nil
+	}
+	place := func(name string) int {
+		i := slices.IndexFunc(kernels, func(k Kernel) bool { return k.Name == name })
+		return cmp.Or(i+1, len(kernels)+1)
+	}
+	order := func(a, b string) int { return cmp.Or(place(a)-place(b), strings.Compare(a, b)) }
+	names := &coverage.Profile{} // the first, so that its order counts
+	for _, p := range profiles {
+		names.Kernels = append(names.Kernels, p.Kernels...)
+	}
+	slices.SortFunc(names.Kernels, order)
+	sorted := slices.SortedStableFunc(slices.Values(profiles), func(a, b *coverage.Profile) int {
+		return slices.CompareFunc(a.Kernels, b.Kernels, order)
+	})
+	return coverage.Merge(append([]*coverage.Profile{names}, sorted...)...)
+}
 
 // cleanCoverage returns a copy of a profile whose names and texts are cleaned.
 func cleanCoverage(p *coverage.Profile) *coverage.Profile {

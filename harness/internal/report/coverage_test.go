@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,38 @@ func TestCoverageOfPartsIsMerged(t *testing.T) {
 	plain.Coverage = nil
 	if whole, err = Merge(plain); err != nil || whole.Coverage != nil {
 		t.Errorf("reports without coverage have %+v, %v", whole.Coverage, err)
+	}
+}
+
+// Parts in any order give the same, and a report that is given twice, or joined from other
+// parts, adds nothing.
+func TestMergedCoverageHasEachRunOnce(t *testing.T) {
+	one, two := covered("6.1", 2, "TestA"), covered("5.10", 7, "TestB")
+	one.Kernels[0].Order = 1
+	both, err := Merge(one, two)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := jsonOf(t, both)
+	if line := both.Coverage.Files[0].Lines[1]; line.Count != 9 || strings.Join(both.Coverage.Kernels, " ") != "5.10 6.1" {
+		t.Errorf("line 2 has the count %d, in kernels %q", line.Count, both.Coverage.Kernels)
+	}
+	for _, parts := range [][]*Report{{two, one}, {one, two, one}, {one, both}, {one, both, two}, {both}, {both, both}} {
+		got, err := Merge(parts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if jsonOf(t, got) != want {
+			t.Errorf("%d parts: got\n%s, want\n%s", len(parts), jsonOf(t, got), want)
+		}
+	}
+	other, err := Merge(one, covered("6.12", 1, "TestA"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Merge(both, other)
+	if conflict := (*ConflictError)(nil); !errors.As(err, &conflict) || conflict.First+conflict.Second != 1 || !strings.Contains(err.Error(), "example.com/p on kernel 6.1") {
+		t.Errorf("two reports that have one run in common: %v", err)
 	}
 }
 
