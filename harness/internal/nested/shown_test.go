@@ -47,15 +47,15 @@ func versionOf(name string, args ...string) (string, error) {
 	return fields[3], nil
 }
 
-// repeatedVariable is set if the outer machine hung or died during the tests, which
-// are then repeated in another: see scripts/kvm.sh.
+// repeatedVariable is set if the tests have failed in another outer machine: see
+// scripts/kvm.sh.
 const repeatedVariable = "NESTED_REPEATED"
 
 // shows prints a row of the table in docs/kvm.md if the test passes. The variable
 // has QEMU's version.
 func shows(t *testing.T, what, variable string) {
 	if os.Getenv(repeatedVariable) != "" {
-		what += " (repeated: the first outer machine hung or died)"
+		what += " (repeated: failed in the first outer machine)"
 	}
 	t.Cleanup(func() {
 		if !t.Failed() {
