@@ -33,7 +33,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	if err != nil {
 		return m, err
 	}
-	r.platform = verdict.Platform{Release: kernel.Release, Package: kernel.Version}
+	r.platform = verdict.Platform{Release: kernel.Release, Package: kernel.Version, Arch: kernel.Arch}
 	defer r.trace.Thread(0).Phase("build")()
 	if err := chooseTests(ctx, r, kernel.Arch); err != nil {
 		return m, err

@@ -189,7 +189,7 @@ func (w *work) one(ctx context.Context, job *Job) {
 	if job.coverage != nil {
 		w.profiles = append(w.profiles, job.coverage)
 	}
-	w.report.AddKernel(report.Kernel{Name: job.Kernel, Order: job.order, Release: v.Release, Version: v.Package})
+	w.report.AddKernel(report.Kernel{Name: job.Kernel, Order: job.order, Release: v.Release, Version: v.Package, Arch: v.Arch})
 	run = w.report.AddRun(run)
 	w.mu.Unlock()
 	w.options.Viewer.Finished(job, &run)

@@ -135,7 +135,8 @@ func (r *Report) Cleaned() *Report {
 	clean := *r
 	clean.Kernels, clean.Packages, clean.Runs = slices.Clone(r.Kernels), slices.Clone(r.Packages), slices.Clone(r.Runs)
 	for i, k := range clean.Kernels {
-		k.Name, k.Release, k.Version = cleanLine(k.Name, placeLimit), CleanLine(k.Release), CleanLine(k.Version)
+		k.Name, k.Arch = cleanLine(k.Name, placeLimit), CleanLine(k.Arch)
+		k.Release, k.Version = CleanLine(k.Release), CleanLine(k.Version)
 		clean.Kernels[i] = k
 	}
 	for i, pkg := range clean.Packages {

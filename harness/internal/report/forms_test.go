@@ -240,6 +240,39 @@ func TestGridKeepsOrderOfTests(t *testing.T) {
 	}
 }
 
+func TestArchitecturesAreGroupsOfColumns(t *testing.T) {
+	r := &Report{Version: Version, Started: start, Packages: []string{"example.org/p"}, Kernels: []Kernel{
+		{Name: "6.1@s390x", Order: 2},
+		{Name: "trixie", Order: 8},
+		{Name: "/srv/linux", Order: 9, Arch: "arm64"},
+		{Name: "6.12@arm64", Order: 3, Arch: "arm64"},
+		{Name: "6.1", Order: 1, Arch: "amd64"},
+	}}
+	r.Sort()
+	var names []string
+	for _, k := range r.Kernels {
+		names = append(names, k.Name)
+	}
+	if want := []string{"6.1", "trixie", "6.12@arm64", "/srv/linux", "6.1@s390x"}; !slices.Equal(names, want) {
+		t.Errorf("kernels are %q, want %q", names, want)
+	}
+	page, err := r.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var heads []string
+	for _, found := range regexp.MustCompile(`<th scope="colgroup" colspan="(\d)">(\w+)</th>`).FindAllStringSubmatch(string(page), -1) {
+		heads = append(heads, found[1]+" "+found[2])
+	}
+	if want := []string{"2 amd64", "2 arm64", "1 s390x"}; !slices.Equal(heads, want) {
+		t.Errorf("the heads are %q, want %q", heads, want)
+	}
+	r.Kernels = r.Kernels[:2]
+	if page, err = r.HTML(); err != nil || strings.Contains(string(page), "colgroup") {
+		t.Errorf("kernels of one architecture have a head, or %v", err)
+	}
+}
+
 func TestLargeMatrixMakesPageOfAFewMegabytes(t *testing.T) {
 	r := &Report{Version: Version, Started: start, Packages: []string{"example.org/p"}}
 	for k := range 12 {

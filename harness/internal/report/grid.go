@@ -7,6 +7,7 @@ import (
 
 // grid is the report as a table: kernels across, steps and tests down.
 type grid struct {
+	Archs   []archHead // nil if all kernels have the same architecture
 	Columns []column
 	Groups  []group
 	LeftOut int // rows that are not in Groups
@@ -16,6 +17,12 @@ type grid struct {
 type column struct {
 	Kernel
 	State State // of its worst run
+}
+
+// archHead is the head of the columns of an architecture.
+type archHead struct {
+	Name  string
+	Width int // in columns
 }
 
 // group is the rows of a package.
@@ -51,8 +58,17 @@ const gridLimit = 50_000
 // newGrid returns the grid of a report. Its indexes are valid for that report only.
 func newGrid(r *Report) grid {
 	var g grid
+	arch := archs(r.Kernels)
 	for _, k := range r.Kernels {
 		g.Columns = append(g.Columns, column{k, stateOn(r, k.Name)})
+		if last := len(g.Archs) - 1; last >= 0 && g.Archs[last].Name == arch(k) {
+			g.Archs[last].Width++
+		} else {
+			g.Archs = append(g.Archs, archHead{arch(k), 1})
+		}
+	}
+	if len(g.Archs) == 1 {
+		g.Archs = nil
 	}
 	rows := 0
 	for _, pkg := range r.Packages {

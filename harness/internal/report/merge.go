@@ -100,7 +100,7 @@ func (m *merger) add(index int, part *Report) error {
 // AddKernel adds a kernel. If the report has a kernel of that name, AddKernel
 // fills in the fields that are empty there.
 func (r *Report) AddKernel(kernel Kernel) {
-	kernel.Release, kernel.Version = CleanLine(kernel.Release), CleanLine(kernel.Version)
+	kernel.Release, kernel.Version, kernel.Arch = CleanLine(kernel.Release), CleanLine(kernel.Version), CleanLine(kernel.Arch)
 	i := slices.IndexFunc(r.Kernels, func(k Kernel) bool { return k.Name == kernel.Name })
 	if i < 0 {
 		r.Kernels = append(r.Kernels, kernel)
@@ -110,6 +110,7 @@ func (r *Report) AddKernel(kernel Kernel) {
 	known.Order = min(known.Order, kernel.Order)
 	known.Release = cmp.Or(known.Release, kernel.Release)
 	known.Version = cmp.Or(known.Version, kernel.Version)
+	known.Arch = cmp.Or(known.Arch, kernel.Arch)
 }
 
 // joinTime extends the time of the whole so that it includes that of the part.

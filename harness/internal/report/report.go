@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/coverage"
@@ -34,7 +35,7 @@ type Report struct {
 	Interrupted bool      `json:"interrupted,omitempty"`
 	Commit      string    `json:"commit,omitempty"`  // of the working tree; "" if it had changes, or git does not know it
 	Changes     *Changes  `json:"changes,omitempty"` // since a previous report; nil if it was not compared with one
-	Kernels     []Kernel  `json:"kernels"`           // by Order, then by name
+	Kernels     []Kernel  `json:"kernels"`           // by architecture, then by Order, then by name
 	Packages    []string  `json:"packages"`          // import paths, sorted
 	Runs        []Run     `json:"runs"`              // by kernel, then by package
 	// Coverage is that of the modules under test, in all runs; nil if it was not measured.
@@ -47,6 +48,7 @@ type Kernel struct {
 	Order   int    `json:"order"`             // its place among all known kernels
 	Release string `json:"release,omitempty"` // from uname -r; "" if no run started it
 	Version string `json:"version,omitempty"` // of its package
+	Arch    string `json:"arch,omitempty"`    // as GOARCH; "" if no run started it
 }
 
 // Run is one package's test binary on one kernel.
@@ -95,8 +97,9 @@ type Cell struct{ Kernel, Package string }
 
 // Sort sorts kernels, packages and runs into the order that Report documents.
 func (r *Report) Sort() {
+	arch := archs(r.Kernels)
 	slices.SortStableFunc(r.Kernels, func(a, b Kernel) int {
-		return cmp.Or(cmp.Compare(a.Order, b.Order), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(arch(a), arch(b)), cmp.Compare(a.Order, b.Order), cmp.Compare(a.Name, b.Name))
 	})
 	slices.Sort(r.Packages)
 	place := map[string]int{}
@@ -106,6 +109,20 @@ func (r *Report) Sort() {
 	slices.SortStableFunc(r.Runs, func(a, b Run) int {
 		return cmp.Or(cmp.Compare(place[a.Kernel], place[b.Kernel]), cmp.Compare(a.Package, b.Package))
 	})
+}
+
+// archs returns a function that tells a kernel's architecture. That of a kernel which no
+// run started is the one in its name or, like that of other names without one, the
+// host's; "" if no kernel tells that.
+func archs(kernels []Kernel) func(Kernel) string {
+	named := func(k Kernel) string { _, arch, _ := strings.Cut(k.Name, "@"); return arch }
+	host := ""
+	for _, k := range kernels {
+		if named(k) == "" && !strings.Contains(k.Name, "/") {
+			host = cmp.Or(host, k.Arch)
+		}
+	}
+	return func(k Kernel) string { return cmp.Or(k.Arch, named(k), host) }
 }
 
 // Missing returns the cells of kernels × packages that have no run.

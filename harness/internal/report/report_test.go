@@ -22,10 +22,10 @@ func sample() *Report {
 	r := &Report{
 		Version: Version, Started: start, Seconds: 100,
 		Kernels: []Kernel{
-			{"5.10", 0, "5.10.0-1-amd64", "5.10.1-1"},
-			{"6.1", 1, "6.1.0-2-amd64", "6.1.2-1"},
-			{"6.12", 2, "6.12.3", ""},
-			{"7.0", 3, "", ""},
+			{"5.10", 0, "5.10.0-1-amd64", "5.10.1-1", "amd64"},
+			{"6.1", 1, "6.1.0-2-amd64", "6.1.2-1", "amd64"},
+			{"6.12", 2, "6.12.3", "", "amd64"},
+			{"7.0", 3, "", "", ""},
 		},
 		Packages: []string{"example.org/a/alpha", "example.org/a/beta"},
 	}

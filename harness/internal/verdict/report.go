@@ -27,6 +27,7 @@ type Report struct {
 type Platform struct {
 	Release string `json:"release"` // of the kernel, as uname -r prints it
 	Package string `json:"package"` // version of the kernel's package; "" if it comes from none
+	Arch    string `json:"arch"`    // of the kernel, as GOARCH
 	Accel   string `json:"accel"`
 }
 
