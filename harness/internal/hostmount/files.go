@@ -66,6 +66,15 @@ func (f *Files) Begin(expose string) error {
 	return f.mount.Expose(expose)
 }
 
+// Place returns the path at which to store a file of the host's, so that it is at name when
+// the job begins.
+func (f *Files) Place(name string) string {
+	if f.mount == nil {
+		return name
+	}
+	return f.mount.place(name)
+}
+
 // Untouched reports whether all files below a directory are as on the host.
 func (f *Files) Untouched(dir string) bool { return f.mount != nil && f.mount.Untouched(dir) }
 

@@ -139,6 +139,22 @@ func (m *Mount) Begin() error {
 	return m.client.Repeat()
 }
 
+// place returns where to store a file: if it is one of the host that the guest's own file
+// systems hide, where Expose makes it visible, otherwise at name.
+func (m *Mount) place(name string) string {
+	for mounted, fd := range m.below {
+		if rest, ok := strings.CutPrefix(name, mounted+"/"); ok {
+			if _, err := m.client.stat(name); err == nil {
+				return below(fd, rest)
+			}
+		}
+	}
+	return name
+}
+
+// below returns the path of a file in a directory that is open.
+func below(fd int, name string) string { return fmt.Sprintf("/proc/self/fd/%d/%s", fd, name) }
+
 // Expose makes a directory of the host visible in a file system of the guest that hides
 // it.
 func (m *Mount) Expose(dir string) error {
@@ -149,7 +165,7 @@ func (m *Mount) Expose(dir string) error {
 		}
 		err := os.MkdirAll(dir, 0o755)
 		if err == nil {
-			err = unix.Mount(fmt.Sprintf("/proc/self/fd/%d/%s", fd, rest), dir, "", unix.MS_BIND, "")
+			err = unix.Mount(below(fd, rest), dir, "", unix.MS_BIND, "")
 		}
 		if err != nil {
 			return fmt.Errorf("show %s of the host: %w", dir, err)

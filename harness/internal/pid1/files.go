@@ -60,27 +60,29 @@ func (s *store) answer(out *wire.Writer) error {
 // create starts a regular file of the job, or makes a directory or symbolic link.
 func (s *store) create(head wire.FileHead) (wire.Sink, error) {
 	name := filepath.Clean("/" + head.Name)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+	path := s.host.Place(name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
 	switch head.Mode.Type() {
 	case fs.ModeDir:
-		return nil, os.MkdirAll(name, 0o755)
+		return nil, os.MkdirAll(path, 0o755)
 	case fs.ModeSymlink:
-		if err := os.Symlink(head.Link, name); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Symlink(head.Link, path); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
 		return nil, nil
 	}
-	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, head.Mode.Perm())
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, head.Mode.Perm())
 	if err != nil {
 		return nil, err
 	}
-	return &incoming{f, head.Time, s}, nil
+	return &incoming{name, f, head.Time, s}, nil
 }
 
 // incoming is a regular file of the job that is being received.
 type incoming struct {
+	name  string // in the guest
 	file  *os.File
 	time  time.Time
 	store *store
@@ -90,18 +92,17 @@ type incoming struct {
 func (in *incoming) Write(p []byte) (int, error) {
 	n, err := in.file.Write(p)
 	if err != nil {
-		return n, fmt.Errorf("store %s: %w (the guest keeps files in its memory)", in.file.Name(), err)
+		return n, fmt.Errorf("store %s: %w (the guest keeps files in its memory)", in.name, err)
 	}
 	return n, nil
 }
 
 // Commit closes the file and sets its time.
 func (in *incoming) Commit() error {
-	name := in.file.Name()
-	if err := errors.Join(in.file.Close(), os.Chtimes(name, in.time, in.time)); err != nil {
+	if err := errors.Join(in.file.Close(), os.Chtimes(in.file.Name(), in.time, in.time)); err != nil {
 		return err
 	}
-	in.store.times[name] = in.time
+	in.store.times[in.name] = in.time
 	return nil
 }
 
