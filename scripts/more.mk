@@ -7,6 +7,7 @@ SYSTEMS := bookworm trixie sid
 ACTION_TEST := go test -tags machines -count=1 -timeout 20m -v -run '^Test(Action|Workflow)RunsHere$$' ./harness/internal/matrix
 COVERAGE_KERNELS := 5.10,6.1,6.12,6.1-rt,trixie
 COVERAGE_MIN := 100,95
+COVERAGE_TESTS := ^Test(BadBase|DefaultBase|LoadingTwice|LoadStarts|UnloadRemoves|SetNeeds|SetRejectsNegative|SetRejectsUnreadable|EmptySet|LastAndStats|GetRejectsNegative|StatsCountRejected)
 BROKEN_KERNELS := 5.10,6.1,6.12,7-min,debug
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 BENCHSTAT := $(CACHE)/tools/benchstat-$(BENCHSTAT_VERSION)-$(GO_VERSION)/benchstat
@@ -28,6 +29,13 @@ loaded: deps ## run the suite RUNS=50 times on a busy host (takes long)
 .PHONY: coverage
 coverage: deps ## measure the module's lines and branches that the suite reaches, in the prebuilt kernels
 	$(KMODTEST) matrix --coverage -k $(COVERAGE_KERNELS) --coverage-min $(COVERAGE_MIN) -o kmodtest-report/coverage ./vmtest
+
+.PHONY: coverage-gcov
+coverage-gcov: deps ## compare the coverage of modules with gcov in the kernel debug (builds that kernel; takes long)
+	$(KMODTEST) kernel build debug
+	go test -v -tags gcov -count=1 -timeout 2h -run '^TestCountsAreThoseOfKernelsGcov$$' ./harness
+	go test -v -tags gcov -count=1 -timeout 2h -run '^TestCountsAreThoseOfKernelsGcov$$' ./harness \
+		-suite "$$PWD/vmtest" -sources "$$PWD/kmod" -tests '$(COVERAGE_TESTS)'
 
 .PHONY: mutants
 mutants: deps ## break the module in many ways, all of which the suite must notice (takes long)
