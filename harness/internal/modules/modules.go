@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
+	"github.com/kmodtest/kmodtest/harness/internal/modcov"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images"
@@ -53,6 +55,9 @@ func (b Builder) Build(ctx context.Context, config request.Config) ([]*kbuild.Re
 		if err != nil {
 			return nil, err
 		}
+		if source.Coverage {
+			dependOnRuntime(result)
+		}
 		built = append(built, result)
 		if result.Built {
 			b.Say("built %s against Linux %s in %.1f s%s", source.Root, b.Kernel.Release, time.Since(start).Seconds(), result.Tools)
@@ -65,6 +70,17 @@ func (b Builder) Build(ctx context.Context, config request.Config) ([]*kbuild.Re
 		}
 	}
 	return built, nil
+}
+
+// dependOnRuntime has the runtime that measures coverage loaded before the modules of a
+// result: in a kernel with CONFIG_GCOV_KERNEL, they use the kernel's functions instead of the
+// runtime's.
+func dependOnRuntime(result *kbuild.Result) {
+	for i := range result.Modules {
+		if m := &result.Modules[i]; !slices.Contains(m.Depends, modcov.RuntimeName) {
+			m.Depends = append(m.Depends, modcov.RuntimeName)
+		}
+	}
 }
 
 // checkKernel returns an error if the kernel has no directory to build modules in, and one must be built.
