@@ -43,7 +43,7 @@ kernels: ## list the kernels
 ## Check and measure a change:
 
 .PHONY: test
-test: lint unit harness suite suite-386 ## run everything that CI runs, which is the next five
+test: lint unit harness suite suite-386 kvm-short ## run everything that CI runs, which is the next six
 
 .PHONY: lint
 lint: lint-go lint-c lint-files ## run the linters for Go, C and scripts
