@@ -66,6 +66,10 @@ var neighbours = []string{
 	"iptables-legacy", "ipvsadm", "/usr/lib/*/xtables/libxt_standard.so", "/usr/lib/*/xtables/libxt_udp.so",
 }
 
+// compilerFiles say by which compiler a kernel was built, which is part of the keys of its
+// modules. They are in its build directory.
+var compilerFiles = []string{"Makefile", ".kernelvariables", ".config", "include/config/auto.conf"}
+
 // trees are directories with sources that inner runs read.
 var trees = []string{"harness/testdata", "kmod", "vmtest"}
 
@@ -160,6 +164,14 @@ func (p place) files(kernel *images.Kernel) ([]string, error) {
 	}
 	kernels := filepath.Join(p.cacheHome(), "kmodtest", "kernels")
 	found[kernels] = true
+	for _, name := range compilerFiles {
+		path := filepath.Join(kernel.Build, name)
+		if _, err := os.Stat(path); err == nil {
+			if err := addWithTargets(found, path); err != nil {
+				return nil, err
+			}
+		}
+	}
 	var modules []string
 	if _, err := os.Stat(emulation); err == nil {
 		modules = append(modules, emulation)
