@@ -46,6 +46,7 @@ sparse=sparse'
 	[suite]='iptables=iptables-legacy
 ipvsadm=ipvsadm'
 	[unit]='libarchive-tools=bsdtar
+makepkg=/usr/share/makepkg/util/message.sh
 pacman-package-manager=repo-add
 zstd=zstd'
 	[browser]='chromium=chromium
