@@ -129,7 +129,7 @@ func (r *deathReport) openTest(marked string) *test {
 	}
 	number := -1
 	if r.tests.around(marked) == nil && isTest(marked) {
-		number = r.tests.next()
+		number = r.tests.next(printable.Text(marked))
 	}
 	t := r.tests.begin(printable.Text(marked), marked, number)
 	// The next line reports an error of the output.

@@ -145,6 +145,25 @@ func TestRoundsGoOnInNextMachine(t *testing.T) {
 	}
 }
 
+// Of a binary without package events, the kernel log may have the beginning of a test that
+// standard output does not have, or standard output may lack its number.
+func TestTestWithLostBeginningIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for name, stdout := range map[string]string{
+		"no beginning": "", "no number": "^=== RUN   TestB\n", "all": "^=== RUN   TestB\n^>>> 1 TestB\n",
+	} {
+		var out bytes.Buffer
+		r := NewReporter(&out, Options{Foreign: true})
+		machineOutput{
+			"^=== RUN   TestA\n^>>> 0 TestA\n^<<< 2\n^--- PASS: TestA (0.10s)\n" + stdout,
+			"run TestA; end TestA PASS 0.10s; run TestB",
+		}.replay(t, r)
+		if got, want := r.Remaining(), []Selection{{Skip: "^TestA$|^TestB$"}}; !slices.Equal(got, want) {
+			t.Errorf("%s: left are %+v, want %+v", name, got, want)
+		}
+	}
+}
+
 // A subtest that kills every machine does not use up all of them.
 func TestTestThatDiesAgainIsGivenUp(t *testing.T) {
 	t.Parallel()

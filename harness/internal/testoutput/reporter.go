@@ -51,7 +51,7 @@ func NewReporter(w io.Writer, o Options) *Reporter {
 	r := &Reporter{
 		Options: o,
 		out:     printer{w: w, style: styleOf(o.Verbose)},
-		tests:   tests{open: map[string]*test{}, marks: map[string]*test{}, ended: map[int]bool{}},
+		tests:   tests{foreign: o.Foreign, open: map[string]*test{}, marks: map[string]*test{}, ended: map[int]bool{}},
 		past:    map[string]bool{},
 	}
 	r.stream.verbose = r.out.style == styleVerbose && !o.Foreign
@@ -106,7 +106,7 @@ func (r *Reporter) Flush() error {
 	r.stream.end()
 	err := r.advance(true)
 	if err == nil && isTest(r.lead) { // its number did not arrive
-		err = r.begin(r.lead, r.tests.next())
+		err = r.begin(r.lead, r.tests.next(r.lead))
 	}
 	r.out.name, r.lead = "", ""
 	return err

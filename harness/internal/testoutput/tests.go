@@ -20,8 +20,9 @@ type tests struct {
 	ended  map[int]bool     // top-level tests, by number
 	starts int              // of top-level tests in this machine
 	size   int              // bytes of the names that are kept
-	// runs of top-level tests, by number, if the host numbers them, and the number of the
-	// last run of each name
+	// foreign reports that the guest numbers no tests; see Options.Foreign. Then these are the
+	// runs of top-level tests, by number, and the number of the last run of each name.
+	foreign bool
 	runs    []topRun
 	numbers map[string]int
 }
@@ -159,9 +160,11 @@ func (ts *tests) sorted() []*test {
 // marked returns the open test that has that name in marks, or nil.
 func (ts *tests) marked(name string) *test { return ts.marks[name] }
 
-// next returns the number of a top-level test whose start was lost with the
-// machine.
-func (ts *tests) next() int {
+// next returns the number of a top-level test whose number was lost with the machine.
+func (ts *tests) next(name string) int {
+	if ts.foreign {
+		return ts.numberOf(name)
+	}
 	for ts.ended[ts.starts] { // in an earlier machine, so it was skipped
 		ts.starts++
 	}

@@ -55,10 +55,13 @@ func (t *Timeline) Add(rec klog.Record) {
 	}
 }
 
-// AddConsole adds the records that only the console of a dead machine has. The
-// console does not distinguish the kernel's records from those of user space.
+// AddConsole adds the records that only the console of a dead machine has. Apart from
+// marks, the console does not distinguish the kernel's records from those of user space.
 func (t *Timeline) AddConsole(records []klog.Record) {
 	for _, rec := range records {
+		if _, ok := inside.ParseMark(rec.Text, t.Word); ok {
+			rec.Facility = 1 // LOG_USER
+		}
 		t.scan.Add(rec)
 		t.mark(rec.Text)
 	}

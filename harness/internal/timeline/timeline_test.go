@@ -171,3 +171,18 @@ func TestConsoleGoesOnWhereLogEnds(t *testing.T) {
 		t.Errorf("running: %v; want TestB", running)
 	}
 }
+
+// The mark of another test may come while the kernel reports a fault.
+func TestMarkOnConsoleIsNotPartOfReport(t *testing.T) {
+	l := newLogger()
+	l.timeline.AddConsole(klog.Rest(nil, "[    1.0] Kernel panic - not syncing: dead\n[    1.0] Call Trace:\n[    1.0]  <TASK>\n"+
+		"[    1.0] kmodtest: run TestA #1 word\n[    1.0]  panic+0x118/0x2f4\n[    1.0] ---[ end Kernel panic - not syncing: dead ]---\n"))
+	found := l.timeline.Findings()
+	if len(found) != 1 {
+		t.Fatalf("findings: %+v; want one", found)
+	}
+	report := strings.Join(found[0].Report, "\n")
+	if strings.Contains(report, "kmodtest") || !strings.Contains(report, "panic+0x118/0x2f4") {
+		t.Errorf("the report is\n%s", report)
+	}
+}
