@@ -154,7 +154,7 @@ func TestMergedPartsHaveOneCoverage(t *testing.T) {
 			Version: report.Version, Kernels: []report.Kernel{{Name: kernel, Order: order}}, Packages: []string{"example.org/p"},
 			Runs: []report.Run{{Kernel: kernel, Package: "example.org/p", State: report.Passed, Tests: []report.Test{{Name: "TestIt", State: report.Passed}}}},
 			Coverage: &coverage.Profile{Kernels: []string{kernel}, Tests: []string{"TestIt"}, Files: []coverage.File{{Name: "/src/m.c", Source: "a\nb\n", Lines: []coverage.Line{
-				{Number: 1 + order, Count: 3, Kernels: []int{0}, Reached: []int{0}, Tests: []int{0}}, {Number: 1 + 1 - order, Kernels: []int{0}},
+				{Number: 1 + order, Count: 3, Kernels: []int{0}, Reached: []int{0}, Tests: []int{0}}, {Number: 2 - order, Kernels: []int{0}},
 			}}}},
 		}
 		slices.SortFunc(part.Coverage.Files[0].Lines, func(a, b coverage.Line) int { return a.Number - b.Number })

@@ -31,7 +31,7 @@ type contest struct {
 const contestKernel = "6.12-vimto"
 
 // A warm run takes less time than with vimto on the same kernel. docs/performance.md says
-// why it is not a fixed part.
+// where that time goes.
 func TestRunsTakeLessTimeThanVimtos(t *testing.T) {
 	const rounds = 7
 	other, err := exec.LookPath(*vimto)

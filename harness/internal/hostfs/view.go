@@ -38,7 +38,8 @@ type View struct {
 	Mode Mode
 	// Repository is the directory whose files are visible.
 	Repository string
-	// Trees are further directories whose files are visible with All, such as Go's.
+	// Trees are further directories whose files are visible with All, such as Go's,
+	// unless the guest has files of its own there.
 	Trees []string
 	// Hidden are directories of which nothing is visible in any case.
 	Hidden []string
@@ -71,8 +72,10 @@ func (v View) at(name string) sight {
 		return sight{}
 	}
 	trees := []string{v.Repository}
-	if v.Mode == All {
-		trees = append(trees, v.Trees...)
+	for _, tree := range v.Trees {
+		if v.Mode == All && !isInAny(tree, guestTrees) {
+			trees = append(trees, tree)
+		}
 	}
 	return sight{
 		whole:  isInAny(name, trees),

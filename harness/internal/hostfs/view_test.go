@@ -10,7 +10,7 @@ import (
 
 func TestViewShowsOnlyWhatItsModeNames(t *testing.T) {
 	const dir, file, link = unix.S_IFDIR | 0o755, unix.S_IFREG | 0o644, unix.S_IFLNK | 0o777
-	base := View{Repository: "/home/u/repo", Trees: []string{"/home/u/go/pkg/mod"}, Hidden: []string{"/home/u/.cache/kmodtest"}}
+	base := View{Repository: "/home/u/repo", Trees: []string{"/home/u/go/pkg/mod", "/tmp/go/pkg/mod"}, Hidden: []string{"/home/u/.cache/kmodtest"}}
 	for _, c := range []struct {
 		path        string
 		mode        uint32
@@ -44,6 +44,7 @@ func TestViewShowsOnlyWhatItsModeNames(t *testing.T) {
 		{"/sys", dir, false, false},
 		{"/dev/sda", file, false, false},
 		{"/tmp/x", file, false, false},
+		{"/tmp/go/pkg/mod/m@v1/f", file, false, false},
 		{"/tmp", dir, false, false},
 		{"/run", dir, false, false},
 		{"/runner", dir, false, true},

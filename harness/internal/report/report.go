@@ -111,9 +111,9 @@ func (r *Report) Sort() {
 	})
 }
 
-// archs returns a function that tells a kernel's architecture. That of a kernel which no
-// run started is the one in its name or, like that of other names without one, the
-// host's; "" if no kernel tells that.
+// archs returns a function that returns a kernel's architecture. If no run has started the
+// kernel, that is the one in its name, or else the one of a kernel whose name has none:
+// the host's. It is "" if that is not known either.
 func archs(kernels []Kernel) func(Kernel) string {
 	named := func(k Kernel) string { _, arch, _ := strings.Cut(k.Name, "@"); return arch }
 	host := ""

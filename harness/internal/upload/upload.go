@@ -26,8 +26,8 @@ func (b Binary) Name() string { return cmp.Or(b.Place, b.Path) }
 
 // Tests sends the test binary, its shared libraries, the testdata of the package
 // in directory dir, and further files, except those that the guest
-// sees in tree. It sends the binary in any case: page by page, as the guest reads what
-// it sees, that takes longer.
+// sees in tree. The binary is always sent: the guest would read it page by page, which
+// takes longer.
 func Tests(out *wire.Writer, binary Binary, dir string, bring []string, tree hostfs.Tree) error {
 	if err := out.SendFile(binary.Path, binary.Name()); err != nil {
 		return err
