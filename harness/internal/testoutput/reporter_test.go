@@ -2,6 +2,7 @@ package testoutput
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"os"
 	"os/exec"
@@ -30,14 +31,19 @@ func sample(t *testing.T) string {
 }
 
 // runSample returns the sample's output and exit code. With a log, the sample
-// reports the events of its tests.
+// reports the events of its tests. SAMPLE_EXEC is the emulator that it needs, if
+// this host does not run it.
 func runSample(t *testing.T, binary, log string, env []string, args ...string) (stdout string, code int) {
 	t.Helper()
-	cmd := exec.Command(binary, append([]string{"-test.parallel=1", "-test.paniconexit0"}, args...)...)
+	command := append(strings.Fields(os.Getenv("SAMPLE_EXEC")), binary, "-test.parallel=1", "-test.paniconexit0")
+	cmd := exec.Command(command[0], append(command[1:], args...)...)
 	cmd.Env = append(append(os.Environ(), "SAMPLE_LOG="+log), env...)
 	var out bytes.Buffer
 	cmd.Stdout = &out
-	_ = cmd.Run() // the exit code is checked by the callers
+	var exit *exec.ExitError // the callers check the exit code
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatalf("run the sample: %v", err)
+	}
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 
