@@ -7,6 +7,7 @@
 #   dev       to work on this repository, in addition to run
 #   suite     to run the suite of the module in kmod/, in addition to run
 #   unit      to make repositories of packages in tests
+#   user      to run tests as programs for other architectures, under QEMU's user emulation
 #   browser   to open reports in a browser
 #   vmcore    to open images of a guest's memory
 #   adopt     to build and use Debian's packages for DKMS
@@ -49,6 +50,7 @@ ipvsadm=ipvsadm'
 makepkg=/usr/share/makepkg/util/message.sh
 pacman-package-manager=repo-add
 zstd=zstd'
+	[user]='qemu-user=qemu-aarch64'
 	[browser]='chromium=chromium
 fonts-dejavu-core=chromium'
 	[vmcore]='crash=crash

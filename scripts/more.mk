@@ -127,6 +127,7 @@ action-systems: ## run the GitHub action and workflow on new Debian 12 and 13, a
 
 .PHONY: unit-arm64
 unit-arm64: deps ## run tests that need no machine as programs for arm64, under QEMU's user emulation
+	@scripts/deps.sh user
 	scripts/unit-other.sh arm64
 
 ## Update the documentation:

@@ -6,13 +6,14 @@
 set -eu
 goarch=$1
 case $goarch in
-arm64) program=qemu-aarch64-static ;;
-*) program=qemu-$goarch-static ;;
+arm64) program=qemu-aarch64 ;;
+*) program=qemu-$goarch ;;
 esac
-command -v "$program" >/dev/null || { echo "there is no $program: apt-get install qemu-user-static" >&2; exit 1; }
+command -v "$program" >/dev/null || program=$program-static
+command -v "$program" >/dev/null || { echo "there is no $program: apt-get install qemu-user" >&2; exit 1; }
 dir=./harness/internal
-GOARCH=$goarch CGO_ENABLED=0 go test -vet=off -exec "$program" \
+GOARCH=$goarch CGO_ENABLED=0 SAMPLE_EXEC=$program go test -vet=off -timeout 30m -exec "$program" \
 	./images/arch ./images/config \
-	$dir/klog/trace $dir/klog/symbols $dir/timeline $dir/verdict $dir/wire $dir/inside $dir/kernelargs $dir/qemu/board \
+	$dir/klog/... $dir/timeline $dir/testoutput $dir/verdict $dir/wire $dir/inside $dir/kernelargs $dir/qemu/board \
 	$dir/environment $dir/hardware $dir/report $dir/plan $dir/ktap $dir/printable $dir/queue $dir/modindex $dir/events \
 	$dir/coverage $dir/coverprofile $dir/devices $dir/hostfs $dir/modcov $dir/modfail $dir/dmesg ./kmod/...
