@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 // Each file in testdata holds the events of one run of the suite.
@@ -116,6 +118,26 @@ func TestEquivalentMutantsMustSurvive(t *testing.T) {
 		{outcome{}, broken, "the suite failed, but no test printed a reason"},
 	} {
 		if got, reasons := judgeOf(m, c.outcome); got != c.status || reasons[0] != c.reason {
+			t.Errorf("got %v, %q; want %v, %q", got, reasons, c.status, c.reason)
+		}
+	}
+}
+
+func TestMutantOfAnotherArchitectureMustSurviveOnHosts(t *testing.T) {
+	m := mutant{kernel: "6.1@s390x"}
+	if arch.Host().Name == "s390x" {
+		m.kernel = "6.1@amd64"
+	}
+	for _, c := range []struct {
+		outcome outcome
+		status  status
+		reason  string
+	}{
+		{outcome{passed: true}, killed, "TestA: it broke"},
+		{outcome{killers: []killer{{"TestB", "it broke, too"}}}, broken, "it needs no kernel " + m.kernel + ": on 6.1, TestB: it broke, too"},
+		{outcome{verdict: "host side broke: no QEMU"}, broken, "host side broke: no QEMU"},
+	} {
+		if got, reasons := judgeOnSibling(m, c.outcome, []string{"TestA: it broke"}); got != c.status || reasons[0] != c.reason {
 			t.Errorf("got %v, %q; want %v, %q", got, reasons, c.status, c.reason)
 		}
 	}

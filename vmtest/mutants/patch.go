@@ -11,13 +11,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 // A mutant is a patch that breaks the module. Three paragraphs precede the diff:
 // the mistake that the author made; the promise of the module that this breaks,
 // after "Breaks:"; and the tests of the suite that must notice it, after "Noticed
 // by:". If only a certain kernel can show it, "Noticed by:" also names that
-// kernel.
+// kernel. If that kernel is for another architecture than the host's, these tests
+// must pass on the host's kernel of the same name.
 //
 // If the patch breaks nothing after all, a paragraph that begins with
 // "Equivalent:" gives the reason, and replaces the last two paragraphs.
@@ -43,7 +47,7 @@ const (
 
 var (
 	testName   = regexp.MustCompile(`\bTest\w+`)
-	kernelName = regexp.MustCompile(` on kernel ([\w.-]*\w)`)
+	kernelName = regexp.MustCompile(` on kernel ([\w.@-]*\w)`)
 )
 
 // readMutants reads all patches in a directory, in the order of their names.
@@ -109,6 +113,16 @@ func parsePatch(text string) (mutant, error) {
 		}
 	}
 	return m, nil
+}
+
+// sibling returns the kernel on which the mutant's tests must pass, because its patch
+// names that kernel's counterpart for another architecture; "" if there is none.
+func (m mutant) sibling() string {
+	row, goarch := images.SplitName(m.kernel)
+	if goarch == "" || goarch == arch.Host().Name {
+		return ""
+	}
+	return row
 }
 
 // choose returns the mutants that match names, each of which is a name, a pattern

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 const examplePatch = `The author wrote > for >=,
@@ -39,6 +42,50 @@ func TestParsePatchReadsHeader(t *testing.T) {
 	}
 	if want := []string{"TestOne", "TestTwo"}; !slices.Equal(m.tests, want) || m.kernel != "debug" {
 		t.Errorf("noticed by: got %q on kernel %q, want %q on kernel debug", m.tests, m.kernel, want)
+	}
+}
+
+// A mutant that only another architecture shows must survive on the host's. One of a kernel for the
+// host's architecture may be killed elsewhere, too.
+func TestMutantOfAnotherArchitectureHasSibling(t *testing.T) {
+	other := "s390x"
+	if arch.Host().Name == other {
+		other = "amd64"
+	}
+	for kernel, want := range map[string]string{
+		"": "", "debug": "", "6.1@" + arch.Host().Name: "", "6.1@" + other: "6.1", "debug@" + other: "debug",
+	} {
+		text := examplePatch
+		if kernel != "" {
+			text = strings.Replace(text, "kernel debug", "kernel "+kernel, 1)
+		} else {
+			text = strings.Replace(text, " on kernel debug", "", 1)
+		}
+		m, err := parsePatch(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.kernel != kernel || m.sibling() != want {
+			t.Errorf("kernel %q with sibling %q, want %q with %q", m.kernel, m.sibling(), kernel, want)
+		}
+	}
+}
+
+func TestPatchesNameKernels(t *testing.T) {
+	mutants, err := readMutants(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mutants {
+		for _, kernel := range []string{m.kernel, m.sibling()} {
+			named := func(row images.Row) bool {
+				same, err := images.MatchName(kernel, row.Name)
+				return same && err == nil
+			}
+			if kernel != "" && !slices.ContainsFunc(images.Rows(), named) {
+				t.Errorf("%s: needs kernel %s, which is not in the table", m.path, kernel)
+			}
+		}
 	}
 }
 

@@ -70,6 +70,20 @@ func judge(o outcome) (status, []string) {
 	return killed, []string{verdict}
 }
 
+// judgeOnSibling returns the status of m and the reasons for it, after it was
+// killed on its own kernel for reasons. The outcome is that of the same tests on
+// the kernel where they must pass.
+func judgeOnSibling(m mutant, o outcome, reasons []string) (status, []string) {
+	s, others := judge(o)
+	switch s {
+	case survived:
+		return killed, reasons
+	case killed:
+		return broken, []string{"it needs no kernel " + m.kernel + ": on " + m.sibling() + ", " + others[0]}
+	}
+	return s, others
+}
+
 // judgeOf returns the status of m and the reasons for it, and takes account of
 // whether its patch says that it is equivalent.
 func judgeOf(m mutant, o outcome) (status, []string) {

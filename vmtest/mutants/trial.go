@@ -91,6 +91,14 @@ func (t *trial) try(ctx context.Context, m mutant) (status, error) {
 		return broken, err
 	}
 	s, reasons := judgeOf(m, o)
+	if s == killed && m.sibling() != "" {
+		printLine(t.stderr, "mutants: %s was killed on kernel %s; running the same tests on %s", m.name, m.kernel, m.sibling())
+		o, err = t.suite.run(ctx, part{tests: m.tests, kernel: m.sibling(), keepGoing: t.all, timeout: unchangedTimeout})
+		if err != nil {
+			return broken, err
+		}
+		s, reasons = judgeOnSibling(m, o, reasons)
+	}
 	if s == broken {
 		printLine(t.stderr, "%s", tail(o.output))
 	}
