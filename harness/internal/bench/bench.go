@@ -32,6 +32,7 @@ const (
 	booted     = "empty test, without snapshot"
 	uploadNone = "upload, binary only"
 	upload8    = "upload, binary and 8 MB"
+	uploadOf8  = "upload of 8 MB"
 	fresh4     = "4 tests in fresh mode"
 	fresh12    = "12 tests in fresh mode"
 	native1000 = "1,000 empty tests, natively"
@@ -42,7 +43,7 @@ const (
 var rows = []rowSpec{
 	just(bare), just(bareELF), just(native), just(restored), just(booted),
 	{"each further test in fresh mode", func(m map[string]float64) float64 { return (m[fresh12] - m[fresh4]) / 8 }},
-	{"upload of 8 MB", func(m map[string]float64) float64 { return m[upload8] - m[uploadNone] }},
+	{uploadOf8, func(m map[string]float64) float64 { return m[upload8] - m[uploadNone] }},
 	just(native1000), just(one1000),
 }
 
@@ -63,7 +64,7 @@ func Run(ctx context.Context, w, progress io.Writer, rounds int) error {
 	if err != nil {
 		return err
 	}
-	measures := b.measures()
+	measures, rows := b.measures(), b.rows()
 	var table []row
 	for _, spec := range rows {
 		table = append(table, row{name: spec.name})

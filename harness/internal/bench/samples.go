@@ -11,22 +11,26 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/u-root/u-root/pkg/cpio"
 
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 	"github.com/kmodtest/kmodtest/images"
+	"github.com/kmodtest/kmodtest/images/arch"
 )
 
 // bench has the inputs of the measures.
 type bench struct {
 	kernel    *images.Kernel
-	initramfs string // path of the initramfs of the bare boot
-	test      string // path of the test binary of testdata/empty
-	large     string // path of the same binary, followed by 8 MB
-	module    string // directory of a module
+	board     board.Board // the kernel's
+	initramfs string      // path of the initramfs of the bare boot
+	test      string      // path of the test binary of testdata/empty
+	large     string      // path of the same binary, followed by 8 MB
+	module    string      // directory of a module
 }
 
 const megabyte = 1 << 20
@@ -37,19 +41,24 @@ func prepare(ctx context.Context, dir string) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
+	itsBoard, err := board.Of(kernel.Arch)
+	if err != nil {
+		return nil, err
+	}
 	_, source, _, _ := runtime.Caller(0)
 	here := filepath.Dir(source)
 	b := &bench{
 		kernel:    kernel,
+		board:     itsBoard,
 		initramfs: filepath.Join(dir, "initramfs.cpio"),
 		test:      filepath.Join(dir, "empty.test"),
 		module:    filepath.Join(here, "../../../kmod"),
 		large:     filepath.Join(dir, "large.test"),
 	}
-	if err := bareInitramfs(ctx, filepath.Join(here, "testdata", "poweroff"), b.initramfs); err != nil {
+	if err := bareInitramfs(ctx, filepath.Join(here, "testdata", "poweroff"), kernel.Arch, b.initramfs); err != nil {
 		return nil, err
 	}
-	if err := goCommand(ctx, filepath.Join(here, "testdata"), "test", "-c", "-o", b.test, "./empty"); err != nil {
+	if err := goCommand(ctx, filepath.Join(here, "testdata"), "", "test", "-c", "-o", b.test, "./empty"); err != nil {
 		return nil, err
 	}
 	test, err := os.ReadFile(b.test)
@@ -64,7 +73,7 @@ func prepare(ctx context.Context, dir string) (*bench, error) {
 // measures returns all measures.
 func (b *bench) measures() []measure {
 	const off, fresh, host = "KMODTEST_SNAPSHOT=off", "KMODTEST_FRESH=test", "BENCH_NATIVE=1"
-	return []measure{
+	all := []measure{
 		{bare, timed(func(ctx context.Context) *exec.Cmd { return b.boot(ctx, b.kernel.Image) })},
 		{bareELF, timed(func(ctx context.Context) *exec.Cmd { return b.boot(ctx, b.kernel.Boot) })},
 		{native, b.empty(1, host)},
@@ -72,11 +81,22 @@ func (b *bench) measures() []measure {
 		{booted, b.empty(1, off)},
 		{fresh4, b.empty(4, fresh)},
 		{fresh12, b.empty(12, fresh)},
-		{uploadNone, b.upload(b.test)},
-		{upload8, b.upload(b.large)},
 		{native1000, b.empty(1000, host)},
 		{one1000, b.empty(1000)},
 	}
+	if b.runsHostPrograms() {
+		all = append(all, measure{uploadNone, b.upload(b.test)}, measure{upload8, b.upload(b.large)})
+	}
+	return all
+}
+
+// runsHostPrograms reports whether a machine gets the test binary itself. For a kernel of
+// another architecture, the tests are built again.
+func (b *bench) runsHostPrograms() bool { return b.kernel.Arch == arch.Host().Name }
+
+// rows returns the rows whose measures are taken.
+func (b *bench) rows() []rowSpec {
+	return slices.DeleteFunc(slices.Clone(rows), func(r rowSpec) bool { return r.name == uploadOf8 && !b.runsHostPrograms() })
 }
 
 // timed returns a measure of how long a command takes.
@@ -141,13 +161,20 @@ func (b *bench) upload(binary string) func(context.Context) (float64, error) {
 // boot returns the command that starts QEMU without the harness, with a first
 // process that powers off at once.
 func (b *bench) boot(ctx context.Context, image string) *exec.Cmd {
-	return exec.CommandContext(ctx, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-machine", "pc,accel="+accel(), "-cpu", "max", "-smp", "2", "-m", "512M", "-serial", "stdio",
-		"-kernel", image, "-initrd", b.initramfs, "-append", "console=ttyS0 quiet panic=-1")
+	cpu := "max"
+	if !b.board.IsNative() {
+		cpu = b.board.CPU // some kernels do not boot on max
+	}
+	return exec.CommandContext(ctx, b.board.Program, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-machine", b.board.Machine+",accel="+b.accel(), "-cpu", cpu, "-smp", "2", "-m", "512M", "-serial", "stdio",
+		"-kernel", image, "-initrd", b.initramfs, "-append", "console="+b.board.Console+" quiet panic=-1")
 }
 
 // accel returns the accelerator of the bare boot: that of the harness's machines.
-func accel() string {
+func (b *bench) accel() string {
+	if !b.board.IsNative() {
+		return string(qemu.TCG)
+	}
 	if a := os.Getenv("KMODTEST_ACCEL"); a != "" {
 		return a
 	}
@@ -157,20 +184,20 @@ func accel() string {
 
 // describe writes the versions and the host that were measured.
 func (b *bench) describe(ctx context.Context, w io.Writer, rounds int) error {
-	version, err := exec.CommandContext(ctx, "qemu-system-x86_64", "--version").Output()
+	version, err := exec.CommandContext(ctx, b.board.Program, "--version").Output()
 	if err != nil {
 		return fmt.Errorf("get the version of QEMU: %w", err)
 	}
 	first, _, _ := strings.Cut(string(version), "\n")
 	_, err = fmt.Fprintf(w, "Linux %s, %s, %s, %s, %d processors of the host; medians and quartiles of %d rounds:\n\n",
-		b.kernel.Release, first, strings.ToUpper(accel()), runtime.Version(), runtime.NumCPU(), rounds)
+		b.kernel.Release, first, strings.ToUpper(b.accel()), runtime.Version(), runtime.NumCPU(), rounds)
 	return err
 }
 
 // bareInitramfs makes an initramfs with one program.
-func bareInitramfs(ctx context.Context, pkg, path string) (err error) {
+func bareInitramfs(ctx context.Context, pkg, goarch, path string) (err error) {
 	program := path + ".init"
-	if err := goCommand(ctx, pkg, "build", "-ldflags=-s -w", "-o", program, "."); err != nil {
+	if err := goCommand(ctx, pkg, goarch, "build", "-ldflags=-s -w", "-o", program, "."); err != nil {
 		return err
 	}
 	content, err := os.ReadFile(program)
@@ -194,10 +221,11 @@ func bareInitramfs(ctx context.Context, pkg, path string) (err error) {
 	return cpio.WriteTrailer(w)
 }
 
-func goCommand(ctx context.Context, dir string, args ...string) error {
+// goCommand runs the go command for an architecture, or for the host's if it is "".
+func goCommand(ctx context.Context, dir, goarch string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+goarch)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
