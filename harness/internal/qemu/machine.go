@@ -158,6 +158,9 @@ func (c Config) Offset(address uint64) int64 {
 func escape(value string) string { return strings.ReplaceAll(value, ",", ",,") }
 
 func (c Config) boot(b board.Board) vmtest.Fn {
+	if b.RestoresAlone && c.Accel == TCG && c.RAM != nil && c.RAM.Incoming {
+		return vmtest.All()
+	}
 	return vmtest.All(
 		vmtest.WithKernel(c.Kernel),
 		vmtest.WithInitramfs(c.Initramfs),

@@ -79,6 +79,22 @@ func TestArgs(t *testing.T) {
 	}
 }
 
+func TestRestoredMachineLoadsKernelOnlyWhereQEMUNeedsIt(t *testing.T) {
+	program, _ := script(t, "exit 0")
+	for _, c := range []struct {
+		arch     string
+		incoming bool
+		want     bool
+	}{{"amd64", true, true}, {"amd64", false, true}, {"arm64", true, false}, {"arm64", false, true}} {
+		args := argsOf(t, Config{Arch: c.arch, Binary: program, RAM: &RAM{File: "/m", Incoming: c.incoming}})
+		for _, option := range []string{"-kernel", "-initrd", "-append"} {
+			if got := slices.Contains(args, option); got != c.want {
+				t.Errorf("%s, restored: %v: has %s: %v, want %v", c.arch, c.incoming, option, got, c.want)
+			}
+		}
+	}
+}
+
 // replaced returns args with some words replaced: old, new, old, new.
 func replaced(args []string, pairs ...string) []string {
 	args = slices.Clone(args)

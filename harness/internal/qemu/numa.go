@@ -3,6 +3,7 @@ package qemu
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -34,13 +35,5 @@ func share(total, nodes, n int) int {
 // HasNodes reports whether the machine has NUMA nodes. Its memory is then not in the
 // file of RAM.
 func (c Config) HasNodes() bool {
-	if c.NUMA > 0 {
-		return true
-	}
-	for _, o := range options(c.Arguments) {
-		if o.name == "numa" {
-			return true
-		}
-	}
-	return false
+	return c.NUMA > 0 || slices.ContainsFunc(options(c.Arguments), func(o option) bool { return o.name == "numa" })
 }

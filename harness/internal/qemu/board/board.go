@@ -44,6 +44,10 @@ type Board struct {
 	// Fleeting machines are not saved: a restored one may stop responding.
 	Fleeting bool
 
+	// RestoresAlone reports that an emulated machine is restored without its kernel and initramfs, which QEMU would
+	// only copy.
+	RestoresAlone bool
+
 	// base is the physical address of the memory.
 	base uint64
 }
