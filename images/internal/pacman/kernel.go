@@ -5,14 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/kmodtest/kmodtest/images/buildroot"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
-	"github.com/kmodtest/kmodtest/images/internal/keyring"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
+	"github.com/kmodtest/kmodtest/images/internal/repositories"
 )
 
 // Kernel names the packages of a kernel in repositories for pacman.
@@ -55,14 +52,14 @@ func usualTools() []string {
 // Fetch unpacks the packages into dir. It returns them, the kernel's first, and the packages that a build root needs. file
 // returns the path of a file that the row names.
 func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string, show *progress.Progress) ([]apt.Package, []string, error) {
-	all, keys, err := k.read(ctx, file, dir, show.Part(0, 10))
+	all, err := k.open(ctx, file, dir, show)
 	if err != nil {
 		return nil, nil, err
 	}
 	name := cmp.Or(k.Kernel, "linux")
 	var chosen []Package
 	for _, name := range append([]string{name, name + "-headers"}, k.Packages...) {
-		p, err := Find(all, name)
+		p, err := Find(all.All, name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -72,7 +69,7 @@ func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string
 		return nil, nil, fmt.Errorf("the repositories have %s %s but %s %s: they are being updated, try again later",
 			kernel.Name, kernel.Version, headers.Name, headers.Version)
 	}
-	packages, err := install(ctx, chosen, keys, dir, show)
+	packages, err := all.Install(ctx, chosen, dir, show)
 	needs := k.Tools
 	if len(needs) == 0 {
 		needs = usualTools()
@@ -80,58 +77,20 @@ func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string
 	return packages, needs, err
 }
 
-// read returns the packages of the repositories, and the keys for them.
-func (k *Kernel) read(ctx context.Context, file func(string) string, scratch string, show func(float64)) ([]Package, keyring.Keys, error) {
-	keys, err := keyring.Read(file(k.Keyring))
-	if err != nil {
-		return nil, keys, err
+// open reads the repositories.
+func (k *Kernel) open(ctx context.Context, file func(string) string, scratch string, show *progress.Progress) (repositories.Set[Package], error) {
+	format := repositories.Format[Package]{
+		Read: Read, Fetch: Fetch, Unpack: Unpack, Closure: Closure, Lists: 10,
+		Record: func(p Package) apt.Package { return apt.Package{Name: p.Name, Version: p.Version, SHA256: p.SHA256} },
 	}
-	var all []Package
-	for _, address := range k.Databases {
-		packages, err := Read(ctx, address, scratch, show)
-		if err != nil {
-			return nil, keys, err
-		}
-		all = append(all, packages...)
-	}
-	return all, keys, nil
-}
-
-// install fetches, verifies and unpacks packages.
-func install(ctx context.Context, packages []Package, keys keyring.Keys, dir string, show *progress.Progress) ([]apt.Package, error) {
-	var records []apt.Package
-	for i, p := range packages {
-		at := func(n int) float64 { return 10 + 90*float64(n)/float64(len(packages)) }
-		file, err := Fetch(ctx, p, keys, dir, show.Part(at(i), at(i+1)))
-		if err != nil {
-			return nil, err
-		}
-		if err := errors.Join(Unpack(p, file, dir), os.Remove(file)); err != nil {
-			return nil, err
-		}
-		records = append(records, apt.Package{Name: p.Name, Version: p.Version, SHA256: p.SHA256})
-	}
-	return records, nil
+	return format.Open(ctx, k.Databases, file(k.Keyring), scratch, show)
 }
 
 // FetchRoot unpacks packages and all that they depend on into dir, and makes it a build root.
 func (k *Kernel) FetchRoot(ctx context.Context, file func(string) string, needs []string, dir string, show *progress.Progress) error {
-	all, keys, err := k.read(ctx, file, dir, show.Part(0, 10))
+	all, err := k.open(ctx, file, dir, show)
 	if err != nil {
 		return err
 	}
-	packages, err := Closure(all, needs)
-	if err != nil {
-		return fmt.Errorf("resolve the packages of the build root: %w", err)
-	}
-	show.Line("fetching %d packages: %s", len(packages), strings.Join(needs, ", "))
-	if _, err := install(ctx, packages, keys, dir, show); err != nil {
-		return err
-	}
-	for _, name := range []string{"usr/share", "var"} {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("remove files that no build reads: %w", err)
-		}
-	}
-	return buildroot.Finish(dir)
+	return all.MakeRoot(ctx, needs, dir, show)
 }

@@ -4,18 +4,14 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/kmodtest/kmodtest/images/arch"
-	"github.com/kmodtest/kmodtest/images/buildroot"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
-	"github.com/kmodtest/kmodtest/images/internal/keyring"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
+	"github.com/kmodtest/kmodtest/images/internal/repositories"
 )
 
 // Kernel names the packages of a kernel in RPM repositories.
@@ -75,18 +71,18 @@ func usualTools() []string {
 // Fetch unpacks the packages into dir. It returns them, the kernel's first, and the packages that a build root needs. file
 // returns the path of a file that the row names.
 func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string, show *progress.Progress) ([]apt.Package, []string, error) {
-	all, keys, err := k.read(ctx, file, k.Machine, dir, show.Part(0, 30))
+	all, err := k.open(ctx, file, k.Machine, dir, show)
 	if err != nil {
 		return nil, nil, err
 	}
-	kernel, err := Newest(all, cmp.Or(k.Kernel, "kernel-core"), k.Version)
+	kernel, err := Newest(all.All, cmp.Or(k.Kernel, "kernel-core"), k.Version)
 	if err != nil {
 		return nil, nil, err
 	}
 	chosen := []Package{kernel}
 	wanted := k.parts()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		p, err := Newest(all, name, kernel.EVR())
+		p, err := Newest(all.All, name, kernel.EVR())
 		if err != nil && wanted[name] {
 			return nil, nil, err
 		}
@@ -94,7 +90,7 @@ func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string
 			chosen = append(chosen, p)
 		}
 	}
-	packages, err := install(ctx, chosen, keys, dir, show)
+	packages, err := all.Install(ctx, chosen, dir, show)
 	needs := k.Tools
 	if len(needs) == 0 {
 		needs = usualTools()
@@ -102,58 +98,24 @@ func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string
 	return packages, needs, err
 }
 
-// read returns the packages of the repositories for a machine, and the keys for them.
-func (k *Kernel) read(ctx context.Context, file func(string) string, machine, scratch string, show func(float64)) ([]Package, keyring.Keys, error) {
-	keys, err := keyring.Read(file(k.GPGKey))
-	if err != nil {
-		return nil, keys, err
+// open reads the repositories for a machine.
+func (k *Kernel) open(ctx context.Context, file func(string) string, machine, scratch string, show *progress.Progress) (repositories.Set[Package], error) {
+	format := repositories.Format[Package]{
+		Read: func(ctx context.Context, baseURL, scratch string, show func(float64)) ([]Package, error) {
+			return Read(ctx, baseURL, machine, scratch, show)
+		},
+		Fetch: Fetch, Closure: Closure, Lists: 30,
+		Unpack: func(_ Package, file, dir string) error { return Unpack(file, dir) },
+		Record: func(p Package) apt.Package { return apt.Package{Name: p.Name, Version: p.EVR(), SHA256: p.SHA256} },
 	}
-	var all []Package
-	for _, address := range k.BaseURL {
-		packages, err := Read(ctx, address, machine, scratch, show)
-		if err != nil {
-			return nil, keys, err
-		}
-		all = append(all, packages...)
-	}
-	return all, keys, nil
-}
-
-// install fetches, verifies and unpacks packages.
-func install(ctx context.Context, packages []Package, keys keyring.Keys, dir string, show *progress.Progress) ([]apt.Package, error) {
-	var records []apt.Package
-	for i, p := range packages {
-		at := func(n int) float64 { return 30 + 70*float64(n)/float64(len(packages)) }
-		file, err := Fetch(ctx, p, keys, dir, show.Part(at(i), at(i+1)))
-		if err != nil {
-			return nil, err
-		}
-		if err := errors.Join(Unpack(file, dir), os.Remove(file)); err != nil {
-			return nil, err
-		}
-		records = append(records, apt.Package{Name: p.Name, Version: p.EVR(), SHA256: p.SHA256})
-	}
-	return records, nil
+	return format.Open(ctx, k.BaseURL, file(k.GPGKey), scratch, show)
 }
 
 // FetchRoot unpacks packages and all that they require into dir, and makes it a build root.
 func (k *Kernel) FetchRoot(ctx context.Context, file func(string) string, needs []string, dir string, show *progress.Progress) error {
-	all, keys, err := k.read(ctx, file, arch.Host().Machine, dir, show.Part(0, 30))
+	all, err := k.open(ctx, file, arch.Host().Machine, dir, show)
 	if err != nil {
 		return err
 	}
-	packages, err := Closure(all, needs)
-	if err != nil {
-		return fmt.Errorf("resolve the packages of the build root: %w", err)
-	}
-	show.Line("fetching %d packages: %s", len(packages), strings.Join(needs, ", "))
-	if _, err := install(ctx, packages, keys, dir, show); err != nil {
-		return err
-	}
-	for _, name := range []string{"usr/share", "var"} {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("remove files that no build reads: %w", err)
-		}
-	}
-	return buildroot.Finish(dir)
+	return all.MakeRoot(ctx, needs, dir, show)
 }
