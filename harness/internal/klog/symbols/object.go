@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 
@@ -182,6 +183,25 @@ func (o *object) find(f klog.Frame) *function {
 		return nil
 	}
 	return found[0]
+}
+
+// caller returns the frame of the function whose end is the beginning of f's function: if
+// a function ends with a call that never returns, some kernels name the next function.
+// Without such a function it returns f.
+func (o *object) caller(f klog.Frame) klog.Frame {
+	next := o.find(f)
+	if next == nil {
+		return f
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.functions)) {
+		for _, s := range o.functions[name] {
+			if s.room > 0 && s.address+s.room == next.address {
+				f.Function, f.Offset, f.Size = name, s.room, s.room
+				return f
+			}
+		}
+	}
+	return f
 }
 
 func (o *object) candidates(f klog.Frame) []*function {

@@ -84,9 +84,9 @@ func (t *Table) Check(paths ...string) error {
 	return nil
 }
 
-// Resolve sets file and line of a fault's frames that are found. It does not use
-// another build of a module than the one in the report: functions must have the
-// sizes that the report names.
+// Resolve sets file and line of a fault's frames that are found, and corrects a caller that
+// ends with a call. It does not use another build of a module than the one in the report:
+// functions must have the sizes that the report names.
 func (t *Table) Resolve(fault *klog.Fault) {
 	chosen := map[string]*object{}
 	for i := range fault.Frames {
@@ -97,6 +97,9 @@ func (t *Table) Resolve(fault *klog.Fault) {
 			chosen[f.Module] = o
 		}
 		if o != nil {
+			if f.IsNext() {
+				*f = o.caller(*f)
+			}
 			f.File, f.Line = o.locate(*f)
 		}
 	}

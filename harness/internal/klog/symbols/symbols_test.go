@@ -34,6 +34,19 @@ in(".exit.text") void end(void)
 {
 	here = 2; /* end */
 }
+in(".text") __attribute__((noreturn)) void stop(void)
+{
+	for (;;)
+		here = 5;
+}
+in(".stop.text") void stops(void)
+{
+	stop(); /* stop */
+}
+in(".stop.text") void after(void)
+{
+	here = 4; /* after */
+}
 `
 
 const header = `static inline __attribute__((always_inline)) int inlined(int x)
@@ -141,6 +154,20 @@ func TestModuleFramesOfOtherArchitectures(t *testing.T) {
 		for i, mark := range []string{"fault", "end"} {
 			check(t, fault.Frames[i], mark)
 		}
+	}
+}
+
+// A function that ends with a call returns to the beginning of the next one.
+func TestCallerIsNotNextFunction(t *testing.T) {
+	path := compile(t, "some-mod.ko", "-c", "-g", "-falign-functions=1")
+	entry, back := frame(t, path, "after", "some_mod", 0), frame(t, path, "after", "some_mod", 0)
+	back.Return = true
+	fault := klog.Fault{Frames: []klog.Frame{entry, back}}
+	Resolve([]klog.Fault{fault}, "", path)
+	check(t, fault.Frames[0], "after")
+	check(t, fault.Frames[1], "stop")
+	if got := fault.Frames[1].Function; got != "stops" {
+		t.Errorf("the caller is %s, want stops", got)
 	}
 }
 

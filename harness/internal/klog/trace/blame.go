@@ -147,7 +147,7 @@ func operations(stacks [][]Frame, isCertain func(*Frame) bool) [][]Frame {
 func first(stacks [][]Frame, wanted func(*Frame) bool) (Frame, bool) {
 	for _, frames := range stacks {
 		for i := range frames {
-			if f := &frames[i]; !f.Guess && wanted(f) {
+			if f := &frames[i]; !f.Guess && !f.IsNext() && wanted(f) {
 				return *f, true
 			}
 		}

@@ -49,6 +49,14 @@ func (f Frame) Place() string {
 	return name + " [" + f.Module + "]"
 }
 
+// isOutside reports whether the place is behind the function's end: the kernel names the
+// function before a place that is in none, such as data.
+func (f Frame) isOutside() bool { return f.Size > 0 && f.Offset > f.Size }
+
+// IsNext reports whether the frame names the function after the caller: the caller ends
+// with a call that never returns.
+func (f Frame) IsNext() bool { return f.Return && f.Size > 0 && f.Offset == 0 }
+
 // frameIn returns the first frame in a line: f+0x1/0x2, and after it perhaps
 // [module], [module build-id] or [module(flags)].
 func frameIn(text string) (Frame, bool) {

@@ -8,6 +8,7 @@ import (
 type stack struct {
 	frames  []Frame // innermost first
 	pointed bool    // the first frame is the instruction at which the processor was
+	nowhere bool    // the processor was in no function
 	named   bool    // the head has named that instruction
 	broken  int     // index of the frame at which an interrupt came; 0 without an interrupt
 	history bool    // older than the fault: of an allocation or an earlier lock
@@ -41,6 +42,9 @@ func (r *Reader) top() *stack {
 }
 
 func (r *Reader) add(f Frame) {
+	if f.isOutside() {
+		return
+	}
 	s := r.top()
 	if n := len(s.frames); f.Size == 0 && n > 0 && s.frames[n-1].Function == f.Function {
 		return // on arm, the caller of the line before
@@ -126,6 +130,10 @@ func (r *Reader) place(text string) {
 		if f, ok := frameIn(text); ok {
 			s := r.top()
 			f.Return = true
+			if s.nowhere && len(s.frames) == 0 { // no trace has the caller of what is no function
+				r.add(f)
+				return
+			}
 			s.linked = append(s.linked, f)
 			r.all = append(r.all, f)
 		}
@@ -156,7 +164,8 @@ func (r *Reader) pointer(f Frame) {
 		r.open(false)
 		s = r.top()
 	}
-	if f.Function == "" {
+	if f.Function == "" || f.isOutside() {
+		s.nowhere = len(s.frames) == 0
 		return
 	}
 	switch n := len(s.frames); {
