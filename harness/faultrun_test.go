@@ -16,6 +16,8 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 	"github.com/kmodtest/kmodtest/harness/internal/klog/symbols"
+	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
+	"github.com/kmodtest/kmodtest/images"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
@@ -38,8 +40,8 @@ type breakage struct {
 var result = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL): (\S+) `)
 
 // breakKernel runs the tests that match a pattern, one of which breaks the kernel,
-// and keeps all output of the kernel.
-func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string, timeout time.Duration) breakage {
+// and keeps all output of the kernel. qemus is the directory of listener.
+func breakKernel(t *testing.T, kernel, qemus, binary, name, pattern string, timeout time.Duration) breakage {
 	t.Helper()
 	dir := *faultLogs
 	if dir == "" {
@@ -54,7 +56,7 @@ func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string, timeo
 		t.Fatal(err)
 	}
 	c := newCommand(t, []string{
-		"KMODTEST_KERNEL=" + kernel, "KMODTEST_QEMU=" + qemu, consoleVariable + "=" + log,
+		"KMODTEST_KERNEL=" + kernel, "KMODTEST_QEMU=" + filepath.Join(qemus, emulator(t, kernel)), consoleVariable + "=" + log,
 		"CRASHES_CONSOLE=1",
 	}, binary, "-test.v", "-test.timeout="+timeout.String(), "-test.run="+pattern)
 	c.status(t) // the results of the tests are checked one by one
@@ -75,22 +77,37 @@ func breakKernel(t *testing.T, kernel, qemu, binary, name, pattern string, timeo
 // consoleVariable names the file for a machine's console.
 const consoleVariable = "HARNESS_TEST_CONSOLE"
 
-// listener makes a script that starts QEMU and also writes the console to a file.
-// All machines use the same script, so that they are copies of one snapshot.
-func listener(t *testing.T) string {
+// listener makes a directory with scripts that start QEMU for the kernels and also write the
+// console to a file. All machines use the same script, so that they are copies of one
+// snapshot.
+func listener(t *testing.T, kernels ...string) string {
 	t.Helper()
-	qemu, err := exec.LookPath("qemu-system-x86_64")
+	dir := t.TempDir()
+	for _, kernel := range kernels {
+		program := emulator(t, kernel)
+		qemu, err := exec.LookPath(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// QEMU's environment lacks the variable, so the script reads its parent's.
+		script := fmt.Sprintf("#!/bin/bash\nlog=$(tr '\\0' '\\n' </proc/$PPID/environ | sed -n 's/^%s=//p')\n"+
+			"exec %s \"$@\" > >(exec tee -a \"$log\")\n", consoleVariable, qemu)
+		if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// emulator returns the name of QEMU's program for a kernel.
+func emulator(t *testing.T, kernel string) string {
+	t.Helper()
+	_, goarch := images.SplitName(kernel)
+	b, err := board.Of(goarch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "qemu")
-	// QEMU's environment lacks the variable, so the script reads its parent's.
-	script := fmt.Sprintf("#!/bin/bash\nlog=$(tr '\\0' '\\n' </proc/$PPID/environ | sed -n 's/^%s=//p')\n"+
-		"exec %s \"$@\" > >(exec tee -a \"$log\")\n", consoleVariable, qemu)
-	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return b.Program
 }
 
 // resolve finds the places of faults in the modules that the harness has built.

@@ -23,7 +23,7 @@ var endless = []string{"ATOMIC_TIMING", "HARDLOCKUP", "HUNG_TASK", "LOOP", "REFC
 // Each crash point of lkdtm is triggered once, in a separate run, between two
 // harmless tests. All faults that the kernel reports are found.
 func TestLKDTM(t *testing.T) {
-	bin, qemu := binary(t, "lkdtm"), listener(t)
+	bin, qemus := binary(t, "lkdtm"), listener(t, "debug")
 	list := newCommand(t, []string{"KMODTEST_KERNEL=debug"}, bin, "-test.run=^TestList$")
 	if status := list.status(t); status != 0 {
 		t.Fatalf("exit status %d\n%s%s", status, &list.stdout, &list.stderr)
@@ -35,7 +35,7 @@ func TestLKDTM(t *testing.T) {
 			name := m[1]
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				b := breakKernel(t, "debug", qemu, bin, "lkdtm-"+strings.ToLower(name), "^TestPoint$/^"+name+"$", time.Minute)
+				b := breakKernel(t, "debug", qemus, bin, "lkdtm-"+strings.ToLower(name), "^TestPoint$/^"+name+"$", time.Minute)
 				test := "TestPoint/" + name
 				hangs := slices.Contains(endless, name) // its console then has the answers to SysRq keys
 				if line := b.unseen(); line != "" && !hangs {

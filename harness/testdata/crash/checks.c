@@ -93,11 +93,14 @@ static noinline void crash_refcount_saturated(void)
 	refcount_inc(&count); /* refcount-saturated */
 }
 
-/* The pointer is volatile, so the compiler does not know the object's size. */
+/*
+ * The pointer is volatile, so the compiler does not know the object's size. On
+ * arm64, the smallest object has 128 bytes.
+ */
 static noinline void crash_usercopy(void)
 {
-	volatile size_t size = 128;
-	char *volatile object = kmalloc(64, GFP_KERNEL);
+	volatile size_t size = 512;
+	char *volatile object = kmalloc(256, GFP_KERNEL);
 
 	if (object && copy_to_user((void __user *)0x10000000, object, size)) /* usercopy */
 		pr_info("crash: copied nothing\n");
@@ -107,8 +110,8 @@ static noinline void crash_usercopy(void)
 /* Unlike copy_from_user(), this does not clear the bytes it could not copy. */
 static noinline void crash_usercopy_from(void)
 {
-	volatile size_t size = 128;
-	char *volatile object = kmalloc(64, GFP_KERNEL);
+	volatile size_t size = 512;
+	char *volatile object = kmalloc(256, GFP_KERNEL);
 
 	if (!object)
 		return;

@@ -36,7 +36,8 @@ type Way struct {
 }
 
 // Found maps names of kernels, or of groups of kernels, to the kinds of faults
-// that they report. The key "" is for all others.
+// that they report. A key such as "@arm64" is for all kernels of an architecture, and goes
+// before the others. The key "" is for all others.
 type Found map[string]klog.Kind
 
 // Names of groups of kernels.
@@ -63,8 +64,12 @@ func (w Way) Runs(goarch string) bool { return !w.X86 || goarch == "amd64" || go
 // Kind returns the kind of the fault that a kernel reports, or "" if it reports
 // none. The kernel is named as in the table of kernels, or by its release.
 func (w Way) Kind(kernel string) klog.Kind {
+	row, goarch, _ := strings.Cut(kernel, "@")
+	if kind, known := w.Found["@"+goarch]; known {
+		return kind
+	}
 	for name, kind := range w.Found {
-		if name != "" && alike(kernel, name) {
+		if name != "" && alike(row, name) {
 			return kind
 		}
 	}
@@ -79,10 +84,11 @@ func (w Way) Placed(kernel string) bool {
 // MayPass reports whether a kernel does not notice in some runs.
 func (w Way) MayPass(kernel string) bool { return among(w.Chancy, kernel) }
 
-// among reports whether any of the names is that of the kernel or of its group;
-// "" names all kernels.
+// among reports whether any of the names is that of the kernel, of its group or, after an @,
+// of its architecture; "" names all kernels.
 func among(names []string, kernel string) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return name == "" || alike(kernel, name) })
+	row, goarch, _ := strings.Cut(kernel, "@")
+	return slices.ContainsFunc(names, func(name string) bool { return name == "" || name == "@"+goarch || alike(row, name) })
 }
 
 // alike reports whether name is that of the kernel or of its group.
@@ -121,9 +127,9 @@ var Ways = []Way{
 	{Name: "null-call", Found: everywhere(klog.NullDereference)},
 	{Name: "page-fault", Found: everywhere(klog.PageFault)},
 	{Name: "user-access", Found: everywhere(klog.PageFault)},
-	{Name: "non-canonical", Found: everywhere(klog.GeneralProtection)},
+	{Name: "non-canonical", Found: Found{"": klog.GeneralProtection, "@arm64": klog.PageFault}},
 	{Name: "read-only", Found: everywhere(klog.PageFault)},
-	{Name: "divide", Found: everywhere(klog.Oops)},
+	{Name: "divide", Found: Found{"": klog.Oops, "@arm64": nothing}}, // the quotient is 0 there,
 	{Name: "msr-read", X86: true, Found: nowhere},
 	{Name: "msr-write", X86: true, Found: nowhere},
 	{Name: "stack-overflow", Found: everywhere(klog.StackOverflow)},
@@ -174,7 +180,7 @@ var Ways = []Way{
 	{Name: "spin-not-held", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, debug: klog.Lockdep}, Unplaced: plain},
 	{Name: "sleep", Found: onDebug(klog.InvalidSleep)},
 	{Name: "sleep-alloc", Found: onDebug(klog.InvalidSleep)},
-	{Name: "schedule", Found: Found{"": klog.AtomicSchedule, "5.10": nothing}},
+	{Name: "schedule", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, "@arm64": nothing}},
 	{Name: "irqs-off", Found: nowhere},
 	{Name: "irqs-left-off", Found: onDebug(klog.Warning)},
 	{Name: "preempt-left-off", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, debug: klog.InvalidSleep}},
