@@ -55,7 +55,9 @@ var heads = []head{
 		`(control protection fault).*\[#\d`, `(device not available).*\[#\d`, `(Bad pagetable).*\[#\d`, `(debug): .*\[#\d`, `(stack-segment).*\[#\d`,
 		`(trap [a-z ]+): .*\[#\d`, `(bad frame pointer).*\[#\d`, `(unknown nmi reason).*\[#\d`, `(unexpected machine check).*\[#\d`,
 		`PANIC: (double fault)`, `traps: PANIC: (double fault)`,
-		`*ilc:*([a-z][a-z ]+): [0-9a-f]{4} ilc:\d \[#\d`, // s390
+	}},
+	{kind: Oops, ends: traced, title: "$1", forms: []string{`*ilc:*([a-z][a-z ]+): [0-9a-f]{4} ilc:\d \[#\d`}, change: []change{
+		{"Krnl Code:#0000000000000000: ", NullDereference}, // s390 executes what is at NULL
 	}},
 	{kind: Oops, ends: traced, title: "divide error", forms: []string{`divide_error.*\[#\d`}},
 	{kind: Oops, ends: traced, title: "CFI failure", forms: []string{`CFI failure at `, `CFI failure \(target: `, `kCFI failure`}},

@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -9,6 +10,7 @@ type stack struct {
 	frames  []Frame // innermost first
 	pointed bool    // the first frame is the instruction at which the processor was
 	nowhere bool    // the processor was in no function
+	jumps   bool    // the next line has the last jump or call: the instruction, no return address
 	named   bool    // the head has named that instruction
 	broken  int     // index of the frame at which an interrupt came; 0 without an interrupt
 	history bool    // older than the fault: of an allocation or an earlier lock
@@ -75,6 +77,14 @@ func (r *Reader) Head(text string) {
 // Line takes a line after the head.
 func (r *Reader) Line(text string) {
 	text = strings.TrimPrefix(text, "kmemleak: ")
+	if s := r.top(); s.jumps {
+		s.jumps = false
+		for _, f := range Frames(text) {
+			f.Return = false
+			s.frames, r.all = slices.Insert(s.frames, 0, f), append(r.all, f)
+		}
+		return
+	}
 	if f, ok := pointerFrame(text); ok {
 		r.pointer(f)
 		return
@@ -94,6 +104,11 @@ func (r *Reader) Line(text string) {
 func (r *Reader) boundary(text string) bool {
 	s := r.top()
 	switch {
+	case strings.HasPrefix(text, "Last Breaking-Event-Address"): // s390
+		if !s.nowhere {
+			r.open(true)
+		}
+		r.top().jumps = true
 	case startsHistory(text):
 		r.open(true)
 		if f, ok := frameIn(text); ok && (strings.Contains(text, "llocated in ") || strings.Contains(text, "reed in ")) { // slab
@@ -186,7 +201,7 @@ func startsHistory(text string) bool {
 	case text == "":
 		return false
 	case strings.HasSuffix(text, " at:") && !strings.Contains(text, "is trying to release") && !strings.Contains(text, "kernel BUG"),
-		strings.HasPrefix(text, "-> #"), strings.HasPrefix(text, "-> ("), strings.HasPrefix(text, "Last Breaking-Event-Address"),
+		strings.HasPrefix(text, "-> #"), strings.HasPrefix(text, "-> ("),
 		strings.HasPrefix(text, "Preemption disabled at"), strings.HasPrefix(text, "page last "), strings.HasPrefix(text, "page has been"),
 		strings.HasPrefix(text, "page_owner "), strings.HasPrefix(text, "page allocated via "), strings.HasPrefix(text, "the existing dependency chain"),
 		strings.HasPrefix(text, "the shortest dependencies"), strings.HasPrefix(text, "Last potentially related work"),
