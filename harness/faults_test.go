@@ -53,14 +53,19 @@ func TestEachWayToBreakTheKernel(t *testing.T) {
 	})
 	table := "| way | " + strings.Join(kernels, " | ") + " |\n|---" + strings.Repeat("|---", len(kernels)) + "|\n"
 	for _, way := range crashes.Ways {
-		table += "| `" + way.Name + "` |"
+		row, known := "| `"+way.Name+"` |", false
 		for _, kernel := range kernels {
-			table += " " + found[kernel+" "+way.Name] + " |"
+			kinds, ran := found[kernel+" "+way.Name]
+			row, known = row+" "+kinds+" |", known || ran
 		}
-		table += "\n"
+		if known {
+			table += row + "\n"
+		}
 	}
 	document(t, "ways", table)
-	document(t, "debug", onlyDebug(kernels, found))
+	if slices.Contains(kernels, "debug") {
+		document(t, "debug", onlyDebug(kernels, found))
+	}
 }
 
 // onlyDebug lists the ways that only the debug kernel reports.

@@ -8,6 +8,8 @@ ACTION_TEST := go test -tags machines -count=1 -timeout 20m -v -run '^Test(Actio
 COVERAGE_KERNELS := 5.10,6.1,6.12,6.1-rt,trixie
 COVERAGE_MIN := 100,95
 COVERAGE_TESTS := ^Test(BadBase|DefaultBase|LoadingTwice|LoadStarts|UnloadRemoves|SetNeeds|SetRejectsNegative|SetRejectsUnreadable|EmptySet|LastAndStats|GetRejectsNegative|StatsCountRejected)
+ARCH_KERNEL := .*
+ARCH_WAYS := null-read|null-write|null-call|page-fault|user-access|non-canonical|read-only|divide|stack-overflow|execute-data|stack-smash|panic|bug|warn|warn-message|list-add|list-del|refcount-free|refcount-underflow|usercopy|usercopy-from|usercopy-size|fortify|taint|schedule|double-free|cache-remains|bad-page|memory-gone|vmalloc-bounds|in-interrupt|in-timer|in-other-cpu|in-thread|in-work|slab-redzone|slab-poison|loading|unloading
 BROKEN_KERNELS := 5.10,6.1,6.12,7-min,debug
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 BENCHSTAT := $(CACHE)/tools/benchstat-$(BENCHSTAT_VERSION)-$(GO_VERSION)/benchstat
@@ -72,6 +74,11 @@ panics: deps ## make kernels panic 2,000 times at random moments (takes long)
 faults: deps ## cause every kind of fault in several kernels, and update docs/faults.md (takes long)
 	go test -v -tags faults -count=1 -timeout 6h -run 'EachWay|LKDTM' ./harness \
 		-kernels $(BROKEN_KERNELS) -document "$$PWD/docs/faults.md"
+
+.PHONY: faults-arch
+faults-arch: deps ## cause some kinds of faults in kernels for other architectures, and update docs/architectures.md
+	go test -v -tags faults -count=1 -timeout 2h -run 'EachWay/kernels/$(ARCH_KERNEL)/^($(ARCH_WAYS))$$' ./harness \
+		-kernels 6.1@arm64,6.1@s390x,trixie@riscv64 -document "$$PWD/docs/architectures.md"
 
 .PHONY: vmcore
 vmcore: deps ## open images of a guest's memory with drgn and crash (builds a kernel with debug information)

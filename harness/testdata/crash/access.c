@@ -14,6 +14,11 @@ noinline int crash_touch(volatile int *at)
 	return *at;
 }
 
+noinline void crash_store(volatile int *at)
+{
+	*at = 1;
+}
+
 static noinline void crash_null_read(void)
 {
 	pr_info("crash: read %d\n", crash_touch(NULL)); /* null-read */
@@ -46,9 +51,12 @@ static noinline void crash_non_canonical(void)
 	pr_info("crash: read %d\n", crash_touch((int *)0xdead000000000100)); /* non-canonical */
 }
 
+/* Without pointers, which would make it writable on s390x. */
+static const int constant = 2;
+
 static noinline void crash_read_only(void)
 {
-	*(volatile char *)&crash_access = 1; /* read-only */
+	*(volatile int *)&constant = 1; /* read-only */
 }
 
 static volatile int zero;

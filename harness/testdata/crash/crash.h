@@ -30,6 +30,7 @@ unsigned long crash_timeout(void);
 
 /* In another file, where the compiler cannot see the mistake and warn. */
 int crash_touch(volatile int *at);
+void crash_store(volatile int *at);
 void crash_fill(char *at, int byte, size_t size);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The same fault in each context in which code of a module runs. The addresses
- * differ, so that the compiler does not merge the functions.
+ * differ, so that the compiler does not merge the functions. They are written to,
+ * as s390x has something to read there.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -18,7 +19,7 @@
 
 static void crash_irq_work(struct irq_work *work)
 {
-	crash_touch((int *)4); /* in-interrupt */
+	crash_store((int *)4); /* in-interrupt */
 }
 
 static noinline void crash_in_interrupt(void)
@@ -32,7 +33,7 @@ static noinline void crash_in_interrupt(void)
 
 static void crash_ring(struct timer_list *timer)
 {
-	crash_touch((int *)8); /* in-timer */
+	crash_store((int *)8); /* in-timer */
 }
 
 static noinline void crash_in_timer(void)
@@ -46,7 +47,7 @@ static noinline void crash_in_timer(void)
 
 static void crash_remote(void *unused)
 {
-	crash_touch((int *)12); /* in-other-cpu */
+	crash_store((int *)12); /* in-other-cpu */
 }
 
 static noinline void crash_in_other_cpu(void)
@@ -57,7 +58,7 @@ static noinline void crash_in_other_cpu(void)
 static int crash_thread(void *unused)
 {
 	msleep(20);
-	crash_touch((int *)16); /* in-thread */
+	crash_store((int *)16); /* in-thread */
 	return 0;
 }
 
@@ -69,7 +70,7 @@ static noinline void crash_in_thread(void)
 
 static void crash_work(struct work_struct *work)
 {
-	crash_touch((int *)20); /* in-work */
+	crash_store((int *)20); /* in-work */
 }
 
 static DECLARE_WORK(work, crash_work);

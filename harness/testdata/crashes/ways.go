@@ -122,12 +122,12 @@ var (
 
 // Ways lists all ways in which the module breaks the kernel.
 var Ways = []Way{
-	{Name: "null-read", Found: everywhere(klog.NullDereference)},
+	{Name: "null-read", Found: Found{"": klog.NullDereference, "@s390x": nothing}},
 	{Name: "null-write", Found: everywhere(klog.NullDereference)},
 	{Name: "null-call", Found: everywhere(klog.NullDereference)},
 	{Name: "page-fault", Found: everywhere(klog.PageFault)},
-	{Name: "user-access", Found: everywhere(klog.PageFault)},
-	{Name: "non-canonical", Found: Found{"": klog.GeneralProtection, "@arm64": klog.PageFault}},
+	{Name: "user-access", Found: Found{"": klog.PageFault, "@s390x": nothing}},
+	{Name: "non-canonical", Found: Found{"": klog.GeneralProtection, "@arm64": klog.PageFault, "@s390x": klog.PageFault}},
 	{Name: "read-only", Found: everywhere(klog.PageFault)},
 	{Name: "divide", Found: Found{"": klog.Oops, "@arm64": nothing}}, // the quotient is 0 there,
 	{Name: "msr-read", X86: true, Found: nowhere},
@@ -135,7 +135,7 @@ var Ways = []Way{
 	{Name: "stack-overflow", Found: everywhere(klog.StackOverflow)},
 	{Name: "execute-data", Found: everywhere(klog.PageFault)},
 	{Name: "bad-selector", X86: true, Found: everywhere(klog.GeneralProtection)},
-	{Name: "stack-smash", Found: Found{"": klog.StackOverflow, minimal: klog.GeneralProtection, debug: klog.KASAN}, Unplaced: []string{minimal}},
+	{Name: "stack-smash", Found: Found{"": klog.StackOverflow, minimal: klog.GeneralProtection, debug: klog.KASAN}, Unplaced: []string{minimal, "@s390x"}},
 	{Name: "panic", Found: everywhere(klog.Panic)},
 	{Name: "bug", Found: everywhere(klog.Bug)},
 	{Name: "warn", Found: everywhere(klog.Warning)},
@@ -180,7 +180,7 @@ var Ways = []Way{
 	{Name: "spin-not-held", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, debug: klog.Lockdep}, Unplaced: plain},
 	{Name: "sleep", Found: onDebug(klog.InvalidSleep)},
 	{Name: "sleep-alloc", Found: onDebug(klog.InvalidSleep)},
-	{Name: "schedule", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, "@arm64": nothing}},
+	{Name: "schedule", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, "@arm64": nothing, "@s390x": nothing}},
 	{Name: "irqs-off", Found: nowhere},
 	{Name: "irqs-left-off", Found: onDebug(klog.Warning)},
 	{Name: "preempt-left-off", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, debug: klog.InvalidSleep}},
@@ -217,6 +217,6 @@ var Ways = []Way{
 	{Name: "slab-poison", Found: Found{"": klog.UseAfterFree, "5.10": klog.SlabCorruption, minimal: nothing, debug: klog.KASAN}},
 	{Name: "slab-twice", Found: Found{"": klog.SlabCorruption, "5.10": klog.Bug, minimal: nothing, debug: klog.KASAN}},
 	{Name: "slab-foreign", Found: Found{"": klog.SlabCorruption, minimal: nothing}},
-	{Name: "loading", Found: everywhere(klog.NullDereference), Parameter: "load", Does: "null-read"},
-	{Name: "unloading", Found: everywhere(klog.NullDereference), Parameter: "unload", Does: "null-read"},
+	{Name: "loading", Found: everywhere(klog.NullDereference), Parameter: "load", Does: "null-write"},
+	{Name: "unloading", Found: everywhere(klog.NullDereference), Parameter: "unload", Does: "null-write"},
 }
