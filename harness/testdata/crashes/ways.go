@@ -132,7 +132,7 @@ var Ways = []Way{
 	{Name: "divide", Found: Found{"": klog.Oops, "@arm64": nothing}}, // the quotient is 0 there,
 	{Name: "msr-read", X86: true, Found: nowhere},
 	{Name: "msr-write", X86: true, Found: nowhere},
-	{Name: "stack-overflow", Found: everywhere(klog.StackOverflow), Unplaced: []string{"@s390x"}}, // of the prologue there,
+	{Name: "stack-overflow", Found: everywhere(klog.StackOverflow), Unplaced: []string{"@s390x"}}, // in the prologue there
 	{Name: "execute-data", Found: everywhere(klog.PageFault)},
 	{Name: "bad-selector", X86: true, Found: everywhere(klog.GeneralProtection)},
 	{Name: "stack-smash", Found: Found{"": klog.StackOverflow, minimal: klog.GeneralProtection, debug: klog.KASAN}, Unplaced: []string{minimal, "@s390x"}},
