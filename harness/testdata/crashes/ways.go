@@ -217,6 +217,6 @@ var Ways = []Way{
 	{Name: "slab-poison", Found: Found{"": klog.UseAfterFree, "5.10": klog.SlabCorruption, minimal: nothing, debug: klog.KASAN}},
 	{Name: "slab-twice", Found: Found{"": klog.SlabCorruption, "5.10": klog.Bug, minimal: nothing, debug: klog.KASAN}},
 	{Name: "slab-foreign", Found: Found{"": klog.SlabCorruption, minimal: nothing}},
-	{Name: "loading", Found: everywhere(klog.NullDereference), Parameter: "load", Does: "null-write"},
-	{Name: "unloading", Found: everywhere(klog.NullDereference), Parameter: "unload", Does: "null-write"},
+	{Name: "loading", Found: everywhere(klog.NullDereference), Parameter: "load", Does: "null-call"},
+	{Name: "unloading", Found: everywhere(klog.NullDereference), Parameter: "unload", Does: "null-call"},
 }
