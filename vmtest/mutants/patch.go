@@ -115,8 +115,8 @@ func parsePatch(text string) (mutant, error) {
 	return m, nil
 }
 
-// sibling returns the kernel on which the mutant's tests must pass, because its patch
-// names that kernel's counterpart for another architecture; "" if there is none.
+// sibling returns the host's kernel of the same name if the patch names a kernel for
+// another architecture, else "". The mutant's tests must pass on it.
 func (m mutant) sibling() string {
 	row, goarch := images.SplitName(m.kernel)
 	if goarch == "" || goarch == arch.Host().Name {

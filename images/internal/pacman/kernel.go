@@ -52,14 +52,14 @@ func usualTools() []string {
 // Fetch unpacks the packages into dir. It returns them, the kernel's first, and the packages that a build root needs. file
 // returns the path of a file that the row names.
 func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string, show *progress.Progress) ([]apt.Package, []string, error) {
-	all, err := k.open(ctx, file, dir, show)
+	set, err := k.open(ctx, file, dir, show)
 	if err != nil {
 		return nil, nil, err
 	}
 	name := cmp.Or(k.Kernel, "linux")
 	var chosen []Package
 	for _, name := range append([]string{name, name + "-headers"}, k.Packages...) {
-		p, err := Find(all.All, name)
+		p, err := Find(set.All, name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -69,7 +69,7 @@ func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string
 		return nil, nil, fmt.Errorf("the repositories have %s %s but %s %s: they are being updated, try again later",
 			kernel.Name, kernel.Version, headers.Name, headers.Version)
 	}
-	packages, err := all.Install(ctx, chosen, dir, show)
+	packages, err := set.Install(ctx, chosen, dir, show)
 	needs := k.Tools
 	if len(needs) == 0 {
 		needs = usualTools()
@@ -88,9 +88,9 @@ func (k *Kernel) open(ctx context.Context, file func(string) string, scratch str
 
 // FetchRoot unpacks packages and all that they depend on into dir, and makes it a build root.
 func (k *Kernel) FetchRoot(ctx context.Context, file func(string) string, needs []string, dir string, show *progress.Progress) error {
-	all, err := k.open(ctx, file, dir, show)
+	set, err := k.open(ctx, file, dir, show)
 	if err != nil {
 		return err
 	}
-	return all.MakeRoot(ctx, needs, dir, show)
+	return set.MakeRoot(ctx, needs, dir, show)
 }

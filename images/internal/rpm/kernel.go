@@ -71,18 +71,18 @@ func usualTools() []string {
 // Fetch unpacks the packages into dir. It returns them, the kernel's first, and the packages that a build root needs. file
 // returns the path of a file that the row names.
 func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string, show *progress.Progress) ([]apt.Package, []string, error) {
-	all, err := k.open(ctx, file, k.Machine, dir, show)
+	set, err := k.open(ctx, file, k.Machine, dir, show)
 	if err != nil {
 		return nil, nil, err
 	}
-	kernel, err := Newest(all.All, cmp.Or(k.Kernel, "kernel-core"), k.Version)
+	kernel, err := Newest(set.All, cmp.Or(k.Kernel, "kernel-core"), k.Version)
 	if err != nil {
 		return nil, nil, err
 	}
 	chosen := []Package{kernel}
 	wanted := k.parts()
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		p, err := Newest(all.All, name, kernel.EVR())
+		p, err := Newest(set.All, name, kernel.EVR())
 		if err != nil && wanted[name] {
 			return nil, nil, err
 		}
@@ -90,7 +90,7 @@ func (k *Kernel) Fetch(ctx context.Context, file func(string) string, dir string
 			chosen = append(chosen, p)
 		}
 	}
-	packages, err := all.Install(ctx, chosen, dir, show)
+	packages, err := set.Install(ctx, chosen, dir, show)
 	needs := k.Tools
 	if len(needs) == 0 {
 		needs = usualTools()
@@ -113,9 +113,9 @@ func (k *Kernel) open(ctx context.Context, file func(string) string, machine, sc
 
 // FetchRoot unpacks packages and all that they require into dir, and makes it a build root.
 func (k *Kernel) FetchRoot(ctx context.Context, file func(string) string, needs []string, dir string, show *progress.Progress) error {
-	all, err := k.open(ctx, file, arch.Host().Machine, dir, show)
+	set, err := k.open(ctx, file, arch.Host().Machine, dir, show)
 	if err != nil {
 		return err
 	}
-	return all.MakeRoot(ctx, needs, dir, show)
+	return set.MakeRoot(ctx, needs, dir, show)
 }

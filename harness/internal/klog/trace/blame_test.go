@@ -108,3 +108,18 @@ func TestStackOverflowIsInOperation(t *testing.T) {
 		t.Errorf("got %s, want gadget_newlink", got)
 	}
 }
+
+// A jump to NULL has no function, and no trace has its caller.
+func TestLastJumpIsInstruction(t *testing.T) {
+	var r Reader
+	for _, line := range []string{
+		"Krnl PSW : 0704c00180000000 0000000000000002 (0x2)", "Call Trace:", " [<0000000000000002>] 0x2 ", " [<000003ff7fd14886>] run+0x5e/0x90 [m] ",
+		"Last Breaking-Event-Address:", " [<000003ff7fd14ab0>] call+0x28/0x38 [m]",
+	} {
+		r.Line(line)
+	}
+	want := Frame{Function: "call", Offset: 0x28, Size: 0x38, Module: "m"} // no return address
+	if got, ok := r.Guilty(AnyStack, map[string]bool{"m": true}); !ok || got != want {
+		t.Errorf("guilty is %+v, want %+v", got, want)
+	}
+}
