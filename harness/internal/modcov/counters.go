@@ -6,12 +6,14 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Counters are what the modules of a run have counted, in all of its machines. Its
 // methods may be called by several goroutines at once.
 type Counters struct {
 	modules []*Module
+	since   time.Time // the modules had been built by then
 
 	mu       sync.Mutex
 	machines int
@@ -28,7 +30,7 @@ const maxTests = 20_000
 
 // NewCounters returns counters of modules, which are all zero.
 func NewCounters(modules []*Module) *Counters {
-	c := &Counters{modules: modules, totals: map[*Module]Counts{}, tests: map[string]testCounts{}}
+	c := &Counters{modules: modules, since: time.Now(), totals: map[*Module]Counts{}, tests: map[string]testCounts{}}
 	for _, m := range modules {
 		c.totals[m] = make(Counts, m.bytes/counterSize)
 	}

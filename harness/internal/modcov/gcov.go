@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/coverage"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
@@ -22,7 +23,7 @@ import (
 // Profile returns the lines and branches of the modules' sources on a kernel. scratch is
 // an empty directory, which it fills.
 func (c *Counters) Profile(ctx context.Context, kernel, scratch string) (*coverage.Profile, error) {
-	p := &coverage.Profile{Kernels: []string{kernel}, Tests: c.testNames(), Notes: c.Notes()}
+	p := &coverage.Profile{Kernels: []string{kernel}, Tests: c.testNames()}
 	for i, m := range c.modules {
 		g, err := newGcov(m, filepath.Join(scratch, strconv.Itoa(i)))
 		if err != nil {
@@ -36,26 +37,34 @@ func (c *Counters) Profile(ctx context.Context, kernel, scratch string) (*covera
 		}
 	}
 	for i := range p.Files {
-		source, err := readSource(p.Files[i].Name)
+		source, changed, err := readSource(p.Files[i].Name)
 		if err != nil {
 			return nil, err
 		}
+		if changed.After(c.since) && changed.Before(time.Now()) { // a clock that is wrong says nothing
+			c.note(p.Files[i].Name + " was changed after the module was built: its lines are those of the build")
+		}
 		p.Files[i].Source = source
 	}
+	p.Notes = c.Notes()
 	return p, nil
 }
 
 // maxSource is the size up to which a file's source is kept.
 const maxSource = 1 << 20
 
-// readSource returns the source of a file; "" if it is long, or a build has made it.
-func readSource(path string) (string, error) {
+// readSource returns the source of a file, and when it was changed; "" if it is long, or a
+// build has made it.
+func readSource(path string) (string, time.Time, error) {
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() > maxSource {
-		return "", nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", time.Time{}, nil
+	}
+	if err != nil || info.Size() > maxSource {
+		return "", time.Time{}, err
 	}
 	text, err := os.ReadFile(path)
-	return strings.ToValidUTF8(string(text), "�"), err
+	return strings.ToValidUTF8(string(text), "�"), info.ModTime(), err
 }
 
 // gcov runs gcov for one module.
@@ -63,7 +72,7 @@ type gcov struct {
 	module  *Module
 	dir     string
 	program string
-	notes   []string // for each object the path of its .gcno file
+	notes   []string // for each object the path of a copy of its .gcno file
 	copies  []string // for each object the directory that the compiler saw instead of the user's
 }
 
@@ -81,9 +90,31 @@ func newGcov(m *Module, dir string) (*gcov, error) {
 		if err != nil {
 			return nil, err
 		}
-		g.notes, g.copies = append(g.notes, note), append(g.copies, copied)
+		path := filepath.Join(dir, strconv.Itoa(len(g.notes))+".gcno")
+		if err := copyNote(note, path); err != nil {
+			return nil, err
+		}
+		g.notes, g.copies = append(g.notes, path), append(g.copies, copied)
 	}
 	return g, nil
+}
+
+// copyNote copies a note, and makes it newer than every source: a build is found again by
+// the text of its sources, so that a source that was checked out later is the same one.
+// gcov goes by the times, and would say that it differs.
+func copyNote(note, path string) error {
+	text, err := os.ReadFile(note)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return err
+	}
+	later := time.Now().AddDate(100, 0, 0)
+	return os.Chtimes(path, later, later)
 }
 
 // program returns the gcov of a gcc, which stands beside it.
@@ -215,7 +246,7 @@ func (o *object) encode(count func(counter uint32) uint64) []byte {
 	return b
 }
 
-// write writes the .gcda file of an object into a directory, beside a link to its note.
+// write writes the .gcda file of an object into a directory, beside a link to the copy of its note.
 func (g *gcov) write(dir string, object int, count func(counter uint32) uint64) (string, error) {
 	dir = filepath.Join(g.dir, dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

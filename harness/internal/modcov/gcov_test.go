@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/coverage"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
@@ -69,6 +71,13 @@ func TestNumbersAreThoseOfGcov(t *testing.T) {
 	run(t, dir, "ld", append([]string{"-r", "-o", "both.ko"}, objects...)...)
 	run(t, dir, "gcc", append([]string{"--coverage", "-o", "both"}, objects...)...)
 	run(t, dir, "./both")
+	want := gcovOf(t, dir, objects)
+	for _, name := range []string{"one.c", "two.c"} { // as after a checkout of the same text
+		later := time.Now().Add(time.Hour)
+		if err := os.Chtimes(filepath.Join(dir, name), later, later); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	m, err := ReadModule("both", filepath.Join(dir, "both.ko"), kbuild.Notes{Dir: dir, Root: dir, Compiler: "gcc"})
 	if err != nil {
@@ -94,13 +103,23 @@ func TestNumbersAreThoseOfGcov(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := gcovOf(t, dir, objects)
 	if len(got.Files) != 2 {
 		t.Fatalf("there are %d files, want 2", len(got.Files))
+	}
+	if len(got.Notes) > 0 {
+		t.Errorf("notes: %q", got.Notes)
 	}
 	wantLines(t, got, want)
 	if s := got.Summary(); s.LinesReached == s.Lines || s.LinesReached == 0 || s.BranchesReached == s.Branches {
 		t.Errorf("the program reaches %+v, want some but not all", s)
+	}
+
+	if err := os.WriteFile(filepath.Join(dir, "one.c"), []byte(program1+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err = c.Profile(t.Context(), "6.1", t.TempDir())
+	if err != nil || len(got.Notes) != 1 || !strings.HasPrefix(got.Notes[0], filepath.Join(dir, "one.c")+" was changed ") {
+		t.Errorf("after a change of one.c the notes are %q, %v", got.Notes, err)
 	}
 }
 
