@@ -2,13 +2,10 @@ package machine
 
 import (
 	"context"
-	"errors"
-	"regexp"
-	"strings"
 	"sync"
 
+	"github.com/kmodtest/kmodtest/harness/internal/bootfail"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
-	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 )
 
 // fallback is the choice of an accelerator after KVM has failed. It is safe for concurrent use.
@@ -44,21 +41,24 @@ func (f *fallback) begin() bool {
 	return !before
 }
 
-// machine is Machine. A kernel that hangs in its boot under TCG gets a second machine: QEMU 7.2 may run an old form of
-// code that the kernel has changed, without end. If KVM was detected and a machine does not start with it, another
-// starts with TCG; if that one does, KVM is not tried again for a while.
+// machine is Machine. A boot that an error of QEMU's emulation may have ended gets a second machine: QEMU 7.2 may run an
+// old form of code that the kernel has changed, without end, and QEMU 10.0 may abort in iotlb_to_section. If KVM was
+// detected and a machine does not start with it, another starts with TCG; if that one does, KVM is not tried again for
+// a while.
 func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 	config := s.config()
 	m, err := s.machineWith(ctx, config, keep)
-	if m != nil && hungInBoot(config.Accel, m.guest.greeted, err) && ctx.Err() == nil {
-		m.Close()
-		s.Say("the kernel hung before its first process ran, which errors of QEMU's emulation can cause: starting the machine once more")
-		m, err = s.machineWith(ctx, config, keep)
+	if m != nil && config.Accel == qemu.TCG && ctx.Err() == nil {
+		if what := bootfail.OfQEMU(m.guest.greeted, err); what != "" {
+			m.Close()
+			s.Say("%s before the first process ran, which errors of QEMU's emulation can cause: starting the machine once more", what)
+			m, err = s.machineWith(ctx, config, keep)
+		}
 	}
 	if !s.Detected || config.Accel != qemu.KVM || m == nil || ctx.Err() != nil {
 		return m, err
 	}
-	why := kvmFailure(m.guest.greeted || m.console.String() != "", err, m.process.Said)
+	why := bootfail.OfKVM(m.guest.greeted || m.console.String() != "", err, m.process.Said)
 	if why == "" {
 		return m, err
 	}
@@ -74,48 +74,4 @@ func (s *Source) machine(ctx context.Context, keep bool) (*Machine, error) {
 		}
 	}
 	return m, err
-}
-
-// hungInBoot reports whether a kernel hung under TCG before its first process ran.
-func hungInBoot(accel qemu.Accel, greeted bool, err error) bool {
-	return accel == qemu.TCG && !greeted && errors.As(err, new(*verdict.SilenceError))
-}
-
-// aboutKVM matches QEMU's messages about KVM.
-var aboutKVM = regexp.MustCompile(`(?i)kvm|\bmsrs?\b`)
-
-// kvmFailure returns why a machine that did not start should be tried without KVM,
-// or "". alive reports whether there was any sign of life, err is why the machine
-// ended, and said returns QEMU's messages.
-func kvmFailure(alive bool, err error, said func() string) string {
-	var silence *verdict.SilenceError
-	var end *verdict.EndError
-	switch {
-	case alive:
-		return ""
-	case errors.As(err, &silence):
-		if line := lineAboutKVM(said()); line != "" {
-			return line
-		}
-		return silence.Reason
-	case errors.As(err, &end) && end.Err != nil:
-		if crashed.MatchString(end.Err.Error()) {
-			return end.Err.Error()
-		}
-		return lineAboutKVM(end.Err.Error())
-	}
-	return ""
-}
-
-// crashed matches the errors of a QEMU that died of itself.
-var crashed = regexp.MustCompile(`^signal: (aborted|segmentation fault|bus error|illegal instruction)`)
-
-// lineAboutKVM returns the first line of a text that is about KVM, or "".
-func lineAboutKVM(text string) string {
-	for line := range strings.Lines(text) {
-		if aboutKVM.MatchString(line) {
-			return strings.TrimSpace(line)
-		}
-	}
-	return ""
 }

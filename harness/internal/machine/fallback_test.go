@@ -155,48 +155,30 @@ func TestInnocentKVMIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestOnlyKVMsOwnFailuresAreItsFailures(t *testing.T) {
-	silence := &verdict.SilenceError{Reason: "silence"}
-	ended := func(text string) error { return &verdict.EndError{Err: errors.New(text)} }
-	for name, c := range map[string]struct {
-		alive bool
-		err   error
-		said  string
-		want  string
-	}{
-		"silent":              {err: silence, want: "silence"},
-		"silent with a cause": {err: silence, said: "a warning\nKVM: entry failed\n", want: "KVM: entry failed"},
-		"silent later":        {alive: true, err: silence},
-		"QEMU's option":       {err: ended("exit status 1: qemu: no such option: 'x'")},
-		"KVM's option":        {err: ended("exit status 1: qemu: failed to initialize kvm: Device or resource busy"), want: "exit status 1: qemu: failed to initialize kvm: Device or resource busy"},
-		"killed":              {err: ended("signal: killed")},
-		"crashed":             {err: ended("signal: segmentation fault"), want: "signal: segmentation fault"},
-		"crashed later":       {alive: true, err: ended("signal: aborted")},
-		"switched off":        {err: &verdict.EndError{}},
-		"no error":            {},
-	} {
-		if got := kvmFailure(c.alive, c.err, func() string { return c.said }); got != c.want {
-			t.Errorf("%s: got %q, want %q", name, got, c.want)
+// A QEMU that aborts in the first boot and not in the second does not fail the run.
+func TestAbortedBootIsRepeatedOnce(t *testing.T) {
+	for _, aborts := range []int{1, 2} {
+		mark := filepath.Join(t.TempDir(), "aborted")
+		path := fakeQEMU(t, "exit 1")
+		script, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-}
-
-func TestOnlySilentBootsAreRepeated(t *testing.T) {
-	silence := fmt.Errorf("wrapped: %w", &verdict.SilenceError{Reason: "silence"})
-	for _, c := range []struct {
-		accel   qemu.Accel
-		greeted bool
-		err     error
-		want    bool
-	}{
-		{qemu.TCG, false, silence, true},
-		{qemu.TCG, true, silence, false},
-		{qemu.KVM, false, silence, false},
-		{qemu.TCG, false, &verdict.EndError{Err: errors.New("signal: killed")}, false},
-		{qemu.TCG, false, nil, false},
-	} {
-		if got := hungInBoot(c.accel, c.greeted, c.err); got != c.want {
-			t.Errorf("%+v: got %t", c, got)
+		abort := fmt.Sprintf("*'-accel tcg'*) echo >>'%s'; if test $(wc -l <'%s') -le %d; then kill -ABRT $$; fi;;\nesac", mark, mark, aborts)
+		if err := os.WriteFile(path, []byte(strings.Replace(string(script), "esac", abort, 1)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		s, said := source(t, path)
+		s.Config.Accel, s.Detected = qemu.TCG, false
+		m, err := s.Machine(t.Context(), false)
+		if m != nil {
+			m.Close()
+		}
+		if (err == nil) != (aborts == 1) {
+			t.Errorf("after %d aborts: %v", aborts, err)
+		}
+		if len(*said) != 1 || !strings.Contains((*said)[0], "QEMU died (signal: aborted") {
+			t.Errorf("after %d aborts it said %q", aborts, *said)
 		}
 	}
 }

@@ -72,12 +72,7 @@ func TestNumbersAreThoseOfGcov(t *testing.T) {
 	run(t, dir, "gcc", append([]string{"--coverage", "-o", "both"}, objects...)...)
 	run(t, dir, "./both")
 	want := gcovOf(t, dir, objects)
-	for _, name := range []string{"one.c", "two.c"} { // as after a checkout of the same text
-		later := time.Now().Add(time.Hour)
-		if err := os.Chtimes(filepath.Join(dir, name), later, later); err != nil {
-			t.Fatal(err)
-		}
-	}
+	checkOutLater(t, filepath.Join(dir, "one.c"), filepath.Join(dir, "two.c"))
 
 	m, err := ReadModule("both", filepath.Join(dir, "both.ko"), kbuild.Notes{Dir: dir, Root: dir, Compiler: "gcc"})
 	if err != nil {
@@ -120,6 +115,17 @@ func TestNumbersAreThoseOfGcov(t *testing.T) {
 	got, err = c.Profile(t.Context(), "6.1", t.TempDir())
 	if err != nil || len(got.Notes) != 1 || !strings.HasPrefix(got.Notes[0], filepath.Join(dir, "one.c")+" was changed ") {
 		t.Errorf("after a change of one.c the notes are %q, %v", got.Notes, err)
+	}
+}
+
+// checkOutLater makes files newer, as a new checkout of the same text does.
+func checkOutLater(t *testing.T, paths ...string) {
+	t.Helper()
+	for _, path := range paths {
+		later := time.Now().Add(time.Hour)
+		if err := os.Chtimes(path, later, later); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
