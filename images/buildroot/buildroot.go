@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/images/internal/mountspace"
 )
 
 // Root is a build root. In it, programs see the directories of the root in place of the host's programs, libraries and
@@ -60,22 +62,15 @@ func (r Root) Wrap(cmd *exec.Cmd) {
 	if r.IsHost() {
 		return
 	}
-	args := []string{"unshare", "--mount"}
-	if os.Geteuid() != 0 {
-		args = append(args, "--user", "--map-root-user")
-	}
 	dir := cmd.Dir
 	if dir == "" {
 		dir = "/"
 	}
-	// The new namespace takes the signal at the parent's death away.
-	args = append(args, "setpriv", "--pdeathsig", "TERM", "sh", "-c", enter, "sh", r.Dir, strings.Join(own(), " "), dir)
-	cmd.Args = append(args, cmd.Args...)
+	mountspace.Enter(cmd, enter, r.Dir, strings.Join(own(), " "), dir)
 	if cmd.Env == nil {
 		cmd.Env = os.Environ()
 	}
 	cmd.Env = append(cmd.Env, "LD_LIBRARY_PATH=")
-	cmd.Path, cmd.Err = exec.LookPath("unshare")
 }
 
 // Check returns an error that says what to do if the system does not let this process enter the root, or if the programs
@@ -106,9 +101,6 @@ func (r Root) Check(ctx context.Context) error {
 		"kernel.apparmor_restrict_unprivileged_userns=0; on older Debian kernel.unprivileged_userns_clone=1)"
 	if os.Geteuid() == 0 {
 		advice = "a container requires CAP_SYS_ADMIN for it (docker run --privileged)"
-	}
-	if errors.Is(err, exec.ErrNotFound) {
-		advice = "install the program (Debian: util-linux)"
 	}
 	return fmt.Errorf("enter the build root of %s at %s: %w: %s; %s; or install the compiler of the kernel on this system",
 		r.Name, r.Dir, err, strings.TrimSpace(string(said)), advice)

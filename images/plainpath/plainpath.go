@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/kmodtest/kmodtest/images/internal/mountspace"
 )
 
 // View is a directory and the path under which programs see it. The zero value changes nothing.
@@ -89,18 +91,5 @@ func (v View) Wrap(cmd *exec.Cmd) {
 	if v.dir == "" {
 		return
 	}
-	args := []string{"unshare", "--mount"}
-	if os.Geteuid() != 0 {
-		args = append(args, "--user", "--map-root-user")
-	}
-	// The new namespace takes the signal at the parent's death away.
-	args = append(args, "setpriv", "--pdeathsig", "TERM", "sh", "-c", `mount --bind "$1" "$2" && cd "$3" && shift 3 && exec "$@"`,
-		"sh", v.dir, v.seen, v.Path(cmd.Dir))
-	cmd.Args = append(args, cmd.Args...)
-	cmd.Path, cmd.Err = "unshare", nil
-	if path, err := exec.LookPath("unshare"); err != nil {
-		cmd.Err = err
-	} else {
-		cmd.Path = path
-	}
+	mountspace.Enter(cmd, `mount --bind "$1" "$2" && cd "$3" && shift 3 && exec "$@"`, v.dir, v.seen, v.Path(cmd.Dir))
 }
