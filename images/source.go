@@ -145,7 +145,7 @@ func (b *build) checkUnchanged(ctx context.Context) error {
 
 // describe writes the record of what was built.
 func (b *build) describe(ctx context.Context, k *kernelbuild.Kernel, from origin, objects int) error {
-	compiler, err := kernelbuild.Compiler(ctx, b.tree.Arch)
+	compiler, err := b.tree.Compiler(ctx)
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,31 @@ var (
 	GitCommit     = []Tool{{"git", "git"}}
 )
 
+// LLVM returns the programs that a value of make's variable LLVM stands for, each with its Debian package;
+// none if the variables do not have it. It is 1, a suffix such as -19, or the prefix of paths.
+func LLVM(variables []string) []Tool {
+	value, ok := lastValue(variables, "LLVM")
+	switch {
+	case !ok || value == "" || value == "0":
+		return nil
+	case strings.HasSuffix(value, "/"):
+		return []Tool{{value + "clang", "clang"}, {value + "ld.lld", "lld"}, {value + "llvm-nm", "llvm"}}
+	case !strings.HasPrefix(value, "-"):
+		value = ""
+	}
+	return []Tool{{"clang" + value, "clang" + value}, {"ld.lld" + value, "lld" + value}, {"llvm-nm" + value, "llvm" + value}}
+}
+
+// lastValue returns the value of a variable on make's command line, where the last one counts.
+func lastValue(variables []string, name string) (value string, ok bool) {
+	for _, v := range slices.Backward(variables) {
+		if value, ok = strings.CutPrefix(v, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
 // CheckTools checks before a long build for an architecture whether everything that it requires is installed, and the tools
 // that its sources require. The error is a *MissingToolsError.
 func CheckTools(ctx context.Context, target arch.Arch, more []Tool) error {
@@ -69,13 +94,17 @@ func CheckTools(ctx context.Context, target arch.Arch, more []Tool) error {
 	return nil
 }
 
-// Compiler returns the first line of gcc --version, of the compiler for an architecture.
-func Compiler(ctx context.Context, target arch.Arch) (string, error) {
-	gcc, err := command.Find(target.Prefix()+"gcc", target.CompilerPackage())
+// Compiler returns the first line that the tree's compiler prints about its version.
+func (t *Tree) Compiler(ctx context.Context) (string, error) {
+	tool := Tool{t.Arch.Prefix() + "gcc", t.Arch.CompilerPackage()}
+	if llvm := LLVM(t.Variables); llvm != nil {
+		tool = llvm[0]
+	}
+	path, err := command.Find(tool.program, tool.pkg)
 	if err != nil {
 		return "", err
 	}
-	out, err := command.Command{Path: gcc, Args: []string{"--version"}}.Run(ctx)
+	out, err := command.Command{Path: path, Args: []string{"--version"}}.Run(ctx)
 	if err != nil {
 		return "", fmt.Errorf("ask for the compiler's version: %w", err)
 	}

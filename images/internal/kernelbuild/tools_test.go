@@ -21,3 +21,32 @@ func TestMissingCompilersNameTheirPackages(t *testing.T) {
 		}
 	}
 }
+
+func TestClangIsRequiredIfMakeIsTold(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for _, c := range []struct {
+		variables       []string
+		names, packages []string
+	}{
+		{nil, nil, nil},
+		{[]string{"W=1"}, nil, nil},
+		{[]string{"LLVM=1"}, []string{"clang", "ld.lld", "llvm-nm"}, []string{"clang", "lld", "llvm"}},
+		{[]string{"LLVM=1", "LLVM=-19"}, []string{"clang-19", "ld.lld-19", "llvm-nm-19"}, []string{"clang-19", "lld-19", "llvm-19"}},
+		{[]string{"LLVM=/opt/bin/"}, []string{"/opt/bin/clang", "/opt/bin/ld.lld", "/opt/bin/llvm-nm"}, []string{"clang", "lld", "llvm"}},
+	} {
+		err := CheckTools(t.Context(), arch.Host(), LLVM(c.variables))
+		var missing *MissingToolsError
+		if !errors.As(err, &missing) || len(missing.Names) < len(buildTools) {
+			t.Fatalf("%q: got %v, want that all tools are missing", c.variables, err)
+		}
+		if names := missing.Names[len(buildTools):]; !slices.Equal(names, c.names) {
+			t.Errorf("%q: %q are missing, want %q", c.variables, names, c.names)
+		}
+		if packages := missing.Packages[len(buildTools):]; !slices.Equal(packages, c.packages) {
+			t.Errorf("%q: the packages are %q, want %q", c.variables, packages, c.packages)
+		}
+		if _, err := (&Tree{Arch: arch.Host(), Variables: c.variables}).Compiler(t.Context()); err == nil {
+			t.Errorf("%q: there is a compiler", c.variables)
+		}
+	}
+}

@@ -25,15 +25,17 @@ type Source struct {
 	Objects   int      `toml:"objects"`   // approximate number of compiled files, for the first progress bar
 }
 
-// Tools returns the programs that reading the sources requires.
+// Tools returns the programs that reading and building the sources requires, besides those that
+// every kernel does.
 func (s *Source) Tools() []kernelbuild.Tool {
+	tools := kernelbuild.LLVM(s.Variables)
 	switch {
 	case s.Package != "":
-		return kernelbuild.DebianPackage
+		return append(tools, kernelbuild.DebianPackage...)
 	case s.Ref != "":
-		return kernelbuild.GitCommit
+		return append(tools, kernelbuild.GitCommit...)
 	}
-	return nil
+	return tools
 }
 
 var hexSHA256 = regexp.MustCompile(`^[0-9a-fA-F]{64}$`)
