@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"regexp"
 	"slices"
@@ -18,43 +19,105 @@ const kmemleak = "/sys/kernel/debug/kmemleak"
 // youngest is the age from which kmemleak reports memory.
 const youngest = 5 * time.Second
 
-// Scan looks for memory that was leaked after its call.
+// Scan finds memory that modules have leaked.
 type Scan struct {
-	symbols symbols // of modules, some of which may have gone when the scan ends
+	symbols symbols         // of modules, some of which may have gone when the scan ends
+	known   map[string]bool // the objects that were reported before it
 }
 
-// BeginScan begins a scan. It returns nil if the kernel has no kmemleak.
-func BeginScan() (*Scan, error) {
-	for _, command := range []string{"scan", "clear"} { // leaks so far are not reported again
-		err := os.WriteFile(kmemleak, []byte(command), 0)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("kmemleak: %s: %w", command, err)
-		}
+// NewScan returns a scan for all memory that is leaked. It returns nil if the kernel has no
+// kmemleak.
+func NewScan() (*Scan, error) {
+	if _, err := os.Stat(kmemleak); err != nil {
+		return nil, nil //nolint:nilerr,nilnil // the error says that there is none
 	}
 	s := &Scan{}
-	return s, s.symbols.add()
+	return s, s.Note()
 }
+
+// BeginScan returns a scan for memory that is leaked after this call. It returns nil if the
+// kernel has no kmemleak, or has switched it off.
+func BeginScan() (*Scan, error) {
+	s, err := NewScan()
+	if s == nil || err != nil {
+		return nil, err
+	}
+	text, err := scan(1)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, nil //nolint:nilnil // documented
+	}
+	s.known = map[string]bool{}
+	for object := range objects(text) {
+		s.known[identity(object)] = true
+	}
+	return s, err
+}
+
+// Note notes the modules that are loaded now, and may have gone when the scan ends.
+func (s *Scan) Note() error { return s.symbols.add() }
 
 // End returns the reports about memory that modules have allocated. It waits for some
 // seconds: younger memory is not reported.
 func (s *Scan) End() ([]string, error) {
-	if err := s.symbols.add(); err != nil {
+	if err := s.Note(); err != nil {
 		return nil, err
 	}
 	time.Sleep(youngest + time.Second)
-	for range 2 { // the first notes checksums: memory that changes is in use
-		if err := os.WriteFile(kmemleak, []byte("scan"), 0); err != nil {
-			return nil, fmt.Errorf("kmemleak: scan: %w", err)
-		}
-	}
-	text, err := os.ReadFile(kmemleak)
+	text, err := scan(2) // the first notes checksums: memory that changes is in use
 	if err != nil {
 		return nil, err
 	}
-	return s.symbols.reports(string(text)), nil
+	return s.reports(text), nil
+}
+
+// scan makes kmemleak scan some times, and returns all its reports.
+func scan(times int) (string, error) {
+	for range times {
+		if err := os.WriteFile(kmemleak, []byte("scan"), 0); err != nil {
+			return "", fmt.Errorf("kmemleak: scan: %w", err)
+		}
+	}
+	text, err := os.ReadFile(kmemleak)
+	return string(text), err
+}
+
+// objects yields the reports in what kmemleak prints.
+func objects(text string) iter.Seq[string] {
+	const head = "unreferenced object "
+	return func(yield func(string) bool) {
+		for _, object := range strings.Split("\n"+text, "\n"+head)[1:] {
+			if !yield(head + strings.TrimRight(object, "\n") + "\n") {
+				return
+			}
+		}
+	}
+}
+
+// identityPattern matches what is the same in each report of an object, and in no other's.
+var identityPattern = regexp.MustCompile(`(?s)^.*?jiffies \d+`)
+
+func identity(object string) string { return identityPattern.FindString(object) }
+
+// reports returns the reports in what kmemleak prints that name a module and are not known,
+// with the names of functions of modules that have gone.
+func (s *Scan) reports(text string) []string {
+	var all []string
+	for object := range objects(text) {
+		if s.known[identity(object)] {
+			continue
+		}
+		var report strings.Builder
+		for line := range strings.Lines(object) {
+			if strings.HasPrefix(line, "    ") {
+				line = addressPattern.ReplaceAllStringFunc(line, s.symbols.name)
+			}
+			report.WriteString(line)
+		}
+		if modulePattern.MatchString(report.String()) {
+			all = append(all, strings.TrimRight(report.String(), "\n"))
+		}
+	}
+	return all
 }
 
 // symbol is a function of a module.
@@ -68,29 +131,6 @@ type symbols []symbol
 
 // addressPattern matches an address that the kernel can no longer name.
 var addressPattern = regexp.MustCompile(`(\[<[0-9a-f]+>\] )?\b(?:0x)?(f{4}[0-9a-f]{12})\b`)
-
-// reports returns the reports in what kmemleak prints that name a module, with the names of
-// functions of modules that have gone.
-func (s symbols) reports(text string) []string {
-	var all []string
-	var report strings.Builder
-	end := func() {
-		if strings.Contains(report.String(), "]\n") && modulePattern.MatchString(report.String()) {
-			all = append(all, strings.TrimRight(report.String(), "\n"))
-		}
-		report.Reset()
-	}
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "unreferenced object ") {
-			end()
-		} else if strings.HasPrefix(line, "    ") {
-			line = addressPattern.ReplaceAllStringFunc(line, s.name)
-		}
-		report.WriteString(line)
-	}
-	end()
-	return all
-}
 
 // modulePattern matches a place in a module.
 var modulePattern = regexp.MustCompile(`\+0x[0-9a-f]+(/0x[0-9a-f]+)? \[\w+\]`)
@@ -153,5 +193,9 @@ func (s symbols) name(text string) string {
 		return text
 	}
 	name, module, _ := strings.Cut(s[i].name, " ")
-	return fmt.Sprintf("%s%s+0x%x %s", m[1], name, address-s[i].address, module)
+	size := ""
+	if i+1 < len(s) && strings.HasSuffix(s[i+1].name, " "+module) { // as the kernel calculates it
+		size = fmt.Sprintf("/0x%x", s[i+1].address-s[i].address)
+	}
+	return fmt.Sprintf("%s%s+0x%x%s %s", m[1], name, address-s[i].address, size, module)
 }

@@ -209,23 +209,43 @@ func (s Snapshot) allocations(files map[string][]byte) error {
 			if info, err := os.Lstat(filepath.Dir(path)); err != nil || !info.IsDir() {
 				continue // another name of a cache
 			}
-			text, err := os.ReadFile(path)
-			if err != nil {
-				continue // the kernel does not note it, or the cache has just gone
+			name := filepath.Base(filepath.Dir(path))
+			counts := countPlaces(path, files)
+			if len(counts) == 0 {
+				continue
 			}
-			for line := range strings.Lines(string(text)) {
-				fields := strings.Fields(line)
-				if len(fields) < 3 {
-					continue
-				}
-				n, err := strconv.Atoi(fields[0])
-				if place, ok := placeIn(files, fields[1], fields[2]); err == nil && ok {
-					s[Thing{"memory of " + filepath.Base(filepath.Dir(path)) + " from " + place, "objects"}] += n
-				}
+			// With KASAN, objects that were freed count until now.
+			if err := os.WriteFile(filepath.Join(slabs, name, "shrink"), []byte("1"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			for place, n := range countPlaces(path, files) {
+				s[Thing{"memory of " + name + " from " + place, "objects"}] += n
 			}
 		}
 	}
 	return nil
+}
+
+// countPlaces returns the places in modules under test in a file of a cache, and how many
+// objects each has allocated. It returns none if the kernel does not note it, or if the cache
+// has just gone.
+func countPlaces(path string, files map[string][]byte) map[string]int {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	counts := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) < 3 {
+			continue
+		}
+		n, err := strconv.Atoi(fields[0])
+		if place, ok := placeIn(files, fields[1], fields[2]); err == nil && ok {
+			counts[place] += n
+		}
+	}
+	return counts
 }
 
 // placeIn returns the place in a module under test that two words name, as in "f+0x1/0x2

@@ -31,8 +31,8 @@ func TestPlacesInModulesUnderTestCount(t *testing.T) {
 }
 
 func TestReportsNameFunctionsOfModulesThatHaveGone(t *testing.T) {
-	var s symbols
-	s.parse("ffffffffc0201000 t f\t[m]\nffffffffc0200000 t g\t[m]\nffffffff81000000 T _stext\n0000000000000000 t hidden\t[m]\n")
+	s := &Scan{known: map[string]bool{"unreferenced object 0xffff888003a1d000 (size 64):\n  comm \"x.test\", pid 90, jiffies 4294670001": true}}
+	s.symbols.parse("ffffffffc0201000 t f\t[m]\nffffffffc0200000 t g\t[m]\nffffffff81000000 T _stext\n0000000000000000 t hidden\t[m]\n")
 	got := s.reports(`unreferenced object 0xffff888003a1be00 (size 64):
   comm "x.test", pid 90, jiffies 4294670000
   backtrace:
@@ -44,8 +44,16 @@ unreferenced object 0xffff888003a1bf00 (size 64):
 unreferenced object 0xffff888003a1c000 (size 64):
   backtrace:
     f+0x34/0x40 [m]
+unreferenced object 0xffff888003a1d000 (size 64):
+  comm "x.test", pid 90, jiffies 4294670001 (age 12.345s)
+  backtrace:
+    f+0x34/0x40 [m]
+unreferenced object 0xffff888003a1d000 (size 64):
+  comm "x.test", pid 90, jiffies 4294670002 (age 12.345s)
+  backtrace:
+    0xffffffffc0200010
 `)
-	if len(got) != 2 || !strings.HasSuffix(got[0], "f+0x34 [m]") || !strings.Contains(got[1], "f+0x34/0x40 [m]") {
+	if len(got) != 3 || !strings.HasSuffix(got[0], "f+0x34 [m]") || !strings.Contains(got[1], "f+0x34/0x40 [m]") || !strings.HasSuffix(got[2], "g+0x10/0x1000 [m]") {
 		t.Errorf("the reports are %q", got)
 	}
 }

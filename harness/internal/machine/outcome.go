@@ -141,6 +141,9 @@ func (o Outcome) fault() *verdict.Fault {
 		return nil
 	}
 	first := faults[0]
+	if i := slices.IndexFunc(faults, func(f timeline.Finding) bool { return f.Kind == first.Kind && len(f.Frames) > 0 }); i > 0 && len(first.Frames) == 0 {
+		first = faults[i] // as kmemleak's reports on objects, which come after their number
+	}
 	f := &verdict.Fault{Title: first.Title, InInit: strings.Contains(first.Title, "Attempted to kill init!")}
 	for _, test := range first.Tests {
 		f.Tests = append(f.Tests, test.Name)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -59,6 +60,22 @@ func (l *kernelLog) copy() {
 			return
 		}
 	}
+}
+
+// add sends lines as records that the kernel logs now. They come from a file of the kernel,
+// which does not log them itself.
+func (l *kernelLog) add(text string) error {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return fmt.Errorf("read clock: %w", err)
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		record := fmt.Appendf(nil, "4,0,%d,-;%s\n", now.Nano()/1000, line)
+		if err := l.out.Write(wire.KernelLog, record[:min(len(record), wire.MaxKernelLog)]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // markText is the line that Sync writes into the log.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/hostmount"
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/leaks"
 	"github.com/kmodtest/kmodtest/harness/internal/modprobe"
 	"github.com/kmodtest/kmodtest/harness/internal/mounts"
 	"github.com/kmodtest/kmodtest/harness/internal/stdin"
@@ -113,6 +114,8 @@ type guest struct {
 	logLost bool
 	// tainted is the kernel's taint before the modules were loaded.
 	tainted taint
+	// scan finds memory that the modules leak; nil if the kernel has no kmemleak.
+	scan *leaks.Scan
 }
 
 // beatEvery is the time between two Beat records.
@@ -187,6 +190,9 @@ func (g *guest) load() (err error) {
 	}
 	if ready.Error == "" {
 		ready = loadModules(g.boot)
+	}
+	if g.scan, err = leaks.NewScan(); err != nil {
+		return err
 	}
 	if g.logLost, err = g.log.Sync(); err != nil {
 		return err
@@ -284,6 +290,7 @@ func (g *guest) refuse(reason error, hostGone <-chan error) error {
 // attend waits for the job's program to end, makes the checks and reports both.
 func (g *guest) attend(p *process, work wire.Work, files *store, hostGone <-chan error) error {
 	status := p.wait()
+	status.Scans = g.scan != nil
 	if err := g.out.WriteMessage(wire.Exit, &status); err != nil {
 		return err
 	}
@@ -292,10 +299,18 @@ func (g *guest) attend(p *process, work wire.Work, files *store, hostGone <-chan
 	if findings.Errors, err = files.sendBack(work, g.out); err != nil {
 		return err
 	}
-	findings.Unload = unloadModules(g.boot.Modules)
+	var leaked []string
+	if findings.Unload, leaked, err = g.unload(); err != nil {
+		return err
+	}
 	lost, err := g.log.Sync()
 	if err != nil {
 		return err
+	}
+	for _, report := range leaked {
+		if err := g.log.add(report); err != nil {
+			return err
+		}
 	}
 	tainted, err := readTaint()
 	if err != nil {
@@ -312,6 +327,26 @@ func (g *guest) attend(p *process, work wire.Work, files *store, hostGone <-chan
 		return err
 	}
 	return <-hostGone
+}
+
+// unload unloads the modules under test. If all of them have gone and the kernel is sound, it
+// looks for memory that they have leaked.
+func (g *guest) unload() (stuck, leaked []string, err error) {
+	if g.scan != nil {
+		if err := g.scan.Note(); err != nil { // a test may have loaded more of them
+			return nil, nil, err
+		}
+	}
+	stuck = unloadModules(g.boot.Modules)
+	tainted, err := readTaint()
+	if err != nil || g.scan == nil || len(g.boot.Modules) == 0 || len(stuck) > 0 || len(tainted.since(g.tainted)) > 0 {
+		return stuck, nil, err
+	}
+	leaked, err = g.scan.End()
+	if errors.Is(err, fs.ErrPermission) { // it has switched itself off, and has said so
+		err = nil
+	}
+	return stuck, leaked, err
 }
 
 // relay passes the host's signals on to the job's program, and its answers to the

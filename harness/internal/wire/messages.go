@@ -115,6 +115,9 @@ type Status struct {
 	Finished bool
 	// Error is the reason why the program could not be started, or empty.
 	Error string
+	// Scans reports that the checks look for memory that modules have leaked, which
+	// takes long.
+	Scans bool
 }
 
 // Findings report the checks after the program has ended. Each list has at most
@@ -165,6 +168,7 @@ func (s *Status) fields(c codec) {
 	integer(c, &s.Code, -1, maxCode)
 	integer(c, &s.Signal, 0, maxSignal)
 	flag(c, &s.Finished)
+	flag(c, &s.Scans)
 	c.text(&s.Error, reason)
 	c.check((s.Code < 0) == (s.Signal != 0 || s.Error != ""), "the exit code does not match the signal and the error")
 	c.check(s.Code >= 0 || !s.Finished, "a program without an exit code has not finished")
