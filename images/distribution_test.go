@@ -4,6 +4,7 @@ package images
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/kmodtest/kmodtest/images/internal/files"
+	"github.com/kmodtest/kmodtest/images/internal/files/filestest"
 )
 
 // The tests of this file pack Debian's kernel as other distributions pack theirs, and run the suite on the kernels of
@@ -176,6 +178,83 @@ func TestSuitePassesOnPushedKernel(t *testing.T) {
 		t.Fatal(err)
 	}
 	runSuite(t, ociBuilder(t, address, ""))
+}
+
+const releaseTest = `package release
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m, harness.Config{}) }
+
+func TestOld(t *testing.T) {
+	if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err != nil || !strings.HasPrefix(string(release), "5.") && !strings.HasPrefix(string(release), "6.1.") {
+		t.Errorf("this is Linux %s, %v", release, err)
+	}
+}
+`
+
+// TestBisectionFindsPackage has an archive at five dates, with another version of a kernel's package at each. A test fails
+// from the fourth on.
+func TestBisectionFindsPackage(t *testing.T) {
+	env, keyring := newKey(t, false)
+	archives := http.NewServeMux()
+	server := httptest.NewServer(archives)
+	defer server.Close()
+	var dates []string
+	for i, name := range []string{"5.10", "6.1", "6.1-rt", "6.12", "trixie"} {
+		row, err := Resolve(t.Context(), name, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		date := fmt.Sprintf("2026010%dT000000Z", i+1)
+		root := copyAsUnpacked(t, row)
+		dir := signedArchive(t, map[string]deb{
+			"linux-image-" + row.Release:   {"linux-modules-" + row.Release, part(t, root, "boot/vmlinuz-*")},
+			"linux-modules-" + row.Release: {"", part(t, root, "lib/modules/"+row.Release+"/kernel", "lib/modules/"+row.Release+"/modules.*")},
+			"linux-headers-" + row.Release: {"make", part(t, root, "usr")},
+		}, env, "")
+		archives.Handle("/"+date+"/", http.StripPrefix("/"+date, http.FileServer(http.Dir(dir))))
+		dates = append(dates, "'"+date+"'")
+	}
+	project := filepath.Dir(workingDir(t))
+	mod, err := os.ReadFile(filepath.Join(project, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := os.ReadFile(filepath.Join(project, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, requirements, _ := strings.Cut(string(mod), "\n")
+	dir := filestest.Tree(t, map[string]string{
+		"go.mod": "module example.org/release\n" + requirements + "\nrequire github.com/kmodtest/kmodtest v0.0.0\n\n" +
+			"replace github.com/kmodtest/kmodtest => " + project + "\n",
+		"go.sum": string(sum), "release_test.go": releaseTest,
+		"kernels.toml": fmt.Sprintf("[[kernel]]\nname = 'made'\nsnapshots = [%s]\n[kernel.apt]\nmirror = '%s/DATE'\n"+
+			"suite = 'made'\ncomponent = 'stable'\nkeyring = %q\nimage = 'linux-image-*'\n", strings.Join(dates, ", "), server.URL, keyring),
+	})
+	command := filepath.Join(t.TempDir(), "kmodtest")
+	runIn(t, project, nil, "go", "build", "-o", command, "./harness/cmd/kmodtest")
+	said := string(runIn(t, dir, []string{"XDG_CACHE_HOME=" + t.TempDir()}, command, "bisect", "--kernels", "made-*", "TestOld"))
+	if !strings.Contains(said, "first bad: made-20260104T000000Z (6.12.") {
+		t.Errorf("the search says:\n%s", said)
+	}
+	t.Log(said)
+}
+
+func workingDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // TestImageWithoutBuildDirectoryBoots has an image as other projects publish them: Debian's kernel and its modules.

@@ -9,6 +9,7 @@
 #   unit      to make repositories of packages in tests
 #   user      to run tests as programs for other architectures, under QEMU's user emulation
 #   browser   to open reports in a browser
+#   registry  to store kernels in a registry on this host
 #   vmcore    to open images of a guest's memory
 #   adopt     to build and use Debian's packages for DKMS
 #   foreign   to run the tests of other authors
@@ -53,6 +54,7 @@ zstd=zstd'
 	[user]='qemu-user=qemu-aarch64'
 	[browser]='chromium=chromium
 fonts-dejavu-core=chromium'
+	[registry]='docker-registry=docker-registry'
 	[vmcore]='crash=crash
 python3-drgn=drgn'
 	[adopt]='apfsprogs=mkapfs

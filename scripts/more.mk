@@ -54,9 +54,9 @@ built: deps ## build every kernel from source, and modules for each (takes long)
 	go test -count=1 -tags built -timeout 6h -run BuiltKernel ./images
 
 .PHONY: distributions
-distributions: deps ## run the suite on kernels packed as Ubuntu, RHEL and Arch Linux pack theirs (takes minutes)
+distributions: deps ## run the suite on kernels packed as Ubuntu, RHEL and Arch Linux pack theirs, and bisect packages (takes minutes)
 	@scripts/deps.sh unit
-	go test -count=1 -tags machines -timeout 30m -v -run SuitePasses ./images
+	go test -count=1 -tags machines -timeout 60m -v -run 'SuitePasses|Bisection' ./images
 
 .PHONY: stress
 stress: deps ## restore 1,000 machines, two per processor at a time
@@ -78,7 +78,7 @@ faults: deps ## cause every kind of fault in several kernels, and update docs/fa
 .PHONY: faults-arch
 faults-arch: deps ## cause some kinds of faults in kernels for other architectures, and update docs/architectures.md
 	go test -v -tags faults -count=1 -timeout 2h -run 'EachWay/kernels/$(ARCH_KERNEL)/^($(ARCH_WAYS))$$' ./harness \
-		-kernels 6.1@arm64,6.1@s390x -document "$$PWD/docs/architectures.md"
+		-kernels 6.1@arm64,6.1@s390x,trixie@riscv64 -document "$$PWD/docs/architectures.md"
 
 .PHONY: vmcore
 vmcore: deps ## open images of a guest's memory with drgn and crash (builds a kernel with debug information)
@@ -125,6 +125,10 @@ host-speed: deps ## measure reading 10,000 files of the host in a guest, and run
 .PHONY: systems
 systems: ## run the suite on SYSTEMS="bookworm trixie sid", each newly installed, as root (5 minutes each)
 	for suite in $(SYSTEMS); do .ci/system $$suite; done
+
+.PHONY: busybox
+busybox: deps ## run the suite on a system that has only Go, QEMU and BusyBox, as a user without root (as root)
+	.ci/busybox
 
 .PHONY: action-systems
 action-systems: ## run the GitHub action and workflow on new Debian 12 and 13, and on a system like Ubuntu, as root
