@@ -91,7 +91,7 @@ func TestForgesTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := channel(t)
-	put(t, out, exitRecord, append(binary.AppendVarint(nil, code), 0, 2, 0)) // no signal, finished, no error
+	put(t, out, exitRecord, append(binary.AppendVarint(nil, code), 0, 2, 0, 0)) // no signal, finished, no scan, no error
 	put(t, out, checksRecord, []byte{0, 0, 0})
 	put(t, out, doneRecord, nil)
 	time.Sleep(time.Hour)
