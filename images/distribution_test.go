@@ -207,7 +207,7 @@ func TestBisectionFindsPackage(t *testing.T) {
 	server := httptest.NewServer(archives)
 	defer server.Close()
 	var dates []string
-	for i, name := range []string{"5.10", "6.1", "6.1-rt", "6.12", "trixie"} {
+	for i, name := range []string{"5.10", "6.1", "6.1-rt", "6.12", "6.12-rt"} {
 		row, err := Resolve(t.Context(), name, Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -217,7 +217,10 @@ func TestBisectionFindsPackage(t *testing.T) {
 		dir := signedArchive(t, map[string]deb{
 			"linux-image-" + row.Release:   {"linux-modules-" + row.Release, part(t, root, "boot/vmlinuz-*")},
 			"linux-modules-" + row.Release: {"", part(t, root, "lib/modules/"+row.Release+"/kernel", "lib/modules/"+row.Release+"/modules.*")},
-			"linux-headers-" + row.Release: {"make", part(t, root, "usr")},
+			"linux-headers-" + row.Release: {"make", filestest.Tree(t, map[string]string{ // no module is built
+				"usr/src/linux-headers-" + row.Release + "/Makefile":                 "modules:\n",
+				"usr/src/linux-headers-" + row.Release + "/include/config/auto.conf": "CONFIG_MODULES=y\n",
+			})},
 		}, env, "")
 		archives.Handle("/"+date+"/", http.StripPrefix("/"+date, http.FileServer(http.Dir(dir))))
 		dates = append(dates, "'"+date+"'")
