@@ -225,7 +225,10 @@ func TestBisectionFindsPackage(t *testing.T) {
 		archives.Handle("/"+date+"/", http.StripPrefix("/"+date, http.FileServer(http.Dir(dir))))
 		dates = append(dates, "'"+date+"'")
 	}
-	project := filepath.Dir(workingDir(t))
+	project, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	mod, err := os.ReadFile(filepath.Join(project, "go.mod"))
 	if err != nil {
 		t.Fatal(err)
@@ -249,15 +252,6 @@ func TestBisectionFindsPackage(t *testing.T) {
 		t.Errorf("the search says:\n%s", said)
 	}
 	t.Log(said)
-}
-
-func workingDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // TestImageWithoutBuildDirectoryBoots has an image as other projects publish them: Debian's kernel and its modules.

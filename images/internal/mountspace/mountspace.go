@@ -14,8 +14,11 @@ import (
 func Enter(cmd *exec.Cmd, script string, args ...string) {
 	attr := cmd.SysProcAttr
 	if attr == nil {
-		attr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+		attr = &syscall.SysProcAttr{}
 		cmd.SysProcAttr = attr
+	}
+	if attr.Pdeathsig == 0 {
+		attr.Pdeathsig = syscall.SIGTERM
 	}
 	attr.Unshareflags |= syscall.CLONE_NEWNS
 	if user := os.Geteuid(); user != 0 {
