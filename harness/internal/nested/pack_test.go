@@ -104,7 +104,8 @@ func (p place) pack(ctx context.Context) (string, error) {
 }
 
 // warm fills the inner runs' cache: it prepares each of them up to the start of
-// QEMU, which is replaced by false. It returns the kernel.
+// QEMU, which is replaced by false. It returns the kernel. What only earlier versions
+// of the sources used is removed: the archive must fit into the outer machine's memory.
 func (p place) warm(ctx context.Context) (*images.Kernel, error) {
 	if err := cache.MakeDir(filepath.Join(p.cacheHome(), "kmodtest")); err != nil {
 		return nil, err
@@ -117,12 +118,40 @@ func (p place) warm(ctx context.Context) (*images.Kernel, error) {
 	if err := os.Symlink(filepath.Join(filepath.Dir(p.Dir), "kernels"), kernels); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
+	begin := time.Now()
 	for _, run := range innerRuns {
 		if err := p.prepare(ctx, run); err != nil {
 			return nil, fmt.Errorf("%s: %w", run.Package, err)
 		}
 	}
+	if err := p.removeUnused(ctx, begin); err != nil {
+		return nil, err
+	}
 	return kernel, p.build(ctx, detection)
+}
+
+// removeUnused removes what has not been used since begin from the inner runs' cache.
+func (p place) removeUnused(ctx context.Context, begin time.Time) error {
+	for _, name := range []string{"modules", "trees", "programs", "initramfs"} {
+		dir := filepath.Join(p.cacheHome(), "kmodtest", name)
+		list, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		for _, entry := range list {
+			if !entry.IsDir() || !cache.IsKey(entry.Name()) {
+				continue
+			}
+			info, err := entry.Info()
+			if err == nil && info.ModTime().Before(begin) {
+				err = cache.Remove(ctx, dir, entry.Name())
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // build builds a package's test binary.
@@ -223,11 +252,11 @@ func walk(found map[string]bool, root string) error {
 	})
 }
 
-// input is a source that a cached program was built from.
-type input struct{ Path string }
+// file is a file that a record of a cached program names.
+type file struct{ Path string }
 
-func (in input) isGone() bool {
-	_, err := os.Lstat(in.Path)
+func (f file) isGone() bool {
+	_, err := os.Lstat(f.Path)
 	return errors.Is(err, fs.ErrNotExist)
 }
 
@@ -243,11 +272,14 @@ func (p place) addInputs(found map[string]bool) error {
 		if err != nil {
 			return err
 		}
-		var record struct{ Inputs []input }
+		var record struct {
+			Program file
+			Inputs  []file
+		}
 		if err := json.Unmarshal(text, &record); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(record.Inputs, input.isGone) { // of a clone that was removed
+		if record.Program.isGone() || slices.ContainsFunc(record.Inputs, file.isGone) { // of older sources, or a removed clone
 			continue
 		}
 		for _, in := range record.Inputs {
