@@ -4,6 +4,7 @@ package harness_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -20,5 +21,15 @@ func TestLeakIsFoundAfterUnloading(t *testing.T) {
 		if report.MatchString(out) != want {
 			t.Errorf("%s: a report about the leak was expected: %t\n%s", run, want, out)
 		}
+	}
+}
+
+// TestScanThatFailsIsReported runs a test that passes, and takes kmemleak away.
+func TestScanThatFailsIsReported(t *testing.T) {
+	c := newCommand(t, []string{"KMODTEST_KERNEL=debug"}, binary(t, "leaky"), "-test.v", "-test.run=^TestBlind$")
+	status := c.status(t)
+	out := c.stdout.String() + c.stderr.String()
+	if status == 0 || !strings.Contains(out, "memory that modules leak cannot be found: kmemleak: scan: ") {
+		t.Errorf("exit status %d\n%s", status, out)
 	}
 }

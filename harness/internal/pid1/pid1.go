@@ -299,8 +299,8 @@ func (g *guest) attend(p *process, work wire.Work, files *store, hostGone <-chan
 	if findings.Errors, err = files.sendBack(work, g.out); err != nil {
 		return err
 	}
-	var leaked []string
-	if findings.Unload, leaked, err = g.unload(); err != nil {
+	leaked, err := g.unload(&findings)
+	if err != nil {
 		return err
 	}
 	lost, err := g.log.Sync()
@@ -330,23 +330,22 @@ func (g *guest) attend(p *process, work wire.Work, files *store, hostGone <-chan
 }
 
 // unload unloads the modules under test. If all of them have gone and the kernel is sound, it
-// looks for memory that they have leaked.
-func (g *guest) unload() (stuck, leaked []string, err error) {
+// looks for memory that they have leaked, and returns the reports.
+func (g *guest) unload(findings *wire.Findings) (leaked []string, err error) {
+	var noted error
 	if g.scan != nil {
-		if err := g.scan.Note(); err != nil { // a test may have loaded more of them
-			return nil, nil, err
-		}
+		noted = g.scan.Note() // a test may have loaded more of them
 	}
-	stuck = unloadModules(g.boot.Modules)
+	findings.Unload = unloadModules(g.boot.Modules)
 	tainted, err := readTaint()
-	if err != nil || g.scan == nil || len(g.boot.Modules) == 0 || len(stuck) > 0 || len(tainted.since(g.tainted)) > 0 {
-		return stuck, nil, err
+	if err != nil || g.scan == nil || len(g.boot.Modules) == 0 || len(findings.Unload) > 0 || len(tainted.since(g.tainted)) > 0 {
+		return nil, err
 	}
 	leaked, err = g.scan.End()
-	if errors.Is(err, fs.ErrPermission) { // it has switched itself off, and has said so
-		err = nil
+	if err := errors.Join(noted, err); err != nil && !errors.Is(err, fs.ErrPermission) { // it has switched itself off, and has said so
+		findings.Errors = append(findings.Errors, fmt.Sprintf("memory that modules leak cannot be found: %v", err))
 	}
-	return stuck, leaked, err
+	return leaked, nil
 }
 
 // relay passes the host's signals on to the job's program, and its answers to the

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/harness"
 	"github.com/kmodtest/kmodtest/harness/guest"
 )
@@ -59,6 +61,13 @@ func TestNamespace(t *testing.T) {
 // TestSilent leaks and does not look for it.
 func TestSilent(t *testing.T) {
 	if err := os.WriteFile("/dev/leaky", []byte("kmalloc"), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestBlind leaves a file in kmemleak's place to which nothing can be written.
+func TestBlind(t *testing.T) {
+	if err := unix.Mount("/dev/full", "/sys/kernel/debug/kmemleak", "", unix.MS_BIND, ""); err != nil {
 		t.Fatal(err)
 	}
 }
