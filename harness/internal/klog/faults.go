@@ -40,8 +40,9 @@ func Faults(records []Record) []Fault {
 }
 
 // ConsoleFaults returns the faults in a log that is text: the output of the
-// kernel's console, the output of dmesg in any of its forms, a file of syslog, or
-// raw records of /dev/kmsg. The first line has index 0.
+// kernel's console, the output of dmesg in any of its forms but JSON, a file of
+// syslog, the output of journalctl, or raw records of /dev/kmsg. The first line has
+// index 0.
 //
 // Lines that user space wrote to the log are left out if the text marks them: dmesg
 // -x, dmesg -r and the raw records do, a console does not.

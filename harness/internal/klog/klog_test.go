@@ -117,6 +117,25 @@ func TestFaultBeginsInsideLine(t *testing.T) {
 	}
 }
 
+// A report is found with all its lines in every form in which dmesg, journalctl and
+// systems for CI print times.
+func TestFormsOfTimes(t *testing.T) {
+	texts := []string{cutHere, "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2", "RIP: 0010:f+0x1/0x2", "---[ end trace 0000000000000000 ]---"}
+	for _, prefix := range []string{
+		"[   12.345678] ", "[   12.345678 <    0.000123>] ", "[<    0.000123>] ", "[  +0.000123] ", "[Jan 2 15:04] ", "[Thu Jan  2 15:04:05 2025] ",
+		"[Thu Jan  2 15:04:05 2025 <    0.000123>] ", "2025-01-02T15:04:05,123456+01:00 ", "kern  :warn  : 2025-01-02T15:04:05,123456+01:00 ",
+		"2025-01-02T15:04:05,123456+01:00 [  T12] ", "[   12.345678] host kernel: ", "2025-01-02T15:04:05+0100 host kernel: ",
+		"2025-01-02T15:04:05.1234567Z ", "2025-01-02T15:04:05.1234567Z [   12.345678] ", "2025-01-02T15:04:05.1234567Z <4>[   12.345678][  T12] ",
+		"\x1b[32m[   12.345678] \x1b[0m\x1b[31m\x1b[1m",
+	} {
+		log := prefix + "before\n" + prefix + strings.Join(texts, "\n"+prefix) + "\n" + prefix + "after\n"
+		found := ConsoleFaults(log)
+		if len(found) != 1 || found[0].Title != "WARNING in f" || len(found[0].Report) != len(texts) || found[0].At != 1 {
+			t.Errorf("after %q: %+v", prefix, found)
+		}
+	}
+}
+
 func TestTaintFault(t *testing.T) {
 	f := TaintFault("machine check (M)", 7)
 	if f.Kind != Taint || f.Title != "taint: machine check (M)" || f.At != 7 || len(f.Report) != 1 {

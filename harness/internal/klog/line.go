@@ -18,8 +18,8 @@ type line struct {
 // size is what a line takes in memory, in bytes, roughly.
 func (l line) size() int { return len(l.raw) + 32 }
 
-// parseLine parses a line of a console, of any form of dmesg, of a syslog file or of
-// /dev/kmsg.
+// parseLine parses a line of a console, of any form of dmesg but JSON, of a syslog
+// file or of /dev/kmsg.
 func parseLine(raw string, at int) line {
 	l := line{raw: raw, at: at}
 	if head, _, ok := strings.Cut(raw, ";"); ok && isRecord(head) {
@@ -32,7 +32,14 @@ func parseLine(raw string, at int) line {
 	if i := strings.Index(text, " kernel: "); i >= 0 && i < 64 && !strings.HasPrefix(text, "[") {
 		text = text[i+len(" kernel: "):]
 	}
+	date, text := cutDate(text)
 	text, l.user = cutPriority(text)
+	if date == "" {
+		date, text = cutDate(text)
+	}
+	if strings.Contains(date, ",") { // dmesg --time-format=iso
+		l.stamp = date
+	}
 	if rest, ok := cutBrackets(text, isStamp); ok {
 		l.stamp = strings.TrimSpace(text[1:strings.IndexByte(text, ']')])
 		text = rest
@@ -70,10 +77,11 @@ func parts(raw string) []string {
 	}
 }
 
-// startsLine reports whether the text before a time is a prefix: a priority, or
-// that of syslog.
+// startsLine reports whether the text before a time is a prefix: a date, a priority,
+// or that of syslog.
 func startsLine(before string) bool {
-	rest, _ := cutPriority(before)
+	_, rest := cutDate(before)
+	rest, _ = cutPriority(rest)
 	return rest == "" || strings.HasSuffix(before, " kernel: ")
 }
 
@@ -83,6 +91,27 @@ func isRecord(head string) bool {
 		return false
 	}
 	return !strings.ContainsAny(head, " []")
+}
+
+// uncolored returns a line without the colors of a terminal, which dmesg prints.
+func uncolored(raw string) string {
+	if !strings.Contains(raw, "\x1b[") {
+		return raw
+	}
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(raw, "\x1b[")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		raw = strings.TrimLeft(after, "0123456789;")
+		if rest, ok := strings.CutPrefix(raw, "m"); ok {
+			raw = rest
+		} else {
+			b.WriteString("\x1b[" + after[:len(after)-len(raw)])
+		}
+	}
 }
 
 // cutPriority removes <6> or "kern  :warn  : " from the beginning, and reports
@@ -109,7 +138,7 @@ func cutBrackets(text string, wanted func(string) bool) (string, bool) {
 		return text, false
 	}
 	end := strings.IndexByte(text, ']')
-	if end < 0 || end > 32 || !wanted(strings.TrimSpace(text[1:end])) {
+	if end < 0 || end > 48 || !wanted(strings.TrimSpace(text[1:end])) {
 		return text, false
 	}
 	rest := text[end+1:]
@@ -119,12 +148,38 @@ func cutBrackets(text string, wanted func(string) bool) (string, bool) {
 	return strings.TrimPrefix(rest, " "), true
 }
 
-// isStamp recognizes 12.345678 and Mon Jan  2 15:04:05 2006.
+// isStamp recognizes the times that dmesg prints in brackets. They may end with the
+// time since the line before:
+//
+//	12.345678   +0.000012   Mon Jan  2 15:04:05 2006   Jan 2 15:04
+//	<    0.000012>   12.345678 <    0.000012>
 func isStamp(s string) bool {
-	if whole, fraction, ok := strings.Cut(s, "."); ok {
-		return isNumber(whole) && isNumber(fraction)
+	if before, delta, ok := strings.Cut(s, "<"); ok {
+		delta, ok = strings.CutSuffix(delta, ">")
+		before = strings.TrimSpace(before)
+		return ok && isSeconds(strings.TrimLeft(delta, " -")) && (before == "" || isStamp(before))
 	}
-	return len(s) == 24 && s[13] == ':' && s[16] == ':'
+	return isSeconds(strings.TrimLeft(s, "+-")) || len(s) == 24 && s[13] == ':' && s[16] == ':' || len(s) == 11 && s[5] == ' ' && isClock(s[6:])
+}
+
+func isSeconds(s string) bool {
+	whole, fraction, ok := strings.Cut(s, ".")
+	return ok && isNumber(whole) && isNumber(fraction)
+}
+
+// isClock recognizes 15:04.
+func isClock(s string) bool {
+	return len(s) == 5 && s[2] == ':' && isNumber(s[:2]) && isNumber(s[3:])
+}
+
+// cutDate removes 2006-01-02T15:04:05.123456Z or a date of another zone, and the space
+// after it, from the beginning. Systems for CI put it before each line.
+func cutDate(text string) (date, rest string) {
+	date, _, ok := strings.Cut(text[:min(len(text), 48)], " ")
+	if !ok || len(date) < 20 || date[4] != '-' || date[10] != 'T' || !isClock(date[11:16]) || strings.Trim(date, "0123456789-+:.,TZ") != "" {
+		return "", text
+	}
+	return date, text[len(date)+1:]
 }
 
 func isCaller(s string) bool {

@@ -33,7 +33,7 @@ func Rest(log []Record, console string) []Record {
 		rec := Record{Caller: l.caller, Text: l.text, Microsecs: l.microsecs()}
 		key := keyOf(rec.Microsecs, rec.Text)
 		switch {
-		case l.stamp == "" && last > 0:
+		case !isSeconds(l.stamp) && last > 0:
 		case known[key] > 0:
 			known[key]--
 			rest, found = nil, true // earlier lines are in the log, too, or not of the kernel

@@ -22,6 +22,7 @@ func TestRestIsWhatTheConsoleShowsBeyondTheLog(t *testing.T) {
 		"[    2.000000] second line\r\n" +
 		"[    2.000000] BUG: first line\r\n" + // again
 		"BUG: written to the console by a program\r\n" +
+		"2025-01-02T15:04:05,123456+01:00 BUG: written to the console by a program\r\n" +
 		"[    2.000000][   T12] third line\r\n" +
 		"[    2.5" // cut off
 	want := []Record{

@@ -56,8 +56,11 @@ func (s *Scanner) AddLine(raw string) {
 	if strings.HasPrefix(raw, " kernel:[") { // syslog's copy on a terminal
 		raw = ""
 	}
-	for _, part := range parts(strings.TrimRight(raw, "\r\n")) {
+	for _, part := range parts(uncolored(strings.TrimRight(raw, "\r\n"))) {
 		l := parseLine(part, s.added)
+		if host, text, ok := strings.Cut(l.text, " kernel: "); ok && l.stamp != "" && !strings.ContainsAny(host, " :") {
+			l.text = text // journalctl -o short-monotonic
+		}
 		s.stamped = s.stamped || l.stamp != "" || l.record
 		if !s.stamped {
 			if at := gluedHead(l.text); at > 0 {
