@@ -37,6 +37,7 @@ var heads = []head{
 		`CPU \d+ Unable to handle kernel paging request`, `Unhandled fault: page domain fault`, `Unhandled fault: .*(?:translation|permission)`,
 	}, change: []change{
 		{"Failing address: 0000000000000", NullDereference}, {"at virtual address 0000000000000", NullDereference}, // s390, riscv
+		{"KASAN: null-ptr-deref in range", NullDereference}, // KASAN's shadow of NULL has an address of its own
 	}},
 	{kind: StackOverflow, ends: traced, title: "BUG: stack guard page was hit", forms: []string{`*stack guard page was hit*BUG: .*stack guard page was hit`}},
 	{kind: StackOverflow, ends: traced, title: "kernel stack overflow", forms: []string{`kernel stack overflow`, `Kernel stack overflow(?: in process|[.,]|$)`}},
@@ -45,6 +46,7 @@ var heads = []head{
 	}, change: []change{
 		{"KASAN: null-ptr-deref in range", NullDereference}, // KASAN's shadow of NULL has a non-canonical address
 		{"KASAN: probably user-memory-access in range", PageFault}, {"KASAN: maybe wild-memory-access in range", GeneralProtection},
+		{"general protection fault, kernel NULL pointer dereference", NullDereference}, {"LASS", PageFault}, // since 7.0
 	}},
 
 	// Other exceptions.
@@ -60,9 +62,12 @@ var heads = []head{
 		{"Krnl Code:#0000000000000000: ", NullDereference}, // s390 executes what is at NULL
 	}},
 	{kind: Oops, ends: traced, title: "divide error", forms: []string{`divide_error.*\[#\d`}},
-	{kind: Oops, ends: traced, title: "CFI failure", forms: []string{`CFI failure at `, `CFI failure \(target: `, `kCFI failure`}},
+	{kind: Oops, ends: untraced, message: true, title: "CFI failure", forms: []string{`CFI failure at `, `CFI failure \(target: `, `kCFI failure`}},
 	{kind: Oops, ends: traced, title: "missing ENDBR", forms: []string{`traps: Missing ENDBR: `, `Missing ENDBR: `}},
 	{kind: Oops, ends: traced, title: "$1", forms: []string{`(Unhandled fault: [^(]+) \(`, `(Unhandled prefetch abort: [^(]+) \(`}},
+	// A kernel may have only traps in place of UBSAN's reports.
+	{kind: UBSAN, ends: traced, title: "$1", forms: []string{`Internal error: (UBSAN: .*?)(?:: [0-9a-f]+)? \[#\d`}},
+	{kind: UBSAN, ends: untraced, title: "$1", forms: []string{`(UBSAN: .+?) at \S+\+0x`}},
 	{kind: Bug, ends: traced, glued: true, title: "kernel BUG", detail: messageDetail, forms: []string{
 		`kernel BUG at `, `Kernel BUG at `, `Kernel BUG \[#\d`, `Kernel bug detected\[#\d`, `Internal error: Oops - BUG: \S+ \[#\d`,
 	}},
@@ -111,7 +116,9 @@ var heads = []head{
 	}},
 
 	// BUGs and warnings whose kind depends on their message or source file.
-	{kind: Refcount, ends: dumped, message: true, sources: []string{"lib/refcount.c"}, forms: []string{`refcount_t: `}},
+	{kind: Refcount, ends: dumped, message: true, sources: []string{"lib/refcount.c"}, forms: []string{
+		`refcount_t: `, `rcuref - imbalanced put`, `imbalanced put on file reference count`, `percpu ref \(.*\) <= 0 `,
+	}},
 	{kind: ListCorruption, ends: untraced, message: true, sources: []string{"lib/list_debug.c"}, forms: []string{
 		`list_(?:add|del).*corruption`, `list_add double add`, `list_add attempted on`,
 	}},
@@ -136,10 +143,21 @@ var heads = []head{
 	}},
 	{kind: Warning, ends: dumped, body: unwindBody, blame: trace.Nowhere, title: "$1", forms: []string{
 		`(WARNING: can't (?:dereference|access) (?:iret )?registers) at `, `(WARNING: unrecognized unwind stack type)`,
-		`(WARNING: stack recursion on stack type)`,
+		`(WARNING: stack recursion on stack type)`, `(WARNING: stack going in the wrong direction)\?`, `(WARNING: missing \S+ value) at \S+\+0x`,
+		`(WARNING: unknown (?:SP|BP) base reg) \d`, `(WARNING: unknown \.orc_unwind entry type) \d`,
 	}},
 	{kind: Warning, ends: dumped, blame: trace.Nowhere, body: loadBody, forms: []string{`\w+: '.+'->init suspiciously returned `}},
-	{kind: Warning, ends: dumped, title: "kobject: an initialized object is initialized", forms: []string{`kobject \(.*\): tried to init an initialized object`}},
+	// The prefix is there since 6.4.
+	{kind: Warning, ends: dumped, title: "kobject: an initialized object is initialized", forms: []string{
+		`kobject \(.*\): tried to init an initialized object`, `kobject: kobject \(.*\): tried to init an initialized object`,
+	}},
+	{kind: Warning, ends: dumped, title: "kobject: an object that is not initialized is added", forms: []string{
+		`kobject '.*' \(.*\): tried to add an uninitialized object`, `kobject: kobject '.*' \(.*\): tried to add an uninitialized object`,
+	}},
+	{kind: Warning, ends: dumped, title: "kobject: an object has no type", forms: []string{
+		`kobject \(.*\): must have a ktype`, `kobject: kobject \(.*\): must have a ktype`,
+	}},
+	{kind: Warning, ends: dumped, blame: trace.Nowhere, title: "netdev: a device reports a wrong checksum", forms: []string{`*: hw csum failure*\S+: hw csum failure`}},
 	// Newer kernels print no backtrace.
 	{kind: Warning, ends: oneLine, title: "NETDEV WATCHDOG: a transmit queue timed out", forms: []string{
 		`*NETDEV WATCHDOG: CPU: *.*: NETDEV WATCHDOG: CPU: \d+: transmit queue \d+ timed out`,
@@ -174,6 +192,7 @@ var heads = []head{
 		`(BUG: Bad page .+?) in process `, `(BUG: Bad .+?)(?: mm:| pte:| in process |$)`, `(BUG: non-zero \w+)`,
 	}},
 	{kind: BadPage, ends: dumped, title: "BUG: Bad page state", forms: []string{`Bad page state in process `}},
+	{kind: BadPage, ends: oneLine, title: "$1", forms: []string{`*: bad p*\S+\.[ch]:\d+: (bad p(?:gd|4d|ud|md|te)) `}},
 	{kind: SlabCorruption, ends: dumped, blame: trace.Everything, within: ": kasan: bad access detected", title: "BUG $1", detail: slabDetail, forms: []string{
 		`BUG ([^:]+?) \((?:Not tainted|Tainted)`,
 	}, change: []change{
@@ -184,20 +203,21 @@ var heads = []head{
 	{kind: MemoryLeak, ends: oneLine, title: "kmemleak: new suspected memory leaks", forms: []string{`kmemleak: .*new suspected memory leaks`}},
 	{kind: MemoryLeak, ends: dumped, passes: []string{"alloc", "strdup", "strndup", "memdup", "asprintf"}, title: "kmemleak: unreferenced object", forms: []string{`kmemleak: unreferenced object `, `unreferenced object 0x`}},
 	{kind: OutOfMemory, ends: oneLine, title: "out of memory", forms: []string{
-		`Out of memory: Kill(?:ed)? process `, `Memory cgroup out of memory: Kill(?:ed)? process `, `Out of memory and no killable processes`,
+		`Out of memory(?: \(\w+\))?: Kill(?:ed)? process `, `Memory cgroup out of memory: Kill(?:ed)? process `, `Out of memory and no killable processes`,
 	}},
 	{kind: MSRAccess, ends: dumped, title: "$1", forms: []string{`(unchecked MSR access error: .+?)(?: from 0x| to 0x| \(|$)`}},
 	{kind: ReferenceLeak, ends: oneLine, blame: trace.Nowhere, forms: []string{`unregister_netdevice: waiting for .* to become free`}},
-	{kind: UseAfterFree, ends: dumped, title: "VFS: busy inodes after unmount", forms: []string{`VFS: Busy inodes after unmount`}},
-	{kind: UseAfterFree, ends: dumped, title: "VFS: close of a file that nobody has open", forms: []string{`VFS: Close: file count is `}},
+	{kind: UseAfterFree, ends: untraced, message: true, title: "VFS: busy inodes after unmount", forms: []string{`VFS: Busy inodes after unmount`}},
+	{kind: UseAfterFree, ends: untraced, message: true, title: "VFS: close of a file that nobody has open", forms: []string{`VFS: Close: file count is `}},
 
 	// Other bugs.
-	{kind: Bug, ends: dumped, title: "BUG: Dentry still in use", forms: []string{`BUG: Dentry .*still in use`}},
+	{kind: Bug, ends: untraced, message: true, title: "BUG: Dentry still in use", forms: []string{`BUG: Dentry .*still in use`}},
 	{kind: Bug, ends: dumped, title: "BUG: workqueue leaked atomic, lock or RCU", forms: []string{`BUG: workqueue leaked `}},
 	{kind: Bug, ends: dumped, title: "BUG: using a processor's own data in preemptible code", forms: []string{`BUG: using .* in preemptible`}},
 	{kind: Bug, ends: oneLine, title: "softirq left with another preempt count", forms: []string{`huh, entered softirq `, `softirq: huh, entered softirq `}},
 	{kind: Bug, ends: dumped, title: "sysfs: duplicate filename", forms: []string{`sysfs: cannot create duplicate filename `}},
 	{kind: Bug, ends: dumped, blame: trace.Nowhere, title: "irq: nobody cared", forms: []string{`irq \d+: nobody cared`}},
+	{kind: Bug, ends: dumped, blame: trace.Nowhere, title: "irq: a handler returns a bogus value", forms: []string{`irq event \d+: bogus return value`}},
 	{kind: Bug, ends: oneLine, title: "a resource is released that is not reserved", forms: []string{
 		`Trying to free nonexistent resource <`, `resource: Trying to free nonexistent resource <`,
 	}},

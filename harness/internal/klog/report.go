@@ -80,7 +80,7 @@ func (r *report) joins(h *head, text string) bool {
 	case r.head.kind == Warning && r.total == r.at+1 && h.message:
 		return true
 	case r.ending == untraced && r.total < 10:
-		return h.kind == Bug && h.ends == traced
+		return h.ends == traced && (h.kind == Bug || h.kind == Warning || strings.Contains(text, "[#"))
 	case r.head.kind == h.kind && (h.kind == RCUStall || h.kind == HardLockup):
 		return !r.traced && (strings.HasPrefix(text, "rcu: ") || strings.HasPrefix(text, "watchdog: "))
 	}

@@ -113,6 +113,9 @@ func hasPlace(title, place string) bool {
 func (r *reading) detail() string {
 	switch r.head.detail {
 	case messageDetail:
+		if h := headOf(r.note()); h != nil && h.message && h.title != "" {
+			return h.title
+		}
 		return r.note()
 	case lineDetail:
 		if r.at+1 < len(r.lines) {
