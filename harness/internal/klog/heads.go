@@ -45,8 +45,11 @@ var heads = []head{
 		`general protection fault.*\[#\d`, `segment-related general protection fault.*\[#\d`,
 	}, change: []change{
 		{"KASAN: null-ptr-deref in range", NullDereference}, // KASAN's shadow of NULL has a non-canonical address
-		{"KASAN: probably user-memory-access in range", PageFault}, {"KASAN: maybe wild-memory-access in range", GeneralProtection},
-		{"general protection fault, kernel NULL pointer dereference", NullDereference}, {"LASS", PageFault}, // since 7.0
+		{"KASAN: probably user-memory-access in range", PageFault},
+		{"KASAN: maybe wild-memory-access in range", GeneralProtection},
+		{"general protection fault, kernel NULL pointer dereference", NullDereference},
+		{"LASS violation", PageFault},
+		{"LASS prevented", PageFault}, // since 7.0
 	}},
 
 	// Other exceptions.
