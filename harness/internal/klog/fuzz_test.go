@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/prefix"
 )
 
 func FuzzConsoleFaults(f *testing.F) {
@@ -32,7 +34,7 @@ func FuzzConsoleFaults(f *testing.F) {
 		}
 		text := strings.Count(log, `\x0a`)
 		for raw := range strings.Lines(log) {
-			text += len(parts(uncolored(raw))) + 1 // a head may follow other text
+			text += len(parts(prefix.Uncolored(raw))) + 1 // a head may follow other text
 		}
 		if lines > text {
 			t.Errorf("%d lines of reports in a log of %d", lines, text)

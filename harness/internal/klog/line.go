@@ -2,6 +2,8 @@ package klog
 
 import (
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/prefix"
 )
 
 // line is one line of the log without the prefix of the console or of dmesg.
@@ -32,15 +34,15 @@ func parseLine(raw string, at int) line {
 	if i := strings.Index(text, " kernel: "); i >= 0 && i < 64 && !strings.HasPrefix(text, "[") {
 		text = text[i+len(" kernel: "):]
 	}
-	date, text := cutDate(text)
+	date, text := prefix.CutDate(text)
 	text, l.user = cutPriority(text)
 	if date == "" {
-		date, text = cutDate(text)
+		date, text = prefix.CutDate(text)
 	}
 	if strings.Contains(date, ",") { // dmesg --time-format=iso
 		l.stamp = date
 	}
-	if rest, ok := cutBrackets(text, isStamp); ok {
+	if rest, ok := cutBrackets(text, prefix.IsTime); ok {
 		l.stamp = strings.TrimSpace(text[1:strings.IndexByte(text, ']')])
 		text = rest
 	}
@@ -69,7 +71,7 @@ func parts(raw string) []string {
 			continue
 		}
 		stamp := strings.TrimSpace(raw[i+1 : i+end])
-		if dot := len(stamp) - 7; dot < 1 || stamp[dot] != '.' || !isStamp(stamp) || startsLine(raw[:i]) {
+		if dot := len(stamp) - 7; dot < 1 || stamp[dot] != '.' || !prefix.IsTime(stamp) || startsLine(raw[:i]) {
 			continue
 		}
 		found = append(found, raw[:i])
@@ -80,7 +82,7 @@ func parts(raw string) []string {
 // startsLine reports whether the text before a time is a prefix: a date, a priority,
 // or that of syslog.
 func startsLine(before string) bool {
-	_, rest := cutDate(before)
+	_, rest := prefix.CutDate(before)
 	rest, _ = cutPriority(rest)
 	return rest == "" || strings.HasSuffix(before, " kernel: ")
 }
@@ -93,33 +95,12 @@ func isRecord(head string) bool {
 	return !strings.ContainsAny(head, " []")
 }
 
-// uncolored returns a line without the colors of a terminal, which dmesg prints.
-func uncolored(raw string) string {
-	if !strings.Contains(raw, "\x1b[") {
-		return raw
-	}
-	var b strings.Builder
-	for {
-		before, after, ok := strings.Cut(raw, "\x1b[")
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		raw = strings.TrimLeft(after, "0123456789;")
-		if rest, ok := strings.CutPrefix(raw, "m"); ok {
-			raw = rest
-		} else {
-			b.WriteString("\x1b[" + after[:len(after)-len(raw)])
-		}
-	}
-}
-
 // cutPriority removes <6> or "kern  :warn  : " from the beginning, and reports
 // whether it names user space.
 func cutPriority(text string) (rest string, user bool) {
 	if strings.HasPrefix(text, "<") {
 		end := strings.IndexByte(text, '>')
-		if end > 0 && end < 6 && isNumber(text[1:end]) {
+		if end > 0 && end < 6 && prefix.IsNumber(text[1:end]) {
 			// Bits above 7 are the facility; 0 is the kernel.
 			return text[end+1:], end > 2 || text[1] > '7'
 		}
@@ -148,49 +129,6 @@ func cutBrackets(text string, wanted func(string) bool) (string, bool) {
 	return strings.TrimPrefix(rest, " "), true
 }
 
-// isStamp recognizes the times that dmesg prints in brackets. They may end with the
-// time since the line before:
-//
-//	12.345678   +0.000012   Mon Jan  2 15:04:05 2006   Jan 2 15:04
-//	<    0.000012>   12.345678 <    0.000012>
-func isStamp(s string) bool {
-	if before, delta, ok := strings.Cut(s, "<"); ok {
-		delta, ok = strings.CutSuffix(delta, ">")
-		before = strings.TrimSpace(before)
-		return ok && isSeconds(strings.TrimLeft(delta, " -")) && (before == "" || isStamp(before))
-	}
-	return isSeconds(strings.TrimLeft(s, "+-")) || len(s) == 24 && s[13] == ':' && s[16] == ':' || len(s) == 11 && s[5] == ' ' && isClock(s[6:])
-}
-
-func isSeconds(s string) bool {
-	whole, fraction, ok := strings.Cut(s, ".")
-	return ok && isNumber(whole) && isNumber(fraction)
-}
-
-// isClock recognizes 15:04.
-func isClock(s string) bool {
-	return len(s) == 5 && s[2] == ':' && isNumber(s[:2]) && isNumber(s[3:])
-}
-
-// cutDate removes 2006-01-02T15:04:05.123456Z or a date of another zone, and the space
-// after it, from the beginning. Systems for CI put it before each line.
-func cutDate(text string) (date, rest string) {
-	date, _, ok := strings.Cut(text[:min(len(text), 48)], " ")
-	if !ok || len(date) < 20 || date[4] != '-' || date[10] != 'T' || !isClock(date[11:16]) || strings.Trim(date, "0123456789-+:.,TZ") != "" {
-		return "", text
-	}
-	return date, text[len(date)+1:]
-}
-
 func isCaller(s string) bool {
-	return len(s) > 1 && (s[0] == 'T' || s[0] == 'C') && isNumber(s[1:])
-}
-
-func isNumber(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
+	return len(s) > 1 && (s[0] == 'T' || s[0] == 'C') && prefix.IsNumber(s[1:])
 }

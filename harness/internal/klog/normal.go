@@ -3,6 +3,8 @@ package klog
 import (
 	"strconv"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/prefix"
 )
 
 // normal returns a line without the parts that differ from run to run: it omits
@@ -30,7 +32,7 @@ func normal(text string) string {
 			before := strings.TrimSuffix(b.String(), " ")
 			b.Reset()
 			b.WriteString(before)
-		case isAddress(word), isNumber(word) && (i == 0 || standsBeforeNumber(text[i-1])):
+		case isAddress(word), prefix.IsNumber(word) && (i == 0 || standsBeforeNumber(text[i-1])):
 			b.WriteByte('N')
 		default:
 			b.WriteString(word)

@@ -3,6 +3,8 @@ package klog
 import (
 	"strconv"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/prefix"
 )
 
 // clockSkew is how far the clocks of processors may differ, in microseconds. If no
@@ -33,7 +35,7 @@ func Rest(log []Record, console string) []Record {
 		rec := Record{Caller: l.caller, Text: l.text, Microsecs: l.microsecs()}
 		key := keyOf(rec.Microsecs, rec.Text)
 		switch {
-		case !isSeconds(l.stamp) && last > 0:
+		case !prefix.IsSeconds(l.stamp) && last > 0:
 		case known[key] > 0:
 			known[key]--
 			rest, found = nil, true // earlier lines are in the log, too, or not of the kernel

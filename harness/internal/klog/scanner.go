@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/prefix"
 )
 
 const (
@@ -56,7 +58,7 @@ func (s *Scanner) AddLine(raw string) {
 	if strings.HasPrefix(raw, " kernel:[") { // syslog's copy on a terminal
 		raw = ""
 	}
-	for _, part := range parts(uncolored(strings.TrimRight(raw, "\r\n"))) {
+	for _, part := range parts(prefix.Uncolored(strings.TrimRight(raw, "\r\n"))) {
 		l := parseLine(part, s.added)
 		if host, text, ok := strings.Cut(l.text, " kernel: "); ok && l.stamp != "" && !strings.ContainsAny(host, " :") {
 			l.text = text // journalctl -o short-monotonic
