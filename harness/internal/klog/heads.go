@@ -66,7 +66,7 @@ var heads = []head{
 	}},
 	{kind: Oops, ends: traced, title: "divide error", forms: []string{`divide_error.*\[#\d`}},
 	{kind: Oops, ends: untraced, message: true, title: "CFI failure", forms: []string{`CFI failure at `, `CFI failure \(target: `, `kCFI failure`}},
-	{kind: Oops, ends: traced, title: "missing ENDBR", forms: []string{`traps: Missing ENDBR: `, `Missing ENDBR: `}},
+	{kind: Oops, ends: untraced, title: "missing ENDBR", forms: []string{`traps: Missing ENDBR: `, `Missing ENDBR: `}},
 	{kind: Oops, ends: traced, title: "$1", forms: []string{`(Unhandled fault: [^(]+) \(`, `(Unhandled prefetch abort: [^(]+) \(`}},
 	// A kernel may have only traps in place of UBSAN's reports.
 	{kind: UBSAN, ends: traced, title: "$1", forms: []string{`Internal error: (UBSAN: .*?)(?:: [0-9a-f]+)? \[#\d`}},
@@ -114,7 +114,7 @@ var heads = []head{
 		`BUG: key .* has not been registered`, `BUG: key .* not in \.data`,
 	}},
 	{kind: Lockdep, ends: dumped, title: "$1", forms: []string{`(BUG: (?:spinlock|rwlock)[ -].+?)(?: on CPU#|,|$)`}},
-	{kind: Lockdep, ends: dumped, message: true, forms: []string{`DEBUG_LOCKS_WARN_ON`, `DEBUG_RWSEMS_WARN_ON`}, sources: []string{
+	{kind: Lockdep, ends: dumped, message: true, forms: []string{`DEBUG_LOCKS_WARN_ON`, `DEBUG_RWSEMS_WARN_ON`, `rtmutex deadlock detected`}, sources: []string{
 		"kernel/locking/lockdep.c", "kernel/lockdep.c", "kernel/locking/mutex.c", "kernel/locking/mutex-debug.c",
 	}},
 
@@ -131,7 +131,7 @@ var heads = []head{
 	{kind: UseAfterFree, ends: dumped, message: true, sources: []string{"lib/debugobjects.c"}, forms: []string{`ODEBUG: .* object.* type: `}},
 	{kind: MemoryLeak, ends: dumped, message: true, forms: []string{`kmem_cache_destroy .*[Ss]lab cache still has objects`}},
 	{kind: SlabCorruption, ends: dumped, message: true, forms: []string{
-		`cache_from_obj: `, `kmem_cache_free\(.*belongs to different cache`, `virt_to_cache: `, `kmem_cache of name `,
+		`cache_from_obj: `, `kmem_cache_free\(.*belongs to different cache`, `virt_to_cache: `,
 	}},
 	{kind: Warning, ends: dumped, message: true, blame: trace.Noted, forms: []string{`syscall \d+ left IRQs disabled`}},
 	{kind: Bug, ends: untraced, forms: []string{`detected buffer overflow in `}},
@@ -197,7 +197,7 @@ var heads = []head{
 	{kind: BadPage, ends: dumped, title: "BUG: Bad page state", forms: []string{`Bad page state in process `}},
 	{kind: BadPage, ends: oneLine, title: "$1", forms: []string{`*: bad p*\S+\.[ch]:\d+: (bad p(?:gd|4d|ud|md|te)) `}},
 	{kind: SlabCorruption, ends: dumped, blame: trace.Everything, within: ": kasan: bad access detected", title: "BUG $1", detail: slabDetail, forms: []string{
-		`BUG ([^:]+?) \((?:Not tainted|Tainted)`,
+		`BUG (.+?) \((?:Not tainted|Tainted)`,
 	}, change: []change{
 		{"Poison overwritten", UseAfterFree}, {"[Poison overwritten]", UseAfterFree}, {"Objects remaining", MemoryLeak},
 	}},
@@ -205,6 +205,7 @@ var heads = []head{
 	{kind: SlabCorruption, ends: dumped, title: "slab corruption", forms: []string{`Slab corruption[ :]`}},
 	{kind: MemoryLeak, ends: oneLine, title: "kmemleak: new suspected memory leaks", forms: []string{`kmemleak: .*new suspected memory leaks`}},
 	{kind: MemoryLeak, ends: dumped, passes: []string{"alloc", "strdup", "strndup", "memdup", "asprintf"}, title: "kmemleak: unreferenced object", forms: []string{`kmemleak: unreferenced object `, `unreferenced object 0x`}},
+	{kind: MemoryLeak, ends: oneLine, title: "dma_pool_destroy: the pool has blocks in use", forms: []string{`*dma_pool_destroy *(?:\S.*: )?dma_pool_destroy .+ busy$`}},
 	{kind: OutOfMemory, ends: oneLine, title: "out of memory", forms: []string{
 		`Out of memory(?: \(\w+\))?: Kill(?:ed)? process `, `Memory cgroup out of memory: Kill(?:ed)? process `, `Out of memory and no killable processes`,
 	}},
@@ -224,6 +225,7 @@ var heads = []head{
 	{kind: Bug, ends: oneLine, title: "a resource is released that is not reserved", forms: []string{
 		`Trying to free nonexistent resource <`, `resource: Trying to free nonexistent resource <`,
 	}},
+	{kind: Bug, ends: dumped, title: "iounmap: the address is not mapped", forms: []string{`iounmap: bad address `}},
 	{kind: Bug, ends: dumped, forms: []string{`watchdog: BUG: `}},
 	{kind: Bug, ends: dumped, weak: true, forms: []string{`BUG: `}},
 

@@ -71,6 +71,20 @@ func TestKindsAndTitlesOfOtherForms(t *testing.T) {
 	})
 }
 
+// Kernels with other checks or another kind of locks, and messages without a head of their own.
+func TestKindsAndTitlesOfRareForms(t *testing.T) {
+	wantTitles(t, []titled{
+		{"Missing ENDBR: gadget_call+0x0/0x10 [gadget]\n" + cutHere + "\nkernel BUG at arch/x86/kernel/cet.c:102!\nOops: invalid opcode: 0000 [#1] SMP\nRIP: 0010:exc_control_protection+0x2c4/0x2d0\nCall Trace:\nRIP: 0010:gadget_call+0x0/0x10 [gadget]\n" + endOfTrace + " 0 ]---", Oops, "missing ENDBR in gadget_call [gadget]"},
+		{"traps: Missing ENDBR: gadget_call+0x0/0x10 [gadget]\n" + cutHere + "\nWARNING: CPU: 0 PID: 9 at arch/x86/kernel/traps.c:250 gadget_call+0x0/0x10 [gadget]\n" + endOfTrace + " 0 ]---", Oops, "missing ENDBR in gadget_call [gadget]"},
+		{cutHere + "\nrtmutex deadlock detected\nWARNING: CPU: 0 PID: 9 at kernel/locking/rtmutex.c:1674 rt_mutex_handle_deadlock+0x36/0x40\n gadget_set+0x20/0x40 [gadget]", Lockdep, "WARNING: rtmutex deadlock detected in gadget_set [gadget]"},
+		{cutHere + "\nkmem_cache of name 'gadget' already exists\nWARNING: CPU: 0 PID: 9 at mm/slab_common.c:107 __kmem_cache_create_args+0xb0/0x320\n gadget_init+0x20/0x40 [gadget]", Warning, "WARNING: kmem_cache of name 'gadget' already exists in gadget_init [gadget]"},
+		{"BUG gadget:request (Tainted: G           O      ): Right Redzone overwritten", SlabCorruption, "BUG gadget:request: Right Redzone overwritten"},
+		{"iounmap: bad address 00000000c0ffee00\nCPU: 0 PID: 9 Comm: rmmod\nCall Trace:\n dump_stack_lvl+0x44/0x5c\n iounmap.part.0+0x80/0x90\n gadget_exit+0x20/0x30 [gadget]", Bug, "iounmap: the address is not mapped in gadget_exit [gadget]"},
+		{"gadget 0000:00:04.0: dma_pool_destroy gadget_requests busy", MemoryLeak, "dma_pool_destroy: the pool has blocks in use"},
+		{"gadget 0000:00:04.0: dma_pool_destroy gadget_requests, 00000000c0ffee00 busy", MemoryLeak, "dma_pool_destroy: the pool has blocks in use"},
+	})
+}
+
 // wantTitles fails the test unless each text has one fault, of that kind and title.
 func wantTitles(t *testing.T, all []titled) {
 	t.Helper()
