@@ -210,13 +210,13 @@ var heads = []head{
 		`Out of memory(?: \(\w+\))?: Kill(?:ed)? process `, `Memory cgroup out of memory: Kill(?:ed)? process `, `Out of memory and no killable processes`,
 	}},
 	{kind: MSRAccess, ends: dumped, title: "$1", forms: []string{`(unchecked MSR access error: .+?)(?: from 0x| to 0x| \(|$)`}},
-	{kind: ReferenceLeak, ends: oneLine, blame: trace.Nowhere, forms: []string{`unregister_netdevice: waiting for .* to become free`}},
+	{kind: ReferenceLeak, ends: tracked, forms: []string{`unregister_netdevice: waiting for .* to become free`}},
 	{kind: UseAfterFree, ends: untraced, message: true, title: "VFS: busy inodes after unmount", forms: []string{`VFS: Busy inodes after unmount`}},
 	{kind: UseAfterFree, ends: untraced, message: true, title: "VFS: close of a file that nobody has open", forms: []string{`VFS: Close: file count is `}},
 
 	// Other bugs.
 	{kind: Bug, ends: untraced, message: true, title: "BUG: Dentry still in use", forms: []string{`BUG: Dentry .*still in use`}},
-	{kind: Bug, ends: dumped, title: "BUG: workqueue leaked atomic, lock or RCU", forms: []string{`BUG: workqueue leaked `}},
+	{kind: Bug, ends: dumped, blame: trace.Noted, title: "BUG: workqueue leaked atomic, lock or RCU", forms: []string{`BUG: workqueue leaked `}},
 	{kind: Bug, ends: dumped, title: "BUG: using a processor's own data in preemptible code", forms: []string{`BUG: using .* in preemptible`}},
 	{kind: Bug, ends: oneLine, title: "softirq left with another preempt count", forms: []string{`huh, entered softirq `, `softirq: huh, entered softirq `}},
 	{kind: Bug, ends: dumped, title: "sysfs: duplicate filename", forms: []string{`sysfs: cannot create duplicate filename `}},

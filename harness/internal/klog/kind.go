@@ -50,6 +50,7 @@ const (
 	oomKill                // the line that names the killed process
 	halted                 // the end of the log or the next boot
 	oneLine                // its head
+	tracked                // its head, and the stacks of ref_tracker that follow at once
 	untraced               // ---[ end trace if cut here follows, else its head
 )
 

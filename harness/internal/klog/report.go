@@ -166,8 +166,20 @@ func (r *report) offer(l line) (taken bool) {
 		return true
 	case r.ending == oomKill:
 		return r.offerOOM(l)
+	case r.ending == tracked && !isHolder(text, r.total > 1):
+		r.closed = true
+		return false
+	case r.ending == tracked:
+		r.keep(l)
+		return true
 	}
 	return r.offerDump(l)
+}
+
+// isHolder recognizes the places that still hold a reference, which kernels with
+// ref_tracker print. Their stacks are indented, and begin after another such line.
+func isHolder(text string, begun bool) bool {
+	return strings.HasPrefix(text, "ref_tracker: ") || text == "leaked reference." || begun && strings.HasPrefix(text, " ")
 }
 
 // refuses recognizes lines that look like those of a dump but begin another one.

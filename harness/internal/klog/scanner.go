@@ -61,7 +61,9 @@ func (s *Scanner) AddLine(raw string) {
 	for _, part := range parts(prefix.Uncolored(strings.TrimRight(raw, "\r\n"))) {
 		l := parseLine(part, s.added)
 		if host, text, ok := strings.Cut(l.text, " kernel: "); ok && l.stamp != "" && !strings.ContainsAny(host, " :") {
-			l.text = text // journalctl -o short-monotonic
+			// journalctl -o short-monotonic prints a host. parseLine leaves it: Rest
+			// compares lines of the console, which have no host, with the log's records.
+			l.text = text
 		}
 		s.stamped = s.stamped || l.stamp != "" || l.record
 		if !s.stamped {
@@ -188,7 +190,7 @@ func (s *Scanner) stream(caller string) *stream {
 }
 
 func (s *Scanner) begin(st *stream, h *head, l line) {
-	if r := st.top(); r != nil && (r.ending == dumped || r.ended) {
+	if r := st.top(); r != nil && (r.ending == dumped || r.ending == tracked || r.ended) {
 		s.pop(st)
 	}
 	r := newReport(h, l, st.pending, &s.budget)

@@ -22,6 +22,7 @@ func (r *reading) fault() Fault {
 	f := Fault{Kind: r.kind()}
 	s := trace.Reader{Passes: r.head.passes}
 	s.Head(r.line)
+	s.Message(r.note())
 	for i, l := range r.lines {
 		if i != r.at && strings.HasPrefix(l.text, endOfTrace) { // the same stack follows again
 			break

@@ -82,6 +82,13 @@ func TestKindsAndTitlesOfRareForms(t *testing.T) {
 		{"iounmap: bad address 00000000c0ffee00\nCPU: 0 PID: 9 Comm: rmmod\nCall Trace:\n dump_stack_lvl+0x44/0x5c\n iounmap.part.0+0x80/0x90\n gadget_exit+0x20/0x30 [gadget]", Bug, "iounmap: the address is not mapped in gadget_exit [gadget]"},
 		{"gadget 0000:00:04.0: dma_pool_destroy gadget_requests busy", MemoryLeak, "dma_pool_destroy: the pool has blocks in use"},
 		{"gadget 0000:00:04.0: dma_pool_destroy gadget_requests, 00000000c0ffee00 busy", MemoryLeak, "dma_pool_destroy: the pool has blocks in use"},
+		{"BUG: workqueue leaked lock or atomic: kworker/0:2/0x00000001/49\n     last function: gadget_work [gadget]\nCPU: 0 PID: 49\nCall Trace:\n dump_stack_lvl+0x44/0x5c\n process_one_work.cold+0x37/0x3c\n worker_thread+0x4d/0x380", Bug, "BUG: workqueue leaked atomic, lock or RCU in gadget_work [gadget]"},
+		{"BUG: workqueue leaked atomic, lock or RCU: kworker/0:2[49]\n     preempt=0x00000001 lock=0->0 RCU=0->0 workfn=gadget_work\nCPU: 0 PID: 49\nCall Trace:\n dump_stack_lvl+0x44/0x5c\n process_one_work+0x37/0x3c\n worker_thread+0x4d/0x380", Bug, "BUG: workqueue leaked atomic, lock or RCU in gadget_work"},
+		{"unregister_netdevice: waiting for gadget0 to become free. Usage count = 2\nref_tracker: netdev@ffff888004d5e5d0 has 1/1 users at\n     gadget_hold+0x20/0x40 [gadget]\n     gadget_init+0x20/0x1000 [gadget]\n\n f+0x1/0x2 [foreign]", ReferenceLeak, "unregister_netdevice: waiting for gadget0 to become free. Usage count = N in gadget_hold [gadget]"},
+		{"unregister_netdevice: waiting for gadget0 to become free. Usage count = 2\nleaked reference.\n gadget_hold+0x20/0x40 [gadget]", ReferenceLeak, "unregister_netdevice: waiting for gadget0 to become free. Usage count = N in gadget_hold [gadget]"},
+		{"unregister_netdevice: waiting for gadget0 to become free. Usage count = 2\n f+0x1/0x2 [foreign]", ReferenceLeak, "unregister_netdevice: waiting for gadget0 to become free. Usage count = N"},
+		{cutHere + "\ntimer: gadget_timer+0x0/0x10 [gadget] preempt leak: 00000100 -> 00000101\nWARNING: CPU: 0 PID: 0 at kernel/time/timer.c:1420 call_timer_fn+0x1/0x2\n __run_timers+0x60/0x220", Warning, "WARNING: timer: gadget_timer [gadget] preempt leak: N -> N"},
+		{cutHere + "\nODEBUG: free active (active state 0) object: 00000000c0ffee00 object type: timer_list hint: gadget_timer+0x0/0x10 [gadget]\nWARNING: CPU: 0 PID: 9 at lib/debugobjects.c:612 debug_print_object+0x1/0x2\n kfree+0x60/0x220\n kobject_release+0x1/0x2", UseAfterFree, "WARNING: ODEBUG: free active (active state N) object: N object type: timer_list hint: gadget_timer [gadget]"},
 	})
 }
 

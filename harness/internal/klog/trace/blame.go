@@ -20,7 +20,8 @@ const (
 )
 
 // Guilty returns the frame that a report is about: the first one in an out-of-tree
-// module, else the first one in any module, else the first one in the kernel.
+// module, else the first one in any module, else the one in a module that the
+// message names, else the first one in the kernel.
 func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 	if where == Nowhere {
 		return Frame{}, false
@@ -63,6 +64,7 @@ func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 		{beyond, func(f *Frame) bool { return outside[f.Module] }},
 		{now, isModular},
 		{before, isModular},
+		{[][]Frame{r.said}, isModular},
 		{[][]Frame{r.taken}, func(f *Frame) bool { return isCertain(f) || skipped(f.Function) == dispatch }},
 		{certain, isCertain},
 		{r.guesses(where, now), isCertain},

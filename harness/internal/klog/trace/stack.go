@@ -22,8 +22,9 @@ type stack struct {
 type Reader struct {
 	stacks []stack
 	all    []Frame  // in the order of the report
-	noted  []Frame  // where locks were taken, or interrupts disabled
+	noted  []Frame  // where locks were taken, or interrupts disabled; the work item that left something taken
 	taken  []Frame  // where the lock that lockdep reports is taken
+	said   []Frame  // what the message of a BUG or WARNING names
 	Passes []string // parts of the names of functions that are skipped in this report
 	aside  bool     // the next stack is that of a thread of RCU
 	wants  bool     // the next place after "at:" is where a lock is taken
@@ -71,6 +72,14 @@ func (r *Reader) Head(text string) {
 	name := symbol(what)
 	if ok && strings.HasPrefix(text, "BUG: K") && name != "" && (len(name) == len(what) || strings.HasPrefix(what[len(name):], " at addr ") || isDecoded(what[len(name):])) {
 		r.add(Frame{Function: name})
+	}
+}
+
+// Message takes the message of a BUG or WARNING. It may name a callback that has
+// returned and is in no trace.
+func (r *Reader) Message(text string) {
+	if f, ok := frameIn(text); ok {
+		r.said = append(r.said, f)
 	}
 }
 
@@ -138,7 +147,7 @@ func (r *Reader) boundary(text string) bool {
 }
 
 // place takes a line that may name a place outside a trace: a return address
-// register, a line of lockdep, or an irq event stamp.
+// register, a line of lockdep, an irq event stamp, or a work item.
 func (r *Reader) place(text string) {
 	switch {
 	case strings.HasPrefix(text, "lr : "), strings.HasPrefix(text, "LR is at "), strings.HasPrefix(text, "LR ["), strings.HasPrefix(text, " ra : "):
@@ -157,6 +166,11 @@ func (r *Reader) place(text string) {
 		if f, ok := frameIn(place); ok {
 			r.noted = append(r.noted, f)
 		}
+	case strings.HasPrefix(text, "     last function: "), strings.HasPrefix(text, "     preempt=") && strings.Contains(text, " workfn="):
+		if f, ok := workFrame(text); ok {
+			r.noted = append(r.noted, f)
+			r.all = append(r.all, f)
+		}
 	case strings.Contains(text, "is trying to "), strings.HasSuffix(text, " takes:"):
 		r.wants = true
 	case strings.HasSuffix(text, "holding:"), strings.HasSuffix(text, "holding lock:"):
@@ -169,6 +183,18 @@ func (r *Reader) place(text string) {
 			}
 		}
 	}
+}
+
+// workFrame returns the function of a work item, which has ended and is in no trace:
+// "last function: f [module]" or, since 6.9, "workfn=f [module]".
+func workFrame(text string) (Frame, bool) {
+	_, place, ok := strings.Cut(text, "workfn=")
+	if !ok {
+		_, place, _ = strings.Cut(text, ": ")
+	}
+	f := Frame{Function: symbol(place)}
+	f.setModule(place[len(f.Function):])
+	return f, f.Function != ""
 }
 
 // pointer takes the frame of an instruction pointer: from the registers before a
