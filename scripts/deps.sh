@@ -36,6 +36,7 @@ xz-utils=xz'
 	[dev]='apt-utils=apt-ftparchive
 createrepo-c=createrepo_c
 gcc-aarch64-linux-gnu=aarch64-linux-gnu-gcc
+gcc-riscv64-linux-gnu=riscv64-linux-gnu-gcc
 gcc-s390x-linux-gnu=s390x-linux-gnu-gcc
 gdb=gdb
 gpg=gpg

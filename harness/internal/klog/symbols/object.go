@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 )
@@ -49,6 +50,9 @@ func parseObject(content []byte) (*object, error) {
 	}
 	var bases map[string]uint64
 	if file.Type == elf.ET_REL {
+		if err := distances(file, content); err != nil {
+			return nil, err
+		}
 		if bases, err = spread(file, content); err != nil {
 			return nil, err
 		}
@@ -77,7 +81,7 @@ func parseObject(content []byte) (*object, error) {
 func functionsOf(symbols []elf.Symbol) map[string][]function {
 	found := map[string][]function{}
 	named := slices.DeleteFunc(symbols, func(s elf.Symbol) bool {
-		return s.Section == elf.SHN_UNDEF || s.Section >= elf.SHN_LORESERVE || s.Name == "" || elf.ST_TYPE(s.Info) > elf.STT_FUNC
+		return s.Section == elf.SHN_UNDEF || s.Section >= elf.SHN_LORESERVE || elf.ST_TYPE(s.Info) > elf.STT_FUNC || !isNamed(s.Name)
 	})
 	slices.SortFunc(named, func(a, b elf.Symbol) int {
 		return cmp.Or(cmp.Compare(a.Section, b.Section), cmp.Compare(a.Value, b.Value))
@@ -99,6 +103,12 @@ func functionsOf(symbols []elf.Symbol) map[string][]function {
 		found[s.Name] = append(found[s.Name], f)
 	}
 	return found
+}
+
+// isNamed reports whether a kernel uses a symbol in reports. It skips local labels and
+// the marks between code and data, as do its own tables.
+func isNamed(name string) bool {
+	return name != "" && name[0] != '$' && !strings.HasPrefix(name, ".L")
 }
 
 // symbolSize is the size of a symbol in the table of a 64-bit object; valueAt and

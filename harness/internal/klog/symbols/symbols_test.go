@@ -131,7 +131,7 @@ func TestModuleFrames(t *testing.T) {
 
 // Modules for other architectures have other relocations in their debug information, and other byte orders.
 func TestModuleFramesOfOtherArchitectures(t *testing.T) {
-	for _, name := range []string{"arm64", "s390x"} {
+	for _, name := range []string{"arm64", "riscv64", "s390x"} {
 		target, err := arch.Find(name)
 		if err != nil {
 			t.Fatal(err)
