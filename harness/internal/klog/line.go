@@ -39,7 +39,7 @@ func parseLine(raw string, at int) line {
 	if date == "" {
 		date, text = prefix.CutDate(text)
 	}
-	if strings.Contains(date, ",") { // dmesg --time-format=iso
+	if strings.Contains(date, "T") && strings.Contains(date, ",") { // dmesg --time-format=iso
 		l.stamp = date
 	}
 	if rest, ok := cutBrackets(text, prefix.IsTime); ok {

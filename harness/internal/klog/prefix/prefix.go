@@ -1,27 +1,22 @@
 // Package prefix reads what programs put before the text of a line of the kernel's log: times, dates and colors.
 package prefix
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
-// Uncolored returns a line without the colors of a terminal, which dmesg prints.
+// escapes are the sequences of a terminal that set colors or erase a line, and
+// Buildkite's times.
+var escapes = regexp.MustCompile(`\x1b\[[0-9;]*[mK]|\x1b_bk;[^\x07]*\x07`)
+
+// Uncolored returns a line without the colors of a terminal, which dmesg and systems
+// for CI print.
 func Uncolored(raw string) string {
-	if !strings.Contains(raw, "\x1b[") {
+	if !strings.Contains(raw, "\x1b") {
 		return raw
 	}
-	var b strings.Builder
-	for {
-		before, after, ok := strings.Cut(raw, "\x1b[")
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		raw = strings.TrimLeft(after, "0123456789;")
-		if rest, ok := strings.CutPrefix(raw, "m"); ok {
-			raw = rest
-		} else {
-			b.WriteString("\x1b[" + after[:len(after)-len(raw)])
-		}
-	}
+	return escapes.ReplaceAllString(raw, "")
 }
 
 // IsTime recognizes the times that dmesg prints in brackets. They may end with the
@@ -49,14 +44,22 @@ func isClock(s string) bool {
 	return len(s) == 5 && s[2] == ':' && IsNumber(s[:2]) && IsNumber(s[3:])
 }
 
-// CutDate removes 2006-01-02T15:04:05.123456Z or a date of another zone, and the space
-// after it, from the beginning. Systems for CI put it before each line.
-func CutDate(text string) (date, rest string) {
-	date, _, ok := strings.Cut(text[:min(len(text), 48)], " ")
-	if !ok || len(date) < 20 || date[4] != '-' || date[10] != 'T' || !isClock(date[11:16]) || strings.Trim(date, "0123456789-+:.,TZ") != "" {
+// date is a time of day, often with a date, of any zone, often in brackets. GitLab
+// numbers the streams after it.
+var date = regexp.MustCompile(`^\[?((?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)\]? (?:\d\d[OE][+ ])?`)
+
+// CutDate removes 2006-01-02T15:04:05.123456Z, or a date or time of day of another
+// form, and the space after it, from the beginning. Systems for CI and programs for
+// serial lines put it before each line.
+func CutDate(text string) (found, rest string) {
+	if at := strings.IndexByte(text[:min(len(text), 15)], ':'); at < 2 { // most lines have no date
 		return "", text
 	}
-	return date, text[len(date)+1:]
+	m := date.FindStringSubmatch(text[:min(len(text), 56)])
+	if m == nil {
+		return "", text
+	}
+	return m[1], text[len(m[0]):]
 }
 
 // IsNumber recognizes decimal digits.
