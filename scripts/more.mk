@@ -78,7 +78,7 @@ faults: deps ## cause every kind of fault in several kernels, and update docs/fa
 .PHONY: faults-arch
 faults-arch: deps ## cause some kinds of faults in kernels for other architectures, and update docs/architectures.md
 	go test -v -tags faults -count=1 -timeout 2h -run 'EachWay/kernels/$(ARCH_KERNEL)/^($(ARCH_WAYS))$$' ./harness \
-		-kernels 6.1@arm64,6.1@s390x -document "$$PWD/docs/architectures.md"
+		-kernels 6.1@arm64,6.1@s390x,trixie@riscv64 -document "$$PWD/docs/architectures.md"
 
 .PHONY: vmcore
 vmcore: deps ## open images of a guest's memory with drgn and crash (builds a kernel with debug information)

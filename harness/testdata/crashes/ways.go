@@ -127,12 +127,12 @@ var Ways = []Way{
 	{Name: "null-call", Found: everywhere(klog.NullDereference)},
 	{Name: "page-fault", Found: everywhere(klog.PageFault)},
 	{Name: "user-access", Found: Found{"": klog.PageFault, "@s390x": nothing}},
-	{Name: "non-canonical", Found: Found{"": klog.GeneralProtection, "@arm64": klog.PageFault, "@s390x": klog.PageFault}},
+	{Name: "non-canonical", Found: Found{"": klog.GeneralProtection, "@arm64": klog.PageFault, "@riscv64": klog.PageFault, "@s390x": klog.PageFault}},
 	{Name: "read-only", Found: everywhere(klog.PageFault)},
-	{Name: "divide", Found: Found{"": klog.Oops, "@arm64": nothing}}, // the quotient is 0 there,
+	{Name: "divide", Found: Found{"": klog.Oops, "@arm64": nothing, "@riscv64": nothing}}, // the quotient is 0 or -1 there
 	{Name: "msr-read", X86: true, Found: nowhere},
 	{Name: "msr-write", X86: true, Found: nowhere},
-	{Name: "stack-overflow", Found: everywhere(klog.StackOverflow), Unplaced: []string{"@s390x"}}, // in the prologue there
+	{Name: "stack-overflow", Found: everywhere(klog.StackOverflow), Unplaced: []string{"@riscv64", "@s390x"}}, // in memset or the prologue there
 	{Name: "execute-data", Found: everywhere(klog.PageFault)},
 	{Name: "bad-selector", X86: true, Found: everywhere(klog.GeneralProtection)},
 	{Name: "stack-smash", Found: Found{"": klog.StackOverflow, minimal: klog.GeneralProtection, debug: klog.KASAN}, Unplaced: []string{minimal, "@s390x"}},
@@ -180,7 +180,7 @@ var Ways = []Way{
 	{Name: "spin-not-held", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, debug: klog.Lockdep}, Unplaced: plain},
 	{Name: "sleep", Found: onDebug(klog.InvalidSleep)},
 	{Name: "sleep-alloc", Found: onDebug(klog.InvalidSleep)},
-	{Name: "schedule", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, "@arm64": nothing, "@s390x": nothing}},
+	{Name: "schedule", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, "@arm64": nothing, "@riscv64": nothing, "@s390x": nothing}},
 	{Name: "irqs-off", Found: nowhere},
 	{Name: "irqs-left-off", Found: onDebug(klog.Warning)},
 	{Name: "preempt-left-off", Found: Found{"": klog.AtomicSchedule, "5.10": nothing, debug: klog.InvalidSleep}},
@@ -202,7 +202,7 @@ var Ways = []Way{
 	{Name: "uninitialized", Found: nowhere},
 	{Name: "often", Found: Found{"6.12": klog.KFENCE, debug: klog.KASAN}, Seconds: 10, Settings: map[string]string{"/sys/module/kfence/parameters/sample_interval": "1"}},
 	{Name: "timer-freed", Found: onDebug(klog.KASAN)},
-	{Name: "bad-page", Found: Found{"5.10": klog.BadPage, "6.1": klog.BadPage, "6.12": klog.BadPage}},
+	{Name: "bad-page", Found: Found{"5.10": klog.BadPage, "6.1": klog.BadPage, "6.12": klog.BadPage, "@riscv64": klog.BadPage}},
 	{Name: "page-twice", Found: nowhere},
 	{Name: "memory-gone", Found: everywhere(klog.OutOfMemory)},
 	{Name: "large-page", Found: nowhere},
