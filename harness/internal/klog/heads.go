@@ -2,10 +2,14 @@ package klog
 
 import "github.com/kmodtest/kmodtest/harness/internal/klog/trace"
 
-// severities returns the forms of a message of lockdep. Its first word depends on
+// severities returns the forms of messages of lockdep. Their first word depends on
 // the kernel's release.
-func severities(message string) []string {
-	return []string{"WARNING: " + message, "INFO: " + message, "BUG: " + message}
+func severities(messages ...string) []string {
+	var forms []string
+	for _, m := range messages {
+		forms = append(forms, "WARNING: "+m, "INFO: "+m, "BUG: "+m)
+	}
+	return forms
 }
 
 // heads is the table of all forms of faults. The first entry that matches a line
@@ -89,20 +93,12 @@ var heads = []head{
 	{kind: UBSAN, ends: ruled, glued: true, title: "$1", forms: []string{`(UBSAN: .+?)(?: in |$)`}},
 
 	// Locks and RCU.
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`possible .*detected`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`inconsistent (?:\{.*\} )?lock state`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`bad unlock balance detected`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`bad contention detected`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`circular locking deadlock detected`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`held lock freed`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(
+		`possible .*detected`, `inconsistent (?:\{.*\} )?lock state`, `bad unlock balance detected`, `bad contention detected`,
+		`circular locking deadlock detected`, `held lock freed`, `suspicious RCU usage`, `chain_key collision`, `Nested lock was not taken`, `Invalid wait context`,
+	)},
 	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, forms: severities(`lock held (?:when returning to user space|at task exit)`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`suspicious RCU usage`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`chain_key collision`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`Nested lock was not taken`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: []string{
-		`* lock order detected*(?:WARNING|INFO|BUG): .*-unsafe lock order detected`,
-	}},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(`Invalid wait context`)},
+	{kind: Lockdep, ends: dumped, body: lockBody, forms: []string{`* lock order detected*(?:WARNING|INFO|BUG): .*-unsafe lock order detected`}},
 	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, title: "WARNING: a task still has locks held", forms: []string{`* still has locks held*WARNING: .* still has locks held`}},
 	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, title: "BUG: a task still has locks held", forms: []string{
 		`* still has locks held*BUG: .* still has locks held`, `* exiting with locks still held*BUG: .* exiting with locks`,
@@ -110,9 +106,7 @@ var heads = []head{
 	}},
 	{kind: Lockdep, ends: dumped, body: lockBody, title: "INFO: trying to register non-static key", forms: []string{`INFO: trying to register non-static key`}},
 	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, forms: []string{`BUG: MAX_LOCK`, `BUG: MAX_STACK_TRACE_ENTRIES too low`, `BUG: looking up invalid subclass`}},
-	{kind: Lockdep, ends: dumped, body: lockBody, title: "BUG: the key of a lock is not registered", forms: []string{
-		`BUG: key .* has not been registered`, `BUG: key .* not in \.data`,
-	}},
+	{kind: Lockdep, ends: dumped, body: lockBody, title: "BUG: the key of a lock is not registered", forms: []string{`BUG: key .* has not been registered`, `BUG: key .* not in \.data`}},
 	{kind: Lockdep, ends: dumped, title: "$1", forms: []string{`(BUG: (?:spinlock|rwlock)[ -].+?)(?: on CPU#|,|$)`}},
 	{kind: Lockdep, ends: dumped, message: true, forms: []string{`DEBUG_LOCKS_WARN_ON`, `DEBUG_RWSEMS_WARN_ON`, `rtmutex deadlock detected`}, sources: []string{
 		"kernel/locking/lockdep.c", "kernel/lockdep.c", "kernel/locking/mutex.c", "kernel/locking/mutex-debug.c",
