@@ -28,6 +28,9 @@ var heads = []head{
 		{"softlockup: hung tasks", SoftLockup},
 		{"hung_task: blocked tasks", HungTask},
 		{"RCU Stall", RCUStall},
+		{"Asynchronous SError", Oops},
+		{"not syncing: bad mode", Oops},
+		{"not syncing: Unhandled exception", Oops},
 	}},
 	{kind: StackOverflow, ends: traced, forms: []string{`Insufficient stack space to handle exception`}, title: "Kernel panic - not syncing: kernel stack overflow"},
 
@@ -65,13 +68,17 @@ var heads = []head{
 		`(trap [a-z ]+): .*\[#\d`, `(bad frame pointer).*\[#\d`, `(unknown nmi reason).*\[#\d`, `(unexpected machine check).*\[#\d`,
 		`PANIC: (double fault)`, `traps: PANIC: (double fault)`,
 	}},
-	{kind: Oops, ends: traced, title: "$1", forms: []string{`*ilc:*([a-z][a-z ]+): [0-9a-f]{4} ilc:\d \[#\d`}, change: []change{
+	{kind: Oops, ends: traced, title: "$1", forms: []string{`*ilc:*([A-Za-z][A-Za-z -]+): [0-9a-f]{4} ilc:\d \[#\d`}, change: []change{
 		{"Krnl Code:#0000000000000000: ", NullDereference}, // s390 executes what is at NULL
 	}},
 	{kind: Oops, ends: traced, title: "divide error", forms: []string{`divide_error.*\[#\d`}},
 	{kind: Oops, ends: untraced, message: true, title: "CFI failure", forms: []string{`CFI failure at `, `CFI failure \(target: `, `kCFI failure`}},
 	{kind: Oops, ends: untraced, title: "missing ENDBR", forms: []string{`traps: Missing ENDBR: `, `Missing ENDBR: `}},
 	{kind: Oops, ends: traced, title: "$1", forms: []string{`(Unhandled fault: [^(]+) \(`, `(Unhandled prefetch abort: [^(]+) \(`}},
+	// Exceptions for which arm64 prints the registers before it panics.
+	{kind: Oops, ends: traced, title: "Kernel panic - not syncing: Asynchronous SError Interrupt", forms: []string{`SError Interrupt on CPU\d+, code `}},
+	{kind: Oops, ends: traced, title: "Kernel panic - not syncing: bad mode", forms: []string{`Bad mode in .+ handler detected on CPU`}},
+	{kind: Oops, ends: traced, title: "Kernel panic - not syncing: Unhandled exception", forms: []string{`Unhandled .+ exception on CPU\d+, ESR `}},
 	// A kernel may have only traps in place of UBSAN's reports.
 	{kind: UBSAN, ends: traced, title: "$1", forms: []string{`Internal error: (UBSAN: .*?)(?:: [0-9a-f]+)? \[#\d`}},
 	{kind: UBSAN, ends: untraced, title: "$1", forms: []string{`(UBSAN: .+?) at \S+\+0x`}},

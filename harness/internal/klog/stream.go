@@ -105,7 +105,7 @@ func (st *stream) begun(b *budget) *report {
 func isLead(text string) bool {
 	return isSlabLead(text) || text == "BUG: memory leak" || strings.HasPrefix(text, "kernel tried to ") ||
 		strings.HasPrefix(text, "unable to execute userspace code (SMEP?)") || strings.HasPrefix(text, "8<--- cut here ---") ||
-		strings.HasPrefix(text, "Kernel attempted to ")
+		strings.HasPrefix(text, "Kernel attempted to ") || strings.HasPrefix(text, "Unexpected kernel ") // and "BRK exception at EL1", of arm64
 }
 
 // isSlabLead recognizes the line before the report of a broken slab since 6.12:

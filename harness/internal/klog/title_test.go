@@ -92,6 +92,28 @@ func TestKindsAndTitlesOfRareForms(t *testing.T) {
 	})
 }
 
+// arm64 prints the registers of some exceptions before it panics; s390 names all of them in one form.
+func TestKindsAndTitlesOfOtherProcessors(t *testing.T) {
+	registers := "CPU: 1 PID: 7 Comm: gadgetctl\npstate: 60400005 (nZCv daif +PAN -UAO)\npc : gadget_read+0x10/0x40 [gadget]\nlr : gadget_ioctl+0x20/0x60 [gadget]\nsp : ffff8000083939c0\nx29: ffff8000083939c0 x28: ffff00000844b0c0\n"
+	trace := "\nCall trace:\n dump_backtrace+0x94/0x120\n panic+0x398/0x3f4\n nmi_panic+0x40/0x8c\n arm64_serror_panic+0x64/0x70\n el1h_64_error+0x64/0x68\n gadget_read+0x10/0x40 [gadget] (P)"
+	wantTitles(t, []titled{
+		{"SError Interrupt on CPU1, code 0x00000000be000011 -- SError\n" + registers + "Kernel panic - not syncing: Asynchronous SError Interrupt" + trace, Oops, "Kernel panic - not syncing: Asynchronous SError Interrupt in gadget_read [gadget]"},
+		{"Kernel panic - not syncing: Asynchronous SError Interrupt" + trace, Oops, "Kernel panic - not syncing: Asynchronous SError Interrupt in gadget_read [gadget]"},
+		{"Bad mode in Synchronous Abort handler detected on CPU1, code 0x8600000f -- IABT (current EL)\n" + registers + "Kernel panic - not syncing: bad mode", Oops, "Kernel panic - not syncing: bad mode in gadget_read [gadget]"},
+		{"Unhandled 64-bit el1h sync exception on CPU1, ESR 0x000000008600000f -- IABT (current EL)\n" + registers + "Kernel panic - not syncing: Unhandled exception", Oops, "Kernel panic - not syncing: Unhandled exception in gadget_read [gadget]"},
+		{"Unexpected kernel BRK exception at EL1\nInternal error: BRK handler: 00000000f2000001 [#1] PREEMPT SMP\n" + registers, Oops, "Internal error: BRK handler in gadget_read [gadget]"},
+		{"Internal error: Oops - FPAC: 0000000072000000 [#1]  SMP\n" + registers, Oops, "Internal error: Oops - FPAC in gadget_read [gadget]"},
+		{"gadgetctl[7]: unhandled exception: DABT (lower EL), ESR 0x0000000092000005, level 1 translation fault in libc.so.6[ffff9a6d0000+17c000]\npc : 0000ffff9a6ee5f4", "", ""},
+		{"Unknown program exception: 0010 ilc:2 [#1] SMP \nKrnl PSW : 0704c00180000000 000003ff8004e2b2 (gadget_read+0x22/0x40 [gadget])", Oops, "Unknown program exception in gadget_read [gadget]"},
+		{"Low-address protection: 0004 ilc:3 [#1] SMP ", Oops, "Low-address protection"},
+		{"HFP overflow exception: 000c ilc:2 [#1] SMP ", Oops, "HFP overflow exception"},
+		{"translation-specification exception: 0012 ilc:2 [#1] SMP ", Oops, "translation-specification exception"},
+		{"User process fault: interruption code 003b ilc:2 in libc.so.6[11f2ae,3ff9b300000+1c2000]\nFailing address: 0000000000000000 TEID: 0000000000000800\nUser PSW : 0705000180000000 000002aa1f2c0a3e\nLast Breaking-Event-Address:\n [<000003ff9b32bb60>] libc.so.6[2bb60,3ff9b300000+1c2000]", "", ""},
+		{"Oops - store (or AMO) address misaligned [#1]\nepc : gadget_read+0x10/0x40 [gadget]", Oops, "Oops - store (or AMO) address misaligned in gadget_read [gadget]"},
+		{"gadgetctl[7]: unhandled signal 11 code 0x1 at 0x0000000000000000 in gadgetctl[10000+1000]\nepc : 00000000000105a4 ra : 00000000000105a0", "", ""},
+	})
+}
+
 // wantTitles fails the test unless each text has one fault, of that kind and title.
 func wantTitles(t *testing.T, all []titled) {
 	t.Helper()
