@@ -28,7 +28,7 @@ func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 	}
 	var now, before, beyond, linked [][]Frame
 	for i := range r.stacks {
-		s := &r.stacks[i]
+		s := r.stacks[i].called()
 		linked = append(linked, s.linked)
 		switch {
 		case s.history && where != Everything:
@@ -155,6 +155,26 @@ func first(stacks [][]Frame, wanted func(*Frame) bool) (Frame, bool) {
 		}
 	}
 	return Frame{}, false
+}
+
+// called returns the stack with the function that the return address register names as
+// the caller of the first one, if no frame is there for it: a function in assembly, or one
+// that calls no other, has none on arm64 and riscv. A function that has called another one
+// is named by the register itself.
+func (s *stack) called() *stack {
+	if !s.pointed || len(s.frames) == 0 || len(s.linked) == 0 {
+		return s
+	}
+	caller := s.linked[0]
+	if slices.ContainsFunc(s.frames, func(f Frame) bool { return f.Function == caller.Function }) {
+		return s
+	}
+	whole := *s
+	whole.frames = slices.Insert(slices.Clone(s.frames), 1, caller)
+	if s.broken > 0 {
+		whole.broken++
+	}
+	return &whole
 }
 
 // interrupted returns the frames of the code that was interrupted by the interrupt

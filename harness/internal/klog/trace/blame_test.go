@@ -123,3 +123,47 @@ func TestLastJumpIsInstruction(t *testing.T) {
 		t.Errorf("guilty is %+v, want %+v", got, want)
 	}
 }
+
+// A function in assembly, or one that calls no other, has no frame on arm64 and riscv: the trace goes on behind its caller.
+func TestCallerInRegisterIsGuilty(t *testing.T) {
+	for name, lines := range map[string]string{
+		"arm64": `
+	pc : __pi_strlen+0x14/0x150
+	lr : gadget_write+0x34/0x80 [gadget]
+	Call trace:
+	 __pi_strlen+0x14/0x150 (P)
+	 proc_reg_write+0xac/0x100
+	 vfs_write+0xdc/0x3a0`,
+		"a function that is no helper": `
+	pc : int_sqrt64+0x14/0x40
+	lr : gadget_write+0x34/0x80 [gadget]
+	Call trace:
+	 int_sqrt64+0x14/0x40
+	 proc_reg_write+0xac/0x100`,
+		"riscv": `
+	epc : __memcpy+0x10/0x20
+	 ra : gadget_write+0x34/0x80 [gadget]
+	[<ffffffff80a1c2da>] __memcpy+0x10/0x20
+	[<ffffffff803b3ff8>] proc_reg_write+0x48/0x96`,
+	} {
+		if got := guilty(t, AnyStack, lines); got != "gadget_write [gadget]" {
+			t.Errorf("%s: got %s, want gadget_write [gadget]", name, got)
+		}
+	}
+	if got := guilty(t, AnyStack, `
+	pc : strlen+0x14/0x20
+	lr : gadget_name+0x34/0x80
+	Call trace:
+	 strlen+0x14/0x20
+	 gadget_show+0x10/0x20`); got != "gadget_name" {
+		t.Errorf("in the kernel: got %s, want gadget_name", got)
+	}
+	if got := guilty(t, AnyStack, `
+	pc : refcount_warn_saturate+0xf4/0x148
+	lr : refcount_warn_saturate+0xf0/0x148
+	Call trace:
+	 refcount_warn_saturate+0xf4/0x148
+	 gadget_put+0x10/0x20`); got != "gadget_put" {
+		t.Errorf("after a call: got %s, want gadget_put", got)
+	}
+}
