@@ -75,6 +75,7 @@ func TestStallIsInInterruptedFunction(t *testing.T) {
 func TestStallInHelperIsInOperation(t *testing.T) {
 	for entry, want := range map[string]string{
 		" do_vfs_ioctl+0x10/0x20\n do_syscall_64+0x10/0x20":                "gadget_handle",
+		" __x64_sys_ioctl+0x10/0x20\n do_syscall_64+0x10/0x20":             "gadget_handle",
 		" process_one_work+0x10/0x20\n worker_thread+0x10/0x20":            "gadget_handle",
 		" __netif_receive_skb_core+0x10/0x20\n process_backlog+0x10/0x20":  "gadget_handle",
 		" call_timer_fn.constprop.0+0x10/0x20\n run_timer_softirq+0x1/0x2": "gadget_handle",
@@ -165,5 +166,41 @@ func TestCallerInRegisterIsGuilty(t *testing.T) {
 	 refcount_warn_saturate+0xf4/0x148
 	 gadget_put+0x10/0x20`); got != "gadget_put" {
 		t.Errorf("after a call: got %s, want gadget_put", got)
+	}
+}
+
+// Without a line that points at it, the function behind that of an interrupt's entry is where the processor was.
+func TestStallIsBehindEntryOfInterrupt(t *testing.T) {
+	for _, entry := range []string{"el1_irq", "el1h_64_irq", "ext_int_handler", "io_int_handler", "ret_from_exception", "handle_exception"} {
+		got := guilty(t, Interrupted, `
+	Call trace:
+	 rcu_sched_clock_irq+0x10/0x20
+	 hrtimer_interrupt+0x10/0x20
+	 do_irq+0x10/0x20
+	 `+entry+`+0x10/0x20
+	 gadget_spin+0x10/0x20
+	 gadget_ioctl+0x10/0x20
+	 __arm64_sys_ioctl+0x10/0x20`)
+		if got != "gadget_spin" {
+			t.Errorf("%s: got %s, want gadget_spin", entry, got)
+		}
+	}
+}
+
+func TestReturnAddressesOfTrace(t *testing.T) {
+	var r Reader
+	for _, line := range []string{
+		"Call trace:", " __warn+0x10/0x20", " el1h_64_sync+0x10/0x20", " f+0x10/0x20 [m] (P)", " g+0x10/0x20 [m] (F)", " __switch_to+0x10/0x20 (T)", " el1_irq+0x10/0x20", " h+0x10/0x20",
+	} {
+		r.Line(line)
+	}
+	instructions := ""
+	for _, f := range r.Frames() {
+		if !f.Return {
+			instructions += f.Function + " "
+		}
+	}
+	if instructions != "f h " {
+		t.Errorf("instructions are at %q, want f and h", instructions)
 	}
 }

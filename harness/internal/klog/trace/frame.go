@@ -134,6 +134,7 @@ func cutHex(s string, to *uint64) (string, bool) {
 //	[c0000000] [c0000000] f+0x1/0x2  ppc64
 //	[<80c1e5e8>] (f) from [<80c1eb20>] (g+0x1/0x2)  arm; f from g+0x1/0x2 since 5.17
 //	 f (file.c:1) or f file.c:1 [inline]  decoded by a script
+//	 f+0x1/0x2 [module] (P)          arm64 since 6.13: the instruction at an exception
 func Frames(text string) []Frame {
 	rest := strings.TrimLeft(text, " \t")
 	indented := len(rest) < len(text)
@@ -162,7 +163,7 @@ func Frames(text string) []Frame {
 		if !ok || strings.TrimLeft(name, ".") != f.Function {
 			return nil
 		}
-		f.Guess, f.Return = guess, true
+		f.Guess, f.Return = guess, !strings.Contains(rest, " (P")
 		return []Frame{f}
 	}
 	if !isDecoded(rest[len(name):]) {

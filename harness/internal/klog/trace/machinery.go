@@ -62,7 +62,12 @@ var machinery = []row{
 		instruction_access_* ___do_page_fault hash__do_page_fault _exception* raise_signal* do_slb_fault do_bad_slb_fault unrecoverable_exception
 		system_reset_* machine_check_* pgm_check_handler __do_pgm_check do_dat_exception do_protection_exception do_asce_exception
 		do_no_context do_exception illegal_op monitor_event_exception do_report_trap kernel_trap
-		__stack_chk_fail __fortify_panic fortify_panic __fortify_report usercopy_abort report_usercopy __cfi_slowpath* __cfi_check* cfi_*`},
+		__stack_chk_fail __fortify_panic fortify_panic __fortify_report usercopy_abort report_usercopy __cfi_slowpath* __cfi_check* cfi_*
+		__panic_unhandled el1_pc el1_fpac el1_mops el1_gcs do_tag_recovery do_ptrauth_fault do_cp15instr arm64_notify_die arm64_force_sig_fault do_bad reserved_fault_brk_handler
+		kgdb_brk_fn kgdb_compiled_brk_fn kprobe_breakpoint_handler handle_kernel_stack_overflow handle_misaligned_* excp_vect_table addressing_exception specification_exception divide_exception data_exception operand_exception
+		execute_exception privileged_op special_op_exception translation_specification_exception transaction_exception vector_exception space_switch_exception
+		overflow_exception hfp_overflow_exception hfp_underflow_exception hfp_significance_exception hfp_divide_exception hfp_sqrt_exception do_fp_trap pgm_check handle_fault_error* do_fault_error do_low_address kernel_stack_invalid stack_invalid default_trap_handler
+		do_secure_storage_* do_non_secure_storage_* mcck_int_handler s390_do_machine_check`},
 	{arrives, `
 		smp_apic_timer_interrupt_* smp_trace_apic_timer_interrupt_* apic_timer_interrupt trace_apic_timer_interrupt reschedule_interrupt trace_reschedule_interrupt call_function_interrupt
 		call_function_single_interrupt irq_work_interrupt asm_sysvec_* asm_common_interrupt common_interrupt ret_from_intr el1_irq el1h_64_irq*
@@ -79,7 +84,9 @@ var machinery = []row{
 		__handle_irq_event_percpu arch_timer_handler_* gic_handle_irq* __gic_handle_* gic_handle_* do_interrupt_handler el1_interrupt
 		el1_fiq call_on_irq_stack call_with_stack riscv_timer_interrupt riscv_intc_irq do_irq do_ext_irq do_io_irq
 		timer_interrupt __do_irq __do_IRQ
-		xen_evtchn_do_upcall __xen_evtchn_do_upcall`},
+		xen_evtchn_do_upcall __xen_evtchn_do_upcall __el1_irq handle_arch_irq handle_irq_desc handle_percpu_devid_fasteoi_ipi ipi_handler do_handle_IPI handle_IPI
+		ipi_mux_process sbi_ipi_handle riscv_intc_aia_irq imsic_handle_irq plic_handle_irq do_irq_async do_ext_interrupt do_external_interrupt
+		clock_comparator_work clock_comparator_interrupt do_ext_call_interrupt do_airq_interrupt do_cio_interrupt`},
 	{checks, `
 		kasan_* __kasan_* __asan_* __hwasan_* hwasan_* asan_* check_memory_region* memory_is_poisoned* check_region_inline kmsan_* __kmsan_* __msan_* kcsan_* __kcsan_* __tsan_* tsan_*
 		kfence_* __kfence_* ubsan_* __ubsan_* handle_overflow handle_object_size_mismatch __sanitizer_* kcov_* write_comp_data check_kcov_mode should_fail* __should_fail* fail_dump should_failslab
@@ -104,7 +111,8 @@ var machinery = []row{
 		ret_from_fork* ret_from_kernel_* kernel_thread_helper kernel_init_helper secondary_startup* start_secondary_no_verify
 		ftrace_caller* ftrace_call ftrace_regs_call* ftrace_regs_caller* ftrace_graph_caller return_to_handler kretprobe_trampoline* arch_rethook_trampoline
 		do_trap_ecall_u system_call_exception system_call_vectored_common system_call_common __do_syscall ret_to_user*
-		__pi_* bpf_dispatcher_nop_func`},
+		__pi_* bpf_dispatcher_nop_func __ret_from_fork syscall_handler secondary_start_kernel __secondary_switched __primary_switched smp_callin secondary_start_sbi
+		ftrace_graph_call ftrace_regs_entry ftrace_stub`},
 	{service, `
 		queue_work* __queue_work* queue_delayed_work* __queue_delayed_work insert_work* __virt_to_phys __phys_addr flush_work* __flush_work* flush_delayed_work flush_workqueue* __flush_workqueue drain_workqueue
 		destroy_workqueue start_flush_work mod_delayed_work* __cancel_work* cancel_work* try_to_grab_pending work_grab_pending schedule_work* schedule_delayed_work*
@@ -131,7 +139,7 @@ var machinery = []row{
 		__do_softirq do_softirq* __irq_exit_rcu irq_exit* invoke_softirq handle_softirqs run_ksoftirqd ksoftirqd run_timer_softirq __run_timers* __run_timer_base
 		run_timer_base call_timer_fn* expire_timers* tasklet_action* tasklet_hi_action rcu_core* rcu_do_batch* rcu_process_callbacks rcu_cpu_kthread rcu_nocb_cb_kthread
 		hrtimer_run_softirq call_on_stack* asm_call_* call_softirq run_irq_workd irq_work_run* irq_work_single irq_enter* task_work_run
-		__do_softirq_own_stack exit_to_user_mode_* exit_to_usermode_loop syscall_exit_to_user_mode* prepare_exit_to_usermode __syscall_exit_* irqentry_exit*
+		__do_softirq_own_stack ____do_softirq exit_to_user_mode_* exit_to_usermode_loop syscall_exit_to_user_mode* prepare_exit_to_usermode __syscall_exit_* irqentry_exit*
 		do_notify_resume do_work_pending work_pending work_notify_resume finish_ret_to_user __ret_to_user slow_work_pending*`},
 	{sleeps, `
 		__schedule schedule schedule_* __preempt_schedule* preempt_schedule* ___preempt_schedule* __cond_resched* _cond_resched cond_resched* io_schedule*
@@ -139,7 +147,7 @@ var machinery = []row{
 		wait_on_bit* out_of_line_wait_* __wait_on_* wait_on_page_* bit_wait* folio_wait_* __folio_lock* __lock_page* lock_page wait_on_page_bit*
 		prepare_to_wait* finish_wait wait_woken do_wait_intr* wait_event* __wait_event* autoremove_wake_function default_wake_function
 		synchronize_* __synchronize_* rcu_barrier* _rcu_barrier* __wait_rcu_gp exp_funnel_lock cancel_delayed_work* msleep* usleep_range* swait_* prepare_to_swait*
-		smp_call_function* smp_call_on_cpu csd_lock_wait __csd_lock_wait on_each_cpu* generic_exec_single __delay delay_tsc delay_mwait* delay_halt* delay_loop __const_udelay __udelay __ndelay cpu_relax rep_nop
+		smp_call_function* smp_call_on_cpu csd_lock_wait __csd_lock_wait on_each_cpu* generic_exec_single __delay delay_tsc delay_mwait* delay_halt* delay_loop __const_udelay __udelay __ndelay udelay ndelay udelay_simple stop_machine_yield cpu_relax rep_nop
 		read_hpet pvclock_* kvm_clock_* native_sched_clock sched_clock* trace_clock_*`},
 	{locks, `
 		_raw_spin_* _raw_read_* _raw_write_* __raw_spin_* __raw_read_* __raw_write_* do_raw_spin_* do_raw_read_* do_raw_write_* _spin_* _read_lock* _write_lock* raw_spin_*
@@ -147,7 +155,7 @@ var machinery = []row{
 		queued_read_* queued_write_* arch_spin_* ticket_spin_* __ticket_* osq_* mcs_spin_* mutex_* __mutex_* ww_mutex_* __ww_mutex_* atomic_dec_and_mutex_lock
 		_atomic_dec_and_lock* down down_read* down_write* down_inter* down_kill* down_try* down_timeout __down* up up_read* up_write* __up* __up_read rwsem_* __rwsem_* call_rwsem_*
 		rt_mutex_* __rt_mutex_* rt_spin_* rt_read_* rt_write_* rtlock_* rwbase_* rt_mutex_slowlock* percpu_down_* percpu_up_* __percpu_down_* __percpu_rwsem_*
-		percpu_rwsem_* bit_spin_* local_lock* seqlock_* _mutex_*`},
+		percpu_rwsem_* bit_spin_* local_lock* seqlock_* _mutex_* arch_read_lock_wait arch_write_lock_wait arch_vcpu_is_preempted`},
 	{memory, `
 		kmalloc* __kmalloc* ___kmalloc* __do_kmalloc* kzalloc* kcalloc* krealloc* __krealloc* kvmalloc* __kvmalloc* kvzalloc* kvcalloc* kvrealloc* kmem_cache_* __kmem_cache_* slab_alloc*
 		slab_free* __slab_alloc* ___slab_alloc* __slab_free* slab_post_alloc_hook slab_pre_alloc_hook do_slab_free cache_alloc* cache_free* __cache_* ____cache_* ___cache_*
@@ -158,7 +166,7 @@ var machinery = []row{
 		__put_page put_page __folio_put folio_put release_pages kmemdup* kstrdup* kmemdup_nul memdup_user* vmemdup_user strndup_user mempool_* pcpu_alloc* __alloc_percpu* free_percpu
 		copy_from_user* copy_to_user* _copy_from_user* _copy_to_user* __copy_from_user* __copy_to_user* raw_copy_* _inline_copy_* copy_user_* __copy_user* __arch_copy_* copyin copyout
 		__copy_tofrom_user* _copy_to_iter* _copy_from_iter* copy_to_user_iter strncpy_from_user* do_strncpy_from_user strnlen_user* get_user* put_user* __get_user* __put_user*
-		rep_movs_alternative rep_stos_alternative __clear_user clear_user*`},
+		rep_movs_alternative rep_stos_alternative __clear_user clear_user* __asm_copy_* fallback_scalar_usercopy* mte_clear_page_tags mte_copy_page_tags`},
 	{helper, `
 		memcpy* memset* memmove* memcmp* memchr* memscan memcpy_* __memcpy* __memset* __memmove* __memcmp strlen strnlen strcmp strncmp strcpy strncpy strlcpy strlcat strscpy* strcat
 		strncat strchr* strrchr strnchr strstr strnstr strcasecmp strncasecmp strsep strpbrk strspn strcspn strim sized_strscpy __strlen string string_nocheck
@@ -239,6 +247,19 @@ func (n names) find(function string) reason {
 func Reports(function string) bool {
 	switch skipped(function) {
 	case reports, traps, timer, arrives, checks, enters:
+		return true
+	}
+	return false
+}
+
+// resumesAt reports whether the code of an exception or an interrupt goes on at the next
+// frame of a trace: it is an instruction and no return address. On x86, a line of its own
+// names that instruction.
+func resumesAt(function string) bool {
+	switch function {
+	case "el1_irq", "el1_sync", "el1_error", "el1h_64_irq", "el1h_64_fiq", "el1h_64_sync", "el1h_64_error", // arm64
+		"handle_exception", "ret_from_exception", "excp_vect_table", // riscv
+		"ext_int_handler", "io_int_handler", "pgm_check_handler", "mcck_int_handler": // s390
 		return true
 	}
 	return false
