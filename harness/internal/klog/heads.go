@@ -70,6 +70,7 @@ var heads = []head{
 	}},
 	{kind: Oops, ends: traced, title: "$1", forms: []string{`*ilc:*([A-Za-z][A-Za-z -]+): [0-9a-f]{4} ilc:\d \[#\d`}, change: []change{
 		{"Krnl Code:#0000000000000000: ", NullDereference}, // s390 executes what is at NULL
+		{"Krnl Code:>0000000000000000: ", NullDereference},
 	}},
 	{kind: Oops, ends: traced, title: "divide error", forms: []string{`divide_error.*\[#\d`}},
 	{kind: Oops, ends: untraced, message: true, title: "CFI failure", forms: []string{`CFI failure at `, `CFI failure \(target: `, `kCFI failure`}},
@@ -142,9 +143,7 @@ var heads = []head{
 		`WARNING: CPU: \d+ PID: \d+ `, `WARNING: CPU: \d`, `WARNING: at \S+:\d+`, `WARNING: at \S+\+0x`, `WARNING: at \S+, CPU#\d`,
 		`WARNING: \S+:\d+ at \S+\+0x`, `WARNING: \S+:\d+ at \S+, CPU#\d`, `WARNING: \S+ at \S+\+0x`, `WARNING: \[.*\] \S+:\d+ at \S+`,
 	}},
-	{kind: Warning, ends: dumped, body: unwindBody, blame: trace.Nowhere, title: "WARNING: kernel stack $1 has bad ${2}value", forms: []string{
-		`WARNING: kernel stack (regs|frame pointer) at \S+ in .+:\d+ has bad ('bp' )?value`,
-	}},
+	{kind: Warning, ends: dumped, body: unwindBody, blame: trace.Nowhere, title: "WARNING: kernel stack $1 has bad ${2}value", forms: []string{`WARNING: kernel stack (regs|frame pointer) at \S+ in .+:\d+ has bad ('bp' )?value`}},
 	{kind: Warning, ends: dumped, body: unwindBody, blame: trace.Nowhere, title: "$1", forms: []string{
 		`(WARNING: can't (?:dereference|access) (?:iret )?registers) at `, `(WARNING: unrecognized unwind stack type)`,
 		`(WARNING: stack recursion on stack type)`, `(WARNING: stack going in the wrong direction)\?`, `(WARNING: missing \S+ value) at \S+\+0x`,
@@ -163,9 +162,7 @@ var heads = []head{
 	}},
 	{kind: Warning, ends: dumped, blame: trace.Nowhere, title: "netdev: a device reports a wrong checksum", forms: []string{`*: hw csum failure*\S+: hw csum failure`}},
 	// Newer kernels print no backtrace.
-	{kind: Warning, ends: oneLine, title: "NETDEV WATCHDOG: a transmit queue timed out", forms: []string{
-		`*NETDEV WATCHDOG: CPU: *.*: NETDEV WATCHDOG: CPU: \d+: transmit queue \d+ timed out`,
-	}},
+	{kind: Warning, ends: oneLine, title: "NETDEV WATCHDOG: a transmit queue timed out", forms: []string{`*NETDEV WATCHDOG: CPU: *.*: NETDEV WATCHDOG: CPU: \d+: transmit queue \d+ timed out`}},
 
 	// Stalls.
 	{kind: RCUStall, ends: dumped, blame: trace.Interrupted, glued: true, title: "rcu: stall", forms: []string{

@@ -109,6 +109,7 @@ func TestKindsAndTitlesOfOtherProcessors(t *testing.T) {
 		{"HFP overflow exception: 000c ilc:2 [#1] SMP ", Oops, "HFP overflow exception"},
 		{"translation-specification exception: 0012 ilc:2 [#1] SMP ", Oops, "translation-specification exception"},
 		{"User process fault: interruption code 003b ilc:2 in libc.so.6[11f2ae,3ff9b300000+1c2000]\nFailing address: 0000000000000000 TEID: 0000000000000800\nUser PSW : 0705000180000000 000002aa1f2c0a3e\nLast Breaking-Event-Address:\n [<000003ff9b32bb60>] libc.so.6[2bb60,3ff9b300000+1c2000]", "", ""},
+		{"illegal operation: 0001 ilc:1 [#1]SMP\nKrnl PSW : 0704c00180000000 0000000000000000 (0x0)\nKrnl Code:>0000000000000000: 0000\t\tillegal\t\nCall Trace:\n [<0000000000000000>] 0x0 \n([<000003ff8004e2b2>] gadget_call+0x22/0x40 [gadget])", NullDereference, "illegal operation in gadget_call [gadget]"},
 		{"Oops - store (or AMO) address misaligned [#1]\nepc : gadget_read+0x10/0x40 [gadget]", Oops, "Oops - store (or AMO) address misaligned in gadget_read [gadget]"},
 		{"gadgetctl[7]: unhandled signal 11 code 0x1 at 0x0000000000000000 in gadgetctl[10000+1000]\nepc : 00000000000105a4 ra : 00000000000105a0", "", ""},
 	})

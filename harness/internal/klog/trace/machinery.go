@@ -63,7 +63,7 @@ var machinery = []row{
 		system_reset_* machine_check_* pgm_check_handler __do_pgm_check do_dat_exception do_protection_exception do_asce_exception
 		do_no_context do_exception illegal_op monitor_event_exception do_report_trap kernel_trap
 		__stack_chk_fail __fortify_panic fortify_panic __fortify_report usercopy_abort report_usercopy __cfi_slowpath* __cfi_check* cfi_*
-		__panic_unhandled el1_pc el1_fpac el1_mops el1_gcs do_tag_recovery do_ptrauth_fault do_cp15instr arm64_notify_die arm64_force_sig_fault do_bad reserved_fault_brk_handler
+		__panic_unhandled arm64_is_fatal_ras_serror el1_pc el1_fpac el1_mops el1_gcs do_tag_recovery do_ptrauth_fault do_cp15instr arm64_notify_die arm64_force_sig_fault do_bad reserved_fault_brk_handler
 		kgdb_brk_fn kgdb_compiled_brk_fn kprobe_breakpoint_handler handle_kernel_stack_overflow handle_misaligned_* excp_vect_table addressing_exception specification_exception divide_exception data_exception operand_exception
 		execute_exception privileged_op special_op_exception translation_specification_exception transaction_exception vector_exception space_switch_exception
 		overflow_exception hfp_overflow_exception hfp_underflow_exception hfp_significance_exception hfp_divide_exception hfp_sqrt_exception do_fp_trap pgm_check handle_fault_error* do_fault_error do_low_address kernel_stack_invalid stack_invalid default_trap_handler
@@ -111,8 +111,8 @@ var machinery = []row{
 		ret_from_fork* ret_from_kernel_* kernel_thread_helper kernel_init_helper secondary_startup* start_secondary_no_verify
 		ftrace_caller* ftrace_call ftrace_regs_call* ftrace_regs_caller* ftrace_graph_caller return_to_handler kretprobe_trampoline* arch_rethook_trampoline
 		do_trap_ecall_u system_call_exception system_call_vectored_common system_call_common __do_syscall ret_to_user*
-		__pi_* bpf_dispatcher_nop_func __ret_from_fork syscall_handler secondary_start_kernel __secondary_switched __primary_switched smp_callin secondary_start_sbi
-		ftrace_graph_call ftrace_regs_entry ftrace_stub`},
+		__pi_* bpf_dispatcher_nop_func __ret_from_fork syscall_handler do_syscall secondary_start_kernel __secondary_switched __primary_switched smp_callin secondary_start_sbi
+		ftrace_graph_call ftrace_regs_entry ftrace_stub ftrace_return_to_handler`},
 	{service, `
 		queue_work* __queue_work* queue_delayed_work* __queue_delayed_work insert_work* __virt_to_phys __phys_addr flush_work* __flush_work* flush_delayed_work flush_workqueue* __flush_workqueue drain_workqueue
 		destroy_workqueue start_flush_work mod_delayed_work* __cancel_work* cancel_work* try_to_grab_pending work_grab_pending schedule_work* schedule_delayed_work*
@@ -131,7 +131,7 @@ var machinery = []row{
 		filemap_fdatawait_* filemap_write_and_wait* filemap_fdatawrite_* unlock_page end_page_writeback folio_end_* do_read_cache_* xas_* xa_* __xa_* radix_tree_* __radix_tree_* mas_* mt_* mtree_*
 		rhashtable_* __rhashtable_* rht_* list_lru_* __list_lru_* pcpu_* percpu_ref_* percpu_counter_* __percpu_counter_* free_uid put_cred* __put_cred
 		crc16* crc_itu_t crc_ccitt* crc8 crypto_* aes_* sha256_* sha1_* hex_dump_to_buffer va_format dev_vprintk_emit dev_printk* __dev_printk _dev_* netdev_printk __netdev_printk
-		psi_* console_lock console_unlock console_trylock* register_console kobj_* unpin_user_* unpin_* ldsem_* seqcount_* __seqprop_* __local_bh_* local_bh_* _local_bh_* preempt_count_* kvm_async_pf_*
+		psi_* console_lock console_unlock console_flush_all console_trylock* register_console kobj_* unpin_user_* unpin_* ldsem_* seqcount_* __seqprop_* __local_bh_* local_bh_* _local_bh_* preempt_count_* kvm_async_pf_*
 		notifier_call_chain* raw_notifier_* blocking_notifier_* atomic_notifier_* srcu_notifier_* nd_jump_link capable ns_capable*
 		__vunmap vunmap* vm_unmap_* __purge_vmap_area_lazy simple_copy_to_iter copy_page_to_iter* __skb_datagram_iter csd_* current_time ktime_get* get_random_* prandom_* inode_init_* new_inode*`},
 	{dispatch, `

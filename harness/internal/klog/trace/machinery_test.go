@@ -25,9 +25,9 @@ func TestMachineryIsSkipped(t *testing.T) {
 		"native_queued_spin_lock_slowpath": locks, "mutex_lock_nested": locks, "rwsem_down_write_slowpath": locks, "_raw_spin_lock_bh": locks,
 		"kmalloc_trace": memory, "__alloc_pages_noprof": memory, "kfree": memory, "_copy_to_user": memory,
 		"strnlen": helper, "memcpy": helper, "skb_panic": helper, "vsnprintf": helper, "__list_del": helper, "find_next_bit": helper,
-		"__panic_unhandled": traps, "el1_fpac": traps, "specification_exception": traps, "handle_kernel_stack_overflow": traps, "handle_fault_error_nolock": traps,
+		"__panic_unhandled": traps, "arm64_is_fatal_ras_serror": traps, "el1_fpac": traps, "specification_exception": traps, "handle_kernel_stack_overflow": traps, "handle_fault_error_nolock": traps,
 		"plic_handle_irq": timer, "do_irq_async": timer, "clock_comparator_interrupt": timer, "do_handle_IPI": timer,
-		"__ret_from_fork": enters, "secondary_start_kernel": enters, "____do_softirq": dispatch, "fallback_scalar_usercopy": memory, "arch_read_lock_wait": locks,
+		"__ret_from_fork": enters, "do_syscall": enters, "secondary_start_kernel": enters, "____do_softirq": dispatch, "fallback_scalar_usercopy": memory, "arch_read_lock_wait": locks,
 		"panicked": "", "kthread_run_all": "", "string_of_gadget": "", "updown": "", "downgrade": "", "gadget_wait": "", "mutexes": "", "numbers": "",
 		"do_work": "", "watchdogs": "", "vfs_read": "", "security_task_free": "", "flush_cache": "", "ksys_ioctl": "",
 	} {

@@ -52,7 +52,7 @@ func (r *Reader) add(f Frame) {
 	if n := len(s.frames); f.Size == 0 && n > 0 && s.frames[n-1].Function == f.Function {
 		return // on arm, the caller of the line before
 	}
-	if n := len(s.frames); n > 0 && resumesAt(s.frames[n-1].Function) {
+	if n := len(s.frames); n > 0 && !s.frames[n-1].Guess && resumesAt(s.frames[n-1].Function) {
 		f.Return = false
 	}
 	if at := f; (s.pointed || s.named) && len(s.frames) == 1 {
