@@ -187,6 +187,22 @@ func TestStallIsBehindEntryOfInterrupt(t *testing.T) {
 	}
 }
 
+// Before 6.4, riscv had no function of its own between the driver of interrupts and the entry of exceptions.
+func TestInterruptOfRISCVIsGuilty(t *testing.T) {
+	for _, entry := range []string{"riscv_intc_irq+0x10/0x20", "generic_handle_arch_irq+0x10/0x20", "handle_riscv_irq+0x10/0x20"} {
+		got := guilty(t, AnyStack, `
+	epc : gadget_irq+0x10/0x20
+	[<ffffffff80a1c2da>] gadget_irq+0x10/0x20
+	[<ffffffff803b3ff8>] plic_handle_irq+0x10/0x20
+	[<ffffffff803b3ffc>] `+entry+`
+	[<ffffffff803b4ff8>] ret_from_exception+0x0/0x20
+	[<ffffffff01b3c3f8>] victim_read+0x10/0x20 [victim]`)
+		if got != "gadget_irq" {
+			t.Errorf("%s: got %s, want gadget_irq", entry, got)
+		}
+	}
+}
+
 func TestReturnAddressesOfTrace(t *testing.T) {
 	var r Reader
 	for _, line := range []string{

@@ -72,7 +72,7 @@ var machinery = []row{
 		smp_apic_timer_interrupt_* smp_trace_apic_timer_interrupt_* apic_timer_interrupt trace_apic_timer_interrupt reschedule_interrupt trace_reschedule_interrupt call_function_interrupt
 		call_function_single_interrupt irq_work_interrupt asm_sysvec_* asm_common_interrupt common_interrupt ret_from_intr el1_irq el1h_64_irq*
 		el1h_64_fiq* __irq_svc ext_int_handler io_int_handler decrementer_common* hardware_interrupt_common* hypervisor_callback
-		xen_hvm_callback_vector xen_do_hypervisor_callback handle_riscv_irq common_interrupt_return`},
+		xen_hvm_callback_vector xen_do_hypervisor_callback handle_riscv_irq riscv_intc_irq riscv_intc_aia_irq generic_handle_arch_irq common_interrupt_return`},
 	{timer, `
 		rcu_check_callbacks rcu_sched_clock_irq* rcu_pending* __rcu_pending update_process_times tick_sched_handle* tick_sched_timer* tick_nohz_handler
 		tick_nohz_highres_handler tick_nohz_lowres_handler tick_periodic tick_handle_periodic tick_do_* __run_hrtimer* __hrtimer_run_queues hrtimer_run_queues
@@ -82,10 +82,10 @@ var machinery = []row{
 		instr_sysvec_* common_interrupt_* do_IRQ __common_interrupt handle_irq handle_irq_event*
 		generic_handle_* handle_domain_irq __handle_domain_irq handle_percpu_devid_irq handle_percpu_irq handle_fasteoi_irq handle_edge_irq handle_level_irq
 		__handle_irq_event_percpu arch_timer_handler_* gic_handle_irq* __gic_handle_* gic_handle_* do_interrupt_handler el1_interrupt
-		el1_fiq call_on_irq_stack call_with_stack riscv_timer_interrupt riscv_intc_irq do_irq do_ext_irq do_io_irq
+		el1_fiq call_on_irq_stack call_with_stack riscv_timer_interrupt do_irq do_ext_irq do_io_irq
 		timer_interrupt __do_irq __do_IRQ
 		xen_evtchn_do_upcall __xen_evtchn_do_upcall __el1_irq handle_arch_irq handle_irq_desc handle_percpu_devid_fasteoi_ipi ipi_handler do_handle_IPI handle_IPI
-		ipi_mux_process sbi_ipi_handle riscv_intc_aia_irq imsic_handle_irq plic_handle_irq do_irq_async do_ext_interrupt do_external_interrupt
+		ipi_mux_process sbi_ipi_handle imsic_handle_irq plic_handle_irq do_irq_async do_ext_interrupt do_external_interrupt
 		clock_comparator_work clock_comparator_interrupt do_ext_call_interrupt do_airq_interrupt do_cio_interrupt`},
 	{checks, `
 		kasan_* __kasan_* __asan_* __hwasan_* hwasan_* asan_* check_memory_region* memory_is_poisoned* check_region_inline kmsan_* __kmsan_* __msan_* kcsan_* __kcsan_* __tsan_* tsan_*
@@ -102,7 +102,7 @@ var machinery = []row{
 		object_err slab_err slab_bug slab_fix slab_pad_check slab_tracker* __slab_err check_object* check_bytes_and_report check_slab* check_valid_pointer on_freelist
 		free_debug_processing alloc_debug_processing free_consistency_checks alloc_consistency_checks verify_redzone* slab_out_of_*
 		bad_page* check_free_page* check_new_page* free_page_is_bad* __check_object_size* check_heap_object __check_heap_object check_stack_object check_page_span
-		refcount_* __refcount_* __list_add_valid* __list_del_entry_valid* __list_valid_* check_data_corruption cet_* rcu_read_lock_* object_is_on_stack`},
+		refcount_* __refcount_* __list_add_valid* __list_del_entry_valid* __list_valid_* check_data_corruption cet_* rcu_read_lock_* object_is_on_stack mte_check_tfsr_* mte_thread_switch`},
 	{enters, `
 		entry_* do_syscall_* x64_sys_call ia32_sys_call ret_fast_syscall ret_from_syscall* ret_from_sys_call* el0_* el0t_* invoke_syscall* __invoke_syscall
 		do_el0_svc* system_call* __system_call __sys_trace* sysenter_* __do_fast_syscall_32 do_fast_syscall_32 do_SYSENTER_32 do_int80_* do_int_80* int_ret_from_sys_call
