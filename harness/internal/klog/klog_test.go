@@ -139,6 +139,19 @@ func TestFormsOfTimes(t *testing.T) {
 	}
 }
 
+// On riscv, no line says that a trace begins: it follows the registers.
+func TestReportsOfRISCVAreApart(t *testing.T) {
+	dump := "epc : gadget_spin+0x10/0x40 [gadget]\n ra : gadget_ioctl+0x20/0x60 [gadget]\nstatus: 0000000200000120 badaddr: 0000000000000000 cause: 8000000000000005\n[<ffffffff01e6c73c>] gadget_spin+0x10/0x40 [gadget]\n"
+	stall := "rcu: INFO: rcu_sched self-detected stall on CPU\nrcu: \t0-....: (5249 ticks this GP)\n" + dump
+	if found := ConsoleFaults(stall + stall); len(found) != 2 || found[1].At != 6 || found[1].Title != "rcu: stall in gadget_spin [gadget]" {
+		t.Errorf("two stalls: %+v", found)
+	}
+	found := ConsoleFaults("watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [gadgetctl:7]\n" + dump + strings.Repeat("eth0: up\n", 4) + " foreign\n")
+	if len(found) != 1 || len(found[0].Report) != 5 {
+		t.Errorf("a lockup before foreign lines: %+v", found)
+	}
+}
+
 func TestTaintFault(t *testing.T) {
 	f := TaintFault("machine check (M)", 7)
 	if f.Kind != Taint || f.Title != "taint: machine check (M)" || f.At != 7 || len(f.Report) != 1 {

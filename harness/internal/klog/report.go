@@ -190,7 +190,7 @@ func (r *report) refuses(text string) bool {
 func (r *report) look(text string) {
 	switch {
 	case strings.HasPrefix(text, "Call Trace:"), strings.HasPrefix(text, "Call trace:"), strings.HasPrefix(text, "Backtrace:"), strings.Contains(text, "backtrace:"),
-		strings.HasPrefix(text, "RIP: 0010:"):
+		strings.HasPrefix(text, "RIP: 0010:"), strings.HasPrefix(text, "epc : "): // riscv has no other line
 		r.traced = true
 	}
 	if r.ending == ruled && !r.framed {

@@ -110,6 +110,19 @@ func TestStackOverflowIsInOperation(t *testing.T) {
 	}
 }
 
+// A script that decodes a trace prints the functions that are inlined at the instruction, too.
+func TestLastJumpIsNotInstructionOfInlinedFunction(t *testing.T) {
+	if got := guilty(t, AnyStack, `
+	Krnl PSW : 0704c00180000000 00000000a1b2c3d4 (gadget_inline a.c:1 [inline])
+	Krnl PSW : 0704c00180000000 00000000a1b2c3d4 (gadget_set+0x10/0x20 a.c:2)
+	Call Trace:
+	 [<00000000a1b2c3d4>] gadget_set+0x10/0x20
+	Last Breaking-Event-Address:
+	 [<00000000a1b2d3d4>] gadget_call+0x10/0x20`); got != "gadget_set" {
+		t.Errorf("got %s, want gadget_set", got)
+	}
+}
+
 // A jump to NULL has no function, and no trace has its caller.
 func TestLastJumpIsInstruction(t *testing.T) {
 	var r Reader

@@ -214,7 +214,7 @@ func (r *Reader) pointer(f Frame) {
 	}
 	switch n := len(s.frames); {
 	case n == 0:
-		s.pointed = true
+		s.pointed, s.nowhere = true, false
 	case s.frames[n-1] == f:
 		s.named = n == 1
 		return // a second line for NIP
