@@ -31,6 +31,7 @@ var heads = []head{
 		{"Asynchronous SError", Oops},
 		{"not syncing: bad mode", Oops},
 		{"not syncing: Unhandled exception", Oops},
+		{"Invalid kernel stack pointer", Oops},
 	}},
 	{kind: StackOverflow, ends: traced, forms: []string{`Insufficient stack space to handle exception`}, title: "Kernel panic - not syncing: kernel stack overflow"},
 
@@ -90,7 +91,7 @@ var heads = []head{
 	{kind: Bug, ends: untraced, title: "kernel BUG", detail: lineDetail, forms: []string{`rust_kernel: panicked at `}},
 	{kind: Oops, ends: traced, title: "$1", forms: []string{
 		`(Internal error: .*?)(?:: [0-9a-f]+)? \[#\d`, `(Oops - [^\[]+?) \[#\d`, `(Oops) ?\[#\d`, `(Oops: [A-Z][^\[]+?), sig: \d+ \[#\d`,
-		`(Unhandled kernel unaligned access)\[#\d`, `(Oops: [0-9a-f]+) (?:ilc:\d )?\[#\d.*`, `(Oops: .*?) \[#\d`, `(Bad kernel stack pointer) `,
+		`(Unhandled kernel unaligned access)\[#\d`, `(Oops: [0-9a-f]+) (?:ilc:\d )?\[#\d.*`, `(Oops: .*?) \[#\d`, `(Bad kernel stack pointer) `, `(Kernel stack pointer invalid)`,
 	}},
 
 	// Sanitizers.

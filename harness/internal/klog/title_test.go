@@ -105,6 +105,7 @@ func TestKindsAndTitlesOfOtherProcessors(t *testing.T) {
 		{"Internal error: Oops - FPAC: 0000000072000000 [#1]  SMP\n" + registers, Oops, "Internal error: Oops - FPAC in gadget_read [gadget]"},
 		{"gadgetctl[7]: unhandled exception: DABT (lower EL), ESR 0x0000000092000005, level 1 translation fault in libc.so.6[ffff9a6d0000+17c000]\npc : 0000ffff9a6ee5f4", "", ""},
 		{"Unknown program exception: 0010 ilc:2 [#1] SMP \nKrnl PSW : 0704c00180000000 000003ff8004e2b2 (gadget_read+0x22/0x40 [gadget])", Oops, "Unknown program exception in gadget_read [gadget]"},
+		{"Kernel stack pointer invalid\nCPU: 1 PID: 7\nKrnl PSW : 0704c00180000000 000003ff8004e2b2 (gadget_read+0x22/0x40 [gadget])\nCall Trace:\n([<0000000000000000>] 0x0)\nKernel panic - not syncing: Invalid kernel stack pointer, cannot continue", Oops, "Kernel stack pointer invalid in gadget_read [gadget]"},
 		{"Low-address protection: 0004 ilc:3 [#1] SMP ", Oops, "Low-address protection"},
 		{"HFP overflow exception: 000c ilc:2 [#1] SMP ", Oops, "HFP overflow exception"},
 		{"translation-specification exception: 0012 ilc:2 [#1] SMP ", Oops, "translation-specification exception"},
