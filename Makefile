@@ -72,8 +72,8 @@ kvm-short: deps ## run kmodtest under KVM, in an emulated machine, without the l
 	scripts/kvm.sh short
 
 .PHONY: bench
-bench: deps ## compare runs with a bare boot, and update docs/performance.md
-	go run ./harness/cmd/kmodtest-bench -document docs/performance.md
+bench: deps ## compare runs with a bare boot, on Debian's kernel and a minimal one, and update docs/performance.md
+	go run ./harness/cmd/kmodtest-bench -kernels 6.1,6.12-min -document docs/performance.md
 
 ## Prepare and clean up:
 
