@@ -42,13 +42,14 @@ static noinline void crash_poison(void)
 	kfree(kmalloc(64, GFP_KERNEL));
 }
 
+/* The memory of the object ends later: kernels without checks are not damaged. */
 static noinline void crash_out_of_bounds(void)
 {
-	char *object = kmalloc(64, GFP_KERNEL);
+	char *object = kmalloc(40, GFP_KERNEL);
 
 	if (!object)
 		return;
-	crash_fill(object, 0x55, 72); /* out-of-bounds */
+	crash_fill(object, 0x55, 64); /* out-of-bounds */
 	kfree(object);
 }
 
