@@ -169,7 +169,7 @@ func TestGetByIOUringDoesNotReachTheModule(t *testing.T) {
 		if length := u.call(0, s, uringGetsockopt, unix.SOL_SOCKET, unix.SO_TYPE, kind.address, 4); length != 4 {
 			t.Fatalf("get of the socket's type by io_uring: returned %d, want 4", length)
 		}
-		kind.wantWritten("\x03\x00\x00\x00", "get of the socket's type by io_uring") // SOCK_RAW
+		kind.wantWritten(string(binary.NativeEndian.AppendUint32(nil, unix.SOCK_RAW)), "get of the socket's type by io_uring")
 	}
 	s.wantCounts(t, uapi.Stats{}, "a get by io_uring", func() {
 		result := u.call(0, s, uringGetsockopt, unix.SOL_IP, uapi.SocketOpsGet, m.address, int32(len(m.data)))
