@@ -8,6 +8,7 @@ ACTION_TEST := go test -tags machines -count=1 -timeout 20m -v -run '^Test(Actio
 COVERAGE_KERNELS := 5.10,6.1,6.12,6.1-rt,trixie
 COVERAGE_MIN := 100,95
 COVERAGE_TESTS := ^Test(BadBase|DefaultBase|LoadingTwice|LoadStarts|UnloadRemoves|SetNeeds|SetRejectsNegative|SetRejectsUnreadable|EmptySet|LastAndStats|GetRejectsNegative|StatsCountRejected)
+ARCH_MATRIX := debug@arm64,6.1,6.1-min,trixie,6.1@arm64,6.12@arm64,6.1-min@arm64,6.1@s390x,trixie@riscv64
 ARCH_KERNEL := .*
 ARCH_WAYS := null-read|null-write|null-call|page-fault|user-access|non-canonical|read-only|divide|stack-overflow|execute-data|stack-smash|panic|bug|warn|warn-message|list-add|list-del|refcount-free|refcount-underflow|usercopy|usercopy-from|usercopy-size|fortify|taint|schedule|double-free|cache-remains|bad-page|memory-gone|vmalloc-bounds|in-interrupt|in-timer|in-other-cpu|in-thread|in-work|slab-redzone|slab-poison|loading|unloading
 BROKEN_KERNELS := 5.10,6.1,6.12,7-min,debug
@@ -147,6 +148,11 @@ unit-arm64: deps ## run tests that need no machine as programs for arm64, under 
 matrix-readme: KERNELS := $(or $(KERNELS),*$(comma)*-full$(comma)*-rt$(comma)trixie$(comma)sid)
 matrix-readme: matrix ## run it in all kernels, extra ones too, and copy the table into README.md
 	scripts/matrix-readme.sh
+
+.PHONY: matrix-arch
+matrix-arch: deps ## run it in kernels for other architectures, and in some for this one, and copy the table into README.md
+	@scripts/deps.sh arm64 riscv64 s390x
+	$(MAKE) matrix-readme KERNELS='$(or $(KERNELS),$(ARCH_MATRIX))'
 
 .PHONY: report-picture
 report-picture: chromium ## take the picture of kmodtest-report/report.html in README.md, after make matrix
