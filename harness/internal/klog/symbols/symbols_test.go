@@ -2,6 +2,7 @@ package symbols
 
 import (
 	"debug/elf"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
@@ -153,6 +154,18 @@ func TestModuleFramesOfOtherArchitectures(t *testing.T) {
 		table.Resolve(&fault)
 		for i, mark := range []string{"fault", "end"} {
 			check(t, fault.Frames[i], mark)
+		}
+	}
+}
+
+// Newer assemblers write distances as LEB128 numbers, too. Their length stays.
+func TestDistanceAsLEB128(t *testing.T) {
+	for _, want := range []uint64{0, 5, 200, 16383} {
+		data := []byte{0x80, 0x80, 0x00, 0xff}
+		relocate(data, setULEB128, 70000+want)
+		relocate(data, subULEB128, 70000)
+		if got, n := binary.Uvarint(data); got != want || n != 3 || data[3] != 0xff {
+			t.Errorf("%d: got %d of %d bytes, and %#x behind", want, got, n, data[3])
 		}
 	}
 }

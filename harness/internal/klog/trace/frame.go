@@ -5,6 +5,8 @@ package trace
 import (
 	"strconv"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/prefix"
 )
 
 // Frame is a place in the code of the kernel or a module that a report names.
@@ -209,7 +211,7 @@ func isDecoded(text string) bool {
 	place, _, _ = strings.Cut(place, " (discriminator")
 	file, line, found := strings.Cut(place, ":")
 	line, _, _ = strings.Cut(line, " ")
-	return ok && found && isNumber(line) && (strings.HasSuffix(file, ".c") || strings.HasSuffix(file, ".h") || strings.HasSuffix(file, ".S") || strings.HasSuffix(file, ".rs"))
+	return ok && found && prefix.IsNumber(line) && (strings.HasSuffix(file, ".c") || strings.HasSuffix(file, ".h") || strings.HasSuffix(file, ".S") || strings.HasSuffix(file, ".rs"))
 }
 
 // pointers are the beginnings of lines that name the instruction at which the
@@ -242,5 +244,3 @@ func isHex(s string) bool {
 	}
 	return s != ""
 }
-
-func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
