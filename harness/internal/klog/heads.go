@@ -1,6 +1,9 @@
 package klog
 
-import "github.com/kmodtest/kmodtest/harness/internal/klog/trace"
+import (
+	"github.com/kmodtest/kmodtest/harness/internal/klog/dump"
+	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
+)
 
 // severities returns the forms of messages of lockdep. Their first word depends on
 // the kernel's release.
@@ -102,20 +105,20 @@ var heads = []head{
 	{kind: UBSAN, ends: ruled, glued: true, title: "$1", forms: []string{`(UBSAN: .+?)(?: in |$)`}},
 
 	// Locks and RCU.
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: severities(
+	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, forms: severities(
 		`possible .*detected`, `inconsistent (?:\{.*\} )?lock state`, `bad unlock balance detected`, `bad contention detected`,
 		`circular locking deadlock detected`, `held lock freed`, `suspicious RCU usage`, `chain_key collision`, `Nested lock was not taken`, `Invalid wait context`,
 	)},
-	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, forms: severities(`lock held (?:when returning to user space|at task exit)`)},
-	{kind: Lockdep, ends: dumped, body: lockBody, forms: []string{`* lock order detected*(?:WARNING|INFO|BUG): .*-unsafe lock order detected`}},
-	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, title: "WARNING: a task still has locks held", forms: []string{`* still has locks held*WARNING: .* still has locks held`}},
-	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, title: "BUG: a task still has locks held", forms: []string{
+	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, blame: trace.Noted, forms: severities(`lock held (?:when returning to user space|at task exit)`)},
+	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, forms: []string{`* lock order detected*(?:WARNING|INFO|BUG): .*-unsafe lock order detected`}},
+	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, blame: trace.Noted, title: "WARNING: a task still has locks held", forms: []string{`* still has locks held*WARNING: .* still has locks held`}},
+	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, blame: trace.Noted, title: "BUG: a task still has locks held", forms: []string{
 		`* still has locks held*BUG: .* still has locks held`, `* exiting with locks still held*BUG: .* exiting with locks`,
 		`* lock held at task exit*BUG: .* lock held at task exit`,
 	}},
-	{kind: Lockdep, ends: dumped, body: lockBody, title: "INFO: trying to register non-static key", forms: []string{`INFO: trying to register non-static key`}},
-	{kind: Lockdep, ends: dumped, body: lockBody, blame: trace.Noted, forms: []string{`BUG: MAX_LOCK`, `BUG: MAX_STACK_TRACE_ENTRIES too low`, `BUG: looking up invalid subclass`}},
-	{kind: Lockdep, ends: dumped, body: lockBody, title: "BUG: the key of a lock is not registered", forms: []string{`BUG: key .* has not been registered`, `BUG: key .* not in \.data`}},
+	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, title: "INFO: trying to register non-static key", forms: []string{`INFO: trying to register non-static key`}},
+	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, blame: trace.Noted, forms: []string{`BUG: MAX_LOCK`, `BUG: MAX_STACK_TRACE_ENTRIES too low`, `BUG: looking up invalid subclass`}},
+	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, title: "BUG: the key of a lock is not registered", forms: []string{`BUG: key .* has not been registered`, `BUG: key .* not in \.data`}},
 	{kind: Lockdep, ends: dumped, title: "$1", forms: []string{`(BUG: (?:spinlock|rwlock)[ -].+?)(?: on CPU#|,|$)`}},
 	{kind: Lockdep, ends: dumped, message: true, forms: []string{`DEBUG_LOCKS_WARN_ON`, `DEBUG_RWSEMS_WARN_ON`, `rtmutex deadlock detected`}, sources: []string{
 		"kernel/locking/lockdep.c", "kernel/lockdep.c", "kernel/locking/mutex.c", "kernel/locking/mutex-debug.c",
@@ -144,13 +147,13 @@ var heads = []head{
 		`WARNING: CPU: \d+ PID: \d+ `, `WARNING: CPU: \d`, `WARNING: at \S+:\d+`, `WARNING: at \S+\+0x`, `WARNING: at \S+, CPU#\d`,
 		`WARNING: \S+:\d+ at \S+\+0x`, `WARNING: \S+:\d+ at \S+, CPU#\d`, `WARNING: \S+ at \S+\+0x`, `WARNING: \[.*\] \S+:\d+ at \S+`,
 	}},
-	{kind: Warning, ends: dumped, body: unwindBody, blame: trace.Nowhere, title: "WARNING: kernel stack $1 has bad ${2}value", forms: []string{`WARNING: kernel stack (regs|frame pointer) at \S+ in .+:\d+ has bad ('bp' )?value`}},
-	{kind: Warning, ends: dumped, body: unwindBody, blame: trace.Nowhere, title: "$1", forms: []string{
+	{kind: Warning, ends: dumped, body: dump.IsUnwindLine, blame: trace.Nowhere, title: "WARNING: kernel stack $1 has bad ${2}value", forms: []string{`WARNING: kernel stack (regs|frame pointer) at \S+ in .+:\d+ has bad ('bp' )?value`}},
+	{kind: Warning, ends: dumped, body: dump.IsUnwindLine, blame: trace.Nowhere, title: "$1", forms: []string{
 		`(WARNING: can't (?:dereference|access) (?:iret )?registers) at `, `(WARNING: unrecognized unwind stack type)`,
 		`(WARNING: stack recursion on stack type)`, `(WARNING: stack going in the wrong direction)\?`, `(WARNING: missing \S+ value) at \S+\+0x`,
 		`(WARNING: unknown (?:SP|BP) base reg) \d`, `(WARNING: unknown \.orc_unwind entry type) \d`,
 	}},
-	{kind: Warning, ends: dumped, blame: trace.Nowhere, body: loadBody, forms: []string{`\w+: '.+'->init suspiciously returned `}},
+	{kind: Warning, ends: dumped, blame: trace.Nowhere, body: dump.IsLoadLine, forms: []string{`\w+: '.+'->init suspiciously returned `}},
 	// The prefix is there since 6.4.
 	{kind: Warning, ends: dumped, title: "kobject: an initialized object is initialized", forms: []string{
 		`kobject \(.*\): tried to init an initialized object`, `kobject: kobject \(.*\): tried to init an initialized object`,

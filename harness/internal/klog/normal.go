@@ -87,3 +87,12 @@ func cutHex(s string, to *uint64) (string, bool) {
 	*to = v
 	return s[n:], err == nil
 }
+
+func isHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return s != ""
+}

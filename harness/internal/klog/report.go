@@ -5,8 +5,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/klog/dump"
 	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
 	"github.com/kmodtest/kmodtest/harness/internal/printable"
+)
+
+const (
+	cutHere    = "------------[ cut here ]------------"
+	endOfTrace = "---[ end trace"
+	endOfPanic = "---[ end Kernel panic"
 )
 
 const (
@@ -50,7 +57,7 @@ func newReport(h *head, l line, before []line, b *budget) *report {
 		if b.text == cutHere && h.kind == UBSAN {
 			r.ending = traced
 		}
-		if b.text != cutHere && !isRule(b.text) && b.text != "" && (isSlabLead(b.text) || !isBody(b.text)) {
+		if b.text != cutHere && !dump.IsRule(b.text) && b.text != "" && (isSlabLead(b.text) || !dump.IsLine(b.text)) {
 			r.notes = append(r.notes, b.text)
 		}
 	}
@@ -150,7 +157,7 @@ func (r *report) offer(l line) (taken bool) {
 		r.ended = r.ended || strings.HasPrefix(text, endOfPanic)
 		return true
 	case r.ended:
-		if isBody(text) && !r.refuses(text) {
+		if dump.IsLine(text) && !r.refuses(text) {
 			r.keep(l)
 			return true
 		}
@@ -160,7 +167,7 @@ func (r *report) offer(l line) (taken bool) {
 		r.keep(l)
 		r.ended = true
 		return true
-	case r.ending == ruled && isRule(text):
+	case r.ending == ruled && dump.IsRule(text):
 		r.keep(l)
 		r.closed = r.framed || r.total > 1+r.at+gapLines
 		return true
@@ -203,7 +210,7 @@ func (r *report) offerOOM(l line) bool {
 		r.closed = true
 		return false
 	}
-	if isBody(l.text) {
+	if dump.IsLine(l.text) {
 		r.keep(l)
 	} else {
 		r.doubt(l)
@@ -218,7 +225,7 @@ func (r *report) offerDump(l line) bool {
 	if r.ending == dumped && r.traced {
 		gap = shortGap
 	}
-	body := isBody(l.text)
+	body := dump.IsLine(l.text)
 	if r.head.body != nil && !r.traced {
 		body = body || r.head.body(l.text)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/klog/dump"
 	"github.com/kmodtest/kmodtest/harness/internal/klog/prefix"
 )
 
@@ -220,7 +221,7 @@ func (s *Scanner) pop(st *stream) {
 
 // give hands a line to the open reports, the last one first.
 func (s *Scanner) give(st *stream, l line) {
-	rule := isRule(l.text)
+	rule := dump.IsRule(l.text)
 	lead := isLead(l.text)
 	if len(st.pending) > 0 && !rule && !lead && l.text != "" { // no head followed a rule
 		st.pending = nil

@@ -1,23 +1,19 @@
-package klog
+// Package dump recognizes the lines of a dump of registers, memory and calls, which the kernel prints after the line
+// that names a fault.
+package dump
 
 import (
 	"strings"
 )
 
-const (
-	cutHere    = "------------[ cut here ]------------"
-	endOfTrace = "---[ end trace"
-	endOfPanic = "---[ end Kernel panic"
-)
-
-// isRule recognizes the lines of = before and after a report.
-func isRule(text string) bool {
+// IsRule recognizes the lines of = before and after a report.
+func IsRule(text string) bool {
 	return len(text) > 20 && strings.Trim(text, "=") == ""
 }
 
-// bodies are the beginnings of lines that are part of a dump, by their first byte.
+// beginnings are the beginnings of lines that are part of a dump, by their first byte.
 // Lines that begin with a space always are.
-var bodies = map[byte][]string{
+var beginnings = map[byte][]string{
 	'"': {`"echo 0 > /proc/sys/kernel/hung_task`},
 	'#': {"#PF: "},
 	'(': {"([<", "(detected by", "(t="},
@@ -83,8 +79,8 @@ var bodies = map[byte][]string{
 	'}': {"}"},
 }
 
-// isBody reports whether a line looks like one of a dump.
-func isBody(text string) bool {
+// IsLine reports whether a line, without the prefix of the console, looks like one of a dump.
+func IsLine(text string) bool {
 	switch {
 	case text == "":
 		return true
@@ -104,7 +100,7 @@ func isBody(text string) bool {
 			return true
 		}
 	}
-	for _, prefix := range bodies[text[0]] {
+	for _, prefix := range beginnings[text[0]] {
 		if strings.HasPrefix(text, prefix) {
 			return true
 		}
@@ -164,8 +160,8 @@ func isHex(s string) bool {
 	return s != ""
 }
 
-// lockBody recognizes what lockdep prints before its backtrace.
-func lockBody(text string) bool {
+// IsLockLine recognizes the lines that lockdep prints before its backtrace.
+func IsLockLine(text string) bool {
 	for _, part := range []string{"lock", "{", "***", "->", "..", "RCU", "rcu", "irq", "---", "/", "annotation", "acquire", "release", "tainted", "Tainted"} {
 		if strings.Contains(text, part) {
 			return true
@@ -174,8 +170,8 @@ func lockBody(text string) bool {
 	return false
 }
 
-// unwindBody recognizes the words of a stack that the unwinder prints.
-func unwindBody(text string) bool { return strings.HasSuffix(text, ")") && isHexDump(text) }
+// IsUnwindLine recognizes the words of a stack that the unwinder prints.
+func IsUnwindLine(text string) bool { return strings.HasSuffix(text, ")") && isHexDump(text) }
 
-// loadBody recognizes what follows the message about an init function.
-func loadBody(text string) bool { return strings.Contains(text, "loading module anyway") }
+// IsLoadLine recognizes what follows the message about an init function.
+func IsLoadLine(text string) bool { return strings.Contains(text, "loading module anyway") }
