@@ -28,7 +28,7 @@ func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 	}
 	var now, before, beyond, linked [][]Frame
 	for i := range r.stacks {
-		s := r.stacks[i].called()
+		s := r.stacks[i].called().untilIdle()
 		linked = append(linked, s.linked)
 		switch {
 		case s.history && where != Everything:
@@ -50,7 +50,7 @@ func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 	}
 	isLikely := func(f *Frame) bool {
 		why := skipped(f.Function)
-		return why == "" || why.uncertain()
+		return why == "" || why.uncertain() || why == idles && where != Interrupted
 	}
 	certain := now
 	if where == Interrupted && !pointsAt(now, isCertain) || where == Operation {
@@ -134,7 +134,7 @@ func operations(stacks [][]Frame, isCertain func(*Frame) bool) [][]Frame {
 		for _, f := range frames {
 			switch why := skipped(f.Function); {
 			case f.Guess:
-			case isRelay(f.Function), why == dispatch, why == arrives, why == enters:
+			case isRelay(f.Function), why == dispatch, why == arrives, why == enters, why == idles:
 				if operation != nil {
 					found, operation = append(found, operation), nil
 				}
@@ -175,6 +175,21 @@ func (s *stack) called() *stack {
 		whole.broken++
 	}
 	return &whole
+}
+
+// untilIdle returns the stack without what is behind the first function of an idle processor: only the kernel's start
+// is there.
+func (s *stack) untilIdle() *stack {
+	i := slices.IndexFunc(s.frames, func(f Frame) bool { return !f.Guess && skipped(f.Function) == idles })
+	if i < 0 {
+		return s
+	}
+	short := *s
+	short.frames = s.frames[:i+1]
+	if short.broken > len(short.frames) {
+		short.broken = 0
+	}
+	return &short
 }
 
 // interrupted returns the frames of the code that was interrupted by the interrupt

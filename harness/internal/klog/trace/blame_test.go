@@ -233,3 +233,33 @@ func TestReturnAddressesOfTrace(t *testing.T) {
 		t.Errorf("instructions are at %q, want f and h", instructions)
 	}
 }
+
+// An idle processor does nothing that could be guilty of a stall. An exception may be of the idle function itself.
+func TestIdleProcessorIsNotGuiltyOfStall(t *testing.T) {
+	idle := `
+	RIP: 0010:cpuidle_enter_state+0x10/0x20
+	Call Trace:
+	 cpuidle_enter+0x10/0x20
+	 do_idle+0x10/0x20
+	 start_kernel+0x10/0x20`
+	for _, test := range []struct {
+		where Blame
+		lines string
+		want  string
+	}{
+		{Interrupted, idle + "\n\tNMI backtrace for cpu 1\n\tRIP: 0010:gadget_spin+0x10/0x20", "gadget_spin"},
+		{AnyStack, idle, "cpuidle_enter_state"},
+		{AnyStack, "\n\tRIP: 0010:gadget_timer+0x10/0x20\n\tCall Trace:\n\t </IRQ>" + idle, "gadget_timer"},
+	} {
+		if got := guilty(t, test.where, test.lines); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.lines, got, test.want)
+		}
+	}
+	var r Reader
+	for line := range strings.SplitSeq(idle, "\n") {
+		r.Line(strings.TrimPrefix(line, "\t"))
+	}
+	if f, ok := r.Guilty(Interrupted, nil); ok {
+		t.Errorf("%s is guilty of a stall of an idle processor", f.Place())
+	}
+}

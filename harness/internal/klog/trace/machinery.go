@@ -20,6 +20,7 @@ const (
 	memory   reason = "memory"   // it allocates, frees or copies memory for its caller
 	helper   reason = "helper"   // it handles a string, bits, a list or a buffer of its caller
 	service  reason = "service"  // it works on an object of its caller: a timer, a work item, a socket, a device
+	idles    reason = "idles"    // it is how a processor waits for something to do
 	dispatch reason = "dispatch" // it runs work of others: threads, work queues, timers
 )
 
@@ -141,6 +142,10 @@ var machinery = []row{
 		hrtimer_run_softirq call_on_stack* asm_call_* call_softirq run_irq_workd irq_work_run* irq_work_single irq_enter* task_work_run
 		__do_softirq_own_stack ____do_softirq exit_to_user_mode_* exit_to_usermode_loop syscall_exit_to_user_mode* prepare_exit_to_usermode __syscall_exit_* irqentry_exit*
 		do_notify_resume do_work_pending work_pending work_notify_resume finish_ret_to_user __ret_to_user slow_work_pending*`},
+	{idles, `
+		do_idle cpu_startup_entry cpu_idle* arch_cpu_idle* default_idle* default_enter_idle cpuidle_* call_cpuidle* intel_idle* acpi_idle_* acpi_processor_ffh_* acpi_safe_halt psci_enter_*
+		psci_cpu_suspend_enter cpu_do_idle poll_idle mwait_idle* native_safe_halt native_halt xen_safe_halt pv_native_safe_halt tdx_safe_halt
+		power7_idle* power9_idle* pnv_enter_* snooze_loop* nap_loop* stop_loop* shared_cede_loop* dedicated_cede_loop* pseries_lpar_idle enabled_wait psw_idle* r4k_wait*`},
 	{sleeps, `
 		__schedule schedule schedule_* __preempt_schedule* preempt_schedule* ___preempt_schedule* __cond_resched* _cond_resched cond_resched* io_schedule*
 		context_switch __switch_to* finish_task_switch* wait_for_completion* wait_for_common* __wait_for_common* do_wait_for_common __wait_for_completion*

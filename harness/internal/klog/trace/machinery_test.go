@@ -28,6 +28,7 @@ func TestMachineryIsSkipped(t *testing.T) {
 		"__panic_unhandled": traps, "arm64_is_fatal_ras_serror": traps, "el1_fpac": traps, "specification_exception": traps, "handle_kernel_stack_overflow": traps, "handle_fault_error_nolock": traps,
 		"plic_handle_irq": timer, "do_irq_async": timer, "clock_comparator_interrupt": timer, "do_handle_IPI": timer,
 		"__ret_from_fork": enters, "do_syscall": enters, "secondary_start_kernel": enters, "____do_softirq": dispatch, "fallback_scalar_usercopy": memory, "arch_read_lock_wait": locks,
+		"cpuidle_enter_state": idles, "acpi_idle_enter": idles, "intel_idle": idles, "default_idle_call": idles, "do_idle": idles,
 		"panicked": "", "kthread_run_all": "", "string_of_gadget": "", "updown": "", "downgrade": "", "gadget_wait": "", "mutexes": "", "numbers": "",
 		"do_work": "", "watchdogs": "", "vfs_read": "", "security_task_free": "", "flush_cache": "", "ksys_ioctl": "",
 	} {
