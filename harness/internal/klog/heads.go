@@ -79,6 +79,7 @@ var heads = []head{
 	{kind: Oops, ends: traced, title: "divide error", forms: []string{`divide_error.*\[#\d`}},
 	{kind: Oops, ends: untraced, message: true, title: "CFI failure", forms: []string{`CFI failure at `, `CFI failure \(target: `, `kCFI failure`}},
 	{kind: Oops, ends: untraced, title: "missing ENDBR", forms: []string{`traps: Missing ENDBR: `, `Missing ENDBR: `}},
+	{kind: Oops, ends: traced, title: "Unhandled fault", forms: []string{`Unhandled fault at 0x`}}, // arm64
 	{kind: Oops, ends: traced, title: "$1", forms: []string{`(Unhandled fault: [^(]+) \(`, `(Unhandled prefetch abort: [^(]+) \(`}},
 	// Exceptions for which arm64 prints the registers before it panics.
 	{kind: Oops, ends: traced, title: "Kernel panic - not syncing: Asynchronous SError Interrupt", forms: []string{`SError Interrupt on CPU\d+, code `}},
@@ -221,6 +222,8 @@ var heads = []head{
 	{kind: Bug, ends: dumped, blame: trace.Noted, title: "BUG: workqueue leaked atomic, lock or RCU", forms: []string{`BUG: workqueue leaked `}},
 	{kind: Bug, ends: dumped, title: "BUG: using a processor's own data in preemptible code", forms: []string{`BUG: using .* in preemptible`}},
 	{kind: Bug, ends: oneLine, title: "softirq left with another preempt count", forms: []string{`huh, entered softirq `, `softirq: huh, entered softirq `}},
+	{kind: Bug, ends: dumped, title: "a neighbour is destroyed that is alive", forms: []string{`Destroying alive neighbour `}},
+	{kind: Bug, ends: oneLine, forms: []string{`seq_file: buggy \.next function `}},
 	{kind: Bug, ends: dumped, title: "sysfs: duplicate filename", forms: []string{`sysfs: cannot create duplicate filename `}},
 	{kind: Bug, ends: dumped, blame: trace.Nowhere, title: "irq: nobody cared", forms: []string{`irq \d+: nobody cared`}},
 	{kind: Bug, ends: dumped, blame: trace.Nowhere, title: "irq: a handler returns a bogus value", forms: []string{`irq event \d+: bogus return value`}},
