@@ -55,7 +55,7 @@ func (m *maker) make(ctx context.Context) error {
 		args := []string{"-C", m.view.Path(m.kernel.Build), "M=" + m.view.Path(dir), fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0))}
 		args = slices.Concat(args, m.tools.Variables, extraSymbols(m.view, symbols), m.src.Make, []string{"modules"})
 		cmd := exec.CommandContext(ctx, "make", args...)
-		cmd.Dir, cmd.Env = dir, m.environment()
+		cmd.Dir, cmd.Env = dir, append(m.environment(), "PWD="+m.view.Path(dir)) // makefiles read it, as a shell sets it
 		if err := m.run(ctx, cmd); err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (m *maker) shell(ctx context.Context, command string, env ...string) *exec.
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir = m.copy()
 	cmd.Env = slices.Concat(m.environment(), []string{
-		"KDIR=" + m.view.Path(m.kernel.Build), "KERNELRELEASE=" + m.kernel.Release, "KVERSION=" + m.kernel.Release, "ARCH=" + m.tools.Arch.Make, "CC=" + m.tools.Compiler,
+		"PWD=" + m.view.Path(m.copy()), "KDIR=" + m.view.Path(m.kernel.Build), "KERNELRELEASE=" + m.kernel.Release, "KVERSION=" + m.kernel.Release, "ARCH=" + m.tools.Arch.Make, "CC=" + m.tools.Compiler,
 	}, env)
 	if prefix := m.tools.Arch.Prefix(); prefix != "" { // an empty variable would keep a makefile from setting its own
 		cmd.Env = append(cmd.Env, "CROSS_COMPILE="+prefix)

@@ -56,6 +56,16 @@ func TestMissingHeaderAboveTheDirectoryIsNamed(t *testing.T) {
 	assertBroken(t, err, "shared.h is at "+w.root+"/common/shared.h: use Config.Builds with {Root: \""+w.root+`", Dirs: []string{"mod/one"}}`)
 }
 
+// A shell sets PWD to the directory of the module, and many makefiles read it.
+func TestMakefileFindsItsDirectoryInPWD(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{
+		"include/shared.h": "#define SHARED 1\n", "mod/one.c": plain("#include \"shared.h\"\n"),
+		"mod/Kbuild": "ccflags-y := -I$(PWD)/../include\nobj-m := one.o\n",
+	})
+	assertNames(t, w.must(t, Source{Dirs: []string{"mod"}}), "one")
+}
+
 // A file outside of the directory that the build reads by its absolute path is an input,
 // and the result names it.
 func TestFileOutsideIsInput(t *testing.T) {
