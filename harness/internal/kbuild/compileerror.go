@@ -40,17 +40,17 @@ func (m *maker) failure(ctx context.Context, sentence string) error {
 
 var missingHeader = regexp.MustCompile(`fatal error: '?([^\s':]+)'?(?:: No such file or directory| file not found)`)
 
-// adviseOnHeaders says how to name a directory that has a header which the compiler did
-// not find.
+// adviseOnHeaders says how to name a directory that has a header or an included makefile
+// which the build did not find.
 func (s Source) adviseOnHeaders(output string) []string {
-	found := missingHeader.FindStringSubmatch(output)
-	if found == nil {
+	missing := missingFile(output)
+	if missing == "" {
 		return nil
 	}
 	where := "the build reads nothing outside of " + s.Root
-	dir, path := findAbove(s.Root, found[1])
+	dir, path := findAbove(s.Root, missing)
 	if dir == "" {
-		return []string{where + ": if " + found[1] + " is above it, name both in Config.Builds: Root, the directory that is copied, " +
+		return []string{where + ": if " + missing + " is above it, name both in Config.Builds: Root, the directory that is copied, " +
 			"and Dirs, those below it that are built; if a script makes it, name that in Prepare"}
 	}
 	var dirs []string
@@ -61,7 +61,7 @@ func (s Source) adviseOnHeaders(output string) []string {
 		}
 	}
 	return []string{fmt.Sprintf("%s, and %s is at %s: use Config.Builds with {Root: %q, Dirs: []string{%s}}",
-		where, found[1], path, dir, strings.Join(dirs, ", "))}
+		where, missing, path, dir, strings.Join(dirs, ", "))}
 }
 
 // Limits of the search for a header: levels above the sources, and files.
@@ -151,6 +151,9 @@ func (s Source) noModule(copied string) string {
 	}
 	if builtin {
 		return head + ": obj-m is empty, and obj-y is not built outside of the kernel's tree: name the module in obj-m instead"
+	}
+	if elsewhere := adviseOnDirs(s.Root); elsewhere != "" {
+		return head + ": obj-m is empty; " + elsewhere
 	}
 	return head + ": obj-m is empty; does its Kbuild or Makefile set obj-m?"
 }

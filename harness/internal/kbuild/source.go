@@ -55,7 +55,11 @@ func (s Source) check() error {
 			return fmt.Errorf("%s: make cannot build in a directory below Root whose name has a space, a colon or a quote", dir)
 		}
 		if s.Prepare == "" && !isFile(filepath.Join(dir, "Kbuild")) && !isFile(filepath.Join(dir, "Makefile")) {
-			return fmt.Errorf("%s is not the source of a kernel module: it has neither a Kbuild nor a Makefile", dir)
+			err := fmt.Errorf("%s is not the source of a kernel module: it has neither a Kbuild nor a Makefile", dir)
+			if elsewhere := adviseOnDirs(dir); elsewhere != "" {
+				err = fmt.Errorf("%w; %s", err, elsewhere)
+			}
+			return err
 		}
 	}
 	return nil

@@ -56,6 +56,28 @@ func TestMissingHeaderAboveTheDirectoryIsNamed(t *testing.T) {
 	assertBroken(t, err, "shared.h is at "+w.root+"/common/shared.h: use Config.Builds with {Root: \""+w.root+`", Dirs: []string{"mod/one"}}`)
 }
 
+func TestMissingMakefileAboveTheDirectoryIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{"rules.mk": "obj-m := one.o\n", "mod/Kbuild": "include $(src)/../rules.mk\n", "mod/one.c": plain("")})
+	_, err := w.build(t, Source{Root: filepath.Join(w.root, "mod")})
+	assertBroken(t, err, "rules.mk is at "+w.root+"/rules.mk: use Config.Builds with {Root: \""+w.root+`", Dirs: []string{"mod"}}`)
+}
+
+// A repository's top directory often has no makefile of a module, or one that only calls
+// those of others.
+func TestDirectoriesBelowThatHaveTheModulesAreNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{
+		"none/src/Kbuild": "obj-m := one.o\n", "calls/Makefile": "all:\n\t$(MAKE) -C driver\n", "calls/driver/Makefile": "obj-m += two.o\n",
+	})
+	want := "name one of them as the module's directory: " + w.root
+	if _, err := w.build(t, Source{Root: filepath.Join(w.root, "none")}); err == nil || !strings.Contains(err.Error(), want+"/none/src") {
+		t.Errorf("without a makefile: got %v", err)
+	}
+	_, err := w.build(t, Source{Root: filepath.Join(w.root, "calls")})
+	assertBroken(t, err, want+"/calls/driver")
+}
+
 // A shell sets PWD to the directory of the module, and many makefiles read it.
 func TestMakefileFindsItsDirectoryInPWD(t *testing.T) {
 	t.Parallel()
