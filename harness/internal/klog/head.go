@@ -20,6 +20,7 @@ type head struct {
 	change []change          // more exact kinds, which the rest of the report determines
 	detail detail            // text that is added to the title
 
+	after   Kind     // a line that follows a report of this kind, which has ended, belongs to it
 	message bool     // the line can also be the message of a BUG or WARNING, which then is of this kind
 	sources []string // files whose BUG and WARNING are of this kind
 	passes  []string // parts of the names of functions that cannot be the guilty one

@@ -50,6 +50,9 @@ var heads = []head{
 		{"Failing address: 0000000000000", NullDereference}, {"at virtual address 0000000000000", NullDereference}, // s390, riscv
 		{"KASAN: null-ptr-deref in range", NullDereference}, // KASAN's shadow of NULL has an address of its own
 	}},
+	{kind: PageFault, ends: traced, title: "BUG: unable to handle page fault", forms: []string{`Kernel Fault: Code=`, `Bad Address \(null pointer deref\?\): Code=`}, change: []change{ // parisc
+		{"at addr 0000000000000", NullDereference},
+	}},
 	{kind: StackOverflow, ends: traced, title: "BUG: stack guard page was hit", forms: []string{`*stack guard page was hit*BUG: .*stack guard page was hit`}},
 	{kind: StackOverflow, ends: traced, title: "kernel stack overflow", forms: []string{`kernel stack overflow`, `Kernel stack overflow(?: in process|[.,]|$)`}},
 	{kind: GeneralProtection, ends: traced, glued: true, title: "general protection fault", forms: []string{
@@ -85,6 +88,8 @@ var heads = []head{
 	{kind: Oops, ends: traced, title: "Kernel panic - not syncing: Asynchronous SError Interrupt", forms: []string{`SError Interrupt on CPU\d+, code `}},
 	{kind: Oops, ends: traced, title: "Kernel panic - not syncing: bad mode", forms: []string{`Bad mode in .+ handler detected on CPU`}},
 	{kind: Oops, ends: traced, title: "Kernel panic - not syncing: Unhandled exception", forms: []string{`Unhandled .+ exception on CPU\d+, ESR `}},
+	// A kernel for arm64 with KASAN's tags in software dies after KASAN's report.
+	{kind: KASAN, after: KASAN, ends: traced, title: "KASAN", forms: []string{`Internal error: Oops - KASAN(?:: [0-9a-f]+)? \[#\d`}},
 	// A kernel may have only traps in place of UBSAN's reports.
 	{kind: UBSAN, ends: traced, title: "$1", forms: []string{`Internal error: (UBSAN: .*?)(?:: [0-9a-f]+)? \[#\d`}},
 	{kind: UBSAN, ends: untraced, title: "$1", forms: []string{`(UBSAN: .+?) at \S+\+0x`}},
@@ -176,6 +181,9 @@ var heads = []head{
 	{kind: SoftLockup, ends: dumped, blame: trace.Interrupted, glued: true, title: "BUG: soft lockup", forms: []string{
 		`watchdog: BUG: soft lockup`, `NMI watchdog: BUG: soft lockup`, `BUG: soft lockup`,
 	}},
+	{kind: HardLockup, ends: dumped, blame: trace.Interrupted, title: "csd: a processor does not respond", forms: []string{
+		`smp: csd: Detected non-responsive CSD lock`, `csd: Detected non-responsive CSD lock`,
+	}},
 	{kind: HardLockup, ends: dumped, blame: trace.Interrupted, title: "hard lockup", forms: []string{
 		`watchdog: .*Watchdog detected hard LOCKUP`, `NMI watchdog: .*Watchdog detected hard LOCKUP`, `Watchdog detected hard LOCKUP`,
 		`watchdog: CPU \d+ .*[Hh]ard LOCKUP`, `Watchdog CPU:\d+ .*[Hh]ard LOCKUP`, `watchdog: Watchdog detected hard LOCKUP`,
@@ -223,6 +231,8 @@ var heads = []head{
 	{kind: Bug, ends: dumped, title: "BUG: using a processor's own data in preemptible code", forms: []string{`BUG: using .* in preemptible`}},
 	{kind: Bug, ends: oneLine, title: "softirq left with another preempt count", forms: []string{`huh, entered softirq `, `softirq: huh, entered softirq `}},
 	{kind: Bug, ends: dumped, title: "a neighbour is destroyed that is alive", forms: []string{`Destroying alive neighbour `}},
+	// Ports of Solaris's code, such as ZFS, say so before they stop a task.
+	{kind: Bug, ends: dumped, weak: true, blame: trace.Nowhere, detail: messageDetail, forms: []string{`PANIC at \S+:\d+:\w+\(\)`, `PANIC: [a-z]\w*: `}},
 	{kind: Bug, ends: oneLine, forms: []string{`seq_file: buggy \.next function `}},
 	{kind: Bug, ends: dumped, title: "sysfs: duplicate filename", forms: []string{`sysfs: cannot create duplicate filename `}},
 	{kind: Bug, ends: dumped, blame: trace.Nowhere, title: "irq: nobody cared", forms: []string{`irq \d+: nobody cared`}},

@@ -102,6 +102,10 @@ func (r *report) absorb(h *head, l line) {
 		r.ending, r.ended, r.closed = halted, false, false
 		return
 	}
+	if h != nil && h.after != "" {
+		r.ending, r.ended, r.closed = traced, false, false
+		return
+	}
 	if r.ending == untraced && h != nil {
 		r.ending = traced
 	}

@@ -59,12 +59,15 @@ func (s *Scanner) AddLine(raw string) {
 	if strings.HasPrefix(raw, " kernel:[") { // syslog's copy on a terminal
 		raw = ""
 	}
-	for _, part := range parts(prefix.Uncolored(strings.TrimRight(raw, "\r\n"))) {
+	for _, part := range parts(prefix.Unquoted(prefix.Uncolored(strings.TrimRight(raw, "\r\n")))) {
 		l := parseLine(part, s.added)
 		if host, text, ok := strings.Cut(l.text, " kernel: "); ok && l.stamp != "" && !strings.ContainsAny(host, " :") {
 			// journalctl -o short-monotonic prints a host. parseLine leaves it: Rest
 			// compares lines of the console, which have no host, with the log's records.
 			l.text = text
+		}
+		if task, text := prefix.CutTask(l.text); task != "" && l.stamp != "" {
+			l.text, l.caller = text, "T"+task
 		}
 		s.stamped = s.stamped || l.stamp != "" || l.record
 		if !s.stamped {

@@ -78,7 +78,7 @@ func (st *stream) absorbs(h *head, l line, now int) bool {
 		st.pending = append(st.pending, l) // the message of a warning
 		return true
 	}
-	if h != nil && h.kind == Panic && len(st.pending) == 0 && st.remembers(now) {
+	if h != nil && (h.kind == Panic || h.after != "" && st.last != nil && st.last.head.kind == h.after) && len(st.pending) == 0 && st.remembers(now) {
 		r := st.last
 		st.last = nil
 		r.absorb(h, l)
@@ -105,6 +105,7 @@ func (st *stream) begun(b *budget) *report {
 func isLead(text string) bool {
 	return isSlabLead(text) || text == "BUG: memory leak" || strings.HasPrefix(text, "kernel tried to ") ||
 		strings.HasPrefix(text, "unable to execute userspace code (SMEP?)") || strings.HasPrefix(text, "8<--- cut here ---") ||
+		(strings.HasPrefix(text, "VERIFY") || strings.HasPrefix(text, "ASSERT")) && strings.Contains(text, ") failed") ||
 		strings.HasPrefix(text, "Kernel attempted to ") || strings.HasPrefix(text, "Unexpected kernel ") // and "BRK exception at EL1", of arm64
 }
 

@@ -62,6 +62,39 @@ func CutDate(text string) (found, rest string) {
 	return m[1], text[len(m[0]):]
 }
 
+// tasks are what kernels of phones print after the time: the processor, the name of
+// the task and its number.
+//
+//	[4:     gadgetctl:  825]   (4)[825:gadgetctl]
+//
+// The second one has a minus before it if interrupts are off, and the first one the
+// first letter of the level.
+var tasks = regexp.MustCompile(`^ ?[A-Z]?\[ *\d+: *[^\]]*?: *(\d+)\] ?|^ ?-?\(\d+\)\[(\d+):[^\]]*\]`)
+
+// CutTask removes such a text from the beginning, and returns the number of the task;
+// "" if there is none.
+func CutTask(text string) (task, rest string) {
+	if start := strings.TrimLeft(text[:min(len(text), 3)], " -ACDEFINVW"); start == "" || start[0] != '[' && start[0] != '(' {
+		return "", text
+	}
+	m := tasks.FindStringSubmatch(text[:min(len(text), 64)])
+	if m == nil {
+		return "", text
+	}
+	return m[1] + m[2], text[len(m[0]):]
+}
+
+// Unquoted returns a line without the marks of a quotation in a mail.
+func Unquoted(raw string) string {
+	for {
+		rest, ok := strings.CutPrefix(raw, ">")
+		if !ok {
+			return raw
+		}
+		raw = strings.TrimPrefix(rest, " ")
+	}
+}
+
 // IsNumber recognizes decimal digits.
 func IsNumber(s string) bool {
 	for i := range len(s) {

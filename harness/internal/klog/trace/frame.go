@@ -218,13 +218,15 @@ func isDecoded(text string) bool {
 // processor was.
 var pointers = []string{
 	"RIP: ", "RIP  ", "EIP: ", "EIP is at ", "IP: ", "PC is at ", "pc : ", "epc : ", "epc   : ", "NIP [", "NIP: ", "NIP ", "Krnl PSW : ", "PC: ",
+	"ERA: ", "era   : ", "TPC: <", "IAOQ[0]: ",
 }
 
 // pointerFrame returns the frame of a line that begins with one of pointers, and
 // reports whether the line does. A frame without a name is in user space or in no
 // function.
 func pointerFrame(text string) (Frame, bool) {
-	if text == "" || strings.IndexByte("REIPpeNK", text[0]) < 0 {
+	text = strings.TrimLeft(text, " ") // loongarch and parisc indent it
+	if text == "" || strings.IndexByte("REIPTpeNK", text[0]) < 0 {
 		return Frame{}, false
 	}
 	for _, prefix := range pointers {

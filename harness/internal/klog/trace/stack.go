@@ -67,6 +67,9 @@ func (r *Reader) add(f Frame) {
 
 // Head takes the line that names the fault.
 func (r *Reader) Head(text string) {
+	if strings.Contains(text, " CSD lock ") { // it names the function that the processor was to call
+		return
+	}
 	if f, ok := frameIn(text); ok {
 		r.add(f)
 		return
