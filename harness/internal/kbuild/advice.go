@@ -28,7 +28,24 @@ func (m *maker) advice(ctx context.Context, output string) []string {
 	if advice := m.src.adviseOnHeaders(output); len(advice) > 0 {
 		return advice
 	}
-	return []string{"the build runs in a copy of " + m.src.Root + ": files outside of it are missing"}
+	if noFile.MatchString(output) {
+		return []string{"the build runs in a copy of " + m.src.Root + ": files outside of it are missing, and files that a script or another target of the makefile makes: " +
+			"name a command that makes them in Prepare of Config.Builds"}
+	}
+	if full := fullFlavour(m.kernel, images.Rows()); full != "" && undeclared.MatchString(output) {
+		return []string{"the kernel's headers may declare more with other options: " + adviseOnFlavour(full)}
+	}
+	return nil
+}
+
+var noFile = regexp.MustCompile(`No such file or directory|No rule to make target`)
+
+// undeclared matches a compiler's error about something that the kernel's headers may
+// declare only with some of its options.
+var undeclared = regexp.MustCompile(`error: (?:implicit declaration of function|call to undeclared|unknown type name|use of undeclared|.* undeclared|.*no member named|.*incomplete type|.*undefined type)`)
+
+func adviseOnFlavour(full string) string {
+	return fmt.Sprintf("the cloud flavour lacks most drivers; kernel %s has them: KMODTEST_KERNEL=%s or harness.Config.Kernel chooses it", full, full)
 }
 
 var undefined = regexp.MustCompile(`(?m)^ERROR: (?:modpost: )?"([\w.]+)" \[[^\]]*\] undefined!$`)
@@ -83,7 +100,7 @@ func adviseOnSymbols(symbols []string, kernel *images.Kernel, option func(module
 	}
 	advice := []string{what + ", nor does any other kernel in the cache"}
 	if full := fullFlavour(kernel, rows); full != "" {
-		advice = append(advice, fmt.Sprintf("the cloud flavour lacks most drivers; kernel %s has them: KMODTEST_KERNEL=%s or harness.Config.Kernel chooses it", full, full))
+		advice = append(advice, adviseOnFlavour(full))
 	}
 	return append(advice, "if another module of yours exports it, its directory must come first in harness.Config.Modules")
 }

@@ -104,6 +104,8 @@ var conditional = regexp.MustCompile(`(?m)^\s*obj-\$[({](CONFIG_\w+)[)}]`)
 
 var objY = regexp.MustCompile(`(?m)^\s*obj-y\s*[:+]?=.*\.o\b`)
 
+var objMFrom = regexp.MustCompile(`(?m)^\s*obj-m\s*[:+?]*=\s*\$[({](\w+)[)}]\s*$`)
+
 // noModule returns a sentence on a build that passed and made no module.
 func (s Source) noModule(copied string) string {
 	var objects, commands, makefiles []string
@@ -131,12 +133,17 @@ func (s Source) noModule(copied string) string {
 	case len(objects) > 0:
 		return fmt.Sprintf("%s, but objects: %s: does obj-m name the module?", head, strings.Join(objects[:min(len(objects), 5)], ", "))
 	}
-	var missing []string
+	var missing, unset []string
 	builtin := false
 	for _, makefile := range makefiles {
 		text, err := os.ReadFile(makefile)
 		if err != nil {
 			continue
+		}
+		for _, found := range objMFrom.FindAllSubmatch(text, -1) {
+			if sets := regexp.MustCompile(`(?m)^\s*(?:\w+\s+)?` + string(found[1]) + `\s*[:+?]*=`); !sets.Match(text) {
+				unset = append(unset, string(found[1]))
+			}
 		}
 		builtin = builtin || objY.Match(text)
 		for _, found := range conditional.FindAllStringSubmatch(string(text), -1) {
@@ -148,6 +155,10 @@ func (s Source) noModule(copied string) string {
 	if len(missing) > 0 {
 		return fmt.Sprintf("%s: obj-m is empty, because this kernel does not set %s: give make the variable in Config.Builds, Make: []string{%q}",
 			head, strings.Join(missing, ", "), missing[0]+"=m")
+	}
+	if len(unset) > 0 {
+		return fmt.Sprintf("%s: obj-m is empty, because it is %s, which nothing sets: give make the variable in Config.Builds, Make: []string{%q}",
+			head, unset[0], unset[0]+"=...")
 	}
 	if builtin {
 		return head + ": obj-m is empty, and obj-y is not built outside of the kernel's tree: name the module in obj-m instead"

@@ -78,6 +78,37 @@ func TestDirectoriesBelowThatHaveTheModulesAreNamed(t *testing.T) {
 	assertBroken(t, err, want+"/calls/driver")
 }
 
+// What is wrong is named only if the output shows it.
+func TestAdviceIsAboutTheOutput(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{
+		"variable/Kbuild": "obj-m += $(GADGETS)\n", "variable/one.c": plain(""),
+		"makes/Kbuild": "obj-m := one.o\none-y := main.o made.o\n", "makes/main.c": plain(""),
+		"wrong/Kbuild": "obj-m := one.o\n", "wrong/one.c": plain("int x = struct;\n"),
+		"driver/Kbuild": "obj-m := one.o\n", "driver/one.c": plain("#include <linux/netdevice.h>\nvoid *f(struct net_device *d);\nvoid *f(struct net_device *d) { return d->no_such_gadget; }\n"),
+	})
+	for dir, want := range map[string]string{
+		"variable": `give make the variable in Config.Builds, Make: []string{"GADGETS=..."}`,
+		"makes":    "name a command that makes them in Prepare of Config.Builds",
+		"wrong":    "",
+		"driver":   "the kernel's headers may declare more with other options: the cloud flavour lacks most drivers; kernel 6.1-full has them: KMODTEST_KERNEL=6.1-full or harness.Config.Kernel chooses it",
+	} {
+		_, err := w.build(t, Source{Root: filepath.Join(w.root, dir)})
+		var broken *CompileError
+		if !errors.As(err, &broken) {
+			t.Errorf("%s: %v, want a CompileError", dir, err)
+			continue
+		}
+		got := strings.Join(broken.Advice, "\n")
+		if dir == "variable" {
+			got = broken.Output
+		}
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: advice is %q, want %q; the output is\n%s", dir, got, want, broken.Output)
+		}
+	}
+}
+
 // A shell sets PWD to the directory of the module, and many makefiles read it.
 func TestMakefileFindsItsDirectoryInPWD(t *testing.T) {
 	t.Parallel()

@@ -123,5 +123,5 @@ func outsideLine(source kbuild.Source, files []string) string {
 func compileFailure(e *kbuild.CompileError) *verdict.Failure {
 	f := verdict.Failf(verdict.TestFailed, nil, "module %s does not build against Linux %s", e.Dir, e.Release)
 	f.Raw = e.Output
-	return f.At(verdict.BuildStage).Advise("the command was: " + e.Command + "\n" + strings.Join(e.Advice, "\n"))
+	return f.At(verdict.BuildStage).Advise(strings.Join(append([]string{"the command was: " + e.Command}, e.Advice...), "\n"))
 }
