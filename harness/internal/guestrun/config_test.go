@@ -57,12 +57,16 @@ func TestTableIsFound(t *testing.T) {
 func TestFlagsAddToFile(t *testing.T) {
 	dir := write(t, map[string]string{
 		"go.mod": "module m", "kmod/Kbuild": "", "own/Kbuild": "",
-		"kmodtest.toml": "[test]\nmodules = ['kmod']\nfiles = ['modprobe', './data']\nkernel = '6.1'\ncpus = 4\nfresh = true\n",
+		"kmodtest.toml": "[test]\nmodules = ['kmod']\nfiles = ['modprobe', './data']\nkernel = '6.1'\ncpus = 4\nfresh = true\n" +
+			"[[test.builds]]\nroot = 'driver'\ndirs = ['src']\nmake = ['CONFIG_GADGET=m']\nprepare = './configure'\nload = ['gadget size=64']\n",
 	})
 	got, err := Config(filepath.Join(dir, "kmod"), dir, Table{Modules: []string{"own"}, Kernel: "6.12", Env: []string{"A_TOKEN"}})
 	want := request.Config{
 		Modules: []string{filepath.Join(dir, "kmod"), filepath.Join(dir, "own")}, Files: []string{"modprobe", filepath.Join(dir, "data")},
 		Programs: []string{}, Env: []string{"A_TOKEN"}, Kernel: "6.12", CPUs: 4, Fresh: true,
+		Builds: []request.Build{{
+			Root: filepath.Join(dir, "driver"), Dirs: []string{"src"}, Make: []string{"CONFIG_GADGET=m"}, Prepare: "./configure", Load: []string{"gadget size=64"},
+		}},
 	}
 	for _, list := range []*[]string{&got.Programs, &got.KernelModules, &got.OptionalModules, &got.Allow} {
 		if len(*list) == 0 {
