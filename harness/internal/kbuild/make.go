@@ -55,7 +55,8 @@ func (m *maker) make(ctx context.Context) error {
 		args := []string{"-C", m.view.Path(m.kernel.Build), "M=" + m.view.Path(dir), fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0))}
 		args = slices.Concat(args, m.tools.Variables, extraSymbols(m.view, symbols), m.src.Make, []string{"modules"})
 		cmd := exec.CommandContext(ctx, "make", args...)
-		cmd.Dir, cmd.Env = dir, append(m.environment(), "PWD="+m.view.Path(dir)) // makefiles read it, as a shell sets it
+		// Makefiles read PWD, as a shell sets it. Those that look for the kernel's directory find it by Make: "KSRC=$(KDIR)".
+		cmd.Dir, cmd.Env = dir, append(m.environment(), "PWD="+m.view.Path(dir), "KDIR="+m.view.Path(m.kernel.Build))
 		if err := m.run(ctx, cmd); err != nil {
 			return err
 		}

@@ -119,6 +119,18 @@ func TestMakefileFindsItsDirectoryInPWD(t *testing.T) {
 	assertNames(t, w.must(t, Source{Dirs: []string{"mod"}}), "one")
 }
 
+// Some makefiles look for the kernel's directory although kbuild reads them.
+func TestMakefileGetsDirectoryOfKernel(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{
+		"one.c":  plain(""),
+		"Kbuild": "KSRC := /lib/modules/running/build\nifeq ($(wildcard $(KSRC)/Makefile),)\n$(error there is no kernel in $(KSRC))\nendif\nobj-m := one.o\n",
+	})
+	_, err := w.build(t, Source{})
+	assertBroken(t, err, "there is no kernel in /lib/modules/running/build")
+	assertNames(t, w.must(t, Source{Make: []string{"KSRC=$(KDIR)"}}), "one")
+}
+
 // A file outside of the directory that the build reads by its absolute path is an input,
 // and the result names it.
 func TestFileOutsideIsInput(t *testing.T) {
