@@ -25,6 +25,7 @@ type head struct {
 	sources []string // files whose BUG and WARNING are of this kind
 	passes  []string // parts of the names of functions that cannot be the guilty one
 	within  string   // a line that contains this belongs to the open report of a KASAN fault
+	repeats bool     // lines of this head, one after the other, are one report
 	glued   bool     // may follow other text on its line if the log has no times
 	weak    bool     // counts only with a time if other lines of the log have one
 }

@@ -202,6 +202,7 @@ var heads = []head{
 	{kind: InvalidSleep, ends: dumped, glued: true, title: "$1", forms: []string{`(BUG: sleeping function called from invalid context)`}},
 
 	// Memory.
+	{kind: BadPage, ends: dumped, repeats: true, title: "BUG: Bad rss-counter state", forms: []string{`BUG: Bad rss-counter state`}},
 	{kind: BadPage, ends: dumped, title: "$1", forms: []string{
 		`(BUG: Bad page .+?) in process `, `(BUG: Bad .+?)(?: mm:| pte:| in process |$)`, `(BUG: non-zero \w+)`,
 	}},

@@ -78,6 +78,8 @@ func (r *report) joins(h *head, text string) bool {
 		return true
 	case r.ended || r.closed:
 		return false
+	case h.repeats && r.head == h && len(r.loose) == 0:
+		return true
 	case r.ending == oomKill:
 		return h.kind == OutOfMemory && h.ends == oneLine
 	case r.head.kind == KASAN && h.within != "" && strings.Contains(text, h.within):
