@@ -40,7 +40,7 @@ func Faults(records []Record) []Fault {
 }
 
 // ConsoleFaults returns the faults in a log that is text: the output of the
-// kernel's console, the output of dmesg in any of its forms but JSON, a file of
+// kernel's console, the output of dmesg in any of its forms, a file of
 // syslog, the output of journalctl, or raw records of /dev/kmsg. The first line has
 // index 0.
 //

@@ -1,6 +1,7 @@
 package klog
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,6 +139,31 @@ func TestFormsOfTimes(t *testing.T) {
 		if len(found) != 1 || found[0].Title != "WARNING in f" || len(found[0].Report) != len(texts) || found[0].At != 1 {
 			t.Errorf("after %q: %+v", prefix, found)
 		}
+	}
+}
+
+func TestLogOfJSON(t *testing.T) {
+	record := func(members, text string) string {
+		return "{\n" + members + "         \"msg\": \"" + text + "\"\n      }"
+	}
+	kernel := "         \"pri\": 4,\n         \"time\":    12.345678,\n"
+	log := "{\n   \"dmesg\": [\n      " + strings.Join([]string{
+		record(kernel, "Linux version 6.1"),
+		record("         \"pri\": 12,\n         \"time\":    12.345678,\n", "BUG: of user space"),
+		record("         \"fac\": \"user\",\n         \"pri\": \"warn\",\n         \"time\":    12.345678,\n", "BUG: of user space"),
+		record(kernel, "BUG: kernel NULL pointer dereference, address: 0000000000000008"), record(kernel+"         \"caller\": \"T7\",\n", "healthy"),
+		record(kernel, "RIP: 0010:gadget_read+0x10/0x40 [gadget]"), record(kernel, "Code: 48 8b <8b> \\\"00\\\""), record(kernel, endOfTrace+" 0 ]---"),
+	}, ",") + "\n   ]\n}\n"
+	found := ConsoleFaults(log)
+	want := []string{
+		"<4>[12.345678] BUG: kernel NULL pointer dereference, address: 0000000000000008", "<4>[12.345678] RIP: 0010:gadget_read+0x10/0x40 [gadget]",
+		`<4>[12.345678] Code: 48 8b <8b> "00"`, "<4>[12.345678] " + endOfTrace + " 0 ]---",
+	}
+	if len(found) != 1 || found[0].Title != "BUG: kernel NULL pointer dereference in gadget_read [gadget]" || !slices.Equal(found[0].Report, want) {
+		t.Errorf("got %+v, want the report %q", found, want)
+	}
+	if line := strings.Split(log, "\n")[found[0].At]; !strings.Contains(line, "BUG: kernel NULL") {
+		t.Errorf("the fault begins at %q", line)
 	}
 }
 

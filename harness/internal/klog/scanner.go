@@ -32,6 +32,7 @@ type Scanner struct {
 	order   []string  // callers of the streams, in the order of their first lines
 	locked  *stream   // the stream in which a stall was reported last
 	stamped bool      // lines of the log have times
+	object  object    // of a log as dmesg --json prints it
 	reports []*report // in the order of their heads
 	budget  budget
 	more    int     // faults that are not kept
@@ -56,6 +57,12 @@ func (s *Scanner) Add(rec Record) {
 // AddLine takes the next line of a log that is text, in any of the forms that
 // [ConsoleFaults] knows.
 func (s *Scanner) AddLine(raw string) {
+	if record, ok := s.object.read(raw, s.added); ok {
+		if raw = record; raw == "" {
+			s.added++
+			return
+		}
+	}
 	if strings.HasPrefix(raw, " kernel:[") { // syslog's copy on a terminal
 		raw = ""
 	}

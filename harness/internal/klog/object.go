@@ -1,0 +1,47 @@
+package klog
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// object reads a log in the form of dmesg --json, which has each member of a record on
+// a line of its own. The message is the last one.
+type object struct {
+	begun                  bool // the log has this form
+	priority, time, caller string
+}
+
+// read returns the record that a line ends as dmesg -r prints it, or "" if the line ends
+// none. It reports whether the log has this form, which its second line decides.
+func (o *object) read(line string, number int) (record string, ok bool) {
+	line = strings.TrimSpace(line)
+	if !o.begun {
+		o.begun = number == 1 && strings.HasPrefix(line, `"dmesg": [`)
+		return "", o.begun
+	}
+	name, value, _ := strings.Cut(strings.TrimSuffix(line, ","), ":")
+	value = strings.TrimSpace(value)
+	switch name {
+	case `"fac"`:
+		if value != `"kern"` {
+			o.priority = "<8>" // of user space
+		}
+	case `"pri"`:
+		if !strings.HasPrefix(value, `"`) {
+			o.priority = "<" + value + ">"
+		}
+	case `"time"`:
+		o.time = value
+	case `"caller"`:
+		o.caller = "[" + strings.Trim(value, `"`) + "]"
+	case `"msg"`:
+		var text string
+		if json.Unmarshal([]byte(value), &text) != nil {
+			text = strings.Trim(value, `"`)
+		}
+		record = o.priority + "[" + o.time + "]" + o.caller + " " + text
+		*o = object{begun: true}
+	}
+	return record, true
+}
