@@ -93,7 +93,7 @@ func (o *observation) takeImage() {
 		return
 	}
 	faults := o.job.machine.Timeline.Unexpected()
-	if len(faults) == 0 || faults[0].Open && !faults[0].Whole || slices.Contains(deadly, faults[0].Kind) {
+	if len(faults) == 0 || faults[0].Open && !faults[0].Whole || faults[0].Awaits || slices.Contains(deadly, faults[0].Kind) {
 		return
 	}
 	path, err := o.images.Take(causeOf(faults[0]))

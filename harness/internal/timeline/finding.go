@@ -10,6 +10,7 @@ import (
 type Finding struct {
 	klog.Fault
 	Tests   []*TestRun
+	Awaits  bool // the mark of its test may still follow: the kernel has just logged the fault, and marks are Late
 	Excused bool // a test expected or allowed it, or Config.Allow does
 	Printed bool // the output of a test contains it
 }
@@ -19,6 +20,7 @@ func (t *Timeline) Findings() []Finding {
 	var all []Finding
 	for _, fault := range t.scan.Faults() {
 		f := Finding{Fault: fault, Tests: t.guilty(fault.At), Printed: t.printed[fault.At]}
+		f.Awaits = t.Late && len(f.Tests) == 0 && t.quiet == 0
 		f.Excused = t.excused(f, &t.patterns)
 		all = append(all, f)
 	}
