@@ -55,7 +55,7 @@ func prepare(ctx context.Context, dir string) (*bench, error) {
 		module:    filepath.Join(here, "../../../kmod"),
 		large:     filepath.Join(dir, "large.test"),
 	}
-	if err := bareInitramfs(ctx, filepath.Join(here, "testdata", "poweroff"), kernel.Arch, b.initramfs); err != nil {
+	if err := bareInitramfs(ctx, filepath.Join(here, "testdata", "restart"), kernel.Arch, b.initramfs); err != nil {
 		return nil, err
 	}
 	if err := goCommand(ctx, filepath.Join(here, "testdata"), "", "test", "-c", "-o", b.test, "./empty"); err != nil {
@@ -99,9 +99,14 @@ func (b *bench) rows() []rowSpec {
 	return slices.DeleteFunc(slices.Clone(rows), func(r rowSpec) bool { return r.name == uploadOf8 && !b.runsHostPrograms() })
 }
 
+// patience is how long a command may take. Only one that hangs takes as long.
+const patience = 5 * time.Minute
+
 // timed returns a measure of how long a command takes.
 func timed(command func(context.Context) *exec.Cmd) func(context.Context) (float64, error) {
 	return func(ctx context.Context) (float64, error) {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
 		cmd := command(ctx)
 		start := time.Now()
 		out, err := cmd.CombinedOutput()
@@ -159,7 +164,7 @@ func (b *bench) upload(binary string) func(context.Context) (float64, error) {
 }
 
 // boot returns the command that starts QEMU without the harness, with a first
-// process that powers off at once.
+// process that restarts the machine at once.
 func (b *bench) boot(ctx context.Context, image string) *exec.Cmd {
 	cpu := "max"
 	if !b.board.IsNative() {
