@@ -31,7 +31,9 @@ func half(w io.Writer, body io.Reader, length int64) { _, _ = io.CopyN(w, body, 
 // changed sends the body with a different last byte.
 func changed(w io.Writer, body io.Reader, length int64) {
 	_, _ = io.CopyN(w, body, length-1)
-	_, _ = w.Write([]byte{0})
+	var last [1]byte
+	_, _ = io.ReadFull(body, last[:])
+	_, _ = w.Write([]byte{^last[0]})
 }
 
 // TestMirrorsThatSpoilFilesLeaveNothing uses a proxy mirror that truncates or changes files, for kernels
