@@ -82,7 +82,7 @@ func (s suite) compare(t *testing.T, program string, reasons Reasons) {
 		report.Packages = append(report.Packages, packagesOf(t, dir, r.packages)...)
 		report.Commands = append(report.Commands, strings.Join(slices.Concat([]string{"kmodtest"}, guest[1:], r.packages, r.flags), " "))
 		runSuite(t, report.Native, dir, append(slices.Clone(native), "-timeout=1m"), r)
-		runSuite(t, report.Guest, dir, append(slices.Clone(guest), "-timeout=20m"), r)
+		runSuite(t, report.Guest, dir, append(slices.Clone(guest), "-timeout=10m"), r)
 	}
 	unchanged(t, dir, s.module+"@"+s.version)
 	report.Worse, report.Better = Worse(report.Native, report.Guest), Better(report.Native, report.Guest)
