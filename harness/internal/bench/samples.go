@@ -111,6 +111,9 @@ func timed(command func(context.Context) *exec.Cmd) func(context.Context) (float
 		start := time.Now()
 		out, err := cmd.CombinedOutput()
 		took := time.Since(start).Seconds()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = fmt.Errorf("%s has not ended within %v: run it by hand to see where it hangs: %v", cmd.Path, patience, cmd)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("%w\n%s", err, out)
 		}

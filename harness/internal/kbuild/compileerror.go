@@ -104,8 +104,6 @@ var conditional = regexp.MustCompile(`(?m)^\s*obj-\$[({](CONFIG_\w+)[)}]`)
 
 var objY = regexp.MustCompile(`(?m)^\s*obj-y\s*[:+]?=.*\.o\b`)
 
-var objMFrom = regexp.MustCompile(`(?m)^\s*obj-m\s*[:+?]*=\s*\$[({](\w+)[)}]\s*$`)
-
 // noModule returns a sentence on a build that passed and made no module.
 func (s Source) noModule(copied string) string {
 	var objects, commands, makefiles []string
@@ -133,38 +131,49 @@ func (s Source) noModule(copied string) string {
 	case len(objects) > 0:
 		return fmt.Sprintf("%s, but objects: %s: does obj-m name the module?", head, strings.Join(objects[:min(len(objects), 5)], ", "))
 	}
-	var missing, unset []string
-	builtin := false
-	for _, makefile := range makefiles {
-		text, err := os.ReadFile(makefile)
-		if err != nil {
-			continue
-		}
-		for _, found := range objMFrom.FindAllSubmatch(text, -1) {
-			if sets := regexp.MustCompile(`(?m)^\s*(?:\w+\s+)?` + string(found[1]) + `\s*[:+?]*=`); !sets.Match(text) {
-				unset = append(unset, string(found[1]))
-			}
-		}
-		builtin = builtin || objY.Match(text)
-		for _, found := range conditional.FindAllStringSubmatch(string(text), -1) {
-			if !slices.Contains(missing, found[1]) {
-				missing = append(missing, found[1])
-			}
+	text := joined(makefiles)
+	var missing []string
+	for _, found := range conditional.FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(missing, found[1]) {
+			missing = append(missing, found[1])
 		}
 	}
 	if len(missing) > 0 {
 		return fmt.Sprintf("%s: obj-m is empty, because this kernel does not set %s: give make the variable in Config.Builds, Make: []string{%q}",
 			head, strings.Join(missing, ", "), missing[0]+"=m")
 	}
-	if len(unset) > 0 {
-		return fmt.Sprintf("%s: obj-m is empty, because it is %s, which nothing sets: give make the variable in Config.Builds, Make: []string{%q}",
-			head, unset[0], unset[0]+"=...")
+	if name := unsetVariable(text); name != "" {
+		return fmt.Sprintf("%s: obj-m is empty, because it is %s, which no makefile sets: give make the variable in Config.Builds, Make: []string{%q}",
+			head, name, name+"=...")
 	}
-	if builtin {
+	if objY.MatchString(text) {
 		return head + ": obj-m is empty, and obj-y is not built outside of the kernel's tree: name the module in obj-m instead"
 	}
 	if elsewhere := adviseOnDirs(s.Root); elsewhere != "" {
 		return head + ": obj-m is empty; " + elsewhere
 	}
 	return head + ": obj-m is empty; does its Kbuild or Makefile set obj-m?"
+}
+
+// joined returns the text of all makefiles that can be read.
+func joined(makefiles []string) string {
+	var all strings.Builder
+	for _, path := range makefiles {
+		text, _ := os.ReadFile(path) // what cannot be read has no advice
+		all.Write(append(text, '\n'))
+	}
+	return all.String()
+}
+
+var objMFrom = regexp.MustCompile(`(?m)^\s*obj-m\s*[:+?]*=\s*\$[({](\w+)[)}]\s*$`)
+
+// unsetVariable returns a variable that obj-m is set to and that nothing in the text of
+// the makefiles sets, or "".
+func unsetVariable(text string) string {
+	for _, found := range objMFrom.FindAllStringSubmatch(text, -1) {
+		if !regexp.MustCompile(`(?m)^\s*(?:\w+\s+)?` + found[1] + `\s*[:+?]*=`).MatchString(text) {
+			return found[1]
+		}
+	}
+	return ""
 }

@@ -55,8 +55,7 @@ func (m *maker) make(ctx context.Context) error {
 		args := []string{"-C", m.view.Path(m.kernel.Build), "M=" + m.view.Path(dir), fmt.Sprintf("-j%d", runtime.GOMAXPROCS(0))}
 		args = slices.Concat(args, m.tools.Variables, extraSymbols(m.view, symbols), m.src.Make, []string{"modules"})
 		cmd := exec.CommandContext(ctx, "make", args...)
-		// Makefiles read PWD, as a shell sets it. Those that look for the kernel's directory find it by Make: "KSRC=$(KDIR)".
-		cmd.Dir, cmd.Env = dir, append(m.environment(), "PWD="+m.view.Path(dir), "KDIR="+m.view.Path(m.kernel.Build))
+		cmd.Dir, cmd.Env = dir, m.environment(dir)
 		if err := m.run(ctx, cmd); err != nil {
 			return err
 		}
@@ -110,8 +109,8 @@ func (m *maker) prepare(ctx context.Context) error {
 func (m *maker) shell(ctx context.Context, command string, env ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir = m.copy()
-	cmd.Env = slices.Concat(m.environment(), []string{
-		"PWD=" + m.view.Path(m.copy()), "KDIR=" + m.view.Path(m.kernel.Build), "KERNELRELEASE=" + m.kernel.Release, "KVERSION=" + m.kernel.Release, "ARCH=" + m.tools.Arch.Make, "CC=" + m.tools.Compiler,
+	cmd.Env = slices.Concat(m.environment(m.copy()), []string{
+		"KERNELRELEASE=" + m.kernel.Release, "KVERSION=" + m.kernel.Release, "ARCH=" + m.tools.Arch.Make, "CC=" + m.tools.Compiler,
 	}, env)
 	if prefix := m.tools.Arch.Prefix(); prefix != "" { // an empty variable would keep a makefile from setting its own
 		cmd.Env = append(cmd.Env, "CROSS_COMPILE="+prefix)
@@ -119,13 +118,15 @@ func (m *maker) shell(ctx context.Context, command string, env ...string) *exec.
 	return cmd
 }
 
-// environment returns the environment of all programs of a build.
-func (m *maker) environment() []string {
+// environment returns the environment of all programs of a build, which run in dir.
+// Makefiles read PWD, as a shell sets it; those that look for the kernel's directory find
+// it by Make: "KSRC=$(KDIR)".
+func (m *maker) environment(dir string) []string {
 	env := slices.DeleteFunc(kcompiler.Environment(), func(v string) bool { return strings.HasPrefix(v, "KCFLAGS=") })
 	if m.tools.Missing != "" {
 		env = append(env, "PATH="+m.view.Path(m.programs())+":"+os.Getenv("PATH"))
 	}
-	return append(env, "KCFLAGS="+m.flags())
+	return append(env, "PWD="+m.view.Path(dir), "KDIR="+m.view.Path(m.kernel.Build), "KCFLAGS="+m.flags())
 }
 
 // flags returns the flags for the compiler in addition to the kernel's. Names of source

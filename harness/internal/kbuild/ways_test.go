@@ -78,7 +78,7 @@ func TestDirectoriesBelowThatHaveTheModulesAreNamed(t *testing.T) {
 	assertBroken(t, err, want+"/calls/driver")
 }
 
-// What is wrong is named only if the output shows it.
+// Advice names a cause only if the output shows it.
 func TestAdviceIsAboutTheOutput(t *testing.T) {
 	t.Parallel()
 	w := newWorkplace(t, "6.1", files{

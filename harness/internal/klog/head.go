@@ -30,6 +30,11 @@ type head struct {
 	weak    bool     // counts only with a time if other lines of the log have one
 }
 
+// follows reports whether a line of the head belongs to a report before it that has ended.
+func (h *head) follows(r *report) bool {
+	return h.kind == Panic || h.after != "" && h.after == r.head.kind
+}
+
 // change replaces the kind by a more exact one if the head contains a text, or
 // another line of the report begins with it.
 type change struct {

@@ -15,11 +15,11 @@ type object struct {
 // read returns the record that a line ends as dmesg -r prints it, or "" if the line ends
 // none. It reports whether the log has this form, which its second line decides.
 func (o *object) read(line string, number int) (record string, ok bool) {
-	line = strings.TrimSpace(line)
 	if !o.begun {
-		o.begun = number == 1 && strings.HasPrefix(line, `"dmesg": [`)
+		o.begun = number == 1 && strings.HasPrefix(strings.TrimSpace(line), `"dmesg": [`)
 		return "", o.begun
 	}
+	line = strings.TrimSpace(line)
 	name, value, _ := strings.Cut(strings.TrimSuffix(line, ","), ":")
 	value = strings.TrimSpace(value)
 	switch name {

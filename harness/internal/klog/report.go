@@ -100,12 +100,8 @@ func (r *report) joins(h *head, text string) bool {
 // absorb takes a line for which joins returned true.
 func (r *report) absorb(h *head, l line) {
 	r.keep(l)
-	if h != nil && h.kind == Panic {
-		r.ending, r.ended, r.closed = halted, false, false
-		return
-	}
-	if h != nil && h.after != "" {
-		r.ending, r.ended, r.closed = traced, false, false
+	if h != nil && h.follows(r) {
+		r.ending, r.ended, r.closed = h.ends, false, false
 		return
 	}
 	if r.ending == untraced && h != nil {

@@ -73,8 +73,10 @@ func (s *Scanner) AddLine(raw string) {
 			// compares lines of the console, which have no host, with the log's records.
 			l.text = text
 		}
-		if task, text := prefix.CutTask(l.text); task != "" && l.stamp != "" {
-			l.text, l.caller = text, "T"+task
+		if l.stamp != "" {
+			if task, text := prefix.CutTask(l.text); task != "" {
+				l.text, l.caller = text, "T"+task
+			}
 		}
 		s.stamped = s.stamped || l.stamp != "" || l.record
 		if !s.stamped {

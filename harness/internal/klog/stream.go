@@ -78,7 +78,7 @@ func (st *stream) absorbs(h *head, l line, now int) bool {
 		st.pending = append(st.pending, l) // the message of a warning
 		return true
 	}
-	if h != nil && (h.kind == Panic || h.after != "" && st.last != nil && st.last.head.kind == h.after) && len(st.pending) == 0 && st.remembers(now) {
+	if h != nil && len(st.pending) == 0 && st.remembers(now) && h.follows(st.last) {
 		r := st.last
 		st.last = nil
 		r.absorb(h, l)

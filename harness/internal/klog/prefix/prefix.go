@@ -71,10 +71,10 @@ func CutDate(text string) (found, rest string) {
 // first letter of the level.
 var tasks = regexp.MustCompile(`^ ?[A-Z]?\[ *\d+: *[^\]]*?: *(\d+)\] ?|^ ?-?\(\d+\)\[(\d+):[^\]]*\]`)
 
-// CutTask removes such a text from the beginning, and returns the number of the task;
-// "" if there is none.
+// CutTask removes such a text from the beginning, and returns the number of the task, or
+// "" without such a text.
 func CutTask(text string) (task, rest string) {
-	if start := strings.TrimLeft(text[:min(len(text), 3)], " -ACDEFINVW"); start == "" || start[0] != '[' && start[0] != '(' {
+	if !strings.ContainsAny(text[:min(len(text), 3)], "[(") { // most lines
 		return "", text
 	}
 	m := tasks.FindStringSubmatch(text[:min(len(text), 64)])
