@@ -15,10 +15,8 @@ import (
 )
 
 // aging are the directories of the cache whose entries are removed when they have not been used for
-// unusedFor. They have an entry for each version of the inputs, which can be made again.
+// cache.MaxAge. They have an entry for each version of the inputs, which can be made again.
 var aging = []string{"paths", "vmlinux", "modules", "fits", "roots", "trees", "programs", "initramfs", "qemu"}
-
-const unusedFor = 14 * 24 * time.Hour
 
 // Garbage is an entry of the cache that CollectGarbage removed.
 type Garbage struct {
@@ -168,7 +166,7 @@ func (c *collection) unused(ctx context.Context) error {
 		}
 		for _, key := range keys {
 			info, err := os.Stat(filepath.Join(c.dir(dir), key))
-			if err != nil || time.Since(info.ModTime()) < unusedFor {
+			if err != nil || time.Since(info.ModTime()) < cache.MaxAge {
 				continue // another process may have removed it
 			}
 			if err := c.remove(ctx, dir, key, "it has not been used for two weeks"); err != nil {

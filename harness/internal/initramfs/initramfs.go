@@ -54,15 +54,20 @@ const fileName = "initramfs.cpio"
 // costs more than reading. If a module in KernelModules does not exist, the error
 // is a *modindex.MissingModuleError.
 func Build(ctx context.Context, cacheDir string, spec Spec) (string, error) {
-	entry, err := cache.Entry(ctx, filepath.Join(cacheDir, "initramfs"), spec.key(), func(ctx context.Context, tmp string) error {
+	dir, made := filepath.Join(cacheDir, "initramfs"), false
+	entry, err := cache.Entry(ctx, dir, spec.key(), func(ctx context.Context, tmp string) error {
 		records, err := spec.records(ctx, tmp)
 		if err != nil {
 			return err
 		}
+		made = true
 		return write(filepath.Join(tmp, fileName), records)
 	})
 	if err != nil {
 		return "", fmt.Errorf("make initramfs: %w", err)
+	}
+	if made {
+		cache.Trim(ctx, dir, entry)
 	}
 	return filepath.Join(entry, fileName), nil
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/dmesg"
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
-	"github.com/kmodtest/kmodtest/harness/internal/snapshots"
 	"github.com/kmodtest/kmodtest/images/cache"
 )
 
@@ -39,8 +38,9 @@ type manifest struct {
 
 // Names of a snapshot's files.
 const (
-	memoryName = "memory"
-	stateName  = "state"
+	memoryName   = "memory"
+	stateName    = "state"
+	manifestName = "snapshot.json"
 )
 
 // snapshotKey covers everything that a snapshot depends on.
@@ -93,7 +93,7 @@ func findSnapshot(ctx context.Context, cacheDir string, config qemu.Config, opt 
 		return nil, failed, err
 	}
 	if made {
-		snapshots.Prune(dir, entry, time.Now())
+		cache.Trim(ctx, dir, entry)
 	}
 	s := &snapshot{dir: entry}
 	return s, nil, s.check()
@@ -156,17 +156,17 @@ func writeManifest(dir string, m *Machine) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, snapshots.Manifest), b, 0o644)
+	return os.WriteFile(filepath.Join(dir, manifestName), b, 0o644)
 }
 
 // check reads the manifest and compares the files with it.
 func (s *snapshot) check() error {
-	b, err := os.ReadFile(filepath.Join(s.dir, snapshots.Manifest))
+	b, err := os.ReadFile(filepath.Join(s.dir, manifestName))
 	if err != nil {
 		return &damageError{s.dir, err}
 	}
 	if err := json.Unmarshal(b, &s.manifest); err != nil {
-		return &damageError{s.dir, fmt.Errorf("%s: %w", snapshots.Manifest, err)}
+		return &damageError{s.dir, fmt.Errorf("%s: %w", manifestName, err)}
 	}
 	state, err := os.ReadFile(filepath.Join(s.dir, stateName))
 	if err != nil {

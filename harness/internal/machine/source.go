@@ -3,14 +3,15 @@ package machine
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"regexp"
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
-	"github.com/kmodtest/kmodtest/harness/internal/snapshots"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
+	"github.com/kmodtest/kmodtest/images/cache"
 )
 
 // Source provides the machines of a run. Its fields are not to be changed after
@@ -74,7 +75,7 @@ func (s *Source) machineWith(ctx context.Context, config qemu.Config, keep bool)
 	if err == nil || m != nil || ctx.Err() != nil || errors.As(err, &missing) {
 		return m, err
 	}
-	s.giveUp(err)
+	s.giveUp(ctx, err)
 	return s.boot(ctx, config, keep)
 }
 
@@ -133,11 +134,11 @@ func (s *Source) boot(ctx context.Context, config qemu.Config, keep bool) (*Mach
 
 // giveUp prints why the snapshot cannot be restored, and removes it if it is the
 // cause.
-func (s *Source) giveUp(err error) {
+func (s *Source) giveUp(ctx context.Context, err error) {
 	s.Say("cannot restore the snapshot; booting instead (KMODTEST_SNAPSHOT=off does not try): %v", err)
 	var damage *damageError
 	if errors.As(err, &damage) {
-		if err := snapshots.Remove(damage.dir); err != nil {
+		if err := cache.Remove(ctx, filepath.Dir(damage.dir), filepath.Base(damage.dir)); err != nil {
 			s.Say("cannot remove the snapshot: %v", err)
 		}
 	}
