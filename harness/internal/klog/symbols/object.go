@@ -22,6 +22,7 @@ type object struct {
 	data      *dwarf.Data
 	bases     map[string]uint64 // addresses of a module's sections with code
 	buildID   string
+	release   string // of the kernel that a module was built for
 }
 
 // function is the place of a function in its section, in bytes.
@@ -64,7 +65,7 @@ func parseObject(content []byte) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &object{functions: functionsOf(symbols), buildID: buildID(file), bases: bases}
+	o := &object{functions: functionsOf(symbols), buildID: buildID(file), release: release(file), bases: bases}
 	if o.data, err = file.DWARF(); err != nil {
 		return nil, err
 	}
@@ -167,6 +168,30 @@ func buildID(file *elf.File) string {
 		return ""
 	}
 	return hex.EncodeToString(note[16 : 16+size])
+}
+
+// release returns the release of the kernel that a module was built for, or "".
+func release(file *elf.File) string {
+	s := file.Section(".modinfo")
+	if s == nil {
+		return ""
+	}
+	info, err := s.Data()
+	if err != nil {
+		return ""
+	}
+	for field := range strings.SplitSeq(string(info), "\x00") {
+		if version, ok := strings.CutPrefix(field, "vermagic="); ok {
+			version, _, _ = strings.Cut(version, " ")
+			return version
+		}
+	}
+	return ""
+}
+
+// isFor reports whether a kernel can have loaded the module. Either release may be "", which is not known.
+func (o *object) isFor(release string) bool {
+	return release == "" || o.release == "" || release == o.release
 }
 
 // fits reports whether a report can be of this build of the module.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 // be used by several goroutines at once.
 type Table struct {
 	modules map[string][]string // paths of .ko files by the module's name, best first
+	cached  map[string]bool     // those that AddCache has added
 	vmlinux string
 	objects map[string]*object // files that have been read, by path; nil if that failed
 }
@@ -46,7 +48,8 @@ func (t *Table) AddModule(path string) {
 }
 
 // AddCache adds the modules that the harness has built in the cache directory dir,
-// newest first. A missing directory has no modules.
+// newest first. They are used for reports of the kernel that they were built for. A missing directory
+// has no modules.
 func (t *Table) AddCache(dir string) error {
 	paths, err := filepath.Glob(filepath.Join(dir, "modules", "*", "*.ko"))
 	if err != nil {
@@ -64,8 +67,10 @@ func (t *Table) AddCache(dir string) error {
 		times[path] = info.ModTime().UnixNano()
 	}
 	slices.SortStableFunc(paths, func(a, b string) int { return int(min(1, max(-1, times[b]-times[a]))) })
+	t.cached = map[string]bool{}
 	for _, path := range paths {
 		t.AddModule(path)
+		t.cached[path] = true
 	}
 	return nil
 }
@@ -93,7 +98,7 @@ func (t *Table) Resolve(fault *klog.Fault) {
 		f := &fault.Frames[i]
 		o, ok := chosen[f.Module]
 		if !ok {
-			o = t.choose(f.Module, fault.Frames)
+			o = t.choose(f.Module, fault)
 			chosen[f.Module] = o
 		}
 		if o != nil {
@@ -106,7 +111,7 @@ func (t *Table) Resolve(fault *klog.Fault) {
 }
 
 // choose returns the object that fits all frames of a module, or nil.
-func (t *Table) choose(module string, frames []klog.Frame) *object {
+func (t *Table) choose(module string, fault *klog.Fault) *object {
 	paths := t.modules[module]
 	if module == "" {
 		paths = nil
@@ -116,11 +121,27 @@ func (t *Table) choose(module string, frames []klog.Frame) *object {
 	}
 	for _, path := range paths {
 		o := t.read(path)
-		if o != nil && (module == "" || o.fits(module, frames)) {
+		if o == nil || t.cached[path] && !o.isFor(releaseIn(fault.Report)) {
+			continue
+		}
+		if module == "" || o.fits(module, fault.Frames) {
 			return o
 		}
 	}
 	return nil
+}
+
+// versionLine matches the kernel's release in the line of a report that begins with the processor.
+var versionLine = regexp.MustCompile(` (\d+\.\d+\S*) #\d`)
+
+// releaseIn returns the kernel's release that a report names, or "".
+func releaseIn(report []string) string {
+	for _, line := range report {
+		if m := versionLine.FindStringSubmatch(line); m != nil {
+			return m[1]
+		}
+	}
+	return ""
 }
 
 func (t *Table) read(path string) *object {

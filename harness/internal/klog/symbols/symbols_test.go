@@ -3,6 +3,7 @@ package symbols
 import (
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 // source has functions in several sections, as a module does, and one that is
 // inlined from a header. The lines that are looked up are marked.
 const source = `volatile int here;
+__attribute__((used, section(".modinfo"))) const char version[] = "license=GPL\0vermagic=6.1.0-some SMP mod_unload ";
 #include "inlined.h"
 #define in(s) __attribute__((noinline, used, section(s)))
 in(".text") void fault(void)
@@ -211,6 +213,31 @@ func TestOtherBuildIsNotUsed(t *testing.T) {
 		}
 		if len(order) == 2 {
 			check(t, fault.Frames[0], "inlined")
+		}
+	}
+}
+
+// A log of a stranger names a module of another kernel that happens to be like one in the cache.
+func TestModulesOfOtherKernelsAreNotTakenFromTheCache(t *testing.T) {
+	built := compile(t, "some-mod.ko", "-c", "-g")
+	cache := t.TempDir()
+	entry := filepath.Join(cache, "modules", "key")
+	if err := errors.Join(os.MkdirAll(entry, 0o700), os.Rename(built, filepath.Join(entry, "some-mod.ko"))); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(entry, "some-mod.ko")
+	for release, known := range map[string]bool{"6.1.0-some": true, "5.10.0-other": false, "": true} {
+		var table Table
+		if err := table.AddCache(cache); err != nil {
+			t.Fatal(err)
+		}
+		fault := klog.Fault{Report: []string{"BUG: bad"}, Frames: []klog.Frame{frame(t, path, "fault", "some_mod", 0)}}
+		if release != "" {
+			fault.Report = append(fault.Report, "CPU: 0 PID: 7 Comm: insmod Tainted: G           O       "+release+" #1 SMP")
+		}
+		table.Resolve(&fault)
+		if got := fault.Frames[0].File != ""; got != known {
+			t.Errorf("release %q: file %q, want one: %v", release, fault.Frames[0].File, known)
 		}
 	}
 }
