@@ -30,8 +30,8 @@ func triageCommand() *cobra.Command {
 		Short: "Find faults in a kernel log",
 		Long: "Find the faults that a kernel reported in FILE, or on standard input: a console log, the output of dmesg in any of its forms,\n" +
 			"a syslog file, the output of journalctl, or records of /dev/kmsg.\n\n" +
-			"Files and lines of modules come from the debug information of the .ko files that --module names or that the harness has\n" +
-			"built; those of the kernel come from --vmlinux.\n\n" +
+			"Files and lines of modules come from the debug information of the .ko files that --module names, or that the harness has\n" +
+			"built for the kernel in the log; those of the kernel come from --vmlinux.\n\n" +
 			"The exit status is 0 if there is no fault, 255 if there is one, and 69 if an input cannot be read.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: t.run,
