@@ -86,6 +86,32 @@ func sameEnds(got, want map[string]string) bool {
 	return true
 }
 
+// What the log would have said is known from the console of the dead machine, which has marks only
+// where the kernel has logged something.
+func TestUnreadFaultsFailTheTestsThatCausedThem(t *testing.T) {
+	t.Parallel()
+	c := newCommand(t, nil, binary(t, "unread"), "-test.v")
+	status := c.status(t)
+	out := c.stdout.String()
+	want := map[string]string{
+		"TestFreezes": "PASS", "TestPassesBefore": "PASS", "TestWarns": "FAIL", "TestPassesBetween": "PASS",
+		"TestHasSubtests": "FAIL", "TestHasSubtests/passes": "PASS", "TestHasSubtests/warns": "FAIL", "TestHasSubtests/fails": "FAIL",
+		"TestDies": "FAIL", "TestPassesAfter": "PASS",
+	}
+	if got := results(out); !maps.Equal(got, want) || status != 255 {
+		t.Errorf("status %d, want 255; results %v\n%s", status, got, out)
+	}
+	for _, report := range []string{
+		`kernel fault \(warning\): WARNING in crash_warn \[crash\]\n(.*\n)*?--- FAIL: TestWarns `,
+		`kernel fault \(warning\): WARNING in crash_warn \[crash\]\n(.*\n)*? *--- FAIL: TestHasSubtests/warns `,
+		`kernel fault \(null-dereference\): BUG: kernel NULL pointer dereference in crash_\S+ \[crash\]\n(.*\n)*?--- FAIL: TestDies `,
+	} {
+		if !regexp.MustCompile(report).MatchString(out) {
+			t.Errorf("nothing matches %s in\n%s", report, out)
+		}
+	}
+}
+
 func TestFaultsAreExpectedOrAllowed(t *testing.T) {
 	t.Parallel()
 	out, status := blame(t, nil, "-test.v", "-test.run=Expects|Allows|Forges")

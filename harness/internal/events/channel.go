@@ -42,12 +42,25 @@ func OpenChannel() (*Channel, error) {
 const firstDescriptor = 1000
 
 // write sends text to the host as output, if all earlier output in the pipe out is
-// there. It returns whether it has done so.
-func (c *Channel) write(out *os.File, text []byte) bool {
+// there, and with it the line of a mark, unless that is "". It returns whether it has done so.
+func (c *Channel) write(out *os.File, text []byte, mark string) bool {
 	if c == nil || !empty(out) {
 		return false
 	}
 	record := inside.OutputRecord(text)
+	if mark != "" {
+		record = append(record, inside.MarkRecord(mark)...)
+	}
+	return c.send(record)
+}
+
+// announce sends the line of a mark to the host. It returns whether it has done so.
+func (c *Channel) announce(mark string) bool {
+	return c != nil && mark != "" && c.send(inside.MarkRecord(mark))
+}
+
+// send sends one or more records, which the kernel's driver must not cut.
+func (c *Channel) send(record []byte) bool {
 	if len(record) > inside.MaxRecord {
 		return false
 	}

@@ -100,8 +100,7 @@ func (r *reporter) wrap(all lists) {
 	}
 	for i, f := range *all.fuzz {
 		(*all.fuzz)[i].Fn = func(ff *testing.F) {
-			r.say(r.attach(r.layout.fuzz(ff), f.Name, true))
-			r.start(inside.MarkRun, f.Name)
+			r.mark(r.attach(r.layout.fuzz(ff), f.Name, true), inside.MarkRun, f.Name)
 			f.Fn(ff)
 		}
 	}
@@ -123,8 +122,7 @@ func (r *reporter) begin(t test, name string) bool {
 		r.say(">>> - " + name + "\n")
 		return false
 	}
-	r.say(unsaid + ">>> " + strconv.Itoa(number) + " " + name + "\n")
-	r.start(inside.MarkRun, name)
+	r.mark(unsaid+">>> "+strconv.Itoa(number)+" "+name+"\n", inside.MarkRun, name)
 	return true
 }
 
@@ -145,29 +143,35 @@ func (r *reporter) attach(t test, name string, selected bool) (unsaid string) {
 	return ""
 }
 
-// start marks that a test starts or continues. All earlier output has reached the host
-// by then, so it is not lost if the test breaks the machine.
-func (r *reporter) start(verb, name string) {
-	r.channel.wait(r.out)
-	r.mark(verb, name)
-}
-
 // during marks the start of an example or a benchmark, and returns a function that marks
 // its end.
 func (r *reporter) during(name string) func() {
-	r.mark(inside.MarkRun, name)
-	return func() { r.mark(inside.MarkEnd, name, "-", "-") }
+	r.mark("", inside.MarkRun, name)
+	return func() { r.mark("", inside.MarkEnd, name, "-", "-") }
 }
 
-// mark writes a mark and returns its number, or 0 if it could not be written. Without
-// marks a fault is not attributed to a test, but it still fails the run.
-func (r *reporter) mark(verb, name string, words ...string) (number uint64) {
-	number, err := r.marks.Count(verb, name, words...)
+// mark prints the lines of an event and marks it in the kernel log. Before a test starts or continues,
+// all earlier output has reached the host, so it is not lost if the test breaks the machine. If the mark
+// cannot be written, a fault is not attributed to a test, but it still fails the run.
+func (r *reporter) mark(text, verb, name string, words ...string) {
+	said := false
+	_, err := r.marks.Count(func(number uint64, line string) bool {
+		said = true
+		if verb == inside.MarkEnd && text != "" {
+			text = "<<< " + strconv.FormatUint(number, 10) + "\n" + text
+		}
+		told := r.send(text, line)
+		if verb == inside.MarkRun || verb == inside.MarkCont {
+			r.channel.wait(r.out)
+		}
+		return told
+	}, verb, name, words...)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "kmodtest: mark tests in the kernel log:", err)
-		return 0
 	}
-	return number
+	if !said {
+		r.say(text)
+	}
 }
 
 // turns selects the top-level tests that run.

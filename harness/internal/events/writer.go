@@ -2,7 +2,6 @@ package events
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
@@ -51,15 +50,11 @@ func (r *reporter) tell(verb, what, rest string) {
 		if r.hush(verb, name) {
 			return
 		}
-		r.say(what + rest)
-		switch {
-		case verb == inside.MarkPause:
-			r.mark(verb, name)
-		case verb == inside.MarkRun && !strings.Contains(name, "/"):
-			// begin writes this mark.
-		default:
-			r.start(verb, name)
+		if verb == inside.MarkRun && !strings.Contains(name, "/") {
+			r.say(what + rest) // begin writes the mark
+			return
 		}
+		r.mark(what+rest, verb, name)
 		return
 	}
 	took := ""
@@ -69,11 +64,7 @@ func (r *reporter) tell(verb, what, rest string) {
 	if r.hush(verb, name) {
 		return
 	}
-	result := strings.Trim(what, "- :")
-	if number := r.mark(verb, name, result, took); number != 0 {
-		what = "<<< " + strconv.FormatUint(number, 10) + "\n" + what
-	}
-	r.say(what + rest)
+	r.mark(what+rest, verb, name, strings.Trim(what, "- :"), took)
 }
 
 // hush reports whether an event belongs to a top-level test that is not selected. At
@@ -95,14 +86,22 @@ func (r *reporter) hush(verb, name string) (hushed bool) {
 }
 
 // say prints lines, each after a Marker, as a whole.
-func (r *reporter) say(text string) {
+func (r *reporter) say(text string) { r.send(text, "") }
+
+// send prints lines, and tells the host of the line of a mark, unless that is "". It returns whether
+// the host has got that line.
+func (r *reporter) send(text, mark string) bool {
+	if text == "" {
+		return r.channel.announce(mark)
+	}
 	var out bytes.Buffer
 	for line := range strings.Lines(text) {
 		out.WriteString(Marker + line)
 	}
-	if r.channel.write(r.out, out.Bytes()) {
-		return
+	if r.channel.write(r.out, out.Bytes(), mark) {
+		return true
 	}
 	// An error means that the host is gone, which ends the machine.
 	_, _ = r.out.Write(out.Bytes())
+	return r.channel.announce(mark)
 }

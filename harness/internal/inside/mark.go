@@ -1,14 +1,10 @@
 package inside
 
 import (
-	"errors"
 	"hash/fnv"
 	"io"
-	"io/fs"
-	"os"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // MarkVariable is the environment variable with the word that ends each mark of one
@@ -128,75 +124,4 @@ func MarkedName(name string) string {
 	sum := fnv.New64a()
 	_, _ = io.WriteString(sum, name) // a hash returns no error
 	return name[:maxMarkedName] + "~" + strconv.FormatUint(sum.Sum64(), 16)
-}
-
-// Marker writes marks. Several goroutines may call its methods at the same time.
-type Marker struct {
-	mu     sync.Mutex
-	log    *os.File
-	word   string
-	number uint64
-	// coverage is CoverageFile; nil if coverage is not measured.
-	coverage *os.File
-}
-
-// CoverageFile takes marks of top-level tests, and keeps what the modules have counted
-// before each. It exists if their coverage is measured: package modcov has its module.
-const CoverageFile = "/sys/module/kmodtest_coverage/parameters/mark"
-
-// KernelLog is the path of the kernel log.
-const KernelLog = "/dev/kmsg"
-
-// NewMarker opens the log at path, usually KernelLog. The marks end with word.
-func NewMarker(path, word string) (*Marker, error) {
-	log, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	m := &Marker{log: log, word: word}
-	m.coverage, err = os.OpenFile(CoverageFile, os.O_WRONLY, 0)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		log.Close()
-		return nil, err
-	}
-	return m, nil
-}
-
-// Close closes the log.
-func (m *Marker) Close() error {
-	m.coverage.Close()
-	return m.log.Close()
-}
-
-// Count writes a mark of a test with the next number, and returns the number. All that
-// the kernel logs after the call follows the mark.
-func (m *Marker) Count(verb, name string, words ...string) (uint64, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.number++
-	mark := Mark{Verb: verb, Words: append([]string{MarkedName(name)}, words...), Number: m.number}
-	if m.coverage != nil && !strings.Contains(name, "/") {
-		if _, err := m.coverage.WriteString(mark.String() + " -\n"); err != nil {
-			return 0, err
-		}
-	}
-	return m.number, m.write(mark)
-}
-
-// Write writes a mark without a number.
-func (m *Marker) Write(verb string, words ...string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.write(Mark{Verb: verb, Words: words})
-}
-
-// write logs the mark with the level of an error: then it also appears on the console,
-// in case the kernel dies before its log can be read.
-func (m *Marker) write(mark Mark) error {
-	line := mark.String() + " " + m.word + "\n"
-	if strings.Contains(line[:len(line)-1], "\n") {
-		return errors.New("a mark cannot have a second line")
-	}
-	_, err := m.log.WriteString("<3>" + line)
-	return err
 }

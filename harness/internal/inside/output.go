@@ -15,6 +15,15 @@ const MaxRecord = 32 << 10
 // content text.
 func OutputRecord(text []byte) []byte {
 	const stdout = 8
-	record := binary.BigEndian.AppendUint32([]byte{stdout}, uint32(len(text)))
-	return append(record, text...)
+	return record(stdout, text)
+}
+
+// MarkRecord returns a record with the line of a mark, as package wire writes it.
+func MarkRecord(line string) []byte {
+	const mark = 27
+	return record(mark, []byte(line))
+}
+
+func record(of byte, content []byte) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{of}, uint32(len(content))), content...)
 }

@@ -66,15 +66,13 @@ func (m *Machine) receive(rec wire.Record) error {
 	}
 	switch rec.Type {
 	case wire.KernelLog:
-		entry, err := klog.Parse(rec.Payload)
-		if err != nil {
-			return &wire.GarbledError{Err: err}
-		}
-		m.log.Add(entry, !m.guest.greeted, m.Timeline)
-		if err := m.Timeline.Err(); err != nil {
-			return &wire.GarbledError{Err: err}
+		if err := addToLog(m, rec); err != nil {
+			return err
 		}
 		return client.Advance()
+	case wire.Mark:
+		m.Timeline.Announce(string(rec.Payload))
+		return nil
 	case wire.Stdout:
 		m.late.beats = 0
 		return client.Stdout(rec.Payload)
@@ -112,6 +110,19 @@ func (m *Machine) receive(rec wire.Record) error {
 		return client.Missing(missed)
 	}
 	return m.guest.receive(rec, m.client != nil)
+}
+
+// addToLog adds a record of the kernel log.
+func addToLog(m *Machine, rec wire.Record) error {
+	entry, err := klog.Parse(rec.Payload)
+	if err == nil {
+		m.log.Add(entry, !m.guest.greeted, m.Timeline)
+		err = m.Timeline.Err()
+	}
+	if err != nil {
+		return &wire.GarbledError{Err: err}
+	}
+	return nil
 }
 
 // takeRequest acts on a test's request, or leaves it to the goroutine that attaches

@@ -24,7 +24,7 @@ func follow(t *testing.T, output string, n int) (s *eventStream, out, marks stri
 		t.Fatal(err)
 	}
 	var passed bytes.Buffer
-	s = &eventStream{out: &passed, marks: marker, open: map[string]int{}}
+	s = &eventStream{out: &passed, marks: marker, tell: func(string) bool { return false }, open: map[string]int{}}
 	for text := output; text != ""; {
 		piece := text[:min(n, len(text))]
 		if _, err := s.Write([]byte(piece)); err != nil {
@@ -55,6 +55,28 @@ func TestEventsOfForeignBinaryAreMarked(t *testing.T) {
 		if s.finished(0) || !s.finished(1) {
 			t.Errorf("pieces of %d bytes: a run that printed FAIL: finished with 0: %v, with 1: %v", n, s.finished(0), s.finished(1))
 		}
+	}
+}
+
+// The host gets each mark before the output that belongs to it.
+func TestHostIsToldOfMarksOfForeignBinary(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "kmsg")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	marks, err := inside.NewMarker(log, "word")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var host bytes.Buffer
+	tell := func(mark string) bool { host.WriteString(mark + "\n"); return true }
+	s := &eventStream{out: &host, marks: marks, tell: tell, open: map[string]int{}}
+	if _, err := s.Write([]byte(inside.EventMarker + "=== RUN   TestA\n" + inside.EventMarker + "--- PASS: TestA (0.01s)\n")); err != nil {
+		t.Fatal(err)
+	}
+	want := "kmodtest: run TestA #1 word\nkmodtest: end TestA PASS 0.01s #2 word\n^=== RUN   TestA\n^>>> 0 TestA\n^<<< 2\n^--- PASS: TestA (0.01s)\n"
+	if got := strings.ReplaceAll(host.String(), inside.EventMarker, "^"); got != want {
+		t.Errorf("the host gets %q, want %q", got, want)
 	}
 }
 

@@ -39,16 +39,17 @@ func (p *process) variables(work wire.Work) []string {
 }
 
 // stdout returns the program's standard output.
-func (p *process) stdout(work wire.Work, w io.Writer) (*os.File, error) {
+func (p *process) stdout(work wire.Work, out *wire.Writer) (*os.File, error) {
 	p.program = work.Program
 	if !work.Events {
-		return p.stream(w, 0)
+		return p.stream(out.Stream(wire.Stdout), 0)
 	}
 	marks, err := inside.NewMarker(inside.KernelLog, work.Mark)
 	if err != nil {
 		return nil, err
 	}
-	p.events = &eventStream{out: w, marks: marks, open: map[string]int{}}
+	tell := func(mark string) bool { return out.Write(wire.Mark, []byte(mark)) == nil }
+	p.events = &eventStream{out: out.Stream(wire.Stdout), marks: marks, tell: tell, open: map[string]int{}}
 	return p.stream(p.events, unix.O_DIRECT)
 }
 
@@ -94,7 +95,7 @@ func (p *process) open(work wire.Work, out *wire.Writer, in *stdin.Input) (files
 	if err != nil {
 		return files, err
 	}
-	if files[1], err = p.stdout(work, out.Stream(wire.Stdout)); err != nil {
+	if files[1], err = p.stdout(work, out); err != nil {
 		return files, err
 	}
 	files[2] = files[1]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,6 +25,8 @@ type kernelLog struct {
 	seen  uint64    // the last mark that was read back
 	ended bool      // no more records are read
 	lost  bool      // records were overwritten before they were read
+
+	hurry chan struct{} // ends the wait for more marks
 }
 
 // streamKernelLog starts to copy the kernel log.
@@ -32,7 +35,7 @@ func streamKernelLog(out *wire.Writer) (*kernelLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open kernel log: %w", err)
 	}
-	l := &kernelLog{out: out, file: blockingFile(fd)}
+	l := &kernelLog{out: out, file: blockingFile(fd), hurry: make(chan struct{}, 1)}
 	l.moved.L = &l.mu
 	go l.copy()
 	return l, nil
@@ -41,6 +44,7 @@ func streamKernelLog(out *wire.Writer) (*kernelLog, error) {
 func (l *kernelLog) copy() {
 	defer l.note(func() { l.ended = true })
 	buf := make([]byte, wire.MaxKernelLog)
+	waiting := batch{idle: true}
 	for {
 		n, err := l.file.Read(buf)
 		if errors.Is(err, unix.EPIPE) {
@@ -50,17 +54,76 @@ func (l *kernelLog) copy() {
 			continue
 		}
 		if err != nil {
+			_ = waiting.send(l.out) // the log ends in any case
 			return
 		}
-		if mark, ok := parseMark(buf[:n]); ok {
+		mark, isSync := parseMark(buf[:n])
+		if !isSync {
+			waiting.add(buf[:n])
+			if !waiting.full() && l.hasMore(waiting.idle) {
+				continue
+			}
+		}
+		if err := waiting.send(l.out); err != nil {
+			return
+		}
+		waiting = batch{idle: true}
+		if isSync {
 			l.note(func() { l.seen = max(l.seen, mark) })
-			continue
-		}
-		if err := l.out.Write(wire.KernelLog, buf[:n]); err != nil {
-			return
 		}
 	}
 }
+
+// company is how long marks of tests wait for more records. To send one record costs more than to
+// write it, and short tests write hundreds of marks a second.
+const company = 10 * time.Millisecond
+
+// hasMore reports whether there is another record now or, if idle is true, soon.
+func (l *kernelLog) hasMore(idle bool) bool {
+	for range 2 {
+		ready := []unix.PollFd{{Fd: int32(l.file), Events: unix.POLLIN}}
+		if n, err := unix.Poll(ready, 0); err != nil || n > 0 {
+			return err == nil
+		}
+		if !idle {
+			return false
+		}
+		select {
+		case <-l.hurry:
+		case <-time.After(company):
+		}
+		idle = false
+	}
+	return false
+}
+
+// batch is records that go to the host together.
+type batch struct {
+	records [][]byte
+	size    int
+	idle    bool // none is of the kernel
+}
+
+func (b *batch) add(record []byte) {
+	b.records = append(b.records, bytes.Clone(record))
+	b.size += len(record) + recordHead
+	priority, _, _ := bytes.Cut(record, []byte(","))
+	b.idle = b.idle && len(priority) > 1 // 0 to 7 are those of the kernel
+}
+
+func (b *batch) send(out *wire.Writer) error {
+	if len(b.records) == 0 {
+		return nil
+	}
+	return out.WriteEach(wire.KernelLog, b.records...)
+}
+
+// recordHead is at least what package wire adds to a record, in bytes.
+const recordHead = 16
+
+// full reports whether the batch may not fit into a piece that the channel's driver sends as a whole
+// if it gets another record.
+func (b *batch) full() bool { return b.size+wire.MaxKernelLog+recordHead > inside.MaxRecord }
 
 // add sends lines as records that the kernel logs now. They come from a file of the kernel,
 // which does not log them itself.
@@ -97,6 +160,10 @@ func (l *kernelLog) Sync() (lost bool, err error) {
 	defer l.mu.Unlock()
 	l.marks++
 	mark := l.marks
+	select {
+	case l.hurry <- struct{}{}:
+	default:
+	}
 	// Without its newline the record would stay open, and could not be read,
 	// until the next one.
 	if _, err := fmt.Fprintf(l.file, "<7>%s%d\n", markText, mark); err != nil {

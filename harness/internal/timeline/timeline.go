@@ -3,6 +3,7 @@
 package timeline
 
 import (
+	"math"
 	"slices"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
@@ -18,6 +19,7 @@ type Timeline struct {
 	Late bool
 	testRuns
 	excuses
+	announced
 
 	scan       klog.Scanner
 	quiet      int                // heartbeats since the kernel logged something
@@ -34,7 +36,7 @@ const maxAnswers = 256 << 10
 // New returns the timeline of a machine whose marks carry the given word.
 func New(word string) *Timeline {
 	return &Timeline{
-		Word: word, testRuns: testRuns{ended: map[uint64]*TestRun{}},
+		Word: word, announced: announced{word: word}, testRuns: testRuns{ended: map[uint64]*TestRun{}},
 		printed: map[int]bool{}, attributed: map[int][]*TestRun{}, excuses: excuses{judged: map[identity]bool{}},
 	}
 }
@@ -57,13 +59,29 @@ func (t *Timeline) Add(rec klog.Record) {
 
 // AddConsole adds the records that only the console of a dead machine has. Apart from
 // marks, the console does not distinguish the kernel's records from those of user space.
+// A mark that was announced may be missing there if the record after it is another mark: so a
+// record comes after all marks up to the one that follows it, or up to the last one.
 func (t *Timeline) AddConsole(records []klog.Record) {
-	for _, rec := range records {
+	followed := make([]uint64, len(records)) // numbers of the next marks
+	next := uint64(math.MaxUint64)
+	for i, rec := range slices.Backward(records) {
+		if m, ok := inside.ParseMark(rec.Text, t.Word); ok && m.Number != 0 {
+			next = m.Number
+		}
+		followed[i] = next
+	}
+	for i, rec := range records {
+		for _, m := range t.take(followed[i] - 1) {
+			t.mark(m.line)
+		}
 		if _, ok := inside.ParseMark(rec.Text, t.Word); ok {
 			rec.Facility = 1 // LOG_USER
 		}
 		t.scan.Add(rec)
 		t.mark(rec.Text)
+	}
+	for _, m := range t.take(math.MaxUint64) {
+		t.mark(m.line)
 	}
 }
 
@@ -80,6 +98,7 @@ func (t *Timeline) mark(line string) {
 	if m.Verb == inside.MarkDump {
 		t.asked = m.Words[0] == "begin"
 	}
+	t.take(m.Number)
 	t.follow(m, t.scan.Added())
 }
 

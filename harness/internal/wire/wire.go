@@ -7,7 +7,7 @@
 //	guest → host  Hello                          the channel works
 //	guest → host  Ready                          the modules are loaded, or why not
 //	host → guest  (File Data… FileEnd)… Job      files, then the program to run
-//	guest → host  Stdout, Stderr                 its output while it runs
+//	guest → host  Stdout, Stderr, Mark           its output while it runs, and marks
 //	guest → host  Exit                           how it ended
 //	guest → host  (File Data… FileEnd)…          the files that the job asked for
 //	guest → host  Checks                         findings of the checks afterwards
@@ -92,7 +92,8 @@ const (
 	HostAsk                    // HostRequest
 	HostReply                  // HostAnswer
 	Inspect                    // a pattern of paths
-	last       = Inspect
+	Mark                       // a mark's line, before the kernel log has it
+	last       = Mark
 )
 
 // types has the name of each type as it stands in messages, and the longest payload
@@ -129,6 +130,7 @@ var types = [...]struct {
 	HostAsk:   {"host file request", 8 << 10},
 	HostReply: {"host file answer", MaxPayload},
 	Inspect:   {"inspect", maxPath},
+	Mark:      {"mark", 1 << 10},
 }
 
 // String returns the type's name as it stands in messages.
@@ -167,20 +169,26 @@ type Writer struct {
 	buf []byte
 }
 
-// NewWriter returns a Writer on w. Each record is a single call of w.Write.
+// NewWriter returns a Writer on w. No record takes more than one call of w.Write.
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 
 // Write writes one record. It returns an error, and writes nothing, if the payload
 // is too long for type t.
-func (w *Writer) Write(t Type, payload []byte) error {
-	if len(payload) > t.limit() {
-		return fmt.Errorf("write %v record: %d bytes exceed the limit of %d", t, len(payload), t.limit())
-	}
+func (w *Writer) Write(t Type, payload []byte) error { return w.WriteEach(t, payload) }
+
+// WriteEach writes a record for each payload, all in a single call of w.Write. It returns an error, and
+// writes nothing, if a payload is too long for type t.
+func (w *Writer) WriteEach(t Type, payloads ...[]byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.buf = append(w.buf[:0], byte(t))
-	w.buf = binary.BigEndian.AppendUint32(w.buf, uint32(len(payload)))
-	w.buf = append(w.buf, payload...)
+	w.buf = w.buf[:0]
+	for _, payload := range payloads {
+		if len(payload) > t.limit() {
+			return fmt.Errorf("write %v record: %d bytes exceed the limit of %d", t, len(payload), t.limit())
+		}
+		w.buf = binary.BigEndian.AppendUint32(append(w.buf, byte(t)), uint32(len(payload)))
+		w.buf = append(w.buf, payload...)
+	}
 	if _, err := w.w.Write(w.buf); err != nil {
 		return fmt.Errorf("write %v record: %w", t, err)
 	}

@@ -48,6 +48,13 @@ func TestRecordsArriveAsWritten(t *testing.T) {
 	}
 }
 
+func TestMarkRecordIsMark(t *testing.T) {
+	rec, err := NewReader(bytes.NewReader(inside.MarkRecord("text"))).Read()
+	if err != nil || rec.Type != Mark || string(rec.Payload) != "text" {
+		t.Errorf("got %v %q, %v", rec.Type, rec.Payload, err)
+	}
+}
+
 func TestOutputRecordIsStandardOutput(t *testing.T) {
 	rec, err := NewReader(bytes.NewReader(inside.OutputRecord([]byte("text")))).Read()
 	if err != nil || rec.Type != Stdout || string(rec.Payload) != "text" {
@@ -57,7 +64,7 @@ func TestOutputRecordIsStandardOutput(t *testing.T) {
 
 // While the program runs, it and PID 1 write to the channel.
 func TestRecordsOfRunningGuestAreWrittenInOnePiece(t *testing.T) {
-	for _, typ := range []Type{Stdout, Stderr, KernelLog, Beat, Ask, Modprobe, HostAsk, Taken} {
+	for _, typ := range []Type{Stdout, Stderr, KernelLog, Beat, Ask, Modprobe, HostAsk, Taken, Mark} {
 		if typ.limit()+headerSize > inside.MaxRecord {
 			t.Errorf("%v records have up to %d bytes, want at most %d", typ, typ.limit()+headerSize, inside.MaxRecord)
 		}
