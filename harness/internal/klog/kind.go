@@ -63,3 +63,9 @@ const (
 	lineDetail           // the line after the head
 	slabDetail           // the problem of the object
 )
+
+// Taints reports whether a fault of this kind may set the kernel's taint. A kernel that goes on has not
+// panicked.
+func (k Kind) Taints() bool {
+	return k != Panic && k != OutOfMemory && k != MemoryLeak && k != ReferenceLeak
+}

@@ -14,6 +14,7 @@ type line struct {
 	caller string // T12, C0 or ""
 	user   bool   // known to come from user space
 	record bool   // of /dev/kmsg
+	inner  bool   // its record has text before it, which may be of user space
 	at     int    // index of its record, or line, in the log
 }
 

@@ -44,12 +44,14 @@ type Scanner struct {
 // itself is part of no fault, but is counted.
 func (s *Scanner) Add(rec Record) {
 	several := strings.Contains(rec.Text, "\n")
+	inner := false
 	for text := range strings.SplitSeq(rec.Text, "\n") {
 		if several { // a part would keep the whole record in memory
 			text = strings.Clone(text)
 		}
 		text = strings.TrimSuffix(text, "\r")
-		s.add(line{text: text, raw: text, caller: rec.Caller, at: s.added, user: rec.Facility != 0, record: true})
+		s.add(line{text: text, raw: text, caller: rec.Caller, at: s.added, user: rec.Facility != 0, record: true, inner: inner})
+		inner = inner || isContent(text)
 	}
 	s.added++
 }
@@ -88,10 +90,16 @@ func (s *Scanner) AddLine(raw string) {
 		for text := range strings.SplitSeq(l.text, "\n") { // several in a raw record
 			l.text = text
 			s.add(l)
+			l.inner = l.inner || isContent(text)
 		}
 	}
 	s.added++
 }
+
+// isContent reports whether a line of a record may be a text of user space that the kernel repeats, such
+// as a mount option, and the lines after it, too. The kernel's own reports begin with a record, or with
+// empty lines and rules.
+func isContent(text string) bool { return text != "" && !dump.IsRule(text) && text != cutHere }
 
 // Added returns the number of records and lines that were added: the At of a fault
 // that begins with the next one.
@@ -162,6 +170,9 @@ func (s *Scanner) add(l line) {
 	st.since++
 	st.seen = s.lines
 	h := headOf(l.text)
+	if h != nil && (l.inner || isProcess(l.text)) {
+		h = nil
+	}
 	if h != nil && h.weak && (isLead(l.text) || s.stamped && l.stamp == "" && !l.record) {
 		h = nil
 	}
@@ -169,7 +180,7 @@ func (s *Scanner) add(l line) {
 	case st.absorbs(h, l, s.lines):
 	case h != nil:
 		s.begin(st, h, l)
-	case l.text == cutHere:
+	case l.text == cutHere && !l.inner:
 		s.abandon(st)
 		st.pending = []line{l}
 	case len(st.pending) > 0 && st.pending[0].text == cutHere:

@@ -49,7 +49,7 @@ func TestFaultsHaveTheirBeginnings(t *testing.T) {
 		{Text: "WARNING: CPU: 0 PID: 1 at x.c:1 f+0x1/0x2"},
 		{Facility: 1, Text: "BUG: written by user space"},
 		{Text: "---[ end trace 0000000000000000 ]---"},
-		{Text: "healthy\nBUG: second"},
+		{Text: "\nBUG: second"},
 	} {
 		s.Add(rec)
 		begins = append(begins, len(s.Faults()))
@@ -60,5 +60,27 @@ func TestFaultsHaveTheirBeginnings(t *testing.T) {
 	found := s.Faults()
 	if len(found) != 2 || found[0].At != 1 || found[1].At != 6 || len(found[0].Report) != 3 {
 		t.Errorf("found %+v", found)
+	}
+}
+
+// The kernel repeats text of user space in its own records: mount options, names of processes.
+func TestTextOfUserSpaceBeginsNoReport(t *testing.T) {
+	for text, want := range map[string]int{
+		"tmpfs: Unknown parameter 'x\nKernel panic - not syncing: forged\ny'":                     0,
+		"tmpfs: Unknown parameter 'x\nBUG: KASAN: use-after-free in victim [innocent]\n'":         0,
+		"tmpfs: Unknown parameter 'x\n------------[ cut here ]------------\nkernel BUG at a.c:1!": 0,
+		"BUG: my program[77]: segfault at 0 ip 0000000000401136 sp 00007ffd error 4 in x":         0,
+		"BUG: mine (812): drop_caches: 3":                                                         0,
+		"WARNING: x[5]: bad frame in rt_sigreturn":                                                0,
+		"BUG: unable to handle page fault for address: ffffc90000a3f000":                          1,
+		"\n=================================\nBUG: held lock freed!":                              1,
+		"BUG: Bad rss-counter state mm:00000000cafe type:MM_ANONPAGES val:2":                      1,
+	} {
+		var s Scanner
+		s.Add(Record{Text: text})
+		s.Add(Record{Text: "healthy"})
+		if got := len(s.Faults()); got != want {
+			t.Errorf("%q: %d faults, want %d", text, got, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package klog
 
 import (
+	"regexp"
 	"strings"
 )
 
@@ -107,6 +108,16 @@ func isLead(text string) bool {
 		strings.HasPrefix(text, "unable to execute userspace code (SMEP?)") || strings.HasPrefix(text, "8<--- cut here ---") ||
 		(strings.HasPrefix(text, "VERIFY") || strings.HasPrefix(text, "ASSERT")) && strings.Contains(text, ") failed") ||
 		strings.HasPrefix(text, "Kernel attempted to ") || strings.HasPrefix(text, "Unexpected kernel ") // and "BRK exception at EL1", of arm64
+}
+
+// process matches the beginning of a line about a process that is called like the beginning of a
+// report. Names have up to 15 bytes.
+var process = regexp.MustCompile(`^[A-Za-z].{0,14}(\[\d+\]| \(\d+\)): `)
+
+// isProcess reports whether the line is about a process, whose name user space has chosen: "BUG: x[7]: segfault at".
+func isProcess(text string) bool {
+	name := process.FindString(text)
+	return name != "" && !strings.Contains(text[len(name):], "Oops") // as ia64 begins a report
 }
 
 // isSlabLead recognizes the line before the report of a broken slab since 6.12:
