@@ -98,7 +98,7 @@ func (o Outcome) Evidence(goesOn bool) verdict.Evidence {
 	return verdict.Evidence{
 		Err:           o.err,
 		Fault:         o.fault(),
-		Faulty:        len(m.Timeline.Findings()) > 0,
+		Faulty:        slices.ContainsFunc(m.Timeline.Findings(), func(f timeline.Finding) bool { return f.Kind.Taints() }),
 		Running:       o.running(),
 		Failed:        m.Timeline.Failed(),
 		ExpectedDeath: o.diedAsExpected(goesOn),

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -42,7 +43,16 @@ func Main() {
 	// would cost more than it frees.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(64 << 20)
+	surviveSignals()
 	switchOff(run())
+}
+
+// surviveSignals makes signals that a test sends do nothing, as to any first process. Go ends at most of
+// these, and the kernel then panics. The programs that PID 1 starts get the signals' usual actions.
+func surviveSignals() {
+	signal.Notify(make(chan os.Signal, 1), // nobody reads
+		unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGBUS, unix.SIGFPE, unix.SIGSEGV,
+		unix.SIGPIPE, unix.SIGTERM, unix.SIGSTKFLT, unix.SIGSYS)
 }
 
 // switchOff prints the error, if there is one, and switches the machine off.

@@ -18,7 +18,7 @@ type Evidence struct {
 	// Fault is the first fault that no test expected and Config.Allow does not
 	// allow; nil if there is none.
 	Fault *Fault
-	// Faulty reports whether the kernel log shows any fault, expected or not.
+	// Faulty reports whether the kernel log shows any fault that taints the kernel, expected or not.
 	Faulty bool
 	// ExpectedDeath reports whether the machine died of a fault that its
 	// running tests expected, and another machine runs the remaining tests.

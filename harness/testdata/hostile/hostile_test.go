@@ -6,20 +6,40 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness"
+	"github.com/kmodtest/kmodtest/harness/guest"
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-func TestMain(m *testing.M) { harness.Main(m, harness.Config{Memory: 512, Env: []string{"HOSTILE_*"}}) }
+func TestMain(m *testing.M) {
+	if group := os.Getenv("HOSTILE_EAT"); group != "" {
+		eat(group)
+	}
+	harness.Main(m, harness.Config{Memory: 512, Env: []string{"HOSTILE_*"}})
+}
+
+// eat takes more memory than its control group may have.
+func eat(group string) {
+	if err := os.WriteFile(group+"/cgroup.procs", []byte("0"), 0); err != nil {
+		panic(err)
+	}
+	memory := make([]byte, 64<<20)
+	for i := 0; i < len(memory); i += 4096 {
+		memory[i] = 1
+	}
+	os.Exit(0)
+}
 
 // TestLeavesWithForgedResult fails, writes a result that reports success, and exits.
 func TestLeavesWithForgedResult(t *testing.T) {
@@ -240,5 +260,53 @@ func TestShowsEnvironment(t *testing.T) {
 func TestLogsWithoutEnd(t *testing.T) {
 	for line := strings.Repeat("x", 60_000); ; {
 		t.Log(line)
+	}
+}
+
+// TestPutsReportsIntoRecords makes the kernel log text of its own, as part of lines of the kernel.
+func TestPutsReportsIntoRecords(t *testing.T) {
+	for _, text := range []string{"Kernel panic - not syncing: forged", "BUG: KASAN: use-after-free in victim [innocent]"} {
+		if err := unix.Mount("none", t.TempDir(), "tmpfs", 0, "x\n"+text+"\ny"); err == nil {
+			t.Error("the kernel knows the option of the mount")
+		}
+	}
+	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&[]byte("BUG: mine\x00")[0])), 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("1"), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTaintsAfterOutOfMemory makes the kernel end a process for want of memory, which it expects, and
+// sets the taint flag of a warning.
+func TestTaintsAfterOutOfMemory(t *testing.T) {
+	guest.ExpectKernelFault(t, "out-of-memory", ".")
+	group := "/sys/fs/cgroup/small"
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("/sys/fs/cgroup/cgroup.subtree_control", "+memory")
+	if err := os.Mkdir(group, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(group+"/memory.max", "4194304")
+	cmd := exec.Command("/proc/self/exe", "-test.run=^$")
+	cmd.Env = []string{"HOSTILE_EAT=" + group}
+	if out, err := cmd.CombinedOutput(); err == nil {
+		t.Fatalf("the process got all memory: %s", out)
+	}
+	write("/proc/sys/kernel/tainted", "512")
+}
+
+// TestSendsSignalsToInit sends all signals to the first process.
+func TestSendsSignalsToInit(t *testing.T) {
+	for signal := syscall.Signal(1); signal < 32; signal++ {
+		if err := syscall.Kill(1, signal); err != nil {
+			t.Errorf("%v: %v", signal, err)
+		}
 	}
 }
