@@ -108,7 +108,7 @@ func (s sight) shows(mode uint32) bool {
 // isPrivate reports whether a path is that of a secret. In the testdata directories of
 // the repository there are none.
 func (v View) isPrivate(name string) bool {
-	if rest, ok := strings.CutPrefix(name, v.Repository+"/"); ok && slices.Contains(strings.Split(rest, "/"), "testdata") {
+	if rest, ok := strings.CutPrefix(name, v.Repository+"/"); ok && v.Repository != "" && slices.Contains(strings.Split(rest, "/"), "testdata") {
 		return false
 	}
 	return slices.ContainsFunc(privateNames, func(private string) bool { return strings.Contains(name+"/", "/"+private+"/") })

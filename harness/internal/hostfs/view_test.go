@@ -59,6 +59,15 @@ func TestViewShowsOnlyWhatItsModeNames(t *testing.T) {
 	}
 }
 
+func TestWithoutRepositoryNoSecretIsVisible(t *testing.T) {
+	v := View{Mode: All}
+	for _, path := range []string{"/home/u/testdata/.aws/credentials", "/testdata/.netrc"} {
+		if v.at(path).shows(unix.S_IFREG | 0o644) {
+			t.Errorf("%q is visible", path)
+		}
+	}
+}
+
 func TestRepositoryInDirectoryOfGuestIsExposed(t *testing.T) {
 	for repository, want := range map[string]string{"/tmp/repo": "/tmp/repo", "/home/u/repo": "", "/tmpfiles": "", "": ""} {
 		v := View{Mode: Module, Repository: repository}

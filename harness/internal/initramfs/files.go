@@ -137,6 +137,9 @@ func (c collection) move(from, place string) error {
 		return err
 	}
 	for _, entry := range entries {
+		if special := entry.Type() &^ (fs.ModeDir | fs.ModeSymlink); special != 0 {
+			continue
+		}
 		if target, err := os.Stat(filepath.Join(from, entry.Name())); err == nil && target.IsDir() && !entry.IsDir() {
 			return fmt.Errorf("%s is a link to a directory", filepath.Join(from, entry.Name()))
 		}
@@ -196,6 +199,9 @@ func (c collection) addEntries(dir string) error {
 		return err
 	}
 	for _, entry := range entries {
+		if special := entry.Type() &^ (fs.ModeDir | fs.ModeSymlink); special != 0 {
+			continue // such as a socket, which is of no use in the guest
+		}
 		if err := c.add(filepath.Join(dir, entry.Name())); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -70,6 +71,24 @@ func TestFilesAreFound(t *testing.T) {
 		if diff := cmp.Diff(c.want, found(t, dir, filepath.Join(dir, c.name))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
+	}
+}
+
+// A directory of tests may have a socket or FIFO that an earlier run has left.
+func TestSpecialFilesInDirectoriesAreLeftOut(t *testing.T) {
+	dir := tree(t, map[string]string{"sub/file": "1"})
+	fifo := filepath.Join(dir, "sub", "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"sub", "sub/file"}, found(t, dir, filepath.Join(dir, "sub"))); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if _, err := FindFiles([]string{filepath.Join(dir, "sub") + ":/elsewhere"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := FindFiles([]string{fifo}); err == nil || !strings.Contains(err.Error(), "fifo is neither a file nor a directory") {
+		t.Errorf("a FIFO that is named: %v", err)
 	}
 }
 
