@@ -92,6 +92,14 @@ func (p *pattern) matches(line string) bool {
 	return strings.HasPrefix(line, p.prefix) && (p.needs == "" || strings.Contains(line, p.needs)) && (p.rest == nil || p.rest.MatchString(line))
 }
 
+// expand returns the title of the head for a line that the pattern matches.
+func (p *pattern) expand(line string) string {
+	if p.rest == nil {
+		return p.head.title
+	}
+	return string(p.rest.ExpandString(nil, p.head.title, line, p.rest.FindStringSubmatchIndex(line)))
+}
+
 // headOf returns the head that matches a line, or nil.
 func headOf(line string) *head {
 	p, _ := patternOf(line)

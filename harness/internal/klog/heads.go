@@ -39,6 +39,11 @@ var heads = []head{
 	{kind: StackOverflow, ends: traced, forms: []string{`Insufficient stack space to handle exception`}, title: "Kernel panic - not syncing: kernel stack overflow"},
 
 	// Memory accesses that the processor rejected.
+	{kind: NullDereference, ends: traced, title: "BUG: kernel NULL pointer dereference", forms: []string{ // mips, powerpc
+		`CPU \d+ Unable to handle kernel paging request at virtual address (?:0{8})?0{5}[0-9a-f]{3}(?:[ ,.]|$)`,
+		`Unable to handle kernel paging request for .* address 0x(?:0{8})?0{5}[0-9a-f]{3}(?:[ ,.]|$)`,
+		`BUG: Unable to handle kernel .* at 0x(?:0{8})?0{5}[0-9a-f]{3}(?:[ ,.]|$)`,
+	}},
 	{kind: NullDereference, ends: traced, glued: true, title: "BUG: kernel NULL pointer dereference", forms: []string{
 		`BUG: kernel NULL pointer dereference`, `BUG: Kernel NULL pointer dereference`, `BUG: unable to handle kernel NULL pointer dereference`,
 		`Unable to handle kernel NULL pointer dereference`, `BUG: Unable to handle kernel instruction fetch \(NULL`,
@@ -73,7 +78,7 @@ var heads = []head{
 		`(fpu exception).*\[#\d`, `(simd exception).*\[#\d`, `(SIMD exception).*\[#\d`, `(coprocessor segment overrun).*\[#\d`,
 		`(control protection fault).*\[#\d`, `(device not available).*\[#\d`, `(Bad pagetable).*\[#\d`, `(debug): .*\[#\d`, `(stack-segment).*\[#\d`,
 		`(trap [a-z ]+): .*\[#\d`, `(bad frame pointer).*\[#\d`, `(unknown nmi reason).*\[#\d`, `(unexpected machine check).*\[#\d`,
-		`PANIC: (double fault)`, `traps: PANIC: (double fault)`,
+		`PANIC: (double fault)`, `traps: PANIC: (double fault)`, `PANIC: (early exception)`,
 	}},
 	{kind: Oops, ends: traced, title: "$1", forms: []string{`*ilc:*([A-Za-z][A-Za-z -]+): [0-9a-f]{4} ilc:\d \[#\d`}, change: []change{
 		{"Krnl Code:#0000000000000000: ", NullDereference}, // s390 executes what is at NULL
@@ -105,6 +110,7 @@ var heads = []head{
 
 	// Sanitizers.
 	{kind: KASAN, ends: ruled, glued: true, title: "$1", forms: []string{`BUG: (KASAN: .+?)(?: in |$)`}},
+	{kind: KASAN, ends: ruled, title: "KASAN: $1", forms: []string{`BUG: KASan: (.+?)(?: in |$)`}}, // before 4.4
 	{kind: KCSAN, ends: ruled, title: "$1", forms: []string{`BUG: (KCSAN: .*)`}, blame: trace.Nowhere},
 	{kind: KMSAN, ends: ruled, title: "$1", forms: []string{`BUG: (KMSAN: .+?)(?: in |$)`}},
 	{kind: KFENCE, ends: ruled, title: "$1", forms: []string{`BUG: (KFENCE: .+?)(?: in |$)`}},
@@ -124,7 +130,7 @@ var heads = []head{
 	}},
 	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, title: "INFO: trying to register non-static key", forms: []string{`INFO: trying to register non-static key`}},
 	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, blame: trace.Noted, forms: []string{`BUG: MAX_LOCK`, `BUG: MAX_STACK_TRACE_ENTRIES too low`, `BUG: looking up invalid subclass`}},
-	{kind: Lockdep, ends: dumped, body: dump.IsLockLine, title: "BUG: the key of a lock is not registered", forms: []string{`BUG: key .* has not been registered`, `BUG: key .* not in \.data`}},
+	{kind: Lockdep, ends: dumped, message: true, body: dump.IsLockLine, title: "BUG: the key of a lock is not registered", forms: []string{`BUG: key .* has not been registered`, `BUG: key .* not in \.data`}},
 	{kind: Lockdep, ends: dumped, title: "$1", forms: []string{`(BUG: (?:spinlock|rwlock)[ -].+?)(?: on CPU#|,|$)`}},
 	{kind: Lockdep, ends: dumped, message: true, forms: []string{`DEBUG_LOCKS_WARN_ON`, `DEBUG_RWSEMS_WARN_ON`, `rtmutex deadlock detected`}, sources: []string{
 		"kernel/locking/lockdep.c", "kernel/lockdep.c", "kernel/locking/mutex.c", "kernel/locking/mutex-debug.c",
@@ -153,7 +159,7 @@ var heads = []head{
 		`WARNING: CPU: \d+ PID: \d+ `, `WARNING: CPU: \d`, `WARNING: at \S+:\d+`, `WARNING: at \S+\+0x`, `WARNING: at \S+, CPU#\d`,
 		`WARNING: \S+:\d+ at \S+\+0x`, `WARNING: \S+:\d+ at \S+, CPU#\d`, `WARNING: \S+ at \S+\+0x`, `WARNING: \[.*\] \S+:\d+ at \S+`,
 	}},
-	{kind: Warning, ends: dumped, body: dump.IsUnwindLine, blame: trace.Nowhere, title: "WARNING: kernel stack $1 has bad ${2}value", forms: []string{`WARNING: kernel stack (regs|frame pointer) at \S+ in .+:\d+ has bad ('bp' )?value`}},
+	{kind: Warning, ends: dumped, body: dump.IsUnwindLine, blame: trace.Nowhere, title: "WARNING: kernel stack $1 has bad ${2}value", forms: []string{`WARNING: kernel stack (regs|frame pointer) at +\S+ in .+:\d+ has bad ('bp' )?value`}},
 	{kind: Warning, ends: dumped, body: dump.IsUnwindLine, blame: trace.Nowhere, title: "$1", forms: []string{
 		`(WARNING: can't (?:dereference|access) (?:iret )?registers) at `, `(WARNING: unrecognized unwind stack type)`,
 		`(WARNING: stack recursion on stack type)`, `(WARNING: stack going in the wrong direction)\?`, `(WARNING: missing \S+ value) at \S+\+0x`,
@@ -184,7 +190,7 @@ var heads = []head{
 	{kind: HardLockup, ends: dumped, blame: trace.Interrupted, title: "csd: a processor does not respond", forms: []string{
 		`smp: csd: Detected non-responsive CSD lock`, `csd: Detected non-responsive CSD lock`,
 	}},
-	{kind: HardLockup, ends: dumped, blame: trace.Interrupted, title: "hard lockup", forms: []string{
+	{kind: HardLockup, ends: dumped, message: true, blame: trace.Interrupted, title: "hard lockup", forms: []string{
 		`watchdog: .*Watchdog detected hard LOCKUP`, `NMI watchdog: .*Watchdog detected hard LOCKUP`, `Watchdog detected hard LOCKUP`,
 		`watchdog: CPU \d+ .*[Hh]ard LOCKUP`, `Watchdog CPU:\d+ .*[Hh]ard LOCKUP`, `watchdog: Watchdog detected hard LOCKUP`,
 	}},
@@ -221,7 +227,7 @@ var heads = []head{
 	{kind: OutOfMemory, ends: oneLine, title: "out of memory", forms: []string{
 		`Out of memory(?: \(\w+\))?: Kill(?:ed)? process `, `Memory cgroup out of memory: Kill(?:ed)? process `, `Out of memory and no killable processes`,
 	}},
-	{kind: MSRAccess, ends: dumped, title: "$1", forms: []string{`(unchecked MSR access error: .+?)(?: from 0x| to 0x| \(|$)`}},
+	{kind: MSRAccess, ends: dumped, message: true, title: "$1", forms: []string{`(unchecked MSR access error: .+?)(?: from 0x| to 0x| \(|$)`}},
 	{kind: ReferenceLeak, ends: tracked, forms: []string{`unregister_netdevice: waiting for .* to become free`}},
 	{kind: UseAfterFree, ends: untraced, message: true, title: "VFS: busy inodes after unmount", forms: []string{`VFS: Busy inodes after unmount`}},
 	{kind: UseAfterFree, ends: untraced, message: true, title: "VFS: close of a file that nobody has open", forms: []string{`VFS: Close: file count is `}},
@@ -235,7 +241,7 @@ var heads = []head{
 	// Ports of Solaris's code, such as ZFS, say so before they stop a task.
 	{kind: Bug, ends: dumped, weak: true, blame: trace.Nowhere, detail: messageDetail, forms: []string{`PANIC at \S+:\d+:\w+\(\)`, `PANIC: [a-z]\w*: `}},
 	{kind: Bug, ends: oneLine, forms: []string{`seq_file: buggy \.next function `}},
-	{kind: Bug, ends: dumped, title: "sysfs: duplicate filename", forms: []string{`sysfs: cannot create duplicate filename `}},
+	{kind: Bug, ends: dumped, message: true, title: "sysfs: duplicate filename", forms: []string{`sysfs: cannot create duplicate filename `}},
 	{kind: Bug, ends: dumped, blame: trace.Nowhere, title: "irq: nobody cared", forms: []string{`irq \d+: nobody cared`}},
 	{kind: Bug, ends: dumped, blame: trace.Nowhere, title: "irq: a handler returns a bogus value", forms: []string{`irq event \d+: bogus return value`}},
 	{kind: Bug, ends: oneLine, title: "a resource is released that is not reserved", forms: []string{

@@ -31,12 +31,14 @@ func parseLine(raw string, at int) line {
 			return l
 		}
 	}
+	l.user = prefix.IsProgram(raw)
 	text := raw
 	if i := strings.Index(text, " kernel: "); i >= 0 && i < 64 && !strings.HasPrefix(text, "[") {
 		text = text[i+len(" kernel: "):]
 	}
 	date, text := prefix.CutDate(text)
-	text, l.user = cutPriority(text)
+	text, user := cutPriority(text)
+	l.user = l.user || user
 	if date == "" {
 		date, text = prefix.CutDate(text)
 	}

@@ -15,6 +15,11 @@ type object struct {
 // read returns the record that a line ends as dmesg -r prints it, or "" if the line ends
 // none. It reports whether the log has this form, which its second line decides.
 func (o *object) read(line string, number int) (record string, ok bool) {
+	if strings.HasPrefix(line, "{") {
+		if record := journalRecord(line); record != "" {
+			return record, true
+		}
+	}
 	if !o.begun {
 		o.begun = number == 1 && strings.HasPrefix(strings.TrimSpace(line), `"dmesg": [`)
 		return "", o.begun
@@ -44,4 +49,19 @@ func (o *object) read(line string, number int) (record string, ok bool) {
 		*o = object{begun: true}
 	}
 	return record, true
+}
+
+// journalRecord returns the record in a line of journalctl -o json as dmesg -r prints it, or "" if it is none.
+func journalRecord(line string) string {
+	var entry struct {
+		Message   string `json:"MESSAGE"`
+		Transport string `json:"_TRANSPORT"`
+	}
+	if json.Unmarshal([]byte(line), &entry) != nil || entry.Transport == "" {
+		return ""
+	}
+	if entry.Transport != "kernel" {
+		return "<8>" + entry.Message
+	}
+	return "<6>" + entry.Message
 }

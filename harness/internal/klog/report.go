@@ -73,7 +73,7 @@ func (r *report) joins(h *head, text string) bool {
 	case r.ending == halted:
 		return !strings.HasPrefix(text, "Linux version ")
 	case h == nil:
-		return r.ending == untraced && r.total < 8
+		return r.ending == untraced && r.total < 8 || r.head.message && r.total == r.at+1 && len(r.loose) == 0
 	case h.kind == Panic:
 		return true
 	case r.ended || r.closed:
@@ -86,10 +86,10 @@ func (r *report) joins(h *head, text string) bool {
 		return true
 	case r.head.kind == h.kind && h.ends == ruled && r.total == r.at+1: // an inlined function, decoded
 		return true
-	case r.head.kind == Warning && r.total == r.at+1 && h.message:
+	case r.head.kind == Warning && h.message && (r.total == r.at+1 || r.total == r.at+2 && strings.HasPrefix(r.lines[r.at+1].text, "Hardware name: ")):
 		return true
 	case r.ending == untraced && r.total < 10:
-		return h.ends == traced && (h.kind == Bug || h.kind == Warning || strings.Contains(text, "[#"))
+		return h.message && r.lines[len(r.lines)-1].text == cutHere || h.ends == traced && (h.kind == Bug || h.kind == Warning || strings.Contains(text, "[#"))
 	case r.head.kind == h.kind && (h.kind == RCUStall || h.kind == HardLockup):
 		return !r.traced && (strings.HasPrefix(text, "rcu: ") || strings.HasPrefix(text, "watchdog: "))
 	}
@@ -104,7 +104,10 @@ func (r *report) absorb(h *head, l line) {
 		r.ending, r.ended, r.closed = h.ends, false, false
 		return
 	}
-	if r.ending == untraced && h != nil {
+	switch {
+	case h == nil && r.head.message:
+		r.ending = untraced // the head was the message of a warning that begins here
+	case h != nil && r.ending == untraced && !h.message:
 		r.ending = traced
 	}
 	r.closed = r.ending == oomKill

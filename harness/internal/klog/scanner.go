@@ -81,7 +81,7 @@ func (s *Scanner) AddLine(raw string) {
 			}
 		}
 		s.stamped = s.stamped || l.stamp != "" || l.record
-		if !s.stamped {
+		if !s.stamped && !l.user {
 			if at := gluedHead(l.text); at > 0 {
 				s.add(line{text: l.text[:at], raw: l.text[:at], at: s.added})
 				l.text, l.raw = l.text[at:], l.text[at:]
@@ -175,6 +175,9 @@ func (s *Scanner) add(l line) {
 	}
 	if h != nil && h.weak && (isLead(l.text) || s.stamped && l.stamp == "" && !l.record) {
 		h = nil
+	}
+	if h == nil && len(s.reports) == 0 && st.top() == nil && len(st.pending) == 0 && strings.HasPrefix(l.text, endOfTrace) {
+		h = &beheaded
 	}
 	switch {
 	case st.absorbs(h, l, s.lines):

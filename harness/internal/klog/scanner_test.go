@@ -84,3 +84,32 @@ func TestTextOfUserSpaceBeginsNoReport(t *testing.T) {
 		}
 	}
 }
+
+// journalctl -o json has a message in each line, and names who has written it.
+func TestJournalAsJSON(t *testing.T) {
+	entry := func(transport, message string) string {
+		return `{"_TRANSPORT":"` + transport + `","PRIORITY":"1","MESSAGE":"` + message + `","_HOSTNAME":"h"}` + "\n"
+	}
+	log := entry("journal", "BUG: of a program") + entry("kernel", "BUG: kernel NULL pointer dereference, address: 0000000000000008") +
+		entry("stdout", "WARNING: CPU: 1 PID: 2 at x.c:1 f+0x1/0x2") + entry("kernel", "RIP: 0010:gadget_read+0x5/0x10 [gadget]")
+	found := ConsoleFaults(log)
+	if len(found) != 1 || found[0].Title != "BUG: kernel NULL pointer dereference in gadget_read [gadget]" || len(found[0].Report) != 2 {
+		t.Errorf("found %+v", found)
+	}
+}
+
+func TestSmallAddressesAreNULL(t *testing.T) {
+	for head, want := range map[string]Kind{
+		"CPU 0 Unable to handle kernel paging request at virtual address 00000004, epc == 80123456, ra == 80123400": NullDereference,
+		"CPU 0 Unable to handle kernel paging request at virtual address 0000000000000008, epc == ffffffff80123456": NullDereference,
+		"CPU 0 Unable to handle kernel paging request at virtual address 80000004, epc == 80123456, ra == 80123400": PageFault,
+		"Unable to handle kernel paging request for data at address 0x00000000":                                     NullDereference,
+		"Unable to handle kernel paging request for data at address 0xc000000000000008":                             PageFault,
+		"BUG: Unable to handle kernel data access on read at 0x00000010":                                            NullDereference,
+		"BUG: Unable to handle kernel data access at 0x0000000012345678":                                            PageFault,
+	} {
+		if found := ConsoleFaults("[    1.000000] " + head + "\n"); len(found) != 1 || found[0].Kind != want {
+			t.Errorf("%q: found %+v, want %s", head, found, want)
+		}
+	}
+}

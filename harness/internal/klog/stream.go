@@ -27,6 +27,9 @@ type stream struct {
 // warned is the head of a report that has only its cut-here line.
 var warned = head{kind: Warning, ends: traced, title: "WARNING: $0"}
 
+// beheaded is the head of a report whose beginning the log has lost. Its end names the place again.
+var beheaded = head{kind: Oops, ends: dumped, title: "the beginning of a report is lost"}
+
 func (st *stream) top() *report {
 	if len(st.open) == 0 {
 		return nil

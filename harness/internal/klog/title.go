@@ -23,8 +23,10 @@ func (r *reading) fault() Fault {
 	s := trace.Reader{Passes: r.head.passes}
 	s.Head(r.line)
 	s.Message(r.note())
+	traced := false
 	for i, l := range r.lines {
-		if i != r.at && strings.HasPrefix(l.text, endOfTrace) { // the same stack follows again
+		traced = traced || strings.HasPrefix(l.text, "Call ")
+		if i != r.at && traced && strings.HasPrefix(l.text, endOfTrace) { // the same stack follows again
 			break
 		}
 		if i > r.at {
@@ -91,8 +93,7 @@ func (r *reading) title() string {
 	case strings.Contains(title, "$0"):
 		title = strings.ReplaceAll(title, "$0", normal(text))
 	case strings.Contains(title, "$") && p != nil && p.head == r.head && p.rest != nil:
-		found := p.rest.FindStringSubmatchIndex(text)
-		title = string(p.rest.ExpandString(nil, title, text, found))
+		title = p.expand(text)
 		if r.head.detail != slabDetail { // the name of the cache has the size
 			title = normal(title)
 		}
@@ -114,8 +115,8 @@ func hasPlace(title, place string) bool {
 func (r *reading) detail() string {
 	switch r.head.detail {
 	case messageDetail:
-		if h := headOf(r.note()); h != nil && h.message && h.title != "" {
-			return h.title
+		if p, text := patternOf(r.note()); p != nil && p.head.message && p.head.title != "" {
+			return p.expand(text)
 		}
 		return r.note()
 	case lineDetail:
@@ -141,10 +142,12 @@ func (r *reading) note() string {
 	if len(r.notes) > 0 {
 		return r.notes[0]
 	}
-	if r.head.kind == Warning && r.at+1 < len(r.lines) {
-		text := r.lines[r.at+1].text
-		if h := headOf(text); h != nil && h.message {
-			return text
+	if r.head.kind != Warning {
+		return ""
+	}
+	for _, l := range r.lines[min(r.at+1, len(r.lines)):min(r.at+3, len(r.lines))] {
+		if h := headOf(l.text); h != nil && h.message {
+			return l.text
 		}
 	}
 	return ""

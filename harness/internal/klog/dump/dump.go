@@ -4,6 +4,8 @@ package dump
 
 import (
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/klog/trace"
 )
 
 // IsRule recognizes the lines of = before and after a report.
@@ -88,6 +90,8 @@ func IsLine(text string) bool {
 		return true
 	case isRegister(text), isHexDump(text):
 		return true
+	case trace.IsFrame(text), text[0] == '<' && (strings.HasPrefix(text, "<TASK>") || strings.HasPrefix(text, "</") || strings.HasPrefix(text, "<IRQ>") || strings.HasPrefix(text, "<EOI>")):
+		return true // without the spaces before it
 	case strings.HasPrefix(text, "0x"): // 0xADDRESS-0xADDRESS @offset=, of a slab
 		return true
 	case text[0] >= '1' && text[0] <= '9' && strings.Contains(text, " held by "):

@@ -30,8 +30,13 @@ func IsTime(s string) bool {
 		before = strings.TrimSpace(before)
 		return ok && IsSeconds(strings.TrimLeft(delta, " -")) && (before == "" || IsTime(before))
 	}
-	return IsSeconds(strings.TrimLeft(s, "+-")) || len(s) == 24 && s[13] == ':' && s[16] == ':' || len(s) == 11 && s[5] == ' ' && isClock(s[6:])
+	return IsSeconds(strings.TrimLeft(s, "+-")) || isLong(s) || len(s) == 11 && s[5] == ' ' && isClock(s[6:])
 }
+
+// long is what dmesg -T prints, in any language.
+var long = regexp.MustCompile(`^\S+ .+ \d\d:\d\d:\d\d \d{4}$`)
+
+func isLong(s string) bool { return len(s) >= 20 && s[len(s)-8] == ':' && long.MatchString(s) }
 
 // IsSeconds recognizes 12.345678.
 func IsSeconds(s string) bool {
@@ -48,6 +53,9 @@ func isClock(s string) bool {
 // numbers the streams after it.
 var date = regexp.MustCompile(`^\[?((?:\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)\]? (?:\d\d[OE][+ ])?`)
 
+// logcat is what Android's program of that name prints before a message of the kernel.
+var logcat = regexp.MustCompile(`^(\d\d-\d\d \d\d:\d\d:\d\d\.\d+) +\d+ +\d+ [VDIWEF] [^:]*: `)
+
 // CutDate removes 2006-01-02T15:04:05.123456Z, or a date or time of day of another
 // form, and the space after it, from the beginning. Systems for CI and programs for
 // serial lines put it before each line.
@@ -55,11 +63,24 @@ func CutDate(text string) (found, rest string) {
 	if at := strings.IndexByte(text[:min(len(text), 15)], ':'); at < 2 { // most lines have no date
 		return "", text
 	}
+	if text[2] == '-' {
+		if m := logcat.FindStringSubmatch(text[:min(len(text), 80)]); m != nil {
+			return m[1], text[len(m[0]):]
+		}
+	}
 	m := date.FindStringSubmatch(text[:min(len(text), 56)])
 	if m == nil {
 		return "", text
 	}
 	return m[1], text[len(m[0]):]
+}
+
+// program is the beginning of a line of syslog or the journal that a program has written. Most have a number.
+var program = regexp.MustCompile(`^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ (?:[^\s:\[\]]+\[\d+\]|audit|su|sudo): `)
+
+// IsProgram reports whether a line of syslog or the journal names a program as its writer.
+func IsProgram(raw string) bool {
+	return len(raw) > 16 && (raw[0] >= 'A' && raw[0] <= 'Z' || raw[0] == '2') && program.MatchString(raw[:min(len(raw), 160)])
 }
 
 // tasks are what kernels of phones print after the time: the processor, the name of

@@ -45,6 +45,7 @@ func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 		now = append([][]Frame{r.noted}, now...)
 	}
 	isModular := func(f *Frame) bool { return f.Module != "" }
+	isOwn := func(f *Frame) bool { return f.Module != "" && skipped(f.Function) == "" } // not of a bus, for its driver
 	isCertain := func(f *Frame) bool {
 		return f.Module == "" && skipped(f.Function) == "" && !slices.ContainsFunc(r.Passes, func(part string) bool { return strings.Contains(f.Function, part) })
 	}
@@ -62,7 +63,10 @@ func (r *Reader) Guilty(where Blame, outside map[string]bool) (Frame, bool) {
 	}{
 		{now, func(f *Frame) bool { return outside[f.Module] }},
 		{beyond, func(f *Frame) bool { return outside[f.Module] }},
+		{now, isOwn},
 		{now, isModular},
+		{r.guesses(where, now), func(f *Frame) bool { return outside[f.Module] }},
+		{r.guesses(where, now), isOwn},
 		{before, isModular},
 		{[][]Frame{r.said}, isModular},
 		{[][]Frame{r.taken}, func(f *Frame) bool { return isCertain(f) || skipped(f.Function) == dispatch }},

@@ -137,6 +137,7 @@ func cutHex(s string, to *uint64) (string, bool) {
 //	[<80c1e5e8>] (f) from [<80c1eb20>] (g+0x1/0x2)  arm; f from g+0x1/0x2 since 5.17
 //	 f (file.c:1) or f file.c:1 [inline]  decoded by a script
 //	 f+0x1/0x2 [module] (P)          arm64 since 6.13: the instruction at an exception
+//	f+0x1/0x2                        some copies of a log
 func Frames(text string) []Frame {
 	rest := strings.TrimLeft(text, " \t")
 	indented := len(rest) < len(text)
@@ -152,7 +153,7 @@ func Frames(text string) []Frame {
 	if before, after, ok := strings.Cut(rest, " from "); ok {
 		return armFrames(before, after)
 	}
-	if !indented && !addressed {
+	if !indented && !addressed && !IsFrame(text) {
 		return nil
 	}
 	rest, guess := strings.CutPrefix(rest, "? ")
@@ -172,6 +173,25 @@ func Frames(text string) []Frame {
 		return nil
 	}
 	return []Frame{{Function: name, Guess: guess}}
+}
+
+// IsFrame reports whether a line is a frame from its first byte: some programs remove the spaces at the beginning.
+func IsFrame(text string) bool {
+	text = strings.TrimPrefix(text, "? ")
+	name := symbol(text)
+	var place uint64
+	rest, ok := strings.CutPrefix(text[len(name):], "+0x")
+	if name == "" || !ok {
+		return false
+	}
+	if rest, ok = cutHex(rest, &place); ok {
+		rest, ok = strings.CutPrefix(rest, "/0x")
+	}
+	if ok {
+		rest, ok = cutHex(rest, &place)
+	}
+	rest = strings.TrimRight(rest, " ")
+	return ok && (rest == "" || strings.HasPrefix(rest, " [") || strings.HasPrefix(rest, " ("))
 }
 
 // armFrames returns the frames of a function and of its caller.

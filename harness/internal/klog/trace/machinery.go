@@ -47,7 +47,8 @@ var machinery = []row{
 		watchdog_* watchdog is_softlockup softlockup_* watchdog_timer_fn* trigger_all* trigger_single_cpu_backtrace trigger_cpumask_backtrace arch_trigger_* nmi_cpu_backtrace* nmi_trigger_*
 		__perf_event_overflow perf_event_overflow check_hung_* hung_task_*
 		check_panic_on_warn get_taint* add_taint* __panic assertfail usercopy_warn kmalloc_slab
-		backtrace_* _sysrq_*`},
+		backtrace_* _sysrq_* assfail btrfs_assertfail __reiserfs_panic rcu_gp_slow rcu_gp_init rcu_gp_cleanup
+		flat_send_IPI_* physflat_send_IPI_* x2apic_send_IPI_* default_send_IPI_* __default_send_IPI_* __x2apic_send_IPI_*`},
 	{traps, `
 		invalid_op do_invalid_op do_error_trap do_trap* do_int3 int3 do_general_protection general_protection do_page_fault __do_page_fault page_fault
 		trace_page_fault trace_do_page_fault async_page_fault do_async_page_fault kvm_handle_async_pf __kvm_handle_async_pf kvm_async_pf_task_wait* exc_* asm_exc_* do_user_addr_fault do_kern_addr_fault
@@ -87,6 +88,7 @@ var machinery = []row{
 		timer_interrupt __do_irq __do_IRQ
 		xen_evtchn_do_upcall __xen_evtchn_do_upcall __el1_irq handle_arch_irq handle_irq_desc handle_percpu_devid_fasteoi_ipi ipi_handler do_handle_IPI handle_IPI
 		ipi_mux_process sbi_ipi_handle imsic_handle_irq plic_handle_irq do_irq_async do_ext_interrupt do_external_interrupt
+		exiting_irq entering_irq __irqentry_text_start
 		clock_comparator_work clock_comparator_interrupt do_ext_call_interrupt do_airq_interrupt do_cio_interrupt`},
 	{checks, `
 		kasan_* __kasan_* __asan_* __hwasan_* hwasan_* asan_* check_memory_region* memory_is_poisoned* check_region_inline kmsan_* __kmsan_* __msan_* kcsan_* __kcsan_* __tsan_* tsan_*
@@ -103,7 +105,8 @@ var machinery = []row{
 		object_err slab_err slab_bug slab_fix slab_pad_check slab_tracker* __slab_err check_object* check_bytes_and_report check_slab* check_valid_pointer on_freelist
 		free_debug_processing alloc_debug_processing free_consistency_checks alloc_consistency_checks verify_redzone* slab_out_of_*
 		bad_page* check_free_page* check_new_page* free_page_is_bad* __check_object_size* check_heap_object __check_heap_object check_stack_object check_page_span
-		refcount_* __refcount_* __list_add_valid* __list_del_entry_valid* __list_valid_* check_data_corruption cet_* rcu_read_lock_* object_is_on_stack mte_check_tfsr_* mte_thread_switch`},
+		refcount_* __refcount_* __list_add_valid* __list_del_entry_valid* __list_valid_* check_data_corruption cet_* rcu_read_lock_* object_is_on_stack mte_check_tfsr_* mte_thread_switch
+		msan_* qlist_free_all qlink_free`},
 	{enters, `
 		entry_* do_syscall_* x64_sys_call ia32_sys_call ret_fast_syscall ret_from_syscall* ret_from_sys_call* el0_* el0t_* invoke_syscall* __invoke_syscall
 		do_el0_svc* system_call* __system_call __sys_trace* sysenter_* __do_fast_syscall_32 do_fast_syscall_32 do_SYSENTER_32 do_int80_* do_int_80* int_ret_from_sys_call
@@ -113,7 +116,7 @@ var machinery = []row{
 		ftrace_caller* ftrace_call ftrace_regs_call* ftrace_regs_caller* ftrace_graph_caller return_to_handler kretprobe_trampoline* arch_rethook_trampoline
 		do_trap_ecall_u system_call_exception system_call_vectored_common system_call_common __do_syscall ret_to_user*
 		__pi_* bpf_dispatcher_nop_func __ret_from_fork syscall_handler do_syscall secondary_start_kernel __secondary_switched __primary_switched smp_callin secondary_start_sbi
-		ftrace_graph_call ftrace_regs_entry ftrace_stub ftrace_return_to_handler`},
+		ftrace_graph_call ftrace_regs_entry ftrace_stub ftrace_return_to_handler __irqentry_text_end multi_cpu_stop cpu_stopper_thread`},
 	{service, `
 		queue_work* __queue_work* queue_delayed_work* __queue_delayed_work insert_work* __virt_to_phys __phys_addr flush_work* __flush_work* flush_delayed_work flush_workqueue* __flush_workqueue drain_workqueue
 		destroy_workqueue start_flush_work mod_delayed_work* __cancel_work* cancel_work* try_to_grab_pending work_grab_pending schedule_work* schedule_delayed_work*
@@ -134,6 +137,11 @@ var machinery = []row{
 		crc16* crc_itu_t crc_ccitt* crc8 crypto_* aes_* sha256_* sha1_* hex_dump_to_buffer va_format dev_vprintk_emit dev_printk* __dev_printk _dev_* netdev_printk __netdev_printk
 		psi_* console_lock console_unlock console_flush_all console_trylock* register_console kobj_* unpin_user_* unpin_* ldsem_* seqcount_* __seqprop_* __local_bh_* local_bh_* _local_bh_* preempt_count_* kvm_async_pf_*
 		notifier_call_chain* raw_notifier_* blocking_notifier_* atomic_notifier_* srcu_notifier_* nd_jump_link capable ns_capable*
+		io_serial_* mem_serial_* mem32_serial_* wait_for_lsr wait_for_xmitr serial8250_console_* serial_port_in univ8250_console_write console_emit_* call_console_drivers
+		umount_check d_walk do_one_tree shrink_dcache_* check_unmap check_sync check_for_stack add_dma_entry dma_map_* dma_unmap_* __dma_map_* dma_alloc_* dma_free_*
+		dma_pool_* dma_direct_* device_release __free_irq free_irq devm_free_irq enable_irq __enable_irq disable_irq* clk_core_* clk_enable clk_disable clk_prepare
+		clk_unprepare regulator_* _regulator_* __ioremap_caller ioremap* check_flush_dependency devm_kfree devm_irq_release platform_device_put platform_device_unregister platform_device_del devm_release_action devm_remove_action
+		unwind_next_frame __unwind_start unwind_get_return_address* orc_find regmap_mmio_*
 		__vunmap vunmap* vm_unmap_* __purge_vmap_area_lazy simple_copy_to_iter copy_page_to_iter* __skb_datagram_iter csd_* current_time ktime_get* get_random_* prandom_* inode_init_* new_inode*`},
 	{dispatch, `
 		kthread kthread_worker_fn worker_thread process_one_work process_scheduled_works rescuer_thread smpboot_thread_fn irq_thread irq_thread_fn
@@ -141,11 +149,12 @@ var machinery = []row{
 		run_timer_base call_timer_fn* expire_timers* tasklet_action* tasklet_hi_action rcu_core* rcu_do_batch* rcu_process_callbacks rcu_cpu_kthread rcu_nocb_cb_kthread
 		hrtimer_run_softirq call_on_stack* asm_call_* call_softirq run_irq_workd irq_work_run* irq_work_single irq_enter* task_work_run
 		__do_softirq_own_stack ____do_softirq exit_to_user_mode_* exit_to_usermode_loop syscall_exit_to_user_mode* prepare_exit_to_usermode __syscall_exit_* irqentry_exit*
+		__softirqentry_text_start __softirqentry_text_end efi_header_end _stext
 		do_notify_resume do_work_pending work_pending work_notify_resume finish_ret_to_user __ret_to_user slow_work_pending*`},
 	{idles, `
 		do_idle cpu_startup_entry cpu_idle* arch_cpu_idle* default_idle* default_enter_idle cpuidle_* call_cpuidle* intel_idle* acpi_idle_* acpi_processor_ffh_* acpi_safe_halt psci_enter_*
 		psci_cpu_suspend_enter cpu_do_idle poll_idle mwait_idle* native_safe_halt native_halt xen_safe_halt pv_native_safe_halt tdx_safe_halt
-		power7_idle* power9_idle* pnv_enter_* snooze_loop* nap_loop* stop_loop* shared_cede_loop* dedicated_cede_loop* pseries_lpar_idle enabled_wait psw_idle* r4k_wait*`},
+		power7_idle* power9_idle* pnv_enter_* snooze_loop* nap_loop* stop_loop* shared_cede_loop* dedicated_cede_loop* pseries_lpar_idle enabled_wait psw_idle* r4k_wait* __cpuidle_text_start`},
 	{sleeps, `
 		__schedule schedule schedule_* __preempt_schedule* preempt_schedule* ___preempt_schedule* __cond_resched* _cond_resched cond_resched* io_schedule*
 		context_switch __switch_to* finish_task_switch* wait_for_completion* wait_for_common* __wait_for_common* do_wait_for_common __wait_for_completion*
@@ -153,6 +162,7 @@ var machinery = []row{
 		prepare_to_wait* finish_wait wait_woken do_wait_intr* wait_event* __wait_event* autoremove_wake_function default_wake_function
 		synchronize_* __synchronize_* rcu_barrier* _rcu_barrier* __wait_rcu_gp exp_funnel_lock cancel_delayed_work* msleep* usleep_range* swait_* prepare_to_swait*
 		smp_call_function* smp_call_on_cpu csd_lock_wait __csd_lock_wait on_each_cpu* generic_exec_single __delay delay_tsc delay_mwait* delay_halt* delay_loop __const_udelay __udelay __ndelay udelay ndelay udelay_simple stop_machine_yield cpu_relax rep_nop
+		__sched_text_start
 		read_hpet pvclock_* kvm_clock_* native_sched_clock sched_clock* trace_clock_*`},
 	{locks, `
 		_raw_spin_* _raw_read_* _raw_write_* __raw_spin_* __raw_read_* __raw_write_* do_raw_spin_* do_raw_read_* do_raw_write_* _spin_* _read_lock* _write_lock* raw_spin_*
@@ -160,7 +170,7 @@ var machinery = []row{
 		queued_read_* queued_write_* arch_spin_* ticket_spin_* __ticket_* osq_* mcs_spin_* mutex_* __mutex_* ww_mutex_* __ww_mutex_* atomic_dec_and_mutex_lock
 		_atomic_dec_and_lock* down down_read* down_write* down_inter* down_kill* down_try* down_timeout __down* up up_read* up_write* __up* __up_read rwsem_* __rwsem_* call_rwsem_*
 		rt_mutex_* __rt_mutex_* rt_spin_* rt_read_* rt_write_* rtlock_* rwbase_* rt_mutex_slowlock* percpu_down_* percpu_up_* __percpu_down_* __percpu_rwsem_*
-		percpu_rwsem_* bit_spin_* local_lock* seqlock_* _mutex_* arch_read_lock_wait arch_write_lock_wait arch_vcpu_is_preempted`},
+		percpu_rwsem_* bit_spin_* local_lock* seqlock_* _mutex_* arch_read_lock_wait arch_write_lock_wait arch_vcpu_is_preempted __lock_text_start rtnl_lock* rtnl_trylock rtnl_unlock __rtnl_unlock`},
 	{memory, `
 		kmalloc* __kmalloc* ___kmalloc* __do_kmalloc* kzalloc* kcalloc* krealloc* __krealloc* kvmalloc* __kvmalloc* kvzalloc* kvcalloc* kvrealloc* kmem_cache_* __kmem_cache_* slab_alloc*
 		slab_free* __slab_alloc* ___slab_alloc* __slab_free* slab_post_alloc_hook slab_pre_alloc_hook do_slab_free cache_alloc* cache_free* __cache_* ____cache_* ___cache_*
@@ -171,7 +181,7 @@ var machinery = []row{
 		__put_page put_page __folio_put folio_put release_pages kmemdup* kstrdup* kmemdup_nul memdup_user* vmemdup_user strndup_user mempool_* pcpu_alloc* __alloc_percpu* free_percpu
 		copy_from_user* copy_to_user* _copy_from_user* _copy_to_user* __copy_from_user* __copy_to_user* raw_copy_* _inline_copy_* copy_user_* __copy_user* __arch_copy_* copyin copyout
 		__copy_tofrom_user* _copy_to_iter* _copy_from_iter* copy_to_user_iter strncpy_from_user* do_strncpy_from_user strnlen_user* get_user* put_user* __get_user* __put_user*
-		rep_movs_alternative rep_stos_alternative __clear_user clear_user* __asm_copy_* fallback_scalar_usercopy* mte_clear_page_tags mte_copy_page_tags`},
+		rep_movs_alternative rep_stos_alternative __clear_user clear_user* __asm_copy_* copy_from_iter* kernel_init_free_pages kernel_init_pages fallback_scalar_usercopy* mte_clear_page_tags mte_copy_page_tags`},
 	{helper, `
 		memcpy* memset* memmove* memcmp* memchr* memscan memcpy_* __memcpy* __memset* __memmove* __memcmp strlen strnlen strcmp strncmp strcpy strncpy strlcpy strlcat strscpy* strcat
 		strncat strchr* strrchr strnchr strstr strnstr strcasecmp strncasecmp strsep strpbrk strspn strcspn strim sized_strscpy __strlen string string_nocheck

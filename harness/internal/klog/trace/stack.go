@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -92,6 +93,7 @@ func (r *Reader) Message(text string) {
 // Line takes a line after the head.
 func (r *Reader) Line(text string) {
 	text = strings.TrimPrefix(text, "kmemleak: ")
+	text = r.beside(text)
 	if s := r.top(); s.jumps {
 		s.jumps = false
 		for _, f := range Frames(text) {
@@ -129,7 +131,7 @@ func (r *Reader) boundary(text string) bool {
 		if f, ok := frameIn(text); ok && (strings.Contains(text, "llocated in ") || strings.Contains(text, "reed in ")) { // slab
 			r.add(f)
 		}
-	case strings.HasPrefix(text, "rcu: RCU grace-period kthread stack dump"):
+	case strings.HasPrefix(text, "rcu: RCU grace-period kthread stack dump"), strings.Contains(text, " kthread starved for "):
 		r.aside = true
 		r.open(true)
 	case r.aside && (strings.HasPrefix(text, "task:") || strings.HasPrefix(text, "Call ")):
@@ -142,7 +144,7 @@ func (r *Reader) boundary(text string) bool {
 		if s.history || len(s.frames) > 1 || len(s.frames) > 0 && !s.pointed {
 			r.open(false)
 		}
-	case text == " </IRQ>", text == "  <EOI>", text == " <EOI>", strings.HasPrefix(text, "--- interrupt: "):
+	case isInterrupted(strings.TrimSpace(text)), strings.HasPrefix(text, "--- interrupt: "):
 		if s.broken == 0 && len(s.frames) > 0 {
 			s.broken = len(s.frames)
 		}
@@ -151,6 +153,25 @@ func (r *Reader) boundary(text string) bool {
 	}
 	return true
 }
+
+// marked matches a frame beside the name of a stack, as x86 prints both before 4.9.
+var marked = regexp.MustCompile(`^ *(<{1,2}/?#?[A-Za-z]+>{1,2}) +(\[?<?[^<>].*\+0x.*)`)
+
+// beside takes the name of a stack before a frame, and returns the rest of the line.
+func (r *Reader) beside(text string) string {
+	if !strings.Contains(text, "> ") {
+		return text
+	}
+	m := marked.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	r.boundary(" " + m[1])
+	return " " + m[2]
+}
+
+// isInterrupted recognizes the end of the stack of an interrupt or an exception.
+func isInterrupted(name string) bool { return name == "</IRQ>" || name == "<EOI>" || name == "<<EOE>>" }
 
 // place takes a line that may name a place outside a trace: a return address
 // register, a line of lockdep, an irq event stamp, or a work item.
