@@ -30,6 +30,13 @@ type Build struct {
 	// CC; for a kernel of another architecture also CROSS_COMPILE (aarch64-linux-gnu-).
 	Prepare string
 
+	// Command is a shell command that builds the modules in the copy of Root, after Prepare and with its
+	// environment, in place of the kernel's build system: "make", for a makefile that gives the kernel's
+	// variables of its own or makes headers first. Variables of makefiles that are set to
+	// /lib/modules/RELEASE/build, and entries of Make, are on the command line of every make that it runs.
+	// Dirs must be empty.
+	Command string
+
 	// Load are the modules to load before the tests, in this order, each with its
 	// parameters: "jool", "m size=4". A module's dependencies are loaded before it.
 	// Modules that are not listed can be loaded by tests. nil means all modules of the
@@ -48,6 +55,9 @@ func (b Build) in(dir string) (Build, error) {
 		if !filepath.IsLocal(below) {
 			return b, fmt.Errorf("entry %q of Dirs is not a directory below Root, %s: choose a Root above it", below, b.Root)
 		}
+	}
+	if b.Command != "" && len(b.Dirs) > 0 {
+		return b, errors.New("there are Dirs, which the kernel's build system builds, and a Command in its place: leave one out")
 	}
 	for _, variable := range b.Make {
 		if name, _, ok := strings.Cut(variable, "="); !ok || name == "" || strings.ContainsAny(name, " \t") {

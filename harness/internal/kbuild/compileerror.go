@@ -42,10 +42,20 @@ var missingHeader = regexp.MustCompile(`fatal error: '?([^\s':]+)'?(?:: No such 
 
 // adviseOnHeaders says how to name a directory that has a header or an included makefile
 // which the build did not find.
-func (s Source) adviseOnHeaders(output string) []string {
+func (s Source) adviseOnHeaders(output, release string) []string {
 	missing := missingFile(output)
 	if missing == "" {
 		return nil
+	}
+	if madeBy(readMakefile(s.Root), missing) {
+		return []string{fmt.Sprintf("a rule of %s makes %s: name it in Prepare of Config.Builds, as \"make %s\"", makefileOf(s.Root), missing, missing)}
+	}
+	if kernelHeader.MatchString(missing) {
+		return []string{fmt.Sprintf("Linux %s has no %s: the module is for other versions of the kernel, unless it brings the file itself", release, missing)}
+	}
+	if below := findBelow(s.Root, missing); below != "" {
+		return []string{fmt.Sprintf("%s is at %s, where the compiler does not look: give it the directory in Make of Config.Builds, such as \"ccflags-y=-I$(M)/%s\"",
+			missing, filepath.Join(s.Root, below), filepath.Dir(strings.TrimSuffix(below, missing)+"x"))}
 	}
 	where := "the build reads nothing outside of " + s.Root
 	dir, path := findAbove(s.Root, missing)
@@ -64,6 +74,53 @@ func (s Source) adviseOnHeaders(output string) []string {
 		where, missing, path, dir, strings.Join(dirs, ", "))}
 }
 
+// kernelHeader matches the names of headers of the kernel.
+var kernelHeader = regexp.MustCompile(`^(?:linux|asm|asm-generic|net|drm|scsi|sound|media|rdma|crypto|trace|uapi|video|target)/`)
+
+// readMakefile returns the text of the makefile of a directory, or "".
+func readMakefile(dir string) string { return joined([]string{makefileOf(dir)}) }
+
+// makefileOf returns the makefile that make reads in a directory.
+func makefileOf(dir string) string {
+	for _, name := range []string{"GNUmakefile", "makefile"} {
+		if path := filepath.Join(dir, name); isFile(path) {
+			return path
+		}
+	}
+	return filepath.Join(dir, "Makefile")
+}
+
+// madeBy reports whether a makefile has a rule for a file.
+func madeBy(makefile, file string) bool {
+	return regexp.MustCompile(`(?m)^(?:\S+ +)*(?:\./)?` + regexp.QuoteMeta(file) + `(?: +\S+)* *:(?:[^=]|$)`).MatchString(makefile)
+}
+
+// namesObjects reports whether a makefile of a directory names modules or directories with modules.
+func namesObjects(dir string) bool {
+	text := joined([]string{filepath.Join(dir, "Kbuild"), makefileOf(dir)})
+	return strings.Contains(text, "obj-") || strings.Contains(text, "include ")
+}
+
+// findBelow returns the path of a header below a directory, relative to it, or "".
+func findBelow(root, header string) string {
+	below, seen := "", 0
+	_ = filepath.WalkDir(root, func(at string, entry fs.DirEntry, err error) error {
+		seen++
+		if seen > filesAbove {
+			return fs.SkipAll
+		}
+		if err == nil && entry.IsDir() && at != root && copytree.IsForeignDir(entry.Name()) {
+			return fs.SkipDir
+		}
+		if err == nil && !entry.IsDir() && strings.HasSuffix(at, "/"+header) {
+			below, _ = filepath.Rel(root, at)
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return below
+}
+
 // Limits of the search for a header: levels above the sources, and files.
 const (
 	levelsAbove = 4
@@ -75,7 +132,8 @@ const (
 func findAbove(root, header string) (dir, path string) {
 	seen := 0
 	for range levelsAbove {
-		if dir = filepath.Dir(root); dir == root || dir == "/" || dir == os.TempDir() {
+		_, err := os.Stat(filepath.Join(root, ".git"))
+		if dir = filepath.Dir(root); dir == root || dir == "/" || dir == os.TempDir() || err == nil { // what is above belongs to others
 			return "", ""
 		}
 		_ = filepath.WalkDir(dir, func(at string, entry fs.DirEntry, err error) error {

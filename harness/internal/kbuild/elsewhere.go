@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/copytree"
+	"github.com/kmodtest/kmodtest/harness/internal/exports"
 )
 
 var setsObjM = regexp.MustCompile(`(?m)^[ \t]*obj-(?:m|\$[({].*[)}])[ \t]*[:+?]?=`)
@@ -39,7 +40,7 @@ func adviseOnDirs(dir string) string {
 	if len(found) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("makefiles in other directories set obj-m: name one of them as the module's directory: %s", shortList(found))
+	return fmt.Sprintf("makefiles in other directories set obj-m: name one of them as the module's directory: %s", exports.ShortList(found))
 }
 
 var missingMakefile = regexp.MustCompile(`(?m)^make.*No rule to make target '(.*/\.\./.*)'`)

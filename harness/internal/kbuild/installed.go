@@ -31,7 +31,7 @@ func installedKernel(dir, build string) ([]string, error) {
 
 var makefileNames = []string{"GNUmakefile", "makefile", "Makefile", "Kbuild"}
 
-var assignsBuild = regexp.MustCompile(`(?m)^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*[:?]*=[ \t]*[^#\n]*/build/?[ \t]*(?:#.*)?$`)
+var assignsBuild = regexp.MustCompile(`(?m)^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*[:?]*=[ \t]*[^#\n]*/build\b[^#\n]*(?:#.*)?$`)
 
 // placesOfKernel returns the variables in a makefile that are set to the build directory
 // of an installed kernel: make changes to that directory.

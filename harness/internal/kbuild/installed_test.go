@@ -18,6 +18,7 @@ func TestPlacesOfKernel(t *testing.T) {
 		"outputs":          {"OUT := $(CURDIR)/build\nall:\n\tmake -C $(OUT)\n", nil},
 		"not make's":       {"K := /lib/modules/1/build\nOUT := $(CURDIR)/build\nall:\n\tmake -C src\n", nil},
 		"another variable": {"K := /lib/modules/1/build\nall:\n\tmake -C $(K2)\n", nil},
+		"in a function":    {"D ?= $(if $(SRC),$(SRC),/lib/modules/$(V)/build)\nall:\n\tmake -C $(D)\n", []string{"D"}},
 		"modules":          {"M := /lib/modules/1/extra\nall:\n\tmake -C $(M)\n", nil},
 	} {
 		if got := placesOfKernel([]byte(test.text)); !slices.Equal(got, test.want) {

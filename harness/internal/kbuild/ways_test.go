@@ -85,12 +85,22 @@ func TestAdviceIsAboutTheOutput(t *testing.T) {
 		"variable/Kbuild": "obj-m += $(GADGETS)\n", "variable/one.c": plain(""),
 		"makes/Kbuild": "obj-m := one.o\none-y := main.o made.o\n", "makes/main.c": plain(""),
 		"wrong/Kbuild": "obj-m := one.o\n", "wrong/one.c": plain("int x = struct;\n"),
+		"rule/Makefile": "obj-m := one.o\nall: made.h\n\t$(MAKE) -C $(KDIR) M=$(CURDIR) modules\nmade.h:\n\techo > $@\n", "rule/one.c": plain("#include \"made.h\"\n"),
+		"below/Makefile": "obj-m := one.o\n", "below/one.c": plain("#include \"api.h\"\n"), "below/include/api.h": "\n",
+		"old/Kbuild": "obj-m := one.o\n", "old/one.c": plain("#include <linux/no-such-header.h>\n"),
+		"git/Kbuild": "obj-m := one.o\nccflags-y := -DVERSION=$(shell git -C $(src) describe)\n", "git/one.c": plain("int x = VERSION;\n"),
+		"root/Makefile": "all:\n\tmake -C somewhere\n$(error no kernel)\n", "root/src/Kbuild": "obj-m := one.o\n", "root/src/one.c": plain(""),
 		"driver/Kbuild": "obj-m := one.o\n", "driver/one.c": plain("#include <linux/netdevice.h>\nvoid *f(struct net_device *d);\nvoid *f(struct net_device *d) { return d->no_such_gadget; }\n"),
 	})
 	for dir, want := range map[string]string{
 		"variable": `give make the variable in Config.Builds, Make: []string{"GADGETS=..."}`,
 		"makes":    "name a command that makes them in Prepare of Config.Builds",
 		"wrong":    "",
+		"rule":     "Makefile makes made.h: name it in Prepare of Config.Builds, as \"make made.h\"\nthe kernel's build system runs, without the variables that",
+		"below":    `api.h is at ` + filepath.Join(w.root, "below/include/api.h") + `, where the compiler does not look: give it the directory in Make of Config.Builds, such as "ccflags-y=-I$(M)/include"`,
+		"old":      "has no linux/no-such-header.h: the module is for other versions of the kernel",
+		"git":      "has no .git: give the version that the build asks git for in Make or Prepare",
+		"root":     "makefiles in other directories set obj-m: name one of them as the module's directory: " + filepath.Join(w.root, "root/src"),
 		"driver":   "the kernel's headers may declare more with other options: the cloud flavour lacks most drivers; kernel 6.1-full has them: KMODTEST_KERNEL=6.1-full or harness.Config.Kernel chooses it",
 	} {
 		_, err := w.build(t, Source{Root: filepath.Join(w.root, dir)})
@@ -107,6 +117,21 @@ func TestAdviceIsAboutTheOutput(t *testing.T) {
 			t.Errorf("%s: advice is %q, want %q; the output is\n%s", dir, got, want, broken.Output)
 		}
 	}
+}
+
+// A makefile that gives the kernel's makefile a variable, and makes a header first.
+func TestCommandBuildsTargetOfMakefile(t *testing.T) {
+	t.Parallel()
+	w := newWorkplace(t, "6.1", files{
+		"Makefile": "obj-m := one.o\nKDIR ?= $(if $(SRC),$(SRC),/lib/modules/$(shell uname -r)/build)\n" +
+			"all: made.h\n\t$(MAKE) -C $(KDIR) M=$(CURDIR) KCPPFLAGS=-DGIVEN modules\nmade.h:\n\techo '#define MADE 1' > $@\n",
+		"one.c": plain("#include \"made.h\"\n#if !MADE || !defined GIVEN\n#error the makefile's own target did not run\n#endif\n"),
+	})
+	_, err := w.build(t, Source{})
+	assertBroken(t, err, "made.h")
+	assertNames(t, w.must(t, Source{Command: "make"}), "one")
+	_, err = w.build(t, Source{Command: "make -C /lib/modules/no-such-kernel/build M=$PWD modules"})
+	assertBroken(t, err, "a makefile names a kernel of this host that is not there", "of Command in Config.Builds or of MAKE in dkms.conf")
 }
 
 // A shell sets PWD to the directory of the module, and many makefiles read it.

@@ -24,7 +24,7 @@ func (b Builder) sources(ctx context.Context, c request.Config) ([]kbuild.Source
 		list = append(list, kbuild.Source{Root: dir})
 	}
 	for _, build := range c.Builds {
-		list = append(list, kbuild.Source{Root: build.Root, Dirs: build.Dirs, Make: build.Make, Prepare: build.Prepare, Load: build.Load})
+		list = append(list, kbuild.Source{Root: build.Root, Dirs: build.Dirs, Make: build.Make, Prepare: build.Prepare, Command: build.Command, Load: build.Load})
 	}
 	target, err := arch.Find(b.Kernel.Arch)
 	if err != nil {
@@ -36,7 +36,7 @@ func (b Builder) sources(ctx context.Context, c request.Config) ([]kbuild.Source
 		if err != nil {
 			return nil, err
 		}
-		if !has || len(source.Dirs) > 0 || source.Prepare != "" {
+		if !has || len(source.Dirs) > 0 || source.Prepare != "" || source.Command != "" {
 			continue
 		}
 		pkg, err := dkms.Read(ctx, source.Root, dkms.Kernel{

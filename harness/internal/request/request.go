@@ -108,6 +108,7 @@ type Build struct {
 	Dirs    []string
 	Make    []string
 	Prepare string
+	Command string
 	Load    []string
 }
 
