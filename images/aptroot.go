@@ -40,10 +40,5 @@ func (a *Apt) fetchRoot(ctx context.Context, row Row, opt Options, needs []strin
 	if err := unpackDebs(ctx, files, root, show.Part(70, 100)); err != nil {
 		return err
 	}
-	for _, name := range []string{"apt", "usr/share", "var", "usr/lib/systemd"} {
-		if err := os.RemoveAll(filepath.Join(root, name)); err != nil {
-			return fmt.Errorf("remove files that no build reads: %w", err)
-		}
-	}
-	return buildroot.Finish(root)
+	return buildroot.Finish(root, "apt", "usr/share", "var", "usr/lib/systemd")
 }
