@@ -230,10 +230,10 @@ func TestImageWithoutModulesIsAKernel(t *testing.T) {
 	}
 }
 
-// badRecord pushes a kernel whose record names a file elsewhere.
-func badRecord(t *testing.T, host string) string {
+// badRecord pushes a kernel with a record that names files elsewhere.
+func badRecord(t *testing.T, host, record string) string {
 	t.Helper()
-	files := filestest.Tree(t, map[string]string{recordFile: `{"release": "6.8", "arch": "amd64", "image": "../../x"}`})
+	files := filestest.Tree(t, map[string]string{recordFile: record, "file": ""})
 	address, err := oci.Image{Arch: "amd64", Kernel: files}.Push(t.Context(), "oci://"+host+"/bad:1", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -256,7 +256,8 @@ func TestBadImageLeavesNothing(t *testing.T) {
 		{"missing image", missing, "find image " + missing, spoiling{}},
 		{"no kernel", imageOf(t, host, map[string]string{"bin/sh": "x"}), "it has no kernel: there is no file boot/vmlinuz* in /", spoiling{}},
 		{"two kernels", imageOf(t, host, two), "it has 2 kernels in /", spoiling{}},
-		{"incomplete record", badRecord(t, host), `kernel.json names the file "../../x"`, spoiling{}},
+		{"incomplete record", badRecord(t, host, `{"release": "6.8", "arch": "amd64", "image": "../../x"}`), `kernel.json names the file "../../x"`, spoiling{}},
+		{"release that is a path", badRecord(t, host, `{"release": "../6.8", "arch": "amd64", "image": "file"}`), `has the release "../6.8"`, spoiling{}},
 		{"changed layer", good, "error verifying sha256 checksum", spoiling{"", isLayer, flipped}},
 		{"cut layer", good, "try again", spoiling{"", isLayer, half}},
 		{"changed manifest", good, "manifest digest", spoiling{"", isManifest, flipped}},

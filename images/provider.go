@@ -89,6 +89,9 @@ func fetchKernel(ctx context.Context, row Row, opt Options, entry string) error 
 
 // complete makes unpacked packages usable and describes their kernel.
 func complete(ctx context.Context, row Row, entry string, packages []apt.Package, needs []string) (record, error) {
+	if err := packageroot.Enclose(entry); err != nil {
+		return record{}, err
+	}
 	if row.OCI != nil && files.Is(filepath.Join(entry, recordFile)) {
 		return readPushed(row, entry)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/kmodtest/kmodtest/images/internal/oci"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
@@ -93,6 +94,9 @@ func readPushed(row Row, entry string) (record, error) {
 		if _, err := os.Stat(filepath.Join(entry, name)); !filepath.IsLocal(name) || err != nil {
 			return r, fmt.Errorf("the image's %s names the file %q, which is not in the image: push the kernel again", recordFile, name)
 		}
+	}
+	if strings.Contains(r.Release, "/") {
+		return r, fmt.Errorf("the image's %s has the release %q, which cannot be the name of a directory", recordFile, r.Release)
 	}
 	if r.Arch != row.Arch {
 		return r, fmt.Errorf("the image has a kernel for %s: its row requires arch = %q", r.Arch, r.Arch)

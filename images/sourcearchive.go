@@ -12,6 +12,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/cache"
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 	"github.com/kmodtest/kmodtest/images/internal/files"
+	"github.com/kmodtest/kmodtest/images/internal/packageroot"
 	"github.com/kmodtest/kmodtest/images/internal/sourcetree"
 )
 
@@ -111,11 +112,17 @@ func (b *build) fetchSourcePackage(ctx context.Context, tmp string) (origin, err
 		return origin{}, err
 	}
 	unpacked := filepath.Join(tmp, "unpacked")
+	if err := os.Mkdir(unpacked, 0o700); err != nil {
+		return origin{}, err
+	}
 	if err := unpackDebs(ctx, debs, unpacked, b.show.Part(4, 5)); err != nil {
 		return origin{}, err
 	}
+	if err := packageroot.Enclose(unpacked); err != nil {
+		return origin{}, err
+	}
 	inside, err := files.Glob(unpacked, "usr/src/linux-source-*.tar.*")
-	if err != nil || len(inside) != 1 {
+	if err != nil || len(inside) != 1 || !files.IsItself(inside[0]) {
 		return origin{}, fmt.Errorf("find sources in package %s: it has %d archives, want 1", found.Name, len(inside))
 	}
 	err = errors.Join(os.Rename(inside[0], filepath.Join(tmp, archiveFile)), os.RemoveAll(unpacked), os.RemoveAll(scratch))

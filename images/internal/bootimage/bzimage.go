@@ -43,5 +43,8 @@ func Release(path string) (string, error) {
 	if release == "" {
 		return "", fmt.Errorf("read version in kernel image %s: the version is empty", path)
 	}
+	if strings.Contains(release, "/") { // it becomes part of names
+		return "", fmt.Errorf("read version in kernel image %s: %q cannot be the name of a directory", path, release)
+	}
 	return release, nil
 }

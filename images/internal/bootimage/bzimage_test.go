@@ -25,6 +25,10 @@ func TestImageRelease(t *testing.T) {
 	if got, err := Release(path); err == nil {
 		t.Errorf("image without a version: got release %q, want an error", got)
 	}
+	write(bootimagetest.Image("../../.bashrc"))
+	if got, err := Release(path); err == nil {
+		t.Errorf("a version with slashes: got release %q, want an error", got)
+	}
 	for _, content := range []string{"", "\x7fELF", string(make([]byte, 4096))} {
 		write([]byte(content))
 		if _, err := Release(path); !errors.Is(err, ErrNotBzImage) {

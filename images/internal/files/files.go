@@ -3,6 +3,7 @@ package files
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -13,6 +14,27 @@ import (
 func Is(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
+}
+
+// IsItself reports whether a path is a regular file, and no link.
+func IsItself(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// CheckLinks returns an error if a directory below root, or one on the way to it, is a link or another file. What does not
+// exist is none.
+func CheckLinks(root, dir string) error {
+	for at := filepath.Clean(dir); at != "."; at = filepath.Dir(at) {
+		switch info, err := os.Lstat(filepath.Join(root, at)); {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return fmt.Errorf("%s is a link or a file, not a directory", at)
+		}
+	}
+	return nil
 }
 
 // Glob returns the paths below root that match a pattern; root may contain any character.

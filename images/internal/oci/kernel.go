@@ -12,6 +12,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 	"github.com/kmodtest/kmodtest/images/internal/files"
+	"github.com/kmodtest/kmodtest/images/internal/packageroot"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 )
 
@@ -112,6 +113,9 @@ func arrange(dir, directory string) error {
 		if err := moveUp(dir, top); err != nil {
 			return err
 		}
+	}
+	if err := packageroot.Enclose(dir); err != nil {
+		return err
 	}
 	found, err := files.Glob(dir, "boot/vmlinuz*")
 	if err != nil {

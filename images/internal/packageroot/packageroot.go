@@ -14,8 +14,8 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/files"
 )
 
-// Strip removes files from unpacked packages that neither a machine nor a build reads, and returns the
-// kernel's release.
+// Strip removes files from unpacked packages, which Enclose has enclosed, that neither a machine nor a build reads, and
+// returns the kernel's release.
 func Strip(root string) (string, error) {
 	unneeded := []string{
 		"usr/share", "etc", "boot/System.map-*", "boot/config-*", "usr/src/linux-headers-*/vmlinux", "usr/src/kernels/*/vmlinux",
@@ -46,13 +46,17 @@ func Strip(root string) (string, error) {
 }
 
 // imageToBoot moves a kernel to boot/vmlinuz-RELEASE from the directory with its modules, where packages of RPM and Arch
-// have it, or from boot/vmlinux-RELEASE, where Debian's packages for some architectures have it.
+// have it, or from boot/vmlinux-RELEASE, where Debian's packages for some architectures have it. Only files are moved: a
+// relative link would lead elsewhere.
 func imageToBoot(root string) error {
 	uncompressed, err := files.Glob(root, "boot/vmlinux-*")
 	if err != nil {
 		return err
 	}
 	for _, image := range uncompressed {
+		if !files.IsItself(image) {
+			continue
+		}
 		to := filepath.Join(root, "boot/vmlinuz-"+strings.TrimPrefix(filepath.Base(image), "vmlinux-"))
 		if err := files.Move(image, to); err != nil {
 			return err
@@ -64,7 +68,7 @@ func imageToBoot(root string) error {
 	}
 	for _, image := range found {
 		to := filepath.Join(root, "boot/vmlinuz-"+filepath.Base(filepath.Dir(image)))
-		if files.Is(to) {
+		if files.Is(to) || !files.IsItself(image) {
 			continue // the packages have it twice
 		}
 		if err := files.Move(image, to); err != nil {
@@ -103,17 +107,11 @@ func mergeUsr(root string) error {
 	return nil
 }
 
-// Relocate makes packages with kernel headers, unpacked below root, work there: it replaces absolute
-// paths in links and makefiles by relative ones, so root can be moved.
+// Relocate makes packages with kernel headers, unpacked below root, work there: after Enclose, it replaces absolute paths in
+// makefiles by relative ones, so root can be moved.
 func Relocate(root string) error {
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.Type() != fs.ModeSymlink {
-			return err
-		}
-		return relocateLink(root, path)
-	})
-	if err != nil {
-		return fmt.Errorf("relocate headers: %w", err)
+	if err := Enclose(root); err != nil {
+		return err
 	}
 	var found []string
 	for _, pattern := range builds() {
@@ -133,28 +131,6 @@ func Relocate(root string) error {
 		}
 	}
 	return nil
-}
-
-// relocateLink makes an absolute link relative if its target is below root.
-func relocateLink(root, path string) error {
-	target, err := os.Readlink(path)
-	if err != nil || !filepath.IsAbs(target) {
-		return err
-	}
-	switch _, err := os.Lstat(filepath.Join(root, target)); {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil // a file of the host, not of a package
-	case err != nil:
-		return err
-	}
-	relative, err := filepath.Rel(filepath.Dir(path), filepath.Join(root, target))
-	if err != nil {
-		return err
-	}
-	if err := os.Remove(path); err != nil {
-		return err
-	}
-	return os.Symlink(relative, path)
 }
 
 // HasAbsoluteIncludes reports whether a makefile includes headers by an absolute path, which Relocate replaces.

@@ -31,7 +31,7 @@ func TestRelocateMakesPathsRelative(t *testing.T) {
 	filestest.Want(t, filepath.Join(build, "include/config/auto.conf"), "CONFIG_A=y\nCONFIG_B=y\n")
 	filestest.Want(t, filepath.Join(build, "scripts/file"), "script")
 	filestest.Want(t, filepath.Join(moved, "usr/src/linux-headers-1-common/Makefile"), "include /usr/src/not-at-the-top\n")
-	if target, err := os.Readlink(filepath.Join(moved, "lib/modules/1-cloud/system")); err != nil || target != "/etc/passwd" {
+	if target, err := os.Readlink(filepath.Join(moved, "lib/modules/1-cloud/system")); !os.IsNotExist(err) {
 		t.Errorf("a link to a file outside the packages has the target %q, %v", target, err)
 	}
 }
