@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 	"github.com/kmodtest/kmodtest/images/internal/debian"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
+	"github.com/kmodtest/kmodtest/images/internal/unpack"
 )
 
 // Apt names the packages of a kernel in an archive for apt.
@@ -149,16 +151,40 @@ func openArchive(ctx context.Context, row Row, opt Options, of arch.Arch, dir st
 	return archive, err
 }
 
-func unpackDebs(ctx context.Context, files []string, entry string, show func(float64)) error {
+// unpackDebs unpacks packages into an existing directory.
+func unpackDebs(ctx context.Context, files []string, dir string, show func(float64)) error {
 	dpkgDeb, err := command.Find("dpkg-deb", "dpkg")
 	if err != nil {
 		return err
 	}
+	target, err := unpack.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer target.Close()
 	for i, file := range files {
-		if _, err := (command.Command{Path: dpkgDeb, Args: []string{"-x", file, entry}}).Run(ctx); err != nil {
-			return fmt.Errorf("unpack package: %w", err)
+		if err := unpackDeb(ctx, dpkgDeb, file, target); err != nil {
+			return fmt.Errorf("unpack package %s: %w", filepath.Base(file), err)
 		}
 		show(float64(100 * (i + 1) / len(files)))
 	}
 	return nil
+}
+
+// unpackDeb unpacks one package. dpkg-deb only decompresses it: it would follow links that an earlier package has made.
+func unpackDeb(ctx context.Context, dpkgDeb, file string, target *unpack.Target) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	archive, out := io.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, err := command.Command{Path: dpkgDeb, Args: []string{"--fsys-tarfile", file}, Out: out}.Run(ctx)
+		_ = out.CloseWithError(err) // it returns no error
+	}()
+	err := target.Tar(archive, func(string) bool { return true })
+	cancel()
+	_ = archive.Close() // as above
+	<-ended
+	return err
 }

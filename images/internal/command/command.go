@@ -29,6 +29,7 @@ type Command struct {
 	Env   []string   // variables to add to the environment
 	Unset []string   // names of variables to remove from the environment
 	Stdin io.Reader  // standard input; nil is empty
+	Out   io.Writer  // gets the standard output in place of the result, unless it is nil
 	Tee   io.Writer  // gets all output while the program runs, from one goroutine at a time; may be nil
 	Files []*os.File // more open files, from descriptor 3 on
 }
@@ -91,9 +92,12 @@ func (c Command) Run(ctx context.Context) ([]byte, error) {
 	cmd.Dir = c.Dir
 	cmd.Env = append(append(c.environment(), "LC_ALL=C", "LANGUAGE=C"), c.Env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = c.Stdin, &stdout, &stderr, c.Files
+	if c.Out != nil {
+		cmd.Stdout = c.Out
+	}
 	if c.Tee != nil {
 		tee := &oneAtATime{w: c.Tee}
-		cmd.Stdout, cmd.Stderr = io.MultiWriter(&stdout, tee), io.MultiWriter(&stderr, tee)
+		cmd.Stdout, cmd.Stderr = io.MultiWriter(cmd.Stdout, tee), io.MultiWriter(&stderr, tee)
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/kmodtest/kmodtest/images/internal/bootimage"
+	"github.com/kmodtest/kmodtest/images/internal/files"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 	"github.com/kmodtest/kmodtest/images/internal/unpack"
 )
@@ -56,27 +56,28 @@ func download(ctx context.Context, layers []v1.Layer, dir string, keep func(name
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	image := empty.Image
+	if err := checkSizes(layers); err != nil {
+		return err
+	}
+	var fetched []v1.Layer
+	var has unpack.Contents
 	for i, layer := range layers {
 		at := func(n int) float64 { return 80 * float64(n) / float64(len(layers)) }
-		path := filepath.Join(scratch, fmt.Sprint(i))
-		if err := fetchLayer(ctx, layer, path, show.Part(at(i), at(i+1))); err != nil {
+		one := fetchedLayer{layer, filepath.Join(scratch, fmt.Sprint(i))}
+		if err := fetchLayer(ctx, layer, one.file, show.Part(at(i), at(i+1))); err != nil {
 			return err
 		}
-		fetched, err := tarball.LayerFromFile(path)
-		if err != nil {
-			return err
+		if err := one.check(&has); err != nil {
+			return fmt.Errorf("layer %d of %d: %w", i+1, len(layers), err)
 		}
-		if image, err = mutate.AppendLayers(image, fetched); err != nil {
-			return err
-		}
+		fetched = append(fetched, one)
 	}
 	target, err := unpack.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer target.Close()
-	content := mutate.Extract(image)
+	content := mutate.Extract(stack{empty.Image, fetched})
 	defer content.Close()
 	return target.Tar(content, keep)
 }
@@ -129,6 +130,9 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
 // moveUp moves the contents of a directory below dir to dir, and removes all else there.
 func moveUp(dir, below string) error {
+	if err := files.CheckLinks(dir, below); err != nil {
+		return err
+	}
 	from, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+"-")
 	if err != nil {
 		return err

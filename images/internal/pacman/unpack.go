@@ -11,14 +11,9 @@ import (
 // information is the file of a package with its name and version.
 const information = ".PKGINFO"
 
-// Unpack writes the files of a package below a directory. It checks that the file is the package that the list names: the
-// list itself is not signed.
-func Unpack(p Package, file, dir string) error {
-	target, err := unpack.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer target.Close()
+// Unpack writes the files of a package. It checks that the file is the package that the list names: the list itself is not
+// signed.
+func Unpack(p Package, file string, target *unpack.Target) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err

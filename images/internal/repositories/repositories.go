@@ -13,6 +13,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 	"github.com/kmodtest/kmodtest/images/internal/keyring"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
+	"github.com/kmodtest/kmodtest/images/internal/unpack"
 )
 
 // Format is a format of repositories whose packages have the type P.
@@ -21,8 +22,8 @@ type Format[P any] struct {
 	Read func(ctx context.Context, address, scratch string, show func(percent float64)) ([]P, error)
 	// Fetch downloads a package to the directory dir, verifies it, and returns the path of its file.
 	Fetch func(ctx context.Context, p P, keys keyring.Keys, dir string, show func(percent float64)) (string, error)
-	// Unpack unpacks the file of a package into the directory dir.
-	Unpack func(p P, file, dir string) error
+	// Unpack unpacks the file of a package.
+	Unpack func(p P, file string, target *unpack.Target) error
 	// Closure returns the packages with these names and all that they depend on.
 	Closure func(all []P, names []string) ([]P, error)
 	// Record returns what is recorded of an installed package.
@@ -56,15 +57,25 @@ func (f Format[P]) Open(ctx context.Context, addresses []string, keys, scratch s
 }
 
 // Install fetches, verifies and unpacks packages into dir.
-func (s Set[P]) Install(ctx context.Context, packages []P, dir string, show *progress.Progress) ([]apt.Package, error) {
-	var records []apt.Package
+func (s Set[P]) Install(ctx context.Context, packages []P, dir string, show *progress.Progress) (records []apt.Package, err error) {
+	target, err := unpack.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer target.Close()
+	// Files are fetched beside dir, where no package has put a link.
+	scratch, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+"-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	for i, p := range packages {
 		at := func(n int) float64 { return s.format.Lists + (100-s.format.Lists)*float64(n)/float64(len(packages)) }
-		file, err := s.format.Fetch(ctx, p, s.keys, dir, show.Part(at(i), at(i+1)))
+		file, err := s.format.Fetch(ctx, p, s.keys, scratch, show.Part(at(i), at(i+1)))
 		if err != nil {
 			return nil, err
 		}
-		if err := errors.Join(s.format.Unpack(p, file, dir), os.Remove(file)); err != nil {
+		if err := errors.Join(s.format.Unpack(p, file, target), os.Remove(file)); err != nil {
 			return nil, err
 		}
 		records = append(records, s.format.Record(p))
@@ -82,10 +93,5 @@ func (s Set[P]) MakeRoot(ctx context.Context, names []string, dir string, show *
 	if _, err := s.Install(ctx, packages, dir, show); err != nil {
 		return err
 	}
-	for _, name := range []string{"usr/share", "var"} {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("remove files that no build reads: %w", err)
-		}
-	}
-	return buildroot.Finish(dir)
+	return buildroot.Finish(dir, "usr/share", "var")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/apt"
 	"github.com/kmodtest/kmodtest/images/internal/progress"
 	"github.com/kmodtest/kmodtest/images/internal/repositories"
+	"github.com/kmodtest/kmodtest/images/internal/unpack"
 )
 
 // Kernel names the packages of a kernel in RPM repositories.
@@ -105,7 +106,7 @@ func (k *Kernel) open(ctx context.Context, file func(string) string, machine, sc
 			return Read(ctx, baseURL, machine, scratch, show)
 		},
 		Fetch: Fetch, Closure: Closure, Lists: 30,
-		Unpack: func(_ Package, file, dir string) error { return Unpack(file, dir) },
+		Unpack: func(_ Package, file string, target *unpack.Target) error { return Unpack(file, target) },
 		Record: func(p Package) apt.Package { return apt.Package{Name: p.Name, Version: p.EVR(), SHA256: p.SHA256} },
 	}
 	return format.Open(ctx, k.BaseURL, file(k.GPGKey), scratch, show)

@@ -20,13 +20,8 @@ const (
 	link      = 0o120000
 )
 
-// Unpack writes the files of a package below a directory.
-func Unpack(file, dir string) error {
-	target, err := unpack.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer target.Close()
+// Unpack writes the files of a package.
+func Unpack(file string, target *unpack.Target) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
@@ -45,6 +40,9 @@ func Unpack(file, dir string) error {
 		info, err := payload.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if err == nil {
+			err = target.Count(info.Name(), info.Size())
 		}
 		if err == nil {
 			err = put(target, info, payload, waiting)

@@ -1,4 +1,5 @@
-// Package unpack writes the files of archives below a directory. No name and no link in an archive leads out of it.
+// Package unpack writes the files of archives below a directory. No name and no link in an archive leads out of it while
+// it is unpacked; links that would lead out later are made, and others must not follow them.
 package unpack
 
 import (
@@ -13,12 +14,16 @@ import (
 )
 
 // Target is the directory that files are written to. It may be used from one goroutine.
-type Target struct{ root *os.Root }
+type Target struct {
+	root *os.Root
+	has  Contents
+}
 
-// Open returns the target for an existing directory. It must be closed.
+// Open returns the target for an existing directory. All archives that are unpacked to it have the usual limits together.
+// It must be closed.
 func Open(dir string) (*Target, error) {
 	root, err := os.OpenRoot(dir)
-	return &Target{root}, err
+	return &Target{root: root}, err
 }
 
 // Close ends the use of the target.
@@ -46,7 +51,7 @@ func (t *Target) File(name string, mode fs.FileMode, content io.Reader) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	_, err = io.Copy(file, content)
+	_, err = io.Copy(file, t.has.file(content))
 	return err
 }
 
@@ -92,32 +97,36 @@ func (t *Target) Take(name string, most int64) ([]byte, error) {
 	return content, errors.Join(err, t.root.Remove(clean(name)))
 }
 
-// Tar writes the files of an archive for which keep returns true. Devices and the like are left out.
+// Count adds an entry of an archive in another format than tar's, which may be left out, to what was unpacked. It returns an
+// error beyond a limit.
+func (t *Target) Count(name string, size int64) error { return t.has.count(name, size) }
+
+// Tar writes the files of an archive for which keep returns true, and reads the archive to its end. Devices and the like are
+// left out.
 func (t *Target) Tar(archive io.Reader, keep func(name string) bool) error {
-	for reader := tar.NewReader(archive); ; {
-		header, err := reader.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	return t.has.entries(archive, func(header *tar.Header, content io.Reader) error {
 		name := clean(header.Name)
 		if !keep(name) {
-			continue
+			return nil
 		}
-		switch header.Typeflag {
-		case tar.TypeDir:
-			err = t.Dir(name)
-		case tar.TypeReg:
-			err = t.File(name, header.FileInfo().Mode(), reader)
-		case tar.TypeSymlink:
-			err = t.Symlink(name, header.Linkname)
-		case tar.TypeLink:
-			err = t.Link(name, header.Linkname)
-		}
-		if err != nil {
+		if err := t.entry(name, header, content); err != nil {
 			return fmt.Errorf("unpack %s: %w", name, err)
 		}
+		return nil
+	})
+}
+
+// entry writes one entry of an archive.
+func (t *Target) entry(name string, header *tar.Header, content io.Reader) error {
+	switch header.Typeflag {
+	case tar.TypeDir:
+		return t.Dir(name)
+	case tar.TypeReg:
+		return t.File(name, header.FileInfo().Mode(), content)
+	case tar.TypeSymlink:
+		return t.Symlink(name, header.Linkname)
+	case tar.TypeLink:
+		return t.Link(name, header.Linkname)
 	}
+	return nil
 }
