@@ -16,6 +16,9 @@ import (
 	"github.com/kmodtest/kmodtest/images/internal/command"
 )
 
+// mostKernel is the largest size of an unpacked kernel, in bytes. Those of distributions have 66 MB.
+const mostKernel = 1 << 30
+
 // format is a compression format of the kernel inside a bzImage.
 type format struct {
 	magic string
@@ -56,17 +59,20 @@ func (f *format) unpack(ctx context.Context, payload *io.SectionReader, to strin
 	if f.sized {
 		length -= int64(len(tail))
 	}
+	size := int64(binary.LittleEndian.Uint32(tail[:]))
+	if size > mostKernel {
+		return fmt.Errorf("it should unpack to %d bytes, more than %d", size, mostKernel)
+	}
 	stream, done, err := f.open(ctx, io.NewSectionReader(payload, 0, length))
 	if err != nil {
 		return err
 	}
 	defer done()
-	file, err := os.Create(to)
+	file, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) // a package may have a link there
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	size := int64(binary.LittleEndian.Uint32(tail[:]))
 	n, err := io.Copy(file, io.LimitReader(stream, size+1))
 	if err == nil && n != size {
 		err = fmt.Errorf("it should unpack to %d bytes, but unpacks to %d or more", size, n)
@@ -98,6 +104,17 @@ func openXZ(ctx context.Context, stream io.Reader) (io.Reader, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	out, err := command.Command{Path: xz, Args: []string{"-dc"}, Stdin: stream}.Run(ctx)
-	return bytes.NewReader(out), func() {}, err
+	ctx, cancel := context.WithCancel(ctx)
+	kernel, out := io.Pipe()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, err := command.Command{Path: xz, Args: []string{"-dc"}, Stdin: stream, Out: out}.Run(ctx)
+		_ = out.CloseWithError(err) // it returns no error
+	}()
+	return kernel, func() {
+		cancel()
+		_ = kernel.Close() // as above
+		<-ended
+	}, nil
 }

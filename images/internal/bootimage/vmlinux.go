@@ -17,7 +17,7 @@ import (
 // Under emulation, a kernel spends a fifth of its boot time on unpacking itself. So the kernel is
 // unpacked here, once, if its ELF notes have a PVH entry point, at which QEMU can start it directly.
 
-// Unpack writes the kernel inside a bzImage to a file, and reports whether a machine can boot
+// Unpack writes the kernel inside a bzImage to a file, which must not exist, and reports whether a machine can boot
 // it. If not, the file does not exist: the image may have no payload, a payload in an unknown format,
 // or no PVH entry point. A damaged payload is an error, because the image itself does not boot either.
 func Unpack(ctx context.Context, image, to string) (bool, error) {
@@ -34,7 +34,9 @@ func Unpack(ctx context.Context, image, to string) (bool, error) {
 	if format == nil {
 		return false, nil
 	}
-	if err := format.unpack(ctx, section, to); err != nil {
+	if err := format.unpack(ctx, section, to); errors.Is(err, fs.ErrExist) {
+		return false, fmt.Errorf("unpack kernel: %w", err)
+	} else if err != nil {
 		return false, errors.Join(unpackProblem(ctx, image, err), os.RemoveAll(to))
 	}
 	if !HasPVHEntry(to) {

@@ -5,7 +5,9 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,5 +147,36 @@ func TestInterruptedUnpackIsNotDamage(t *testing.T) {
 	_, err := Unpack(ctx, image, filepath.Join(filepath.Dir(image), "vmlinux"))
 	if err == nil || !strings.Contains(err.Error(), context.Canceled.Error()) || strings.Contains(err.Error(), "damaged") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnpackedKernelIsLimited: a small image may claim, or hold, a large kernel.
+func TestUnpackedKernelIsLimited(t *testing.T) {
+	large := compressors()["gzip"](t, bootimagetest.Kernel(bootimagetest.PVHNote))
+	binary.LittleEndian.PutUint32(large[len(large)-4:], 1<<30+1)
+	zeros := compressors()["xz"](t, make([]byte, 64<<20))
+	binary.LittleEndian.PutUint32(zeros[len(zeros)-4:], 1000)
+	for want, payload := range map[string][]byte{
+		"it should unpack to 1073741825 bytes, more than 1073741824":  large,
+		"it should unpack to 1000 bytes, but unpacks to 1001 or more": zeros,
+	} {
+		if _, ok, err := unpackFrom(t, bootimagetest.ImageWith(payload)); ok || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %t, %v, want %q", ok, err, want)
+		}
+	}
+}
+
+func TestUnpackFollowsNoLink(t *testing.T) {
+	image := writeImage(t, bootimagetest.ImageWith(compressors()["gzip"](t, bootimagetest.Kernel(bootimagetest.PVHNote))))
+	file := filepath.Join(t.TempDir(), "file")
+	to := filepath.Join(filepath.Dir(image), "vmlinux")
+	if err := os.Symlink(file, to); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := Unpack(t.Context(), image, to); ok || !errors.Is(err, fs.ErrExist) {
+		t.Errorf("got %t, %v", ok, err)
+	}
+	if _, err := os.Lstat(file); !os.IsNotExist(err) {
+		t.Errorf("the target of the link: %v", err)
 	}
 }

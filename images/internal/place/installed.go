@@ -147,7 +147,7 @@ func copyHeaders(root, build, entry string) error {
 	dirs := []string{build}
 	for line := range strings.SplitSeq(string(text), "\n") {
 		if makefile, ok := strings.CutPrefix(line, "include /"); ok {
-			dirs = append(dirs, filepath.Dir(makefile))
+			dirs = append(dirs, filepath.Dir(filepath.Clean("/"+makefile)))
 		}
 	}
 	tools, err := files.Glob(root, "usr/lib/linux-kbuild-*")
@@ -158,6 +158,9 @@ func copyHeaders(root, build, entry string) error {
 		dirs = append(dirs, filepath.Join("usr/lib", filepath.Base(dir)))
 	}
 	for _, dir := range dirs {
+		if err := files.CheckLinks(entry, strings.TrimPrefix(dir, "/")); err != nil {
+			return fmt.Errorf("copy headers: %w", err)
+		}
 		if err := os.CopyFS(filepath.Join(entry, dir), os.DirFS(filepath.Join(root, dir))); err != nil {
 			return fmt.Errorf("copy headers: %w", err)
 		}
