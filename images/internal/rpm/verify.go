@@ -16,7 +16,11 @@ import (
 // Fetch fetches a package into dir and returns the path of the file. The repository's list has its sum, and one of the keys
 // must have signed it.
 func Fetch(ctx context.Context, p Package, keys keyring.Keys, dir string, progress func(percent float64)) (string, error) {
-	file := path.Join(dir, fmt.Sprintf("%s-%s.rpm", p.Name, p.EVR()))
+	name := fmt.Sprintf("%s-%s.rpm", p.Name, p.EVR())
+	if name != path.Base(name) { // the list is not signed
+		return "", fmt.Errorf("fetch package %q: the repository's list names a file in another directory", name)
+	}
+	file := path.Join(dir, name)
 	if p.Size > mostPackage {
 		return "", fmt.Errorf("fetch package %s: it is said to have %d bytes", p.Name, p.Size)
 	}
