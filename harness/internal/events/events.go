@@ -122,7 +122,7 @@ func (r *reporter) begin(t test, name string) bool {
 		r.say(">>> - " + name + "\n")
 		return false
 	}
-	r.mark(unsaid+">>> "+strconv.Itoa(number)+" "+name+"\n", inside.MarkRun, name)
+	r.mark(unsaid+">>> "+strconv.Itoa(number)+" "+name+"\n", inside.MarkRun, name, strconv.Itoa(number))
 	return true
 }
 

@@ -5,6 +5,7 @@ import "slices"
 // TestRun is one run of a test, from its first mark to its last.
 type TestRun struct {
 	Name   string     // as in marks, see inside.MarkedName
+	Turn   int        // its number among the top-level tests; -1 if its mark has none
 	Paused bool       // waits for its turn, after a call of t.Parallel
 	Result string     // PASS, FAIL or SKIP; "" until it has ended
 	Took   string     // its time as the testing package prints it

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
@@ -63,7 +64,7 @@ func (t *testRuns) follow(m inside.Mark, at int) {
 			t.tooMany = true
 			return
 		}
-		t.running = append(t.running, &TestRun{Name: strings.Clone(name), parent: t.around(name)}) // the mark is long
+		t.running = append(t.running, &TestRun{Name: strings.Clone(name), Turn: turn(m), parent: t.around(name)}) // the mark is long
 	case run == nil: // its beginning was lost
 		if m.Verb == inside.MarkEnd && len(m.Words) == 3 && m.Words[1] == "FAIL" {
 			t.failed = cmp.Or(t.failed, strings.Clone(name))
@@ -88,6 +89,16 @@ func (t *testRuns) follow(m inside.Mark, at int) {
 		run.expect(m, at, &t.patterns)
 	}
 	t.addSpan(at)
+}
+
+// turn returns the number of a top-level test that the mark of its beginning has, or -1.
+func turn(m inside.Mark) int {
+	if len(m.Words) == 2 {
+		if number, err := strconv.Atoi(m.Words[1]); err == nil && number >= 0 {
+			return number
+		}
+	}
+	return -1
 }
 
 // isResult reports whether a word is the result of a test, or "-" for no result.
