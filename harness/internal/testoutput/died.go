@@ -22,8 +22,13 @@ func (r *Reporter) Died(d Death) error {
 	if err := end.recover(); err != nil {
 		return err
 	}
+	for _, run := range r.timeline.Running() {
+		if t := r.tests.marked(run.Name); t != nil {
+			r.tests.confirm(t, run)
+		}
+	}
 	for _, run := range r.timeline.Active() {
-		if err := end.perish(end.openTest(run.Name), run); err != nil {
+		if err := end.perish(end.openTest(run), run); err != nil {
 			return err
 		}
 	}
@@ -36,6 +41,11 @@ func (r *Reporter) Died(d Death) error {
 	for _, run := range r.timeline.Running() {
 		// A test that waited for its turn begins anew.
 		if t := r.tests.marked(run.Name); t != nil && run.Paused && len(t.over) == 0 {
+			r.tests.forget(t)
+		}
+	}
+	for _, t := range r.tests.sorted() {
+		if !t.known { // only the output has its beginning
 			r.tests.forget(t)
 		}
 	}
@@ -63,7 +73,7 @@ func (r *deathReport) recover() error {
 	slices.Sort(numbers)
 	for _, number := range numbers {
 		run := r.timeline.Ended()[number]
-		t := r.openTest(run.Name)
+		t := r.openTest(run)
 		if run.Result == "FAIL" {
 			if err := r.out.add(t, "the last lines that the test logged were lost with the machine\n"); err != nil {
 				return err
@@ -101,7 +111,7 @@ func (r *deathReport) perish(t *test, run *timeline.TestRun) error {
 	r.out.name = t.name
 	again := r.past[t.identity()]
 	r.past[t.identity()] = true
-	if err := r.conclude(t, result, t.took()); err != nil {
+	if err := r.conclude(t, result, t.took(), true); err != nil {
 		return err
 	}
 	if again { // it died before: to run its parents again would make no progress
@@ -113,26 +123,21 @@ func (r *deathReport) perish(t *test, run *timeline.TestRun) error {
 // abandon ends a test and its parents, whose remaining subtests cannot be reached.
 func (r *deathReport) abandon(t *test) error {
 	for ; t != nil; t = t.parent {
-		if err := r.conclude(t, "--- FAIL", t.took()); err != nil {
+		if err := r.conclude(t, "--- FAIL", t.took(), true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// openTest returns the open test that has that name in marks. If its beginning
-// was lost, it begins now; the testing package would not have printed a name that
-// controls a terminal.
-func (r *deathReport) openTest(marked string) *test {
-	if t := r.tests.marked(marked); t != nil {
-		return t
+// openTest returns the open test of a run. If its beginning was lost, it begins now; the
+// testing package would not have printed a name that controls a terminal.
+func (r *deathReport) openTest(run *timeline.TestRun) *test {
+	t := r.tests.marked(run.Name)
+	if t == nil {
+		// The next line reports an error of the output.
+		t, _ = r.begins.open(printable.Text(run.Name), run.Name)
 	}
-	number := -1
-	if r.tests.around(marked) == nil && isTest(marked) {
-		number = r.tests.next(printable.Text(marked))
-	}
-	t := r.tests.begin(printable.Text(marked), marked, number)
-	// The next line reports an error of the output.
-	_ = r.out.event(item{what: "=== RUN", text: t.name}, "=== RUN   ")
+	r.tests.confirm(t, run)
 	return t
 }

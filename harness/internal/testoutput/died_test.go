@@ -43,39 +43,39 @@ func TestMachineTakesOnlyRunningTestsAlong(t *testing.T) {
 		rest   []Selection
 	}{
 		"one test": {
-			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA"},
+			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA 0"},
 			"--- FAIL: TestA (Ns)\n    the machine died\n",
 			[]Selection{{Turns: "but 0"}},
 		},
 		"the second of three": {
 			machineOutput{
 				"^=== RUN   TestA\n^>>> 0 TestA\n^    log\n^<<< 2\n^--- FAIL: TestA (0.10s)\n^=== RUN   TestB\n^>>> 1 TestB\n",
-				"run TestA; end TestA FAIL 0.10s; run TestB",
+				"run TestA 0; end TestA FAIL 0.10s; run TestB 1",
 			},
 			"--- FAIL: TestA (Ns)\n    log\n--- FAIL: TestB (Ns)\n    the machine died\n",
 			[]Selection{{Turns: "but 0,1"}},
 		},
 		"one without output": {
-			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n^<<< 2\n^--- PASS: TestA (0.10s)\n", "run TestA; end TestA PASS 0.10s; run TestB"},
+			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n^<<< 2\n^--- PASS: TestA (0.10s)\n", "run TestA 0; end TestA PASS 0.10s; run TestB 1"},
 			"--- FAIL: TestB (Ns)\n    the machine died\n",
 			[]Selection{{Turns: "but 0,1"}},
 		},
 		"one whose result only the kernel log has": {
-			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA; end TestA FAIL 0.10s; run TestB"},
+			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA 0; end TestA FAIL 0.10s; run TestB 1"},
 			"--- FAIL: TestA (Ns)\n    the last lines that the test logged were lost with the machine\n--- FAIL: TestB (Ns)\n    the machine died\n",
 			[]Selection{{Turns: "but 0,1"}},
 		},
 		"a subtest among others": {
 			machineOutput{
 				"^=== RUN   TestA\n^>>> 0 TestA\n^=== RUN   TestA/x\n^<<< 3\n^--- PASS: TestA/x (0.10s)\n^=== RUN   TestA/y.z\n",
-				"run TestA; run TestA/x; end TestA/x PASS 0.10s; run TestA/y.z",
+				"run TestA 0; run TestA/x; end TestA/x PASS 0.10s; run TestA/y.z",
 			},
 			"",
 			[]Selection{{Turns: "only 0", Skip: `^TestA$/^x$|^TestA$/^y\.z$`}, {Turns: "but 0"}},
 		},
 		"one that waits for its turn": {
 			machineOutput{
-				"^=== RUN   TestA\n^>>> 0 TestA\n^=== PAUSE TestA\n^=== RUN   TestB\n^>>> 1 TestB\n", "run TestA; pause TestA; run TestB",
+				"^=== RUN   TestA\n^>>> 0 TestA\n^=== PAUSE TestA\n^=== RUN   TestB\n^>>> 1 TestB\n", "run TestA 0; pause TestA; run TestB 1",
 			},
 			"--- FAIL: TestB (Ns)\n    the machine died\n",
 			[]Selection{{Turns: "but 1"}},
@@ -99,10 +99,10 @@ func TestRestOfSubtestsComesFromNextMachine(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	r := NewReporter(&out, Options{})
-	machineOutput{"^=== RUN   TestA\n^>>> 4 TestA\n^    before\n^=== RUN   TestA/x\n", "run TestA; run TestA/x"}.replay(t, r)
+	machineOutput{"^=== RUN   TestA\n^>>> 4 TestA\n^    before\n^=== RUN   TestA/x\n", "run TestA 4; run TestA/x"}.replay(t, r)
 	l := newLogger()
 	r.Follow(l.timeline)
-	for _, mark := range []string{"run TestA", "run TestA/y", "end TestA/y FAIL 0.10s", "end TestA PASS 0.20s"} {
+	for _, mark := range []string{"run TestA 4", "run TestA/y", "end TestA/y FAIL 0.10s", "end TestA PASS 0.20s"} {
 		l.mark(mark)
 	}
 	text := "^=== RUN   TestA\n^>>> 4 TestA\n^=== RUN   TestA/y\n^    bad\n^<<< 3\n^--- FAIL: TestA/y (0.10s)\n^<<< 4\n^--- PASS: TestA (0.20s)\n"
@@ -125,8 +125,8 @@ func TestRoundsGoOnInNextMachine(t *testing.T) {
 	r := NewReporter(&out, Options{Foreign: true, Count: 3})
 	run := func(names ...string) {
 		for _, name := range names {
-			r.tests.begin(name, name, r.tests.numberOf(name))
-			r.tests.end(r.tests.open[name])
+			r.tests.begin(name, name)
+			r.tests.end(r.tests.open[name], true)
 		}
 	}
 	for _, machine := range []struct {
@@ -169,11 +169,11 @@ func TestTestThatDiesAgainIsGivenUp(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	r := NewReporter(&out, Options{})
-	output := machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n^=== RUN   TestA/x\n", "run TestA; run TestA/x"}
+	output := machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n^=== RUN   TestA/x\n", "run TestA 0; run TestA/x"}
 	output.replay(t, r)
 	output.replay(t, r)
 	// A second round of -test.count is not the same test.
-	machineOutput{"^=== RUN   TestA\n^>>> 1 TestA\n^=== RUN   TestA/x\n", "run TestA; run TestA/x"}.replay(t, r)
+	machineOutput{"^=== RUN   TestA\n^>>> 1 TestA\n^=== RUN   TestA/x\n", "run TestA 1; run TestA/x"}.replay(t, r)
 	if got := r.Remaining(); len(got) != 2 || got[0].Turns != "only 1" {
 		t.Errorf("remaining in the second round: %+v", got)
 	}
@@ -225,17 +225,17 @@ func TestTestsThatHaveRunAreNotLeft(t *testing.T) {
 		turn   string
 	}{
 		"only the log has some results": {
-			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA; end TestA PASS 0.10s; run TestB; end TestB PASS 0.1s; run TestC"},
+			machineOutput{"^=== RUN   TestA\n^>>> 0 TestA\n", "run TestA 0; end TestA PASS 0.10s; run TestB 1; end TestB PASS 0.1s; run TestC 2"},
 			"but 0,1,2",
 		},
 		"the number did not come": {
-			machineOutput{"^=== RUN   TestA\n", "run TestA; end TestA PASS 0.10s; run TestB"},
+			machineOutput{"^=== RUN   TestA\n", "run TestA 0; end TestA PASS 0.10s; run TestB 1"},
 			"but 0,1",
 		},
 		"something else was printed before the number": {
 			machineOutput{
 				"^=== RUN   TestA\n^>>> 0 TestA\n^<<< 2\n^--- PASS: TestA (0.1s)\n^=== RUN   TestB\nother\n^>>> 1 TestB\n",
-				"run TestA; end TestA PASS 0.10s; run TestB",
+				"run TestA 0; end TestA PASS 0.10s; run TestB 1",
 			},
 			"but 0,1",
 		},

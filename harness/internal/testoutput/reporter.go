@@ -30,7 +30,7 @@ type Reporter struct {
 	tests    tests
 	stream   itemizer           // its items wait for the kernel log
 	mark     uint64             // of the next end of a test
-	lead     string             // the top-level test that has just started; it may turn out to be skipped
+	begins   beginnings         // of tests
 	again    bool               // this is not the first machine
 	timeline *timeline.Timeline // of the current machine
 	past     map[string]bool    // tests that ran when a machine died, by identity
@@ -54,6 +54,7 @@ func NewReporter(w io.Writer, o Options) *Reporter {
 		tests:   tests{foreign: o.Foreign, open: map[string]*test{}, marks: map[string]*test{}, ended: map[int]bool{}},
 		past:    map[string]bool{},
 	}
+	r.begins = beginnings{out: &r.out, tests: &r.tests}
 	r.stream.verbose = r.out.style == styleVerbose && !o.Foreign
 	r.stream.foreign = o.Foreign
 	return r
@@ -78,7 +79,7 @@ func (r *Reporter) Stopped() bool { return r.FailFast && r.faulty }
 // Follow continues with the timeline of another machine.
 func (r *Reporter) Follow(t *timeline.Timeline) {
 	r.again = r.timeline != nil
-	r.timeline, r.tests.starts, r.mark = t, 0, 0
+	r.timeline, r.mark, r.begins.lead = t, 0, lead{}
 }
 
 // Write takes what the test binary prints to its standard output.
@@ -105,10 +106,10 @@ func (r *Reporter) Advance() error { return r.advance(false) }
 func (r *Reporter) Flush() error {
 	r.stream.end()
 	err := r.advance(true)
-	if err == nil && isTest(r.lead) { // its number did not arrive
-		err = r.begin(r.lead, r.tests.next(r.lead))
+	if lead := r.begins.lead; err == nil && (lead.unsure || isTest(lead.name)) {
+		err = r.begins.resolve()
 	}
-	r.out.name, r.lead = "", ""
+	r.out.name = ""
 	return err
 }
 
@@ -134,8 +135,8 @@ func (r *Reporter) advance(all bool) error {
 }
 
 func (r *Reporter) take(i item) error {
-	if r.lead != "" && i.what != ">>>" { // a fuzz target
-		if err := r.begin(r.lead, -1); err != nil {
+	if i.what != ">>>" {
+		if err := r.begins.resolve(); err != nil {
 			return err
 		}
 	}
@@ -151,46 +152,17 @@ func (r *Reporter) take(i item) error {
 		return nil
 	case "line":
 		return r.out.line(i.text)
-	case ">>>":
-		number, name, _ := strings.Cut(i.text, " ")
-		if r.lead != "" && r.lead != name { // its number did not come
-			if err := r.begin(r.lead, -1); err != nil {
-				return err
-			}
-		}
-		r.lead = ""
-		r.tests.starts++
-		if r.Foreign {
-			return r.begin(name, r.tests.numberOf(name))
-		}
-		if k, err := strconv.Atoi(number); err == nil {
-			return r.begin(name, k)
-		}
-		return nil
-	case "=== RUN":
-		if !strings.Contains(i.text, "/") {
-			r.lead, r.out.name = i.text, i.text
-			return nil
-		}
-		return r.begin(i.text, -1)
+	case ">>>", maybeRun, "=== RUN":
+		return r.begins.take(i)
 	case "--- PASS", "--- FAIL", "--- SKIP":
 		return r.end(i)
 	}
 	return r.out.update(i)
 }
 
-// begin prints that a test runs, unless it had begun in an earlier machine.
-func (r *Reporter) begin(name string, number int) error {
-	r.lead, r.out.name = "", name
-	if t := r.tests.open[name]; t != nil {
-		t.number = max(t.number, number) // something else was printed before its number came
-		return nil
-	}
-	r.tests.begin(name, inside.MarkedName(name), number)
-	return r.out.event(item{what: "=== RUN", text: name}, "=== RUN   ")
-}
-
-// end prints how a test has ended. The kernel log may turn a pass into a failure.
+// end prints how a test has ended. The kernel log may turn a pass into a failure: by its
+// faults, or by the test's mark. If the log has no such mark, the test was not there or its
+// mark was lost: a further machine runs it.
 func (r *Reporter) end(i item) error {
 	name, took := i.text, ""
 	if at := strings.LastIndex(name, " ("); at >= 0 {
@@ -200,19 +172,29 @@ func (r *Reporter) end(i item) error {
 	if t == nil { // its beginning was lost
 		t = &test{name: name, parent: r.tests.around(name), number: -1}
 	}
-	if run := r.timeline.Ended()[r.mark]; run != nil && run.Name == inside.MarkedName(name) {
+	run := r.timeline.Ended()[r.mark]
+	confirmed := run != nil && run.Name == inside.MarkedName(name)
+	if confirmed {
 		r.timeline.Forget(r.mark)
+		r.tests.confirm(t, run)
+		if run.Result == "FAIL" && i.what != "--- FAIL" {
+			t.failed = true
+			if err := r.out.add(t, "the output reports another result than the test's mark in the kernel log: the test has failed\n"); err != nil {
+				return err
+			}
+		}
 		if err := r.addFaults(t, run); err != nil {
 			return err
 		}
 	}
-	r.out.name = name
-	return r.conclude(t, i.what, took)
+	r.mark, r.out.name = 0, name
+	return r.conclude(t, i.what, took, confirmed)
 }
 
-// conclude prints the last line of a test.
-func (r *Reporter) conclude(t *test, result, took string) error {
-	r.tests.end(t)
+// conclude prints the last line of a test. confirmed reports whether the marks have its
+// end too, or it ended with its machine.
+func (r *Reporter) conclude(t *test, result, took string, confirmed bool) error {
+	r.tests.end(t, confirmed)
 	if t.failed {
 		result = "--- FAIL"
 	}
@@ -231,7 +213,7 @@ func (r *Reporter) CutShort() error {
 		if !t.failed {
 			continue
 		}
-		if err := r.conclude(t, "--- FAIL", t.took()); err != nil {
+		if err := r.conclude(t, "--- FAIL", t.took(), true); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,8 @@ const marker = inside.EventMarker
 // item is a piece of a test binary's standard output.
 type item struct {
 	// what is the first word of a line that reports an event, such as
-	// "=== RUN"; "" for output of tests, and "log" for lines that they log.
+	// "=== RUN"; "" for output of tests, "log" for lines that they log, and
+	// maybeRun for a line that is one or the other.
 	what string
 	text string // the rest of the line, without its end; or all of it
 }
@@ -22,12 +23,16 @@ type item struct {
 // leads are the beginnings of lines after a marker.
 var leads = []string{
 	"=== RUN   ", "=== PAUSE ", "=== CONT  ", "=== NAME  ", "=== ATTR  ", "=== ARTIFACTS ",
-	"--- PASS: ", "--- FAIL: ", "--- SKIP: ", ">>> ", "<<< ", "    ",
+	"--- PASS: ", "--- FAIL: ", "--- SKIP: ", ">>> ", "<<< ", logLead,
 }
 
 // firstLine begins the line that the testing package prints with -test.v before
 // its output goes through package events.
 const firstLine = "=== RUN   "
+
+// maybeRun is an item's what for such a line: without a marker, it may be output of a
+// program that a test has started. What follows decides.
+const maybeRun = "maybe === RUN"
 
 // maxLine is how long, in bytes, a line that reports an event may be. A longer one
 // is output of a test.
@@ -106,7 +111,7 @@ func (z *itemizer) next() (item, int) {
 			return item{}, 0
 		}
 		if i >= 0 {
-			return item{what: "=== RUN", text: string(text[len(firstLine):i])}, i + 1
+			return item{what: maybeRun, text: string(text[len(firstLine):i])}, i + 1
 		}
 	}
 	if i := bytes.IndexByte(text, '\n'); i >= 0 {
@@ -129,7 +134,7 @@ func (z *itemizer) marked() (item, int) {
 		if end < 0 || end > maxLine {
 			break
 		}
-		if lead == "    " {
+		if lead == logLead {
 			return item{what: "log", text: string(line[:end])}, end + 2
 		}
 		return item{what: strings.TrimRight(lead, " :"), text: string(line[len(lead):end])}, end + 2

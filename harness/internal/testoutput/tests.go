@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/timeline"
 )
 
 // tests records which tests have begun and ended, in all machines.
 type tests struct {
-	open   map[string]*test // have begun and not ended, by name
-	marks  map[string]*test // the same, by the name in marks
-	deep   bool             // a test is nested too deep
-	ended  map[int]bool     // top-level tests, by number
-	starts int              // of top-level tests in this machine
-	size   int              // bytes of the names that are kept
+	open  map[string]*test // have begun and not ended, by name
+	marks map[string]*test // the same, by the name in marks
+	deep  bool             // a test is nested too deep
+	ended map[int]bool     // top-level tests whose end a mark confirms, by number
+	ends  int              // of top-level tests, confirmed or not
+	size  int              // bytes of the names that are kept
 	// foreign reports that the guest numbers no tests; see Options.Foreign. Then these are the
 	// runs of top-level tests, by number, and the number of the last run of each name.
 	foreign bool
@@ -77,7 +78,7 @@ var ErrTooMany = fmt.Errorf("the test binary reports more than %d tests, more th
 	maxTests, maxNames>>20, maxDepth)
 
 // full reports whether the guest has reported too many tests.
-func (ts *tests) full() bool { return ts.deep || ts.size > maxNames || len(ts.ended) > maxTests }
+func (ts *tests) full() bool { return ts.deep || ts.size > maxNames || ts.ends > maxTests }
 
 // cost returns how many bytes a name takes.
 func cost(name string) int { return len(name) + 64 }
@@ -88,7 +89,8 @@ type test struct {
 	mark   string // its name in marks
 	parent *test
 	depth  int       // the number of tests around it
-	number int       // of a top-level test; -1 if it has none
+	number int       // of a top-level test; -1 if it has none, or no mark has confirmed it
+	known  bool      // a mark confirms that it has begun; set when its machine has died
 	began  time.Time // by the host's clock
 	text   Excerpt   // printed below its last line
 	failed bool      // even if the guest reports a pass
@@ -96,8 +98,11 @@ type test struct {
 	met    []string  // the faults that it expected and that came, in earlier machines
 }
 
-func (ts *tests) begin(name, mark string, number int) *test {
-	t := &test{name: name, mark: mark, parent: ts.around(name), number: number, began: time.Now()}
+func (ts *tests) begin(name, mark string) *test {
+	t := &test{name: name, mark: mark, parent: ts.around(name), number: -1, began: time.Now()}
+	if ts.foreign && isTest(name) && !strings.Contains(name, "/") {
+		t.number = ts.numberOf(name)
+	}
 	if t.parent != nil {
 		t.depth = t.parent.depth + 1
 		ts.deep = ts.deep || t.depth > maxDepth
@@ -108,6 +113,14 @@ func (ts *tests) begin(name, mark string, number int) *test {
 	return t
 }
 
+// confirm notes that the marks have the beginning of a test.
+func (ts *tests) confirm(t *test, run *timeline.TestRun) {
+	t.known = true
+	if !ts.foreign {
+		t.number = run.Turn
+	}
+}
+
 // forget removes a test, as if it had not begun.
 func (ts *tests) forget(t *test) {
 	if ts.open[t.name] == t {
@@ -115,14 +128,22 @@ func (ts *tests) forget(t *test) {
 		delete(ts.marks, t.mark)
 		ts.size -= cost(t.name)
 	}
-}
-
-func (ts *tests) end(t *test) {
-	ts.forget(t)
 	for _, name := range t.over {
 		ts.size -= cost(name)
 	}
 	t.over = nil
+}
+
+// end removes a test that has ended. If a mark confirms that, it does not run again in a
+// further machine.
+func (ts *tests) end(t *test, confirmed bool) {
+	ts.forget(t)
+	if t.parent == nil {
+		ts.ends++
+	}
+	if !confirmed {
+		return
+	}
 	if t.number >= 0 {
 		ts.ended[t.number] = true
 	}
@@ -159,18 +180,6 @@ func (ts *tests) sorted() []*test {
 
 // marked returns the open test that has that name in marks, or nil.
 func (ts *tests) marked(name string) *test { return ts.marks[name] }
-
-// next returns the number of a top-level test whose number was lost with the machine.
-func (ts *tests) next(name string) int {
-	if ts.foreign {
-		return ts.numberOf(name)
-	}
-	for ts.ended[ts.starts] { // in an earlier machine, so it was skipped
-		ts.starts++
-	}
-	ts.starts++
-	return ts.starts - 1
-}
 
 // Selection is the tests that one machine runs.
 type Selection struct {
