@@ -105,3 +105,16 @@ func TestLongLineAfterMarkerIsOutput(t *testing.T) {
 		t.Errorf("%d bytes of %d are passed on; marks %q", len(out), len(output), marks)
 	}
 }
+
+// A test may print the beginning of a line that an event then interrupts.
+func TestEventInsideOfLineIsMarked(t *testing.T) {
+	const m = inside.EventMarker
+	output := strings.ReplaceAll("^=== RUN   TestA\n^--- FAIL: TestOther (1.00s)^--- PASS: TestA (0.01s)\n^PASS\n", "^", m)
+	want := "run TestA #1\nend TestA PASS 0.01s #2\n"
+	for _, n := range []int{1, 7, 10_000} {
+		s, out, marks := follow(t, output, n)
+		if marks != want || !strings.Contains(out, m+"--- FAIL: TestOther (1.00s)"+m+"<<< 2\n") || !s.finished(0) {
+			t.Errorf("pieces of %d bytes: finished %v, got\n%q\n%s, want\n%s", n, s.finished(0), out, marks, want)
+		}
+	}
+}

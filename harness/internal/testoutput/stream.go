@@ -128,6 +128,9 @@ func (z *itemizer) marked() (item, int) {
 			continue
 		}
 		end := bytes.IndexByte(line, '\n')
+		if z.interrupted(line, end) {
+			break
+		}
 		if end < 0 && len(line) <= maxLine {
 			return item{}, 0
 		}
@@ -139,10 +142,31 @@ func (z *itemizer) marked() (item, int) {
 		}
 		return item{what: strings.TrimRight(lead, " :"), text: string(line[len(lead):end])}, end + 2
 	}
-	if end := bytes.IndexByte(line, '\n'); z.foreign && end >= 0 && end <= maxLine {
+	if end := bytes.IndexByte(line, '\n'); z.foreign && end >= 0 && end <= maxLine && !z.interrupted(line, end) {
 		return item{what: "line", text: string(line[:end+1])}, end + 2
 	}
 	return item{text: marker}, 1 // printed by a test
+}
+
+// interrupted reports whether an event begins within a line, which ends at end, or at -1
+// if its end has not come. A test has printed the beginning of such a line. The log of a
+// test may contain markers that begin no event.
+func (z *itemizer) interrupted(line []byte, end int) bool {
+	if end >= 0 {
+		line = line[:end+1]
+	}
+	for {
+		i := bytes.IndexByte(line, marker[0])
+		if i < 0 {
+			return false
+		}
+		line = line[i+1:]
+		for _, lead := range leads {
+			if lead != logLead && bytes.HasPrefix(line, []byte(lead)) {
+				return true
+			}
+		}
+	}
 }
 
 // logLead begins the lines of a test's log.
