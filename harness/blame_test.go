@@ -86,8 +86,8 @@ func sameEnds(got, want map[string]string) bool {
 	return true
 }
 
-// What the log would have said is known from the console of the dead machine, which has marks only
-// where the kernel has logged something.
+// Nobody has read the log when the machine dies. Its console has marks only where the kernel has logged
+// something.
 func TestUnreadFaultsFailTheTestsThatCausedThem(t *testing.T) {
 	t.Parallel()
 	c := newCommand(t, nil, binary(t, "unread"), "-test.v")

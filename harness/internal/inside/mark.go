@@ -34,7 +34,7 @@ type Mark struct {
 // The verbs of marks. The first word of a mark is the name of its test, except for
 // MarkDump.
 const (
-	MarkRun    = "run" // second word, of a top-level test that package events tells of: its number there
+	MarkRun    = "run" // second word, for a top-level test: its number among them
 	MarkPause  = "pause"
 	MarkCont   = "cont"
 	MarkEnd    = "end"    // second word PASS, FAIL or SKIP; third its time as the testing package prints it

@@ -41,7 +41,7 @@ func (l *recentLog) close() {
 	}
 }
 
-// next reads the next record. It returns "" if there is none.
+// next reads the next record. At the end of the log it returns "".
 func (l *recentLog) next() string {
 	for {
 		n, err := unix.Read(l.fd, l.record[:longestRecord])

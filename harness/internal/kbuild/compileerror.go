@@ -103,21 +103,12 @@ func namesObjects(dir string) bool {
 
 // findBelow returns the path of a header below a directory, relative to it, or "".
 func findBelow(root, header string) string {
-	below, seen := "", 0
-	_ = filepath.WalkDir(root, func(at string, entry fs.DirEntry, err error) error {
-		seen++
-		if seen > filesAbove {
-			return fs.SkipAll
-		}
-		if err == nil && entry.IsDir() && at != root && copytree.IsForeignDir(entry.Name()) {
-			return fs.SkipDir
-		}
-		if err == nil && !entry.IsDir() && strings.HasSuffix(at, "/"+header) {
-			below, _ = filepath.Rel(root, at)
-			return fs.SkipAll
-		}
-		return nil
-	})
+	seen := 0
+	path := find(root, "", header, &seen)
+	if path == "" {
+		return ""
+	}
+	below, _ := filepath.Rel(root, path) // both are absolute
 	return below
 }
 
@@ -136,26 +127,32 @@ func findAbove(root, header string) (dir, path string) {
 		if dir = filepath.Dir(root); dir == root || dir == "/" || dir == os.TempDir() || err == nil { // what is above belongs to others
 			return "", ""
 		}
-		_ = filepath.WalkDir(dir, func(at string, entry fs.DirEntry, err error) error {
-			seen++
-			if seen > filesAbove {
-				return fs.SkipAll
-			}
-			if err == nil && entry.IsDir() && at != dir && (at == root || copytree.IsForeignDir(entry.Name())) {
-				return fs.SkipDir
-			}
-			if err == nil && !entry.IsDir() && strings.HasSuffix(at, "/"+header) {
-				path = at
-				return fs.SkipAll
-			}
-			return nil
-		})
+		path = find(dir, root, header, &seen)
 		if path != "" {
 			return dir, path
 		}
 		root = dir
 	}
 	return "", ""
+}
+
+// find returns the path of a header below dir, but not below except, or "". It counts the files that it sees.
+func find(dir, except, header string, seen *int) (path string) {
+	_ = filepath.WalkDir(dir, func(at string, entry fs.DirEntry, err error) error {
+		*seen++
+		if *seen > filesAbove {
+			return fs.SkipAll
+		}
+		if err == nil && entry.IsDir() && at != dir && (at == except || copytree.IsForeignDir(entry.Name())) {
+			return fs.SkipDir
+		}
+		if err == nil && !entry.IsDir() && strings.HasSuffix(at, "/"+header) {
+			path = at
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return path
 }
 
 var conditional = regexp.MustCompile(`(?m)^\s*obj-\$[({](CONFIG_\w+)[)}]`)

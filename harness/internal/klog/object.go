@@ -51,7 +51,7 @@ func (o *object) read(line string, number int) (record string, ok bool) {
 	return record, true
 }
 
-// journalRecord returns the record in a line of journalctl -o json as dmesg -r prints it, or "" if it is none.
+// journalRecord returns the record in a line of journalctl -o json, as dmesg -r prints it. For another line it returns "".
 func journalRecord(line string) string {
 	var entry struct {
 		Message   string `json:"MESSAGE"`

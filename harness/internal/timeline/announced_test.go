@@ -9,7 +9,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/klog"
 )
 
-// announce tells of marks such as "run TestX", from the given number on.
+// announce tells the host of marks such as "run TestX". The first has the given number.
 func (l *logger) announce(from int, marks ...string) {
 	for i, text := range marks {
 		l.timeline.Announce(fmt.Sprintf("kmodtest: %s #%d word", text, from+i))

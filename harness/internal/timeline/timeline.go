@@ -70,19 +70,20 @@ func (t *Timeline) AddConsole(records []klog.Record) {
 		}
 		followed[i] = next
 	}
-	for i, rec := range records {
-		for _, m := range t.take(followed[i] - 1) {
+	followUpTo := func(number uint64) {
+		for _, m := range t.take(number) {
 			t.mark(m.line)
 		}
+	}
+	for i, rec := range records {
+		followUpTo(followed[i] - 1)
 		if _, ok := inside.ParseMark(rec.Text, t.Word); ok {
 			rec.Facility = 1 // LOG_USER
 		}
 		t.scan.Add(rec)
 		t.mark(rec.Text)
 	}
-	for _, m := range t.take(math.MaxUint64) {
-		t.mark(m.line)
-	}
+	followUpTo(math.MaxUint64)
 }
 
 // Beat counts a heartbeat of the guest, one each second. A fault report is

@@ -138,7 +138,7 @@ var machinery = []row{
 		psi_* console_lock console_unlock console_flush_all console_trylock* register_console kobj_* unpin_user_* unpin_* ldsem_* seqcount_* __seqprop_* __local_bh_* local_bh_* _local_bh_* preempt_count_* kvm_async_pf_*
 		notifier_call_chain* raw_notifier_* blocking_notifier_* atomic_notifier_* srcu_notifier_* nd_jump_link capable ns_capable*
 		io_serial_* mem_serial_* mem32_serial_* wait_for_lsr wait_for_xmitr serial8250_console_* serial_port_in univ8250_console_write console_emit_* call_console_drivers
-		umount_check d_walk do_one_tree shrink_dcache_* check_unmap check_sync check_for_stack add_dma_entry dma_map_* dma_unmap_* __dma_map_* dma_alloc_* dma_free_*
+		umount_check d_walk do_one_tree check_unmap check_sync check_for_stack add_dma_entry dma_map_* dma_unmap_* __dma_map_* dma_alloc_* dma_free_*
 		dma_pool_* dma_direct_* device_release __free_irq free_irq devm_free_irq enable_irq __enable_irq disable_irq* clk_core_* clk_enable clk_disable clk_prepare
 		clk_unprepare regulator_* _regulator_* __ioremap_caller ioremap* check_flush_dependency devm_kfree devm_irq_release platform_device_put platform_device_unregister platform_device_del devm_release_action devm_remove_action
 		unwind_next_frame __unwind_start unwind_get_return_address* orc_find regmap_mmio_*
