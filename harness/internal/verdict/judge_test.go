@@ -81,7 +81,7 @@ var rows = map[string]map[string]*Failure{
 		"no done":     Judge(with(func(e *Evidence) { e.Done = false })),
 		"not started": Judge(Evidence{Greeted: true, Exit: &wire.Status{Error: "no space left on device"}}),
 	},
-	"the kernel's taint shows a warning, an oops, a bad page, a machine check or a soft lockup that the log does not": {
+	"the kernel's taint shows a warning, an oops, a bad page, a machine check or a soft lockup, and the log has no fault that taints the kernel": {
 		"warning":           Judge(found(wire.Findings{Taint: []string{"warning (W)"}})),
 		"and a test failed": Judge(with(func(e *Evidence) { e.Checks.Taint, e.Exit.Code = []string{"warning (W)"}, 1 })),
 	},
