@@ -36,7 +36,7 @@ func (r *run) doFresh(ctx context.Context, src *machine.Source) error {
 	if len(groups) > 2 && r.coverage == nil { // the memory of such machines cannot be read
 		end := r.trace.Thread(0).Phase("load")
 		src.Preload(ctx, func(out *wire.Writer) error {
-			return upload.Tests(out, r.guest.tests, r.Dir, testflags.Read(r.Request).Bring, r.guest.host)
+			return upload.Tests(out, r.guest.tests, r.Dir, testflags.Read(r.Request).Bring, r.guest.host, r.guest.memory)
 		})
 		end()
 	}

@@ -86,7 +86,7 @@ func (j *job) runIn(m *machine.Machine) error {
 	}
 	work := machine.Job{
 		Work: j.work(), Upload: func(out *wire.Writer) error {
-			return upload.Tests(out, j.run.guest.tests, j.run.Dir, j.flags.Bring, j.run.guest.host)
+			return upload.Tests(out, j.run.guest.tests, j.run.Dir, j.flags.Bring, j.run.guest.host, j.run.guest.memory)
 		},
 		Timeout: j.flags.Timeout, Client: j, Thread: j.group.thread,
 	}

@@ -39,7 +39,11 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 		return m, err
 	}
 	spec := initramfs.Spec{Kernel: kernel, Drivers: m.Drivers(), KernelModules: r.Config.KernelModules, Optional: r.Config.OptionalModules}
-	if spec.Files, err = initramfs.FindFiles(r.Config.Files); err != nil {
+	r.guest.memory = m.MemorySize()
+	if spec.Files, err = initramfs.FindFiles(r.Config.Files); err == nil {
+		err = initramfs.CheckSize(spec.Files, r.guest.memory)
+	}
+	if err != nil {
 		return m, err
 	}
 	if names := crossbuild.Useless(m.Arch, spec.Files); len(names) > 0 {

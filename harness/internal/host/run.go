@@ -58,6 +58,7 @@ type supply struct {
 	modules *modindex.Index  // the modules that the guest can get
 	host    hostfs.Tree      // the files of this system that the guest sees
 	keep    resultfile.Rules // for files that it sends back
+	memory  int              // of a machine, in MiB
 }
 
 // requestedMachines are the fresh machines that tests have requested. The zero value is ready

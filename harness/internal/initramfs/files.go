@@ -59,6 +59,27 @@ func FindFiles(names []string) ([]File, error) {
 	return c.sorted(), nil
 }
 
+// CheckSize returns an error if files cannot fit into a guest with a memory of mib MiB, in
+// which it keeps them.
+func CheckSize(files []File, mib int) error {
+	var largest File
+	var sum, most int64
+	for _, f := range files {
+		if f.info == nil || !f.info.Mode().IsRegular() {
+			continue
+		}
+		sum += f.info.Size()
+		if f.info.Size() > most {
+			largest, most = f, f.info.Size()
+		}
+	}
+	if sum>>20 <= int64(mib) {
+		return nil
+	}
+	return fmt.Errorf("the files for the guest have %d MiB, %s alone %d MiB, and the guest keeps files in its memory of %d MiB: "+
+		"move files elsewhere, or give it more with harness.Config.Memory", sum>>20, cmp.Or(largest.from, largest.Path), most>>20, mib)
+}
+
 // FollowLinks returns the files at paths, including the contents of directories
 // and the targets of symbolic links.
 func FollowLinks(paths []string) ([]File, error) {

@@ -84,13 +84,16 @@ func (c Config) Drivers() []string {
 	return b.Drivers
 }
 
+// MemorySize returns the size of the memory, in MiB.
+func (c Config) MemorySize() int { return cmp.Or(c.Memory, defaultMemory) }
+
 // Check returns an error if QEMU has no such machine.
 func (c Config) Check() error {
 	b, err := board.Of(c.Arch)
 	if err != nil {
 		return err
 	}
-	cpus, memory := cmp.Or(c.CPUs, defaultCPUs), cmp.Or(c.Memory, defaultMemory)
+	cpus, memory := cmp.Or(c.CPUs, defaultCPUs), c.MemorySize()
 	if cpus > b.MaxCPUs {
 		return fmt.Errorf("%d CPUs are too many: a machine has at most %d", cpus, b.MaxCPUs)
 	}
@@ -137,7 +140,7 @@ func (c Config) processor(b board.Board) vmtest.Fn {
 }
 
 func (c Config) memory() vmtest.Fn {
-	size := strconv.Itoa(cmp.Or(c.Memory, defaultMemory)) + "M"
+	size := strconv.Itoa(c.MemorySize()) + "M"
 	args := []string{"-m", size}
 	switch {
 	case c.NUMA > 0:
@@ -151,7 +154,7 @@ func (c Config) memory() vmtest.Fn {
 // Offset returns the offset in the memory's file of a guest physical address.
 func (c Config) Offset(address uint64) int64 {
 	b, _ := board.Of(c.Arch) // a machine has one
-	return b.Offset(address, cmp.Or(c.Memory, defaultMemory), c.machineOptions())
+	return b.Offset(address, c.MemorySize(), c.machineOptions())
 }
 
 // escape doubles the commas in the value of an option, which QEMU splits at commas.

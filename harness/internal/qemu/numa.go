@@ -11,7 +11,7 @@ import (
 // and of the memory, the last one with the rest. Versions of QEMU before 8.1 cannot
 // put several nodes into one file, so the memory is QEMU's own.
 func (c Config) nodes() []string {
-	cpus, memory := cmp.Or(c.CPUs, defaultCPUs), cmp.Or(c.Memory, defaultMemory)
+	cpus, memory := cmp.Or(c.CPUs, defaultCPUs), c.MemorySize()
 	var args []string
 	for node := range c.NUMA {
 		first, last := share(cpus, c.NUMA, node), share(cpus, c.NUMA, node+1)-1

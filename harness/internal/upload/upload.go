@@ -27,11 +27,8 @@ func (b Binary) Name() string { return cmp.Or(b.Place, b.Path) }
 // Tests sends the test binary, its shared libraries, the testdata of the package
 // in directory dir, and further files, except those that the guest
 // sees in tree. The binary is always sent: the guest would read it page by page, which
-// takes longer.
-func Tests(out *wire.Writer, binary Binary, dir string, bring []string, tree hostfs.Tree) error {
-	if err := out.SendFile(binary.Path, binary.Name()); err != nil {
-		return err
-	}
+// takes longer. memory is the size of the guest's memory, in MiB.
+func Tests(out *wire.Writer, binary Binary, dir string, bring []string, tree hostfs.Tree, memory int) error {
 	libraries, err := initramfs.Libraries(binary.Path)
 	if err != nil {
 		return err
@@ -41,6 +38,12 @@ func Tests(out *wire.Writer, binary Binary, dir string, bring []string, tree hos
 		_, err := os.Stat(path)
 		return errors.Is(err, fs.ErrNotExist) || tree.Has(path)
 	}))
+	if err == nil {
+		err = initramfs.CheckSize(files, memory)
+	}
+	if err == nil {
+		err = out.SendFile(binary.Path, binary.Name())
+	}
 	if err != nil {
 		return err
 	}

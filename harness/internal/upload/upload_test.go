@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
@@ -38,11 +39,36 @@ func TestBinaryIsSentThoughItIsSeen(t *testing.T) {
 	}
 }
 
+// A file that no guest could keep is refused before anything is sent: to send a sparse file
+// of terabytes takes hours, for zeros.
+func TestFilesLargerThanTheMemoryAreRefused(t *testing.T) {
+	dir := t.TempDir()
+	sparse := filepath.Join(dir, "testdata", "sparse")
+	if err := os.Mkdir(filepath.Dir(sparse), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.Executable()
+	if err == nil {
+		err = os.WriteFile(sparse, nil, 0o644)
+	}
+	if err == nil {
+		err = os.Truncate(sparse, 513<<20)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stream bytes.Buffer
+	err = Tests(wire.NewWriter(&stream), Binary{Path: binary}, dir, nil, hostfs.Tree{}, 512)
+	if err == nil || !strings.Contains(err.Error(), sparse+" alone 513 MiB") || stream.Len() > 0 {
+		t.Errorf("after %d bytes: %v; want an error that names %s, before any byte", stream.Len(), err, sparse)
+	}
+}
+
 // sent returns the paths that Tests sends.
 func sent(t *testing.T, binary Binary, dir string, tree hostfs.Tree) []string {
 	t.Helper()
 	var stream bytes.Buffer
-	if err := Tests(wire.NewWriter(&stream), binary, dir, nil, tree); err != nil {
+	if err := Tests(wire.NewWriter(&stream), binary, dir, nil, tree, 1); err != nil {
 		t.Fatal(err)
 	}
 	var names []string
