@@ -43,6 +43,12 @@ static struct rcu_head head;
 
 static noinline void crash_rcu_stall(void)
 {
+	/*
+	 * A grace period has the timeout of its beginning. This one may have
+	 * begun before the test changed that; the next one has not.
+	 */
+	call_rcu(&head, crash_rcu_called);
+	rcu_barrier();
 	rcu_read_lock();
 	call_rcu(&head, crash_rcu_called);
 	crash_spin(); /* rcu-stall */
