@@ -37,6 +37,8 @@ const (
 	fresh12    = "12 tests in fresh mode"
 	native1000 = "1,000 empty tests, natively"
 	one1000    = "1,000 empty tests, restored"
+	nothing    = "Go program that ends at once, restored"
+	plain1000  = "1,000 empty tests without events and marks, restored"
 )
 
 // rows are the rows of the table; the others are compared with the first.
@@ -45,6 +47,8 @@ var rows = []rowSpec{
 	{"each further test in fresh mode", func(m map[string]float64) float64 { return (m[fresh12] - m[fresh4]) / 8 }},
 	{uploadOf8, func(m map[string]float64) float64 { return m[upload8] - m[uploadNone] }},
 	just(native1000), just(one1000),
+	// What no change of the harness can save.
+	just(nothing), just(plain1000),
 }
 
 func just(name string) rowSpec {

@@ -30,6 +30,8 @@ type bench struct {
 	initramfs string      // path of the initramfs of the bare boot
 	test      string      // path of the test binary of testdata/empty
 	large     string      // path of the same binary, followed by 8 MB
+	nothing   string      // path of a program that ends at once
+	kmodtest  string      // path of the command
 	module    string      // directory of a module
 }
 
@@ -54,12 +56,20 @@ func prepare(ctx context.Context, dir string) (*bench, error) {
 		test:      filepath.Join(dir, "empty.test"),
 		module:    filepath.Join(here, "../../../kmod"),
 		large:     filepath.Join(dir, "large.test"),
+		nothing:   filepath.Join(dir, "nothing"),
+		kmodtest:  filepath.Join(dir, "kmodtest"),
 	}
 	if err := bareInitramfs(ctx, filepath.Join(here, "testdata", "restart"), kernel.Arch, b.initramfs); err != nil {
 		return nil, err
 	}
-	if err := goCommand(ctx, filepath.Join(here, "testdata"), "", "test", "-c", "-o", b.test, "./empty"); err != nil {
-		return nil, err
+	for _, args := range [][]string{
+		{"test", "-c", "-o", b.test, "./testdata/empty"},
+		{"build", "-o", b.nothing, "./testdata/nothing"},
+		{"build", "-o", b.kmodtest, "../../cmd/kmodtest"},
+	} {
+		if err := goCommand(ctx, here, "", args...); err != nil {
+			return nil, err
+		}
 	}
 	test, err := os.ReadFile(b.test)
 	if err != nil {
@@ -85,7 +95,9 @@ func (b *bench) measures() []measure {
 		{one1000, b.empty(1000)},
 	}
 	if b.runsHostPrograms() {
-		all = append(all, measure{uploadNone, b.upload(b.test)}, measure{upload8, b.upload(b.large)})
+		all = append(all, measure{uploadNone, b.upload(b.test)}, measure{upload8, b.upload(b.large)},
+			measure{nothing, b.program(b.nothing)},
+			measure{plain1000, b.program(b.test, "-test.run=^TestEmpty$", "-test.count=1000")})
 	}
 	return all
 }
@@ -96,7 +108,9 @@ func (b *bench) runsHostPrograms() bool { return b.kernel.Arch == arch.Host().Na
 
 // rows returns the rows whose measures are taken.
 func (b *bench) rows() []rowSpec {
-	return slices.DeleteFunc(slices.Clone(rows), func(r rowSpec) bool { return r.name == uploadOf8 && !b.runsHostPrograms() })
+	return slices.DeleteFunc(slices.Clone(rows), func(r rowSpec) bool {
+		return (r.name == uploadOf8 || r.name == nothing || r.name == plain1000) && !b.runsHostPrograms()
+	})
 }
 
 // patience is how long a command may take. Only one that hangs takes as long.
@@ -133,6 +147,15 @@ func (b *bench) empty(count int, env ...string) func(context.Context) (float64, 
 	return timed(func(ctx context.Context) *exec.Cmd {
 		cmd := b.run(ctx, b.test, "TestEmpty", env...)
 		cmd.Args = append(cmd.Args, fmt.Sprint("-test.count=", count))
+		return cmd
+	})
+}
+
+// program returns a measure of a program in a guest, to which the harness adds nothing.
+func (b *bench) program(name string, args ...string) func(context.Context) (float64, error) {
+	return timed(func(ctx context.Context) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, b.kmodtest, append([]string{"run", "--host=none", "--module=" + b.module, "--", name}, args...)...)
+		cmd.Env = append(os.Environ(), "BENCH_NATIVE=1")
 		return cmd
 	})
 }
