@@ -101,7 +101,7 @@ var places = []string{
 // Layout describes what a guest that sees these files remembers of them when it is saved:
 // which directories there are, or are links.
 func (t Tree) Layout() string {
-	if t.View.Mode == None || t.View.Mode == "" {
+	if t.View.IsEmpty() {
 		return ""
 	}
 	var b strings.Builder

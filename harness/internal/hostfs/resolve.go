@@ -49,7 +49,7 @@ func Resolve(name string, stat func(name string) (wire.HostEntry, error)) (targe
 
 // Has reports whether a guest has the file at a path without a copy of its own.
 func (t Tree) Has(name string) bool {
-	if t.View.Mode == None || t.View.Mode == "" || !isClean(name) {
+	if t.View.IsEmpty() || !isClean(name) {
 		return false
 	}
 	_, missing, err := Resolve(name, func(name string) (wire.HostEntry, error) {

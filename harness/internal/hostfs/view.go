@@ -45,6 +45,9 @@ type View struct {
 	Hidden []string
 }
 
+// IsEmpty reports whether nothing is visible.
+func (v View) IsEmpty() bool { return v.Mode != Module && v.Mode != All }
+
 // sight is how a path is visible.
 type sight struct {
 	whole  bool // whatever its mode is
@@ -68,7 +71,7 @@ var privateNames = []string{
 
 // at returns how a path is visible, whatever is there.
 func (v View) at(name string) sight {
-	if v.Mode != Module && v.Mode != All || v.isPrivate(name) || isInAny(name, v.Hidden) {
+	if v.IsEmpty() || v.isPrivate(name) || isInAny(name, v.Hidden) {
 		return sight{}
 	}
 	trees := []string{v.Repository}
