@@ -31,8 +31,6 @@ type Way struct {
 	Unplaced []string
 	// X86 ways need a processor of that kind.
 	X86 bool
-	// Chancy names kernels that notice only in some runs.
-	Chancy []string
 }
 
 // Found maps names of kernels, or of groups of kernels, to the kinds of faults
@@ -80,9 +78,6 @@ func (w Way) Kind(kernel string) klog.Kind {
 func (w Way) Placed(kernel string) bool {
 	return !among(w.Unplaced, kernel)
 }
-
-// MayPass reports whether a kernel does not notice in some runs.
-func (w Way) MayPass(kernel string) bool { return among(w.Chancy, kernel) }
 
 // among reports whether any of the names is that of the kernel, of its group or, after an @,
 // of its architecture; "" names all kernels.
@@ -155,7 +150,7 @@ var Ways = []Way{
 	{Name: "taint", Found: everywhere(klog.Taint)},
 	{Name: "soft-lockup", Found: Found{"": klog.SoftLockup, minimal: nothing}, Seconds: 10, Settings: soonLocked},
 	{Name: "hard-lockup", Found: Found{"": klog.SoftLockup, minimal: nothing, debug: klog.HardLockup}, Seconds: 15, Settings: soonLocked},
-	{Name: "rcu-stall", Found: everywhere(klog.RCUStall), Seconds: 12, Settings: map[string]string{rcuTimeout: "4"}, Chancy: []string{"5.10"}},
+	{Name: "rcu-stall", Found: everywhere(klog.RCUStall), Seconds: 12, Settings: map[string]string{rcuTimeout: "4"}},
 	{Name: "hung-task", Found: Found{"": klog.HungTask, minimal: nothing}, Seconds: 12, Settings: soonHung},
 	{Name: "killable-hang", Found: nowhere, Seconds: 12, Settings: soonHung},
 	{Name: "deadlock", Found: Found{"": klog.HungTask, minimal: nothing}, Settings: soonHung, Endless: true},
