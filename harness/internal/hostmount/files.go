@@ -66,12 +66,13 @@ func (f *Files) Begin(expose string) error {
 	return f.mount.Expose(expose)
 }
 
-// Place returns the path at which to store a file of the host's, so that it is at name when
+// Place returns the path at which to store a file of the job's, so that it is at name when
 // the job begins.
 func (f *Files) Place(name string) string {
 	if f.mount == nil {
 		return name
 	}
+	f.mount.files.keep.Store(true) // the job's host has sent the file
 	return f.mount.place(name)
 }
 

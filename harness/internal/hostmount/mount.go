@@ -133,7 +133,8 @@ func enterRoot() error {
 	return nil
 }
 
-// Begin is called when there is a job. From then on the kernel may keep what it has read.
+// Begin is called when there is a job. From then on, at the latest, the kernel may keep what
+// it has read.
 func (m *Mount) Begin() error {
 	m.files.keep.Store(true)
 	return m.client.Repeat()
