@@ -23,7 +23,8 @@ var unlimited = wire.Limits{File: math.MaxInt64, Total: math.MaxInt64, Files: ma
 // store remembers the files that came with the job, so that only new and changed
 // files are sent back.
 type store struct {
-	times map[string]time.Time
+	times map[string]time.Time // of regular files
+	links map[string]string    // targets of symbolic links
 	host  *hostmount.Files
 
 	incoming wire.Receiver
@@ -31,7 +32,7 @@ type store struct {
 }
 
 func newStore(host *hostmount.Files) *store {
-	s := &store{times: map[string]time.Time{}, host: host}
+	s := &store{times: map[string]time.Time{}, links: map[string]string{}, host: host}
 	s.incoming = wire.Receiver{Create: s.create, Limits: unlimited}
 	return s
 }
@@ -71,6 +72,7 @@ func (s *store) create(head wire.FileHead) (wire.Sink, error) {
 		if err := os.Symlink(head.Link, path); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
+		s.links[name] = head.Link
 		return nil, nil
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, head.Mode.Perm())
@@ -117,6 +119,10 @@ func (in *incoming) Discard() {
 func (s *store) Changed(path string, info fs.FileInfo) bool {
 	if info.IsDir() {
 		return false
+	}
+	if target, known := s.links[path]; known {
+		now, err := os.Readlink(path)
+		return err != nil || now != target
 	}
 	if old, known := s.times[path]; known {
 		return !old.Equal(info.ModTime())

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -33,9 +31,6 @@ const (
 // coverName is the name that the Go runtime gives to a file of coverage data.
 var coverName = regexp.MustCompile(`^cov(meta|counters)\.[0-9a-f.]+$`)
 
-// maxLevels is how many directories below a tree a file may be.
-const maxLevels = 32
-
 // inputName is the name that the testing package gives to an input below the
 // directory of a corpus.
 var inputName = regexp.MustCompile(`^Fuzz[\pL\pN_]*/[0-9a-f]{16}$`)
@@ -55,7 +50,7 @@ func Create(head wire.FileHead, places []Place) (wire.Sink, error) {
 		case r.Kind == File && path == r.Path:
 			return New(path)
 		case r.Kind == Tree && below:
-			if err := CheckName(name); err != nil {
+			if err := wire.CheckName(name); err != nil {
 				return nil, fmt.Errorf("the guest sent %q: %w", path, err)
 			}
 			return Below(r.Path, name, false)
@@ -66,16 +61,4 @@ func Create(head wire.FileHead, places []Place) (wire.Sink, error) {
 		}
 	}
 	return nil, fmt.Errorf("the guest sent %q, %w", path, ErrNotAsked)
-}
-
-// CheckName returns an error if a file in a tree may not have this name: that of a guest may
-// be anything.
-func CheckName(name string) error {
-	if strings.Count(name, "/") > maxLevels {
-		return fmt.Errorf("it is more than %d directories below its place", maxLevels)
-	}
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsPrint(c) }) {
-		return errors.New("its name is not printable")
-	}
-	return nil
 }

@@ -101,7 +101,7 @@ func checkKept(dir, name string, mode fs.FileMode) error {
 	if !mode.IsRegular() {
 		return fmt.Errorf("it is not a regular file (%v)", mode)
 	}
-	if err := CheckName(name); err != nil {
+	if err := wire.CheckName(name); err != nil {
 		return err
 	}
 	if keep.IsForbidden(name) {

@@ -72,7 +72,7 @@ func TestGuestWritesNothingElseByRule(t *testing.T) {
 	}
 	for name, mode := range map[string]fs.FileMode{
 		"out/away/x": 0o644, "out/hooks/pre-commit": 0o755, "out/file": 0o644, "out/dir": 0o644, "out/.git/config": 0o644, "out/x/.jj/y": 0o644,
-		"out/\x1b[2J": 0o644, "out" + strings.Repeat("/x", maxLevels+2): 0o644, "out/link": fs.ModeSymlink, "out/new": fs.ModeDir | 0o755,
+		"out/\x1b[2J": 0o644, "out" + strings.Repeat("/x", wire.MaxLevels+2): 0o644, "out/link": fs.ModeSymlink, "out/new": fs.ModeDir | 0o755,
 	} {
 		if ok, err := keeps(rules, filepath.Join(repository, name), mode); !ok || err == nil {
 			t.Errorf("%q: %v, %v; want an error", name, ok, err)

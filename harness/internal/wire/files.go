@@ -8,8 +8,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // FileHead announces a regular file, a directory or a symbolic link. The content
@@ -135,11 +138,12 @@ type trees struct {
 	limits   Limits
 	keep     func(path string, info fs.FileInfo) bool
 	tally    tally
+	root     string // the path below which files are sent now
 	problems []string
 	more     int // problems that are not in the list
 }
 
-// SendTrees sends the files at paths, and, for directories, all below that keep
+// SendTrees sends the regular files at paths, and, for directories, all below that keep
 // selects, each under its own absolute name. Paths that do not exist are skipped.
 // The files together do not exceed limits. problems name the files that were not
 // sent, with the reason; err is an error of the channel.
@@ -149,6 +153,7 @@ func (w *Writer) SendTrees(paths []string, limits Limits, keep func(path string,
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		t.root = path
 		if err := filepath.WalkDir(path, t.send); err != nil {
 			return nil, err
 		}
@@ -173,8 +178,12 @@ func (t *trees) send(path string, d fs.DirEntry, err error) error {
 	if !t.keep(path, info) {
 		return nil
 	}
+	if problem := t.refuse(path, info); problem != nil {
+		t.note(problem)
+		return nil
+	}
 	problem := t.tally.begin(path, t.limits)
-	if problem == nil && info.Mode().IsRegular() {
+	if problem == nil {
 		problem = t.tally.fits(info.Size(), t.limits)
 	}
 	if problem != nil {
@@ -186,6 +195,36 @@ func (t *trees) send(path string, d fs.DirEntry, err error) error {
 		t.note(problem)
 	}
 	return err
+}
+
+// refuse returns the reason why the receiver would take a file for invalid data, or nil.
+func (t *trees) refuse(path string, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("send %q: only regular files are sent, and it is not one (%v)", path, info.Mode())
+	}
+	name, below := strings.CutPrefix(path, t.root+"/")
+	if !below {
+		name = filepath.Base(path)
+	}
+	if err := CheckName(name); err != nil {
+		return fmt.Errorf("send %q: %w", path, err)
+	}
+	return nil
+}
+
+// MaxLevels is how many directories below a place a file may be.
+const MaxLevels = 32
+
+// CheckName returns an error if a file that a test has made may not have this name below its
+// place: it may be anything.
+func CheckName(name string) error {
+	if strings.Count(name, "/") > MaxLevels {
+		return fmt.Errorf("it is more than %d directories below its place", MaxLevels)
+	}
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return errors.New("its name is not printable")
+	}
+	return nil
 }
 
 // note keeps the description of a problem.

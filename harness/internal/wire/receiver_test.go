@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -198,9 +199,12 @@ func sendTrees(t *testing.T, limits Limits, paths ...string) (m *memory, problem
 	return m, problems
 }
 
+// Tests may make files of any kind and name. Those that the receiver would refuse are
+// problems of the files, not of the channel.
 func TestSendTreesSendsTheRestBesideProblems(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
+	deep := at("deep" + strings.Repeat("/x", MaxLevels))
 	for _, name := range []string{"a", "z"} {
 		if err := os.WriteFile(at(name), []byte(name), 0o600); err != nil {
 			t.Fatal(err)
@@ -209,17 +213,21 @@ func TestSendTreesSendsTheRestBesideProblems(t *testing.T) {
 	if err := errors.Join(
 		os.WriteFile(at("hole"), nil, 0o600), os.Truncate(at("hole"), 1<<40),
 		unix.Mkfifo(at("pipe"), 0o600), os.Symlink("a", at("link")),
+		os.WriteFile(at("line\nbreak"), nil, 0o600), os.MkdirAll(deep, 0o700), os.WriteFile(deep+"/file", nil, 0o600),
 	); err != nil {
 		t.Fatal(err)
 	}
 	begun := time.Now()
 	m, problems := sendTrees(t, Limits{}, dir, at("absent"))
-	if m.files[at("a")] != "a" || m.files[at("z")] != "z" || m.files[at("link")] != "a" || len(m.files) != 3 {
+	if m.files[at("a")] != "a" || m.files[at("z")] != "z" || len(m.files) != 2 {
 		t.Errorf("files that arrived: %q", m.files)
 	}
 	want := []string{
+		fmt.Sprintf("send %q: it is more than 32 directories below its place", deep+"/file"),
 		"send " + `"` + at("hole") + `" exceeds the limit of 1073741824 bytes in one file`,
-		"send " + at("pipe") + ": neither a regular file nor a directory nor a symbolic link",
+		fmt.Sprintf("send %q: its name is not printable", at("line\nbreak")),
+		fmt.Sprintf("send %q: only regular files are sent, and it is not one (Lrwxrwxrwx)", at("link")),
+		fmt.Sprintf("send %q: only regular files are sent, and it is not one (prw-------)", at("pipe")),
 	}
 	if !slices.Equal(problems, want) {
 		t.Errorf("problems %q, want %q", problems, want)
