@@ -118,12 +118,18 @@ func runInside(m *testing.M, config Config) int {
 			fmt.Fprintf(os.Stderr, "%skernel faults cannot be attributed to tests: %v\n", prefix, err)
 		}
 	}
-	code := m.Run()
-	if result != "" {
-		if err := os.WriteFile(inside.ResultFile, []byte(inside.Result(result, code)), 0o644); err != nil {
-			fmt.Fprintln(os.Stderr, prefix+"write the tests' result:", err)
-			return max(code, 1)
-		}
+	if result == "" { // not PID 1's
+		return m.Run()
+	}
+	reporter, err := inside.NewReporter(result)
+	code := 1
+	if err == nil {
+		code = m.Run()
+		err = reporter.Report(code)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, prefix+"report the tests' result:", err)
+		return max(code, 1)
 	}
 	return code
 }

@@ -27,7 +27,7 @@ type Channel struct {
 func OpenChannel() (*Channel, error) {
 	c := &Channel{}
 	for number, place := range map[int]*int{inside.ChannelFile: &c.record, inside.TakenFile: &c.taken} {
-		fd, err := unix.FcntlInt(uintptr(number), unix.F_DUPFD_CLOEXEC, firstDescriptor)
+		fd, err := unix.FcntlInt(uintptr(number), unix.F_DUPFD_CLOEXEC, inside.Descriptor)
 		if err != nil {
 			return nil, &os.PathError{Op: "duplicate", Path: "channel", Err: err}
 		}
@@ -36,10 +36,6 @@ func OpenChannel() (*Channel, error) {
 	}
 	return c, nil
 }
-
-// firstDescriptor is a number that other files of a test are unlikely to get, and below
-// the usual limit of 1,024 files.
-const firstDescriptor = 1000
 
 // write sends text to the host as output, if all earlier output in the pipe out is
 // there, and with it the line of a mark, unless that is "". It returns whether it has done so.

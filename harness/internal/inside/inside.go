@@ -10,17 +10,16 @@
 // tests, therefore also compares the result with the events of the tests.
 package inside
 
-import (
-	"os"
-	"strconv"
-)
+import "os"
 
 // GuestFile is a file that exists in every guest, and only there.
 const GuestFile = "/run/kmodtest/guest"
 
-// ResultFile is the file into which harness.Main writes the Result of the tests at
-// its regular end. PID 1 compares it with the exit status.
-const ResultFile = "/run/kmodtest/result"
+// ResultFile is the file descriptor, in a test binary, of a pipe into which harness.Main
+// writes the Result of the tests at its regular end. PID 1 compares it with the exit
+// status. A path would lead elsewhere after a test has changed the root directory or the
+// user.
+const ResultFile = 5
 
 // ResultVariable is the environment variable with the word of the Result, a random
 // one for each job. Main removes it before any test runs, so neither a test nor a
@@ -28,9 +27,9 @@ const ResultFile = "/run/kmodtest/result"
 // finds the word in /proc/self/environ.
 const ResultVariable = "KMODTEST_RESULT"
 
-// Result returns the content of ResultFile after the tests have ended with the
-// exit code code.
-func Result(word string, code int) string { return word + " " + strconv.Itoa(code) + "\n" }
+// Descriptor is a number, in a test binary, for files of PID 1's that stay open: other files
+// of a test are unlikely to get it, and it is below the usual limit of 1,024 files.
+const Descriptor = 1000
 
 // TakenFile is the file descriptor, in a test binary, of an eventfd. PID 1 adds to
 // it whenever it has removed data from the pipe that is standard output.

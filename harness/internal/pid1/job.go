@@ -26,6 +26,7 @@ type process struct {
 	word    string // see inside.ResultVariable
 	streams sync.WaitGroup
 	taken   blockingFile // see inside.TakenFile
+	result  blockingFile // the other end of inside.ResultFile
 	events  *eventStream // of a test binary without our code; else nil
 	program bool         // not a test binary
 }
@@ -129,6 +130,12 @@ func start(work wire.Work, channel int, out *wire.Writer, in *stdin.Input) (*pro
 		return nil, err
 	}
 	p.taken = blockingFile(taken)
+	var result [2]int // the read end and the write end
+	if err := unix.Pipe2(result[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return nil, err
+	}
+	p.result = blockingFile(result[0])
+	defer unix.Close(result[1])
 	files, err := p.open(work, out, in)
 	if err != nil {
 		return nil, err
@@ -140,7 +147,7 @@ func start(work wire.Work, channel int, out *wire.Writer, in *stdin.Input) (*pro
 	p.pid, err = syscall.ForkExec(work.Path, work.Args, &syscall.ProcAttr{
 		Dir:   work.Dir,
 		Env:   append(p.variables(work), work.Env...), // os.Getenv returns the first of several variables of one name
-		Files: descriptors(work, files, taken, channel),
+		Files: descriptors(work, files, taken, channel, result[1]),
 		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: work.Terminal}, // the terminal is descriptor 0
 	})
 	if err != nil {
@@ -151,10 +158,11 @@ func start(work wire.Work, channel int, out *wire.Writer, in *stdin.Input) (*pro
 
 // descriptors returns the files that the program inherits. Only a test binary with our
 // code knows those that are not standard.
-func descriptors(work wire.Work, files stdio, taken, channel int) []uintptr {
+func descriptors(work wire.Work, files stdio, taken, channel, result int) []uintptr {
 	inherited := []uintptr{
 		files[0].Fd(), files[1].Fd(), files[2].Fd(),
 		inside.TakenFile: uintptr(taken), inside.ChannelFile: uintptr(channel),
+		inside.ResultFile: uintptr(result),
 	}
 	if work.Events || work.Program {
 		return inherited[:3]
@@ -267,6 +275,7 @@ func (p *process) wait() wire.Status {
 	p.streams.Wait()
 	_ = unix.Close(int(p.taken))
 	status.Finished = status.Error == "" && status.Signal == 0 && p.finished(status.Code)
+	_ = unix.Close(int(p.result))
 	return status
 }
 
@@ -278,22 +287,12 @@ func (p *process) finished(code int) bool {
 	case p.events != nil:
 		return p.events.finished(code)
 	}
-	return finished(inside.ResultFile, inside.Result(p.word, code))
+	return holds(p.result, inside.Result(p.word, code))
 }
 
-// finished reports whether the file at path is a regular file with exactly the
-// content want. It neither waits for a FIFO nor reads a long file.
-func finished(path, want string) bool {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFREG {
-		return false
-	}
+// holds reports whether a pipe that is not blocking holds exactly the text want.
+func holds(pipe blockingFile, want string) bool {
 	buf := make([]byte, len(want)+1)
-	n, err := unix.Read(fd, buf)
+	n, err := pipe.Read(buf)
 	return err == nil && string(buf[:n]) == want
 }

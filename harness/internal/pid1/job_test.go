@@ -1,8 +1,6 @@
 package pid1
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -11,8 +9,6 @@ import (
 )
 
 func TestOnlyResultWithWordAndCodeIsFinished(t *testing.T) {
-	dir := t.TempDir()
-	at := func(name string) string { return filepath.Join(dir, name) }
 	word, err := oneTimeWord()
 	if err != nil {
 		t.Fatal(err)
@@ -23,28 +19,20 @@ func TestOnlyResultWithWordAndCodeIsFinished(t *testing.T) {
 	}
 	want := inside.Result(word, 0)
 	for name, text := range map[string]string{
-		"regular end": want, "code only": "0", "empty": "", "another code": inside.Result(word, 1), "another word": inside.Result(other, 0),
+		"regular end": want, "code only": "0", "nothing": "", "another code": inside.Result(word, 1), "another word": inside.Result(other, 0),
 		"more behind it": want + "x", "without an end": want[:len(want)-1],
 	} {
-		if err := os.WriteFile(at("result"), []byte(text), 0o600); err != nil {
+		var pipe [2]int
+		if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 			t.Fatal(err)
 		}
-		if got := finished(at("result"), want); got != (name == "regular end") {
+		if _, err := unix.Write(pipe[1], []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got := holds(blockingFile(pipe[0]), want); got != (name == "regular end") {
 			t.Errorf("%s: finished: %v", name, got)
 		}
-	}
-	if err := unix.Mkfifo(at("pipe"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(at("target"), []byte(want), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink("target", at("link")); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"pipe", "link", "absent", "."} {
-		if finished(at(name), want) {
-			t.Errorf("%s: finished", name)
-		}
+		unix.Close(pipe[0])
+		unix.Close(pipe[1])
 	}
 }

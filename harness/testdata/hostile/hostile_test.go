@@ -54,8 +54,18 @@ func TestLeavesWithForgedResult(t *testing.T) {
 			word = value
 		}
 	}
-	if err := os.WriteFile(inside.ResultFile, []byte(inside.Result(word, 0)), 0o600); err != nil {
+	files, err := filepath.Glob("/proc/self/fd/1[0-9][0-9][0-9]")
+	if err != nil {
 		t.Fatal(err)
+	}
+	for _, file := range files {
+		to, err := os.Readlink(file)
+		if err != nil || !strings.HasPrefix(to, "pipe:") {
+			continue
+		}
+		if err := os.WriteFile(file, []byte(inside.Result(word, 0)), 0); err != nil {
+			t.Fatal(err)
+		}
 	}
 	syscall.Exit(0)
 }
