@@ -261,10 +261,14 @@ func (b builder) build(ctx context.Context, dir string) (Program, error) {
 	return Program{Path: filepath.Join(path, "program"), Hash: hash, Note: b.note}, nil
 }
 
+// noVCS is a flag of the go command without which a build or a list fails where git fails, as in a repository that
+// another user owns. Go test needs no git there.
+const noVCS = "-buildvcs=false"
+
 // list returns the arguments of the go command that list the program's inputs.
 func (b builder) list() []string {
 	if b.tests {
-		return slices.Concat([]string{"list", "-deps", "-test"}, b.flags, []string{"-f", listFormat, b.pkg})
+		return slices.Concat([]string{"list", "-deps", "-test"}, b.flags, []string{noVCS, "-f", listFormat, b.pkg})
 	}
 	return plain("list", "-deps", "-f", listFormat, b.pkg)
 }
@@ -274,14 +278,14 @@ func (b builder) command(out string) []string {
 	if b.tests {
 		return slices.Concat([]string{"test", "-c", "-vet=off"}, b.flags, []string{"-o", out, b.pkg})
 	}
-	return plain("build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, b.pkg)
+	return plain("build", "-trimpath", "-ldflags=-s -w", "-o", out, b.pkg)
 }
 
 // plain returns the arguments of the go command for a plain static program,
 // regardless of GOFLAGS: the race detector and other sanitizers need cgo, and
 // coverage needs a directory to write to.
 func plain(command string, args ...string) []string {
-	return append([]string{command, "-race=false", "-msan=false", "-asan=false", "-cover=false", "-buildmode=exe"}, args...)
+	return append([]string{command, noVCS, "-race=false", "-msan=false", "-asan=false", "-cover=false", "-buildmode=exe"}, args...)
 }
 
 // run runs the go command and returns its standard output.

@@ -46,6 +46,24 @@ func TestBuildIsPlain(t *testing.T) {
 	}
 }
 
+// Git refuses, for one, a repository that another user owns.
+func TestBuildNeedsNoVersionControl(t *testing.T) {
+	t.Setenv("GOFLAGS", "-buildvcs=auto") // the default, whatever go env says
+	dir := writeProgram(t)
+	if err := os.WriteFile(filepath.Join(dir, "main_test.go"), []byte("package main\n\nimport _ \"testing\"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil { // git status fails
+		t.Fatal(err)
+	}
+	if _, err := Build(t.Context(), t.TempDir(), dir, ".", ""); err != nil {
+		t.Error(err)
+	}
+	if _, err := BuildTests(t.Context(), t.TempDir(), Tests{Dir: dir, Package: ".", Arch: "arm64"}, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestManyBuildsAtOnceAreOne(t *testing.T) {
 	dir, cache := writeProgram(t), t.TempDir()
 	var builds atomic.Int32

@@ -47,7 +47,7 @@ func (t Tests) addC(ctx context.Context, b *builder) error {
 	withC := *b
 	withC.env = append(slices.Clip(withC.env), "CGO_ENABLED=1")
 	args := append([]string{"list", "-deps", "-test"}, t.Flags...)
-	out, err := withC.run(ctx, append(args, "-f", cgoFormat, t.Package)...)
+	out, err := withC.run(ctx, append(args, noVCS, "-f", cgoFormat, t.Package)...)
 	if err != nil {
 		return err
 	}

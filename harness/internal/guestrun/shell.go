@@ -36,7 +36,7 @@ func Shell(ctx context.Context, flags Table, pkg string, command []string) (stat
 		return 0, err
 	}
 	defer os.RemoveAll(tmp)
-	dir, err := goOutput(ctx, "list", "-f", "{{.Dir}}", pkg)
+	dir, err := goOutput(ctx, "list", "-buildvcs=false", "-f", "{{.Dir}}", pkg)
 	if err != nil {
 		return 0, err
 	}
