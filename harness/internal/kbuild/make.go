@@ -137,7 +137,7 @@ func (m *maker) flags() string {
 	if own := os.Getenv("KCFLAGS"); own != "" {
 		flags += " " + own
 	}
-	if strings.ContainsAny(m.src.Root, " \t'\"\\$#") { // a flag on a command line of make cannot contain these
+	if !plainpath.IsPlain(m.src.Root) { // make gives its commands to a shell
 		return flags + " @" + m.view.Path(filepath.Join(m.dir, flagsName))
 	}
 	return flags + " " + prefixMap(m)

@@ -269,6 +269,22 @@ func TestCacheWhosePathHasSpace(t *testing.T) {
 	}
 }
 
+func TestSourcesWhosePathIsNotPlain(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{`my mödule`, `a;b`, `a(b)`, `a&b`, `a|b<c>d`, "a`b", `a$b#c'd"e\f`, `a*b?[c]%:`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorkplace(t, "6.1", files{name + "/Kbuild": "obj-m := m.o\n", name + "/m.c": plain("")})
+			w.root = filepath.Join(w.root, name)
+			r := w.must(t, Source{})
+			assertNames(t, r, "m")
+			if text, err := os.ReadFile(r.Modules[0].Debug); err != nil || !strings.Contains(string(text), w.root) {
+				t.Errorf("debug information does not name %s: %v", w.root, err)
+			}
+		})
+	}
+}
+
 // moveCache makes dir the cache, with a copy of the files that modules are built with.
 func (w *workplace) moveCache(t *testing.T, dir string) {
 	t.Helper()
