@@ -17,6 +17,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/tomlerror"
 )
 
 // FileName is the name of the file with the configuration. It is beside go.mod or in a
@@ -104,7 +105,7 @@ func describe(err error) string {
 		return fmt.Sprintf("%d: there is no key %s; the keys of [test] are %s", line, strings.Join(first.Key(), "."), strings.Join(keys(), ", "))
 	case errors.As(err, &bad):
 		line, _ := bad.Position()
-		return fmt.Sprintf("%d: %v", line, err)
+		return fmt.Sprintf("%d: %s", line, tomlerror.Reason(bad))
 	}
 	return " " + err.Error()
 }

@@ -83,7 +83,7 @@ func TestFaultyFileIsNamedWithLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"[test]\ncpus = 2\nmodule = ['a']\n":       "kmodtest.toml:3: there is no key test.module; the keys of [test] are modules, builds, kernel_modules",
 		"[tests]\n":                                "kmodtest.toml:1: there is no key tests",
-		"[test]\n\ncpus = 'two'\n":                 "kmodtest.toml:3: ",
+		"[test]\n\ncpus = 'two'\n":                 "kmodtest.toml:3: test.cpus: got string, want integer",
 		"[test]\ncpus = \n":                        "kmodtest.toml:2: ",
 		"[test]\ncpus = -1\n":                      "none may be negative",
 		"[test]\nmodules = ['there/is/no/such']\n": "there/is/no/such does not exist",

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/kmodtest/kmodtest/harness/internal/tomlerror"
 )
 
 // Table is the table [matrix] of the file.
@@ -68,7 +70,7 @@ func parse(text []byte) (Table, error) {
 		return Table{}, fmt.Errorf("line %d: there is no key %s", line, strings.Join(unknown.Errors[0].Key(), "."))
 	case errors.As(err, &bad):
 		line, _ := bad.Position()
-		return Table{}, fmt.Errorf("line %d: %w", line, bad)
+		return Table{}, fmt.Errorf("line %d: %s", line, tomlerror.Reason(bad))
 	case err != nil:
 		return Table{}, err
 	}
