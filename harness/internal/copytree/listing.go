@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Listing holds the user's files of a source. It is not safe for concurrent use.
@@ -222,6 +224,11 @@ func (f *File) Digest() (string, error) {
 		}
 	}
 	return f.hash, nil
+}
+
+// Readable reports whether this process may read the file.
+func (f *File) Readable() bool {
+	return f.Link != "" || !errors.Is(unix.Access(f.Path, unix.R_OK), fs.ErrPermission)
 }
 
 // read writes the file's content to w, and notes its digest.

@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -134,6 +135,30 @@ func TestBuildGoesOnWhereTheLastOneEnded(t *testing.T) {
 	}
 	if _, err := w.build(t, Source{}); !errors.As(err, &broken) || !strings.Contains(broken.Output, "other.o") {
 		t.Errorf("without other.c: got %v, want an error about other.o", err)
+	}
+}
+
+// Root, too, cannot read the file without its capabilities.
+func TestBuildDoesNotUseObjectOfUnreadableSource(t *testing.T) {
+	if os.Getuid() == 0 && os.Getenv("WITHOUT_CAPABILITIES") == "" {
+		cmd := exec.CommandContext(t.Context(), "setpriv", "--bounding-set=-dac_override,-dac_read_search", os.Args[0], "-test.run=^"+t.Name()+"$")
+		cmd.Env = append(os.Environ(), "WITHOUT_CAPABILITIES=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	w := newWorkplace(t, "6.1", files{"Kbuild": "obj-m := m.o\n", "m.c": plain("")})
+	w.must(t, Source{})
+	w.edit(t, "m.c", "no C\n")
+	if err := os.Chmod(filepath.Join(w.root, "m.c"), 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		var broken *CompileError
+		if _, err := w.build(t, Source{}); !errors.As(err, &broken) {
+			t.Errorf("got %v, want a *CompileError", err)
+		}
 	}
 }
 

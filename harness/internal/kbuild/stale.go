@@ -22,7 +22,13 @@ func (t *tree) isStale(l *copytree.Listing, accessTimes bool, view plainpath.Vie
 		if f == nil && read(name) {
 			return true, nil
 		}
-		if f == nil || isCompiled(name) {
+		if f == nil {
+			continue
+		}
+		if isCompiled(name) {
+			if at.Digest != "" && !f.Readable() { // it has no copy any more
+				return true, nil
+			}
 			continue
 		}
 		if digest, err := f.Digest(); err != nil || digest != at.Digest && read(name) {
