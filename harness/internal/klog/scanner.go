@@ -29,11 +29,11 @@ type Scanner struct {
 	added   int
 	lines   int // records may have several
 	streams map[string]*stream
-	order   []string  // callers of the streams, in the order of their first lines
-	locked  *stream   // the stream in which a stall was reported last
-	stamped bool      // lines of the log have times
-	object  object    // of a log as dmesg --json prints it
-	reports []*report // in the order of their heads
+	order   []string      // callers of the streams, in the order of their first lines
+	locked  *stream       // the stream in which a stall was reported last
+	stamped bool          // lines of the log have times
+	object  prefix.Object // of a log as dmesg --json prints it
+	reports []*report     // in the order of their heads
 	budget  budget
 	more    int     // faults that are not kept
 	settled int     // number of reports, from the first on, that no longer change
@@ -59,7 +59,7 @@ func (s *Scanner) Add(rec Record) {
 // AddLine takes the next line of a log that is text, in any of the forms that
 // [ConsoleFaults] knows.
 func (s *Scanner) AddLine(raw string) {
-	if record, ok := s.object.read(raw, s.added); ok {
+	if record, ok := s.object.Read(raw, s.added); ok {
 		if raw = record; raw == "" {
 			s.added++
 			return

@@ -1,20 +1,20 @@
-package klog
+package prefix
 
 import (
 	"encoding/json"
 	"strings"
 )
 
-// object reads a log in the form of dmesg --json, which has each member of a record on
-// a line of its own. The message is the last one.
-type object struct {
+// Object reads a log in the form of dmesg --json, which has each member of a record on
+// a line of its own, or of journalctl -o json. Its zero value has seen an empty log.
+type Object struct {
 	begun                  bool // the log has this form
 	priority, time, caller string
 }
 
-// read returns the record that a line ends as dmesg -r prints it, or "" if the line ends
+// Read returns the record that a line ends as dmesg -r prints it, or "" if the line ends
 // none. It reports whether the log has this form, which its second line decides.
-func (o *object) read(line string, number int) (record string, ok bool) {
+func (o *Object) Read(line string, number int) (record string, ok bool) {
 	if strings.HasPrefix(line, "{") {
 		if record := journalRecord(line); record != "" {
 			return record, true
@@ -40,13 +40,13 @@ func (o *object) read(line string, number int) (record string, ok bool) {
 		o.time = value
 	case `"caller"`:
 		o.caller = "[" + strings.Trim(value, `"`) + "]"
-	case `"msg"`:
+	case `"msg"`: // the last member
 		var text string
 		if json.Unmarshal([]byte(value), &text) != nil {
 			text = strings.Trim(value, `"`)
 		}
 		record = o.priority + "[" + o.time + "]" + o.caller + " " + text
-		*o = object{begun: true}
+		*o = Object{begun: true}
 	}
 	return record, true
 }
