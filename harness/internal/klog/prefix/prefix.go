@@ -24,7 +24,12 @@ func Uncolored(raw string) string {
 //
 //	12.345678   +0.000012   Mon Jan  2 15:04:05 2006   Jan 2 15:04
 //	<    0.000012>   12.345678 <    0.000012>
+//
+// Kernels of phones and set-top boxes print the processor, too: 12.345678,1 and 12.345678@1.
 func IsTime(s string) bool {
+	if at := strings.LastIndexAny(s, ",@"); at > 0 && IsNumber(s[at+1:]) && IsSeconds(s[:at]) {
+		return true
+	}
 	if before, delta, ok := strings.Cut(s, "<"); ok {
 		delta, ok = strings.CutSuffix(delta, ">")
 		before = strings.TrimSpace(before)
