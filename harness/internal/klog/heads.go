@@ -105,7 +105,8 @@ var heads = []head{
 	{kind: Bug, ends: untraced, title: "kernel BUG", detail: lineDetail, forms: []string{`rust_kernel: panicked at `}},
 	{kind: Oops, ends: traced, title: "$1", forms: []string{
 		`(Internal error: .*?)(?:: [0-9a-f]+)? \[#\d`, `(Oops - [^\[]+?) \[#\d`, `(Oops) ?\[#\d`, `(Oops: [A-Z][^\[]+?), sig: \d+ \[#\d`,
-		`(Unhandled kernel unaligned access)\[#\d`, `(Oops: [0-9a-f]+) (?:ilc:\d )?\[#\d.*`, `(Oops: .*?) \[#\d`, `(Bad kernel stack pointer) `, `(Kernel stack pointer invalid)`,
+		`(Oops: [0-9a-f]+) (?:ilc:\d )?\[#\d.*`, `(Oops: .*?) \[#\d`, `(Bad kernel stack pointer) `, `(Kernel stack pointer invalid)`,
+		`*[#*([A-Za-z][A-Za-z_ ,-]+?)!?\[#\d+\]:$`, // mips, loongarch
 	}},
 
 	// Sanitizers.
@@ -214,6 +215,10 @@ var heads = []head{
 	}},
 	{kind: BadPage, ends: dumped, title: "BUG: Bad page state", forms: []string{`Bad page state in process `}},
 	{kind: BadPage, ends: oneLine, title: "$1", forms: []string{`*: bad p*\S+\.[ch]:\d+: (bad p(?:gd|4d|ud|md|te)) `}},
+	// The older stacks are those of the first free.
+	{kind: SlabCorruption, ends: dumped, within: ": kasan: bad access detected", title: "BUG $1", detail: slabDetail, forms: []string{
+		`BUG (.+?) \((?:Not tainted|Tainted).*\): Object already free`,
+	}},
 	{kind: SlabCorruption, ends: dumped, blame: trace.Everything, within: ": kasan: bad access detected", title: "BUG $1", detail: slabDetail, forms: []string{
 		`BUG (.+?) \((?:Not tainted|Tainted)`,
 	}, change: []change{
@@ -228,6 +233,7 @@ var heads = []head{
 		`Out of memory(?: \(\w+\))?: Kill(?:ed)? process `, `Memory cgroup out of memory: Kill(?:ed)? process `, `Out of memory and no killable processes`,
 	}},
 	{kind: MSRAccess, ends: dumped, message: true, title: "$1", forms: []string{`(unchecked MSR access error: .+?)(?: from 0x| to 0x| \(|$)`}},
+	{kind: ReferenceLeak, ends: oneLine, title: "page_pool: a pool that is destroyed has pages in use", forms: []string{`page_pool_release_retry\(\) stalled pool shutdown`}},
 	{kind: ReferenceLeak, ends: tracked, forms: []string{`unregister_netdevice: waiting for .* to become free`}},
 	{kind: UseAfterFree, ends: untraced, message: true, title: "VFS: busy inodes after unmount", forms: []string{`VFS: Busy inodes after unmount`}},
 	{kind: UseAfterFree, ends: untraced, message: true, title: "VFS: close of a file that nobody has open", forms: []string{`VFS: Close: file count is `}},

@@ -82,7 +82,7 @@ func (s *Scanner) AddLine(raw string) {
 		}
 		s.stamped = s.stamped || l.stamp != "" || l.record
 		if !s.stamped && !l.user {
-			if at := gluedHead(l.text); at > 0 {
+			if at := gluedHead(l.text); at > 0 && headOf(l.text) == nil {
 				s.add(line{text: l.text[:at], raw: l.text[:at], at: s.added})
 				l.text, l.raw = l.text[at:], l.text[at:]
 			}

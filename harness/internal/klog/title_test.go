@@ -130,6 +130,30 @@ func TestKindsAndTitlesOfOtherProcessors(t *testing.T) {
 	})
 }
 
+// A head may name the exception, and a line of another head may be part of it.
+func TestTitlesOfOopsesOfMIPS(t *testing.T) {
+	place := "\nCPU: 0 PID: 9 Comm: gadgetctl\nepc   : c0104010 gadget_read+0x10/0x40 [gadget]\nra    : c0104000 vfs_read+0x8c/0x130\n" + endOfTrace + " 0 ]---"
+	wantTitles(t, []titled{
+		{"Reserved instruction in kernel code[#1]:" + place, Oops, "Reserved instruction in kernel code in gadget_read [gadget]"},
+		{"Kernel unaligned instruction access[#1]:" + place, Oops, "Kernel unaligned instruction access in gadget_read [gadget]"},
+		{"Unhandled kernel unaligned access[#1]:" + place, Oops, "Unhandled kernel unaligned access in gadget_read [gadget]"},
+		{"do_cpu invoked from kernel context![#1]:" + place, Oops, "do_cpu invoked from kernel context in gadget_read [gadget]"},
+		{"CPU 0 Unable to handle kernel paging request at virtual address 00000008, epc == c0104010, ra == c0104000\nOops[#1]:" + place, NullDereference, "BUG: kernel NULL pointer dereference in gadget_read [gadget]"},
+	})
+}
+
+// The function that is blamed is the one that does the wrong thing now, or the last one that is known.
+func TestGuiltyFunctionsOfOtherReports(t *testing.T) {
+	history := "Allocated in gadget_alloc+0x20/0x40 [gadget] age=12 cpu=0 pid=9\n\tgadget_alloc+0x20/0x40 [gadget]\nFreed in gadget_free+0x20/0x40 [gadget] age=3 cpu=0 pid=9\n\tgadget_free+0x20/0x40 [gadget]\nObject 0xffff888004d5e5c0 @offset=1472 fp=0xffff888004d5e600\n"
+	now := "CPU: 0 PID: 9 Comm: gadgetctl\nCall Trace:\n free_debug_processing+0x1bd/0x230\n kfree+0x2f4/0x390\n gadget_free_again+0x20/0x40 [gadget]"
+	wantTitles(t, []titled{
+		{"BUG kmalloc-64 (Tainted: G           O     ): Object already free\n" + history + now, SlabCorruption, "BUG kmalloc-64: Object already free in gadget_free_again [gadget]"},
+		{"BUG kmalloc-64 (Tainted: G           O     ): Object corrupt\n" + history + now, SlabCorruption, "BUG kmalloc-64: Object corrupt in gadget_alloc [gadget]"},
+		{"watchdog: BUG: soft lockup - CPU#1 stuck for 22s! [migration/1:17]\nCPU: 1 PID: 17 Comm: migration/1\nStopper: multi_cpu_stop+0x0/0x120 <- stop_machine_cpuslocked+0xe8/0x130\nRIP: 0010:multi_cpu_stop+0x94/0x120\nCall Trace:\n cpu_stopper_thread+0x92/0x140\n smpboot_thread_fn+0xda/0x1d0\n kthread+0xe6/0x110", SoftLockup, "BUG: soft lockup in multi_cpu_stop"},
+		{"page_pool_release_retry() stalled pool shutdown: id 12, 3 inflight 60 sec", ReferenceLeak, "page_pool: a pool that is destroyed has pages in use"},
+	})
+}
+
 // wantTitles fails the test unless each text has one fault, of that kind and title.
 func wantTitles(t *testing.T, all []titled) {
 	t.Helper()

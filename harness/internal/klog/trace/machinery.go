@@ -116,7 +116,7 @@ var machinery = []row{
 		ftrace_caller* ftrace_call ftrace_regs_call* ftrace_regs_caller* ftrace_graph_caller return_to_handler kretprobe_trampoline* arch_rethook_trampoline
 		do_trap_ecall_u system_call_exception system_call_vectored_common system_call_common __do_syscall ret_to_user*
 		__pi_* bpf_dispatcher_nop_func __ret_from_fork syscall_handler do_syscall secondary_start_kernel __secondary_switched __primary_switched smp_callin secondary_start_sbi
-		ftrace_graph_call ftrace_regs_entry ftrace_stub ftrace_return_to_handler __irqentry_text_end multi_cpu_stop cpu_stopper_thread`},
+		ftrace_graph_call ftrace_regs_entry ftrace_stub ftrace_return_to_handler __irqentry_text_end`},
 	{service, `
 		queue_work* __queue_work* queue_delayed_work* __queue_delayed_work insert_work* __virt_to_phys __phys_addr flush_work* __flush_work* flush_delayed_work flush_workqueue* __flush_workqueue drain_workqueue
 		destroy_workqueue start_flush_work mod_delayed_work* __cancel_work* cancel_work* try_to_grab_pending work_grab_pending schedule_work* schedule_delayed_work*
@@ -144,7 +144,7 @@ var machinery = []row{
 		unwind_next_frame __unwind_start unwind_get_return_address* orc_find regmap_mmio_*
 		__vunmap vunmap* vm_unmap_* __purge_vmap_area_lazy simple_copy_to_iter copy_page_to_iter* __skb_datagram_iter csd_* current_time ktime_get* get_random_* prandom_* inode_init_* new_inode*`},
 	{dispatch, `
-		kthread kthread_worker_fn worker_thread process_one_work process_scheduled_works rescuer_thread smpboot_thread_fn irq_thread irq_thread_fn
+		kthread kthread_worker_fn multi_cpu_stop cpu_stopper_thread worker_thread process_one_work process_scheduled_works rescuer_thread smpboot_thread_fn irq_thread irq_thread_fn
 		__do_softirq do_softirq* __irq_exit_rcu irq_exit* invoke_softirq handle_softirqs run_ksoftirqd ksoftirqd run_timer_softirq __run_timers* __run_timer_base
 		run_timer_base call_timer_fn* expire_timers* tasklet_action* tasklet_hi_action rcu_core* rcu_do_batch* rcu_process_callbacks rcu_cpu_kthread rcu_nocb_cb_kthread
 		hrtimer_run_softirq call_on_stack* asm_call_* call_softirq run_irq_workd irq_work_run* irq_work_single irq_enter* task_work_run
