@@ -27,6 +27,7 @@ type head struct {
 	within  string   // a line that contains this belongs to the open report of a KASAN fault
 	repeats bool     // lines of this head, one after the other, are one report
 	glued   bool     // may follow other text on its line if the log has no times
+	mild    bool     // counts only if an oops follows: a program can cause it, too
 	weak    bool     // counts only with a time if other lines of the log have one
 }
 

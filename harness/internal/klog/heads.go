@@ -50,10 +50,13 @@ var heads = []head{
 	}},
 	{kind: PageFault, ends: traced, glued: true, title: "BUG: unable to handle page fault", forms: []string{
 		`BUG: unable to handle `, `BUG: Unable to handle `, `Unable to handle kernel `, `Unable to handle kernel access`,
-		`CPU \d+ Unable to handle kernel paging request`, `Unhandled fault: page domain fault`, `Unhandled fault: .*(?:translation|permission)`,
+		`CPU \d+ Unable to handle kernel paging request`,
 	}, change: []change{
 		{"Failing address: 0000000000000", NullDereference}, {"at virtual address 0000000000000", NullDereference}, // s390, riscv
 		{"KASAN: null-ptr-deref in range", NullDereference}, // KASAN's shadow of NULL has an address of its own
+	}},
+	{kind: PageFault, ends: traced, mild: true, title: "BUG: unable to handle page fault", forms: []string{
+		`Unhandled fault: page domain fault`, `Unhandled fault: .*(?:translation|permission)`,
 	}},
 	{kind: PageFault, ends: traced, title: "BUG: unable to handle page fault", forms: []string{`Kernel Fault: Code=`, `Bad Address \(null pointer deref\?\): Code=`}, change: []change{ // parisc
 		{"at addr 0000000000000", NullDereference},
@@ -88,7 +91,7 @@ var heads = []head{
 	{kind: Oops, ends: untraced, message: true, title: "CFI failure", forms: []string{`CFI failure at `, `CFI failure \(target: `, `kCFI failure`}},
 	{kind: Oops, ends: untraced, title: "missing ENDBR", forms: []string{`traps: Missing ENDBR: `, `Missing ENDBR: `}},
 	{kind: Oops, ends: traced, title: "Unhandled fault", forms: []string{`Unhandled fault at 0x`}}, // arm64
-	{kind: Oops, ends: traced, title: "$1", forms: []string{`(Unhandled fault: [^(]+) \(`, `(Unhandled prefetch abort: [^(]+) \(`}},
+	{kind: Oops, ends: traced, mild: true, title: "$1", forms: []string{`(Unhandled fault: [^(]+) \(`, `(Unhandled prefetch abort: [^(]+) \(`}},
 	// Exceptions for which arm64 prints the registers before it panics.
 	{kind: Oops, ends: traced, title: "Kernel panic - not syncing: Asynchronous SError Interrupt", forms: []string{`SError Interrupt on CPU\d+, code `}},
 	{kind: Oops, ends: traced, title: "Kernel panic - not syncing: bad mode", forms: []string{`Bad mode in .+ handler detected on CPU`}},

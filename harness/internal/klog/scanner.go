@@ -179,6 +179,9 @@ func (s *Scanner) add(l line) {
 	if h == nil && len(s.reports) == 0 && st.top() == nil && len(st.pending) == 0 && strings.HasPrefix(l.text, endOfTrace) {
 		h = &beheaded
 	}
+	if s.postpones(st, h, l) {
+		return
+	}
 	switch {
 	case st.absorbs(h, l, s.lines):
 	case h != nil:
@@ -194,6 +197,29 @@ func (s *Scanner) add(l line) {
 	default:
 		s.give(st, l)
 	}
+}
+
+// postpones keeps the line of a mild head, and those of a dump after it, until it is certain whether an oops
+// follows. It reports whether it keeps the line.
+func (s *Scanner) postpones(st *stream, h *head, l line) bool {
+	if h == nil && len(st.mild) > 0 && len(st.mild) < pendingLines && l.text != "" && dump.IsLine(l.text) {
+		st.mild = append(st.mild, l)
+		return true
+	}
+	kept := st.mild
+	st.mild = nil
+	if len(kept) > 0 && h != nil && strings.Contains(l.text, "[#") {
+		s.begin(st, headOf(kept[0].text), kept[0])
+		kept = kept[1:]
+	}
+	for _, l := range kept {
+		s.give(st, l)
+	}
+	if h == nil || !h.mild || st.top() != nil && st.top().joins(h, l.text) {
+		return false
+	}
+	st.mild = []line{l}
+	return true
 }
 
 // stream returns the stream of a caller.
@@ -218,13 +244,13 @@ func (s *Scanner) stream(caller string) *stream {
 
 func (s *Scanner) begin(st *stream, h *head, l line) {
 	if r := st.top(); r != nil && (r.ending == dumped || r.ending == tracked || r.ended) {
-		s.pop(st)
+		st.pop(s.lines)
 	}
 	r := newReport(h, l, st.pending, &s.budget)
 	st.pending = nil
 	s.enter(st, r)
 	if r.closed {
-		s.pop(st)
+		st.pop(s.lines)
 	}
 }
 
@@ -241,10 +267,6 @@ func (s *Scanner) enter(st *stream, r *report) {
 	st.push(r)
 }
 
-func (s *Scanner) pop(st *stream) {
-	st.pop(s.lines)
-}
-
 // give hands a line to the open reports, the last one first.
 func (s *Scanner) give(st *stream, l line) {
 	rule := dump.IsRule(l.text)
@@ -258,7 +280,7 @@ func (s *Scanner) give(st *stream, l line) {
 		}
 		taken := r.offer(l)
 		if r.closed {
-			s.pop(st)
+			st.pop(s.lines)
 		}
 		if taken {
 			return
@@ -297,7 +319,7 @@ func (s *Scanner) abandon(st *stream) {
 func (s *Scanner) close(st *stream) {
 	s.abandon(st)
 	for st.top() != nil {
-		s.pop(st)
+		st.pop(s.lines)
 	}
 	st.last = nil
 	if s.locked == st {

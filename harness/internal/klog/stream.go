@@ -17,6 +17,7 @@ const (
 type stream struct {
 	open    []*report // the last one takes the next line
 	pending []line    // lines before a head: cut here, a rule
+	mild    []line    // the line of a mild head, and those of a dump after it
 	stall   *report   // the open report of a stall
 	last    *report   // the report that was closed last
 	since   int       // lines of the stream since last was closed

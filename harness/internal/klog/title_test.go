@@ -142,6 +142,20 @@ func TestTitlesOfOopsesOfMIPS(t *testing.T) {
 	})
 }
 
+// arm says "Unhandled fault" about programs, too. An oops follows only if the kernel caused it.
+func TestUnhandledFaultsOfProgramsAreNoFaults(t *testing.T) {
+	table := "\npgd = c4d1c000\n[b6f5c000] *pgd=84d2e831, *pte=fe200703, *ppte=fe200c33\n"
+	place := "Modules linked in: gadget(O)\nPC is at gadget_read+0x10/0x40 [gadget]\n" + endOfTrace + " 0 ]---"
+	wantTitles(t, []titled{
+		{"8<--- cut here ---\nUnhandled fault: external abort on non-linefetch (0x018) at 0xb6f5c000" + table + "healthy", "", ""},
+		{"Unhandled fault: alignment exception (0x001) at 0xb6f5c001", "", ""},
+		{"Unhandled fault: page domain fault (0x01b) at 0xb6f5c000" + table + "Unhandled prefetch abort: breakpoint debug exception (0x002) at 0x00000000", "", ""},
+		{"8<--- cut here ---\nUnhandled fault: external abort on non-linefetch (0x1008) at 0xf0000000" + table + "Internal error: : 1008 [#1] SMP ARM\n" + place, Oops, "Unhandled fault: external abort on non-linefetch in gadget_read [gadget]"},
+		{"Unhandled fault: page domain fault (0x81b) at 0x00000abc" + table + "Internal error: : 81b [#1] SMP ARM\n" + place, PageFault, "BUG: unable to handle page fault in gadget_read [gadget]"},
+		{"Unhandled fault: alignment exception (0x001) at 0xb6f5c001" + table + "BUG: the next one", Bug, "BUG: the next one"},
+	})
+}
+
 // The function that is blamed is the one that does the wrong thing now, or the last one that is known.
 func TestGuiltyFunctionsOfOtherReports(t *testing.T) {
 	history := "Allocated in gadget_alloc+0x20/0x40 [gadget] age=12 cpu=0 pid=9\n\tgadget_alloc+0x20/0x40 [gadget]\nFreed in gadget_free+0x20/0x40 [gadget] age=3 cpu=0 pid=9\n\tgadget_free+0x20/0x40 [gadget]\nObject 0xffff888004d5e5c0 @offset=1472 fp=0xffff888004d5e600\n"
