@@ -54,6 +54,7 @@ var heads = []head{
 	}, change: []change{
 		{"Failing address: 0000000000000", NullDereference}, {"at virtual address 0000000000000", NullDereference}, // s390, riscv
 		{"KASAN: null-ptr-deref in range", NullDereference}, // KASAN's shadow of NULL has an address of its own
+		{"Thread overran stack", StackOverflow},
 	}},
 	{kind: PageFault, ends: traced, mild: true, title: "BUG: unable to handle page fault", forms: []string{
 		`Unhandled fault: page domain fault`, `Unhandled fault: .*(?:translation|permission)`,
@@ -109,7 +110,9 @@ var heads = []head{
 	{kind: Oops, ends: traced, title: "$1", forms: []string{
 		`(Internal error: .*?)(?:: [0-9a-f]+)? \[#\d`, `(Oops - [^\[]+?) \[#\d`, `(Oops) ?\[#\d`, `(Oops: [A-Z][^\[]+?), sig: \d+ \[#\d`,
 		`(Oops: [0-9a-f]+) (?:ilc:\d )?\[#\d.*`, `(Oops: .*?) \[#\d`, `(Bad kernel stack pointer) `, `(Kernel stack pointer invalid)`,
-		`*[#*([A-Za-z][A-Za-z_ ,-]+?)!?\[#\d+\]:$`, // mips, loongarch
+		`*[#*([A-Za-z][A-Za-z_ ,-]+?)!?\[#\d+\]:$`,           // mips, loongarch
+		`*): *\S.{0,14}\(\d+\): ([A-Z][A-Za-z ]+) \[#\d+\]$`, // sparc
+		`(Oops: [A-Za-z][^\[]+?), sig: \d+$`,                 // microblaze, nios2
 	}},
 
 	// Sanitizers.

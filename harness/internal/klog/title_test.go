@@ -142,6 +142,16 @@ func TestTitlesOfOopsesOfMIPS(t *testing.T) {
 	})
 }
 
+// Kernels for other processors do not count their oopses, or name the task before the exception.
+func TestTitlesOfOopsesOfRareProcessors(t *testing.T) {
+	wantTitles(t, []titled{
+		{"gadgetctl(7): Kernel illegal instruction [#1]\nTPC: <gadget_read+0x10/0x40 [gadget]>\nCall Trace:", Oops, "Kernel illegal instruction in gadget_read [gadget]"},
+		{"Oops: kernel access of bad area, sig: 11\nRegisters dump: mode=82ED9D54", Oops, "Oops: kernel access of bad area"},
+		{"gadgetctl(7): loaded [#1] of 2", "", ""},
+		{"BUG: unable to handle kernel paging request at ffffc90000a3bff8\nThread overran stack, or stack corrupted\nOops: 0002 [#1] SMP\nRIP: 0010:gadget_set+0x1/0x2 [gadget]", StackOverflow, "BUG: unable to handle page fault in gadget_set [gadget]"},
+	})
+}
+
 // arm says "Unhandled fault" about programs, too. An oops follows only if the kernel caused it.
 func TestUnhandledFaultsOfProgramsAreNoFaults(t *testing.T) {
 	table := "\npgd = c4d1c000\n[b6f5c000] *pgd=84d2e831, *pte=fe200703, *ppte=fe200c33\n"
