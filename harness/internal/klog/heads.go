@@ -110,9 +110,9 @@ var heads = []head{
 	{kind: Oops, ends: traced, title: "$1", forms: []string{
 		`(Internal error: .*?)(?:: [0-9a-f]+)? \[#\d`, `(Oops - [^\[]+?) \[#\d`, `(Oops) ?\[#\d`, `(Oops: [A-Z][^\[]+?), sig: \d+ \[#\d`,
 		`(Oops: [0-9a-f]+) (?:ilc:\d )?\[#\d.*`, `(Oops: .*?) \[#\d`, `(Bad kernel stack pointer) `, `(Kernel stack pointer invalid)`,
-		`*[#*([A-Za-z][A-Za-z_ ,-]+?)!?\[#\d+\]:$`,           // mips, loongarch
-		`*): *\S.{0,14}\(\d+\): ([A-Z][A-Za-z ]+) \[#\d+\]$`, // sparc
-		`(Oops: [A-Za-z][^\[]+?), sig: \d+$`,                 // microblaze, nios2
+		`*ernel *([A-Za-z_ ,-]*[Kk]ernel [A-Za-z_ ,-]+)!?\[#\d+\]:$`, // mips, loongarch
+		`*): *[^ ]{1,15}\(\d+\): ([A-Z][A-Za-z ]+) \[#\d+\]$`,        // sparc
+		`(Oops: [A-Za-z][^\[]+?), sig: \d+$`,                         // microblaze, nios2
 	}},
 
 	// Sanitizers.

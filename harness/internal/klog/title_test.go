@@ -148,6 +148,8 @@ func TestTitlesOfOopsesOfRareProcessors(t *testing.T) {
 		{"gadgetctl(7): Kernel illegal instruction [#1]\nTPC: <gadget_read+0x10/0x40 [gadget]>\nCall Trace:", Oops, "Kernel illegal instruction in gadget_read [gadget]"},
 		{"Oops: kernel access of bad area, sig: 11\nRegisters dump: mode=82ED9D54", Oops, "Oops: kernel access of bad area"},
 		{"gadgetctl(7): loaded [#1] of 2", "", ""},
+		{"gadget 0000:00:04.0: port(7): Loaded [#1]", "", ""},
+		{"gadget[#1]:", "", ""},
 		{"BUG: unable to handle kernel paging request at ffffc90000a3bff8\nThread overran stack, or stack corrupted\nOops: 0002 [#1] SMP\nRIP: 0010:gadget_set+0x1/0x2 [gadget]", StackOverflow, "BUG: unable to handle page fault in gadget_set [gadget]"},
 	})
 }
