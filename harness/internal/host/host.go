@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +98,10 @@ func (r *run) setUp() (err error) {
 	}
 	if len(r.env.Borrowed) > 0 {
 		r.say("using variables of hugelgupf/vmtest: %s", strings.Join(r.env.Borrowed, ", "))
+	}
+	misspelt := environment.Misspelt()
+	for _, name := range slices.Sorted(maps.Keys(misspelt)) {
+		r.say("%s has no meaning: did you mean %s?", name, misspelt[name])
 	}
 	r.guest.tests.Path = r.Binary
 	if r.env.Binary != "" {
