@@ -3,10 +3,14 @@ package pid1
 import (
 	"bytes"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 // eventStream follows the output of a test binary without our code that runs with
@@ -38,6 +42,56 @@ var eventVerbs = []struct{ lead, verb string }{
 // maxEvent is how long, in bytes, a line that reports an event may be. A longer one is
 // output of a test.
 const maxEvent = 64 << 10
+
+// flood is how many writes without an event make the pipe hold several.
+const flood = 64
+
+// copy copies a pipe that holds a single write, until it ends. A write that may report an
+// event stays there until its marks are written, so the next one waits. Others are removed at
+// once, and go to the host together. If there are many of them, the pipe holds several writes
+// until the next event.
+func (s *eventStream) copy(pipe int, copies [2]int) error {
+	plain := newSender(s.out)
+	defer plain.close()
+	buf := make([]byte, wire.MaxShared)
+	for plains, wide := 0, false; ; {
+		piece, err := peek(pipe, copies, buf)
+		if err == nil && len(piece) == 0 {
+			return plain.flush()
+		}
+		isPlain := len(s.held) == 0 && bytes.IndexByte(piece, inside.EventMarker[0]) < 0
+		if err == nil && !isPlain {
+			plains = 0
+			if err = plain.flush(); err == nil {
+				_, err = s.Write(piece)
+			}
+		}
+		if err == nil {
+			_, err = io.ReadFull(blockingFile(pipe), piece)
+		}
+		if err == nil && isPlain {
+			plains++
+			_, err = plain.Write(piece)
+		}
+		if err != nil {
+			return err
+		}
+		if widen := plains >= flood; widen != wide && resize(pipe, widen) {
+			wide = widen
+		}
+	}
+}
+
+// resize makes a pipe hold several writes, or a single one. It reports whether it has done so:
+// the pipe may hold more at the moment.
+func resize(pipe int, wide bool) bool {
+	size := os.Getpagesize()
+	if wide {
+		size *= 16
+	}
+	_, err := unix.FcntlInt(uintptr(pipe), unix.F_SETPIPE_SZ, size)
+	return err == nil
+}
 
 // Write takes the next bytes of the output. It returns when their marks are written.
 func (s *eventStream) Write(p []byte) (int, error) {

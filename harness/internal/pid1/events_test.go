@@ -2,11 +2,15 @@ package pid1
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
@@ -117,4 +121,58 @@ func TestEventInsideOfLineIsMarked(t *testing.T) {
 			t.Errorf("pieces of %d bytes: finished %v, got\n%q\n%s, want\n%s", n, s.finished(0), out, marks, want)
 		}
 	}
+}
+
+// Many small writes go to the host together, and each event after what was written before it.
+func TestPlainOutputOfForeignBinaryGoesTogether(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "kmsg")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	marks, err := inside.NewMarker(log, "word")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := &slowHost{}
+	s := &eventStream{out: host, marks: marks, tell: func(string) bool { return false }, open: map[string]int{}}
+	p := &process{}
+	pipe, err := p.stream(s.copy, unix.O_DIRECT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want strings.Builder
+	write := func(text, extra string) {
+		t.Helper()
+		want.WriteString(text + extra)
+		if _, err := pipe.WriteString(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const lines = 5000
+	write(inside.EventMarker+"=== RUN   TestA\n", inside.EventMarker+">>> 0 TestA\n")
+	for i := range lines {
+		write(fmt.Sprintln("line", i), "")
+	}
+	want.WriteString(inside.EventMarker + "<<< 2\n")
+	write(inside.EventMarker+"--- PASS: TestA (0.01s)\n", "")
+	pipe.Close()
+	p.streams.Wait()
+	if got := host.text.String(); got != want.String() {
+		t.Errorf("the host got %d bytes, want %d, the last of them %q", len(got), want.Len(), got[max(0, len(got)-100):])
+	}
+	if host.writes > lines/10 {
+		t.Errorf("%d lines went to the host in %d writes", lines, host.writes)
+	}
+}
+
+// slowHost is a host to which each write takes a while.
+type slowHost struct {
+	text   bytes.Buffer
+	writes int
+}
+
+func (h *slowHost) Write(p []byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	h.writes++
+	return h.text.Write(p)
 }

@@ -43,7 +43,7 @@ func (p *process) variables(work wire.Work) []string {
 func (p *process) stdout(work wire.Work, out *wire.Writer) (*os.File, error) {
 	p.program = work.Program
 	if !work.Events {
-		return p.stream(out.Stream(wire.Stdout), 0)
+		return p.stream(p.to(out.Stream(wire.Stdout)), 0)
 	}
 	marks, err := inside.NewMarker(inside.KernelLog, work.Mark)
 	if err != nil {
@@ -51,7 +51,7 @@ func (p *process) stdout(work wire.Work, out *wire.Writer) (*os.File, error) {
 	}
 	tell := func(mark string) bool { return out.Write(wire.Mark, []byte(mark)) == nil }
 	p.events = &eventStream{out: out.Stream(wire.Stdout), marks: marks, tell: tell, open: map[string]int{}}
-	return p.stream(p.events, unix.O_DIRECT)
+	return p.stream(p.events.copy, unix.O_DIRECT)
 }
 
 // stdio are a program's standard input, output and error. One file may be several of
@@ -101,7 +101,7 @@ func (p *process) open(work wire.Work, out *wire.Writer, in *stdin.Input) (files
 	}
 	files[2] = files[1]
 	if !work.OneStream {
-		files[2], err = p.stream(out.Stream(wire.Stderr), 0)
+		files[2], err = p.stream(p.to(out.Stream(wire.Stderr)), 0)
 	}
 	return files, err
 }
@@ -190,26 +190,30 @@ func setTimerSlack(slack int64) error {
 	return nil
 }
 
-// stream returns the write end of a pipe that is copied to w. Data leaves the pipe
-// only after it was written to w, so if the pipe is empty all data was written. With
-// unix.O_DIRECT the pipe holds a single write: each write waits until the one before it
-// was written to w.
-func (p *process) stream(w io.Writer, flags int) (*os.File, error) {
+// copier copies a pipe to the host until the pipe ends. copies is a pipe for its own use.
+type copier func(pipe int, copies [2]int) error
+
+// to returns a copier that only copies to w.
+func (p *process) to(w io.Writer) copier {
+	return func(pipe int, copies [2]int) error { return copyPipe(w, pipe, copies, p.taken) }
+}
+
+// stream returns the write end of a pipe that is copied. With unix.O_DIRECT the pipe holds a
+// single write: each write waits until the one before it was removed from the pipe.
+func (p *process) stream(copyAll copier, flags int) (*os.File, error) {
 	var ours, copies [2]int // each the read end and the write end
 	if err := unix.Pipe2(ours[:], unix.O_CLOEXEC|flags); err != nil {
 		return nil, err
 	}
-	if flags != 0 {
-		if _, err := unix.FcntlInt(uintptr(ours[1]), unix.F_SETPIPE_SZ, os.Getpagesize()); err != nil {
-			return nil, fmt.Errorf("make a pipe of one page: %w", err)
-		}
+	if flags != 0 && !resize(ours[1], false) {
+		return nil, errors.New("cannot make a pipe of one page")
 	}
 	if err := unix.Pipe2(copies[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
 	}
 	p.streams.Go(func() {
 		// An error means that the host is gone, which the main loop also sees.
-		_ = copyPipe(w, ours[0], copies, p.taken)
+		_ = copyAll(ours[0], copies)
 		for _, fd := range []int{ours[0], copies[0], copies[1]} {
 			_ = unix.Close(fd)
 		}
@@ -217,22 +221,30 @@ func (p *process) stream(w io.Writer, flags int) (*os.File, error) {
 	return os.NewFile(uintptr(ours[1]), "stream"), nil
 }
 
-// copyPipe copies a pipe to w until it ends. It removes each piece from the pipe after
-// it was written to w, and then adds 1 to the eventfd taken. copies is a pipe for the
-// copies of the pieces.
-func copyPipe(w io.Writer, pipe int, copies [2]int, taken io.Writer) error {
-	buf := make([]byte, wire.MaxShared)
-	one := binary.NativeEndian.AppendUint64(nil, 1)
+// peek returns the first data in a pipe, in buf, and leaves it there; nothing at the pipe's end.
+func peek(pipe int, copies [2]int, buf []byte) ([]byte, error) {
 	for {
 		n, err := unix.Tee(pipe, copies[1], len(buf), 0)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil || n == 0 {
-			return err
+			return nil, err
 		}
-		piece := buf[:n]
-		if _, err := io.ReadFull(blockingFile(copies[0]), piece); err != nil {
+		_, err = io.ReadFull(blockingFile(copies[0]), buf[:n])
+		return buf[:n], err
+	}
+}
+
+// copyPipe copies a pipe to w until it ends. It removes each piece from the pipe after
+// it was written to w, so if the pipe is empty all data was written. Then it adds 1 to the
+// eventfd taken.
+func copyPipe(w io.Writer, pipe int, copies [2]int, taken io.Writer) error {
+	buf := make([]byte, wire.MaxShared)
+	one := binary.NativeEndian.AppendUint64(nil, 1)
+	for {
+		piece, err := peek(pipe, copies, buf)
+		if err != nil || len(piece) == 0 {
 			return err
 		}
 		if _, err := w.Write(piece); err != nil {
