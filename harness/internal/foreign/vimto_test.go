@@ -61,6 +61,7 @@ func TestRunsTakeLessTimeThanVimtos(t *testing.T) {
 		var ends [2][]string
 		for round := range rounds + 1 {
 			for i, command := range commands {
+				timed(t, c.dir, command) // the host may have to find memory that the other one gave back
 				elapsed, got := timed(t, c.dir, command)
 				if round > 0 { // the first one fills caches
 					took[i] = append(took[i], elapsed)
