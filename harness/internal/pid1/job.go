@@ -1,7 +1,6 @@
 package pid1
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/settings"
 	"github.com/kmodtest/kmodtest/harness/internal/stdin"
+	"github.com/kmodtest/kmodtest/harness/internal/stdout"
 	"github.com/kmodtest/kmodtest/harness/internal/system"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -25,10 +25,10 @@ type process struct {
 	pid     int
 	word    string // see inside.ResultVariable
 	streams sync.WaitGroup
-	taken   blockingFile // see inside.TakenFile
-	result  blockingFile // the other end of inside.ResultFile
-	events  *eventStream // of a test binary without our code; else nil
-	program bool         // not a test binary
+	taken   system.File    // see inside.TakenFile
+	result  system.File    // the other end of inside.ResultFile
+	events  *stdout.Events // of a test binary without our code; else nil
+	program bool           // not a test binary
 }
 
 // variables returns the variables that harness.Main reads.
@@ -43,15 +43,14 @@ func (p *process) variables(work wire.Work) []string {
 func (p *process) stdout(work wire.Work, out *wire.Writer) (*os.File, error) {
 	p.program = work.Program
 	if !work.Events {
-		return p.stream(p.to(out.Stream(wire.Stdout)), 0)
+		return stdout.Open(&p.streams, out.Stream(wire.Stdout), p.taken)
 	}
 	marks, err := inside.NewMarker(inside.KernelLog, work.Mark)
 	if err != nil {
 		return nil, err
 	}
-	tell := func(mark string) bool { return out.Write(wire.Mark, []byte(mark)) == nil }
-	p.events = &eventStream{out: out.Stream(wire.Stdout), marks: marks, tell: tell, open: map[string]int{}}
-	return p.stream(p.events.copy, unix.O_DIRECT)
+	p.events = stdout.NewEvents(out, marks)
+	return p.events.Open(&p.streams)
 }
 
 // stdio are a program's standard input, output and error. One file may be several of
@@ -101,7 +100,7 @@ func (p *process) open(work wire.Work, out *wire.Writer, in *stdin.Input) (files
 	}
 	files[2] = files[1]
 	if !work.OneStream {
-		files[2], err = p.stream(p.to(out.Stream(wire.Stderr)), 0)
+		files[2], err = stdout.Open(&p.streams, out.Stream(wire.Stderr), p.taken)
 	}
 	return files, err
 }
@@ -129,12 +128,12 @@ func start(work wire.Work, channel int, out *wire.Writer, in *stdin.Input) (*pro
 	if err != nil {
 		return nil, err
 	}
-	p.taken = blockingFile(taken)
+	p.taken = system.File(taken)
 	var result [2]int // the read end and the write end
 	if err := unix.Pipe2(result[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, err
 	}
-	p.result = blockingFile(result[0])
+	p.result = system.File(result[0])
 	defer unix.Close(result[1])
 	files, err := p.open(work, out, in)
 	if err != nil {
@@ -190,75 +189,6 @@ func setTimerSlack(slack int64) error {
 	return nil
 }
 
-// copier copies a pipe to the host until the pipe ends. copies is a pipe for its own use.
-type copier func(pipe int, copies [2]int) error
-
-// to returns a copier that only copies to w.
-func (p *process) to(w io.Writer) copier {
-	return func(pipe int, copies [2]int) error { return copyPipe(w, pipe, copies, p.taken) }
-}
-
-// stream returns the write end of a pipe that is copied. With unix.O_DIRECT the pipe holds a
-// single write: each write waits until the one before it was removed from the pipe.
-func (p *process) stream(copyAll copier, flags int) (*os.File, error) {
-	var ours, copies [2]int // each the read end and the write end
-	if err := unix.Pipe2(ours[:], unix.O_CLOEXEC|flags); err != nil {
-		return nil, err
-	}
-	if flags != 0 && !resize(ours[1], false) {
-		return nil, errors.New("cannot make a pipe of one page")
-	}
-	if err := unix.Pipe2(copies[:], unix.O_CLOEXEC); err != nil {
-		return nil, err
-	}
-	p.streams.Go(func() {
-		// An error means that the host is gone, which the main loop also sees.
-		_ = copyAll(ours[0], copies)
-		for _, fd := range []int{ours[0], copies[0], copies[1]} {
-			_ = unix.Close(fd)
-		}
-	})
-	return os.NewFile(uintptr(ours[1]), "stream"), nil
-}
-
-// peek returns the first data in a pipe, in buf, and leaves it there; nothing at the pipe's end.
-func peek(pipe int, copies [2]int, buf []byte) ([]byte, error) {
-	for {
-		n, err := unix.Tee(pipe, copies[1], len(buf), 0)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil || n == 0 {
-			return nil, err
-		}
-		_, err = io.ReadFull(blockingFile(copies[0]), buf[:n])
-		return buf[:n], err
-	}
-}
-
-// copyPipe copies a pipe to w until it ends. It removes each piece from the pipe after
-// it was written to w, so if the pipe is empty all data was written. Then it adds 1 to the
-// eventfd taken.
-func copyPipe(w io.Writer, pipe int, copies [2]int, taken io.Writer) error {
-	buf := make([]byte, wire.MaxShared)
-	one := binary.NativeEndian.AppendUint64(nil, 1)
-	for {
-		piece, err := peek(pipe, copies, buf)
-		if err != nil || len(piece) == 0 {
-			return err
-		}
-		if _, err := w.Write(piece); err != nil {
-			return err
-		}
-		if _, err := io.ReadFull(blockingFile(pipe), piece); err != nil {
-			return err
-		}
-		if _, err := taken.Write(one); err != nil {
-			return err
-		}
-	}
-}
-
 // wait waits for the program to end and kills all processes that it left behind. It
 // returns when all of their output has gone to the host. As PID 1 it reaps every
 // orphan.
@@ -297,13 +227,13 @@ func (p *process) finished(code int) bool {
 	case p.program:
 		return true
 	case p.events != nil:
-		return p.events.finished(code)
+		return p.events.Finished(code)
 	}
 	return holds(p.result, inside.Result(p.word, code))
 }
 
 // holds reports whether a pipe that is not blocking holds exactly the text want.
-func holds(pipe blockingFile, want string) bool {
+func holds(pipe system.File, want string) bool {
 	buf := make([]byte, len(want)+1)
 	n, err := pipe.Read(buf)
 	return err == nil && string(buf[:n]) == want

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/system"
 )
 
 func TestOnlyResultWithWordAndCodeIsFinished(t *testing.T) {
@@ -29,7 +30,7 @@ func TestOnlyResultWithWordAndCodeIsFinished(t *testing.T) {
 		if _, err := unix.Write(pipe[1], []byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		if got := holds(blockingFile(pipe[0]), want); got != (name == "regular end") {
+		if got := holds(system.File(pipe[0]), want); got != (name == "regular end") {
 			t.Errorf("%s: finished: %v", name, got)
 		}
 		unix.Close(pipe[0])

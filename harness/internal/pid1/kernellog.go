@@ -11,13 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/system"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 // kernelLog copies the kernel log to the host, from its first record.
 type kernelLog struct {
 	out  *wire.Writer
-	file blockingFile
+	file system.File
 
 	mu    sync.Mutex
 	moved sync.Cond // seen or ended has changed
@@ -35,7 +36,7 @@ func streamKernelLog(out *wire.Writer) (*kernelLog, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open kernel log: %w", err)
 	}
-	l := &kernelLog{out: out, file: blockingFile(fd), hurry: make(chan struct{}, 1)}
+	l := &kernelLog{out: out, file: system.File(fd), hurry: make(chan struct{}, 1)}
 	l.moved.L = &l.mu
 	go l.copy()
 	return l, nil

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/modprobe"
+	"github.com/kmodtest/kmodtest/harness/internal/system"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -127,7 +128,7 @@ func (m *moduleRequests) serve(conn int) {
 		return
 	}
 	buf := make([]byte, modprobe.MaxName+2)
-	n, err := blockingFile(conn).Read(buf)
+	n, err := system.File(conn).Read(buf)
 	if err != nil {
 		return
 	}
@@ -246,7 +247,7 @@ func (f *incomingModule) write(p []byte) {
 	if f.fd < 0 {
 		return
 	}
-	if _, err := blockingFile(f.fd).Write(p); err != nil {
+	if _, err := system.File(f.fd).Write(p); err != nil {
 		f.fail(err)
 	}
 }

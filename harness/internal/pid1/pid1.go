@@ -105,7 +105,7 @@ func readBoot() (wire.Boot, error) {
 
 // guest is the state of PID 1 once the channel is open.
 type guest struct {
-	channel blockingFile
+	channel system.File
 	in      *wire.Reader
 	out     *wire.Writer
 	boot    wire.Boot

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/system"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -46,7 +47,7 @@ func (r *requests) listen() error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", inside.RequestPipe, err)
 	}
-	go r.relay(blockingFile(fd))
+	go r.relay(system.File(fd))
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package pid1
+package stdout
 
 import (
 	"bytes"
@@ -7,17 +7,16 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// follow writes output to an eventStream in pieces of n bytes, and returns the stream,
+// follow writes output to an Events in pieces of n bytes, and returns the stream,
 // what it passes on and the marks.
-func follow(t *testing.T, output string, n int) (s *eventStream, out, marks string) {
+func follow(t *testing.T, output string, n int) (s *Events, out, marks string) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "kmsg")
 	if err := os.WriteFile(log, nil, 0o600); err != nil {
@@ -28,7 +27,7 @@ func follow(t *testing.T, output string, n int) (s *eventStream, out, marks stri
 		t.Fatal(err)
 	}
 	var passed bytes.Buffer
-	s = &eventStream{out: &passed, marks: marker, tell: func(string) bool { return false }, open: map[string]int{}}
+	s = &Events{out: &passed, marks: marker, tell: func(string) bool { return false }, open: map[string]int{}}
 	for text := output; text != ""; {
 		piece := text[:min(n, len(text))]
 		if _, err := s.Write([]byte(piece)); err != nil {
@@ -56,8 +55,8 @@ func TestEventsOfForeignBinaryAreMarked(t *testing.T) {
 		if out != want || marks != wantMarks {
 			t.Errorf("pieces of %d bytes: got\n%q\n%s", n, out, marks)
 		}
-		if s.finished(0) || !s.finished(1) {
-			t.Errorf("pieces of %d bytes: a run that printed FAIL: finished with 0: %v, with 1: %v", n, s.finished(0), s.finished(1))
+		if s.Finished(0) || !s.Finished(1) {
+			t.Errorf("pieces of %d bytes: a run that printed FAIL: finished with 0: %v, with 1: %v", n, s.Finished(0), s.Finished(1))
 		}
 	}
 }
@@ -74,7 +73,7 @@ func TestHostIsToldOfMarksOfForeignBinary(t *testing.T) {
 	}
 	var host bytes.Buffer
 	tell := func(mark string) bool { host.WriteString(mark + "\n"); return true }
-	s := &eventStream{out: &host, marks: marks, tell: tell, open: map[string]int{}}
+	s := &Events{out: &host, marks: marks, tell: tell, open: map[string]int{}}
 	if _, err := s.Write([]byte(inside.EventMarker + "=== RUN   TestA\n" + inside.EventMarker + "--- PASS: TestA (0.01s)\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +96,7 @@ func TestForeignBinaryThatExitsEarlyHasNotFinished(t *testing.T) {
 		{begin + pass, false},
 		{begin + end + "PASS\n", false}, // printed by a test
 	} {
-		if s, _, _ := follow(t, c.output, 100); s.finished(0) != c.want {
+		if s, _, _ := follow(t, c.output, 100); s.Finished(0) != c.want {
 			t.Errorf("%q: finished: %v, want %v", c.output, !c.want, c.want)
 		}
 	}
@@ -117,8 +116,8 @@ func TestEventInsideOfLineIsMarked(t *testing.T) {
 	want := "run TestA #1\nend TestA PASS 0.01s #2\n"
 	for _, n := range []int{1, 7, 10_000} {
 		s, out, marks := follow(t, output, n)
-		if marks != want || !strings.Contains(out, m+"--- FAIL: TestOther (1.00s)"+m+"<<< 2\n") || !s.finished(0) {
-			t.Errorf("pieces of %d bytes: finished %v, got\n%q\n%s, want\n%s", n, s.finished(0), out, marks, want)
+		if marks != want || !strings.Contains(out, m+"--- FAIL: TestOther (1.00s)"+m+"<<< 2\n") || !s.Finished(0) {
+			t.Errorf("pieces of %d bytes: finished %v, got\n%q\n%s, want\n%s", n, s.Finished(0), out, marks, want)
 		}
 	}
 }
@@ -134,9 +133,9 @@ func TestPlainOutputOfForeignBinaryGoesTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	host := &slowHost{}
-	s := &eventStream{out: host, marks: marks, tell: func(string) bool { return false }, open: map[string]int{}}
-	p := &process{}
-	pipe, err := p.stream(s.copy, unix.O_DIRECT)
+	s := &Events{out: host, marks: marks, tell: func(string) bool { return false }, open: map[string]int{}}
+	var running sync.WaitGroup
+	pipe, err := s.Open(&running)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +155,7 @@ func TestPlainOutputOfForeignBinaryGoesTogether(t *testing.T) {
 	want.WriteString(inside.EventMarker + "<<< 2\n")
 	write(inside.EventMarker+"--- PASS: TestA (0.01s)\n", "")
 	pipe.Close()
-	p.streams.Wait()
+	running.Wait()
 	if got := host.text.String(); got != want.String() {
 		t.Errorf("the host got %d bytes, want %d, the last of them %q", len(got), want.Len(), got[max(0, len(got)-100):])
 	}

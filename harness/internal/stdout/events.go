@@ -1,4 +1,4 @@
-package pid1
+package stdout
 
 import (
 	"bytes"
@@ -6,19 +6,21 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
+	"github.com/kmodtest/kmodtest/harness/internal/system"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// eventStream follows the output of a test binary without our code that runs with
+// Events follows the output of a test binary without our code that runs with
 // -test.v=test2json. For each event that the testing package prints it writes the mark
 // that package events would write. It passes the output on, and adds the lines of package
 // events that the testing package does not print: the numbers of top-level tests and of
 // the marks of ends.
-type eventStream struct {
+type Events struct {
 	out   io.Writer
 	marks *inside.Marker
 	tell  func(mark string) bool // tells the host of a mark; reports whether it has got it
@@ -27,6 +29,17 @@ type eventStream struct {
 	open   map[string]int // tests that have begun and not ended, by name
 	starts int            // of top-level tests
 	last   string         // the last line PASS or FAIL of the testing package
+}
+
+// NewEvents returns the events of a test binary whose output goes to out.
+func NewEvents(out *wire.Writer, marks *inside.Marker) *Events {
+	tell := func(mark string) bool { return out.Write(wire.Mark, []byte(mark)) == nil }
+	return &Events{out: out.Stream(wire.Stdout), marks: marks, tell: tell, open: map[string]int{}}
+}
+
+// Open returns the test binary's standard output, which a goroutine of running copies.
+func (s *Events) Open(running *sync.WaitGroup) (*os.File, error) {
+	return open(running, unix.O_DIRECT, s.copy)
 }
 
 // eventVerbs are the beginnings of the lines that get a mark.
@@ -50,7 +63,7 @@ const flood = 64
 // event stays there until its marks are written, so the next one waits. Others are removed at
 // once, and go to the host together. If there are many of them, the pipe holds several writes
 // until the next event.
-func (s *eventStream) copy(pipe int, copies [2]int) error {
+func (s *Events) copy(pipe int, copies [2]int) error {
 	plain := newSender(s.out)
 	defer plain.close()
 	buf := make([]byte, wire.MaxShared)
@@ -67,7 +80,7 @@ func (s *eventStream) copy(pipe int, copies [2]int) error {
 			}
 		}
 		if err == nil {
-			_, err = io.ReadFull(blockingFile(pipe), piece)
+			_, err = io.ReadFull(system.File(pipe), piece)
 		}
 		if err == nil && isPlain {
 			plains++
@@ -82,19 +95,8 @@ func (s *eventStream) copy(pipe int, copies [2]int) error {
 	}
 }
 
-// resize makes a pipe hold several writes, or a single one. It reports whether it has done so:
-// the pipe may hold more at the moment.
-func resize(pipe int, wide bool) bool {
-	size := os.Getpagesize()
-	if wide {
-		size *= 16
-	}
-	_, err := unix.FcntlInt(uintptr(pipe), unix.F_SETPIPE_SZ, size)
-	return err == nil
-}
-
 // Write takes the next bytes of the output. It returns when their marks are written.
-func (s *eventStream) Write(p []byte) (int, error) {
+func (s *Events) Write(p []byte) (int, error) {
 	data := append(s.held, p...)
 	s.held = nil
 	var out []byte
@@ -127,7 +129,7 @@ func (s *eventStream) Write(p []byte) (int, error) {
 }
 
 // line marks the event that a line reports, if any, and returns the lines to pass on.
-func (s *eventStream) line(text string) string {
+func (s *Events) line(text string) string {
 	line := inside.EventMarker + text + "\n"
 	if text == "PASS" || text == "FAIL" {
 		s.last = text
@@ -140,7 +142,7 @@ func (s *eventStream) line(text string) string {
 	return line
 }
 
-func (s *eventStream) event(verb, result, name, line string) string {
+func (s *Events) event(verb, result, name, line string) string {
 	if verb != inside.MarkEnd {
 		s.mark(verb, name)
 		if verb != inside.MarkRun {
@@ -171,7 +173,7 @@ func (s *eventStream) event(verb, result, name, line string) string {
 
 // mark writes a mark and returns its number, or 0 if it could not be written: then a
 // fault is not attributed to a test, but it still fails the run.
-func (s *eventStream) mark(verb, name string, words ...string) uint64 {
+func (s *Events) mark(verb, name string, words ...string) uint64 {
 	number, err := s.marks.Count(func(_ uint64, line string) bool { return s.tell(line) }, verb, name, words...)
 	if err != nil {
 		return 0
@@ -179,10 +181,10 @@ func (s *eventStream) mark(verb, name string, words ...string) uint64 {
 	return number
 }
 
-// finished reports whether the tests came to their end, if the binary exited with that
+// Finished reports whether the tests came to their end, if the binary exited with that
 // code: the testing package has printed PASS, and no test was running. A code that is not 0
 // fails the run in any case.
-func (s *eventStream) finished(code int) bool {
+func (s *Events) Finished(code int) bool {
 	if code != 0 {
 		return s.last == "FAIL"
 	}
