@@ -43,6 +43,7 @@ func TestHostileGuestGetsNowhere(t *testing.T) {
 		"text in the kernel's own records": {test: "PutsReportsIntoRecords", status: 0, want: `PASS`},
 		"a taint behind an excused fault":  {test: "TaintsAfterOutOfMemory", status: 255, want: `the kernel is tainted \(warning \(W\)\)`},
 		"signals for the first process":    {test: "SendsSignalsToInit", status: 0, want: `PASS`},
+		"another root and user":            {test: "LeavesItsPlace", status: 0, want: `PASS`},
 		"its own PASS":                     {test: "PrintsPass", status: 1, want: `(?s)PASS\ncoverage: 50% of statements\nafter that\n.*\nFAIL\n`},
 		"secrets": {
 			test: "ShowsEnvironment", env: []string{"MY_SECRET=1", "MY_TOKEN=1", "HOSTILE_SECRET=allowed"}, status: 0,

@@ -320,3 +320,19 @@ func TestSendsSignalsToInit(t *testing.T) {
 		}
 	}
 }
+
+// TestLeavesItsPlace makes nothing of the harness reachable by a path, and gives root away.
+func TestLeavesItsPlace(t *testing.T) {
+	if err := os.RemoveAll("/run/kmodtest"); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Chroot(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setgid(65534); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Setuid(65534); err != nil {
+		t.Error(err)
+	}
+}
