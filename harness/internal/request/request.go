@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -200,6 +201,9 @@ func Become(path string, r Request) error {
 		_ = unix.Close(fd)
 	}
 	err = syscall.Exec(path, []string{path}, os.Environ())
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("start %s: %w; if its file system is mounted with noexec, choose another cache with XDG_CACHE_HOME", path, err)
+	}
 	return fmt.Errorf("start %s: %w", path, err)
 }
 
