@@ -56,25 +56,20 @@ var eventVerbs = []struct{ lead, verb string }{
 // output of a test.
 const maxEvent = 64 << 10
 
-// flood is how many writes without an event make the pipe hold several.
-const flood = 64
-
 // copy copies a pipe that holds a single write, until it ends. A write that may report an
 // event stays there until its marks are written, so the next one waits. Others are removed at
-// once, and go to the host together. If there are many of them, the pipe holds several writes
-// until the next event.
+// once, and go to the host together.
 func (s *Events) copy(pipe int, copies [2]int) error {
 	plain := newSender(s.out)
 	defer plain.close()
 	buf := make([]byte, wire.MaxShared)
-	for plains, wide := 0, false; ; {
+	for {
 		piece, err := peek(pipe, copies, buf)
 		if err == nil && len(piece) == 0 {
 			return plain.flush()
 		}
 		isPlain := len(s.held) == 0 && bytes.IndexByte(piece, inside.EventMarker[0]) < 0
 		if err == nil && !isPlain {
-			plains = 0
 			if err = plain.flush(); err == nil {
 				_, err = s.Write(piece)
 			}
@@ -83,14 +78,10 @@ func (s *Events) copy(pipe int, copies [2]int) error {
 			_, err = io.ReadFull(system.File(pipe), piece)
 		}
 		if err == nil && isPlain {
-			plains++
 			_, err = plain.Write(piece)
 		}
 		if err != nil {
 			return err
-		}
-		if widen := plains >= flood; widen != wide && resize(pipe, widen) {
-			wide = widen
 		}
 	}
 }

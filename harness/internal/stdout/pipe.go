@@ -5,6 +5,7 @@ package stdout
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -29,8 +30,10 @@ func open(running *sync.WaitGroup, flags int, copyAll func(pipe int, copies [2]i
 	if err := unix.Pipe2(ours[:], unix.O_CLOEXEC|flags); err != nil {
 		return nil, err
 	}
-	if flags != 0 && !resize(ours[1], false) {
-		return nil, errors.New("cannot make a pipe of one page")
+	if flags != 0 {
+		if _, err := unix.FcntlInt(uintptr(ours[1]), unix.F_SETPIPE_SZ, os.Getpagesize()); err != nil {
+			return nil, fmt.Errorf("make a pipe of one page: %w", err)
+		}
 	}
 	if err := unix.Pipe2(copies[:], unix.O_CLOEXEC); err != nil {
 		return nil, err
@@ -81,15 +84,4 @@ func copyPipe(w io.Writer, pipe int, copies [2]int, taken io.Writer) error {
 			return err
 		}
 	}
-}
-
-// resize makes a pipe hold several writes, or a single one. It reports whether it has done so:
-// the pipe may hold more at the moment.
-func resize(pipe int, wide bool) bool {
-	size := os.Getpagesize()
-	if wide {
-		size *= 16
-	}
-	_, err := unix.FcntlInt(uintptr(pipe), unix.F_SETPIPE_SZ, size)
-	return err == nil
 }
