@@ -28,10 +28,9 @@ type Reporter struct {
 	Image    string
 	out      printer
 	tests    tests
-	stream   itemizer   // its items wait for the kernel log
-	mark     uint64     // of the next end of a test
-	begins   beginnings // of tests
-	benches  benchmarks
+	stream   itemizer           // its items wait for the kernel log
+	mark     uint64             // of the next end of a test
+	begins   beginnings         // of tests
 	again    bool               // this is not the first machine
 	timeline *timeline.Timeline // of the current machine
 	past     map[string]bool    // tests that ran when a machine died, by identity
@@ -56,7 +55,6 @@ func NewReporter(w io.Writer, o Options) *Reporter {
 		past:    map[string]bool{},
 	}
 	r.begins = beginnings{out: &r.out, tests: &r.tests}
-	r.benches.out = &r.out
 	r.stream.verbose = r.out.style == styleVerbose && !o.Foreign
 	r.stream.foreign = o.Foreign
 	return r
@@ -111,9 +109,6 @@ func (r *Reporter) Flush() error {
 	if lead := r.begins.lead; err == nil && (lead.unsure || isTest(lead.name)) {
 		err = r.begins.resolve()
 	}
-	if err == nil {
-		err = r.benches.flush()
-	}
 	r.out.name = ""
 	return err
 }
@@ -145,24 +140,17 @@ func (r *Reporter) take(i item) error {
 			return err
 		}
 	}
-	if r.Foreign && r.benches.begins(i) {
-		return nil
-	}
 	switch i.what {
 	case "":
 		if r.again && strings.HasPrefix(i.text, "-test.shuffle ") {
 			return nil
 		}
-		return r.benches.output(i.text)
+		return r.out.print(i.text)
 	case "log":
-		if r.benches.log(i.text + "\n") {
-			return nil
-		}
 		return r.out.log(r.tests.open[r.out.name], r.out.name, i.text+"\n")
 	case "<<<":
 		return nil
 	case "line":
-		r.benches.running = nil
 		return r.out.line(i.text)
 	case ">>>", maybeRun, "=== RUN":
 		return r.begins.take(i)
@@ -199,7 +187,6 @@ func (r *Reporter) end(i item) error {
 			return err
 		}
 	}
-	r.out.keep(t, r.benches.end(name))
 	r.mark, r.out.name = 0, name
 	return r.conclude(t, i.what, took, confirmed)
 }
