@@ -122,12 +122,12 @@ func runInside(m *testing.M, config Config) int {
 		return m.Run()
 	}
 	reporter, err := inside.NewReporter(result)
-	code := 1
-	if err == nil {
-		code = m.Run()
-		err = reporter.Report(code)
-	}
 	if err != nil {
+		fmt.Fprintln(os.Stderr, prefix+"no test has run: take over the pipe for their result:", err)
+		return 1
+	}
+	code := m.Run()
+	if err := reporter.Report(code); err != nil {
 		fmt.Fprintln(os.Stderr, prefix+"report the tests' result:", err)
 		return max(code, 1)
 	}

@@ -67,7 +67,7 @@ func (f *Files) Begin(expose string) error {
 }
 
 // Place returns the path at which to store a file of the job's, so that it is at name when
-// the job begins.
+// the job begins. From its first call on, the kernel may keep what it has read of the host.
 func (f *Files) Place(name string) string {
 	if f.mount == nil {
 		return name

@@ -21,7 +21,7 @@ type fileSystem struct {
 	fuse.RawFileSystem
 	client *Client
 	nodes  *nodes
-	// keep reports that the kernel may keep what it has read. Before there is a job it
+	// keep reports that the kernel may keep what it has read. Before a job's first file it
 	// may not: the host of a restored machine may have other files.
 	keep  atomic.Bool
 	ahead ahead

@@ -76,8 +76,8 @@ func CheckSize(files []File, mib int) error {
 	if sum>>20 <= int64(mib) {
 		return nil
 	}
-	return fmt.Errorf("the files for the guest have %d MiB, %s alone %d MiB, and the guest keeps files in its memory of %d MiB: "+
-		"move files elsewhere, or give it more with harness.Config.Memory", sum>>20, cmp.Or(largest.from, largest.Path), most>>20, mib)
+	return fmt.Errorf("the files for the guest take %d MiB, %s alone %d MiB, and the guest keeps files in its memory of %d MiB: "+
+		"move files elsewhere, or give it more (harness.Config.Memory, or memory in kmodtest.toml)", sum>>20, cmp.Or(largest.from, largest.Path), most>>20, mib)
 }
 
 // FollowLinks returns the files at paths, including the contents of directories

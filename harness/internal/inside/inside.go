@@ -27,8 +27,9 @@ const ResultFile = 5
 // finds the word in /proc/self/environ.
 const ResultVariable = "KMODTEST_RESULT"
 
-// Descriptor is a number, in a test binary, for files of PID 1's that stay open: other files
-// of a test are unlikely to get it, and it is below the usual limit of 1,024 files.
+// Descriptor is the lowest number, in a test binary, of the files that it has from PID 1 and
+// keeps open: other files of a test are unlikely to get it, and it is below the usual limit of
+// 1,024 files.
 const Descriptor = 1000
 
 // TakenFile is the file descriptor, in a test binary, of an eventfd. PID 1 adds to

@@ -2,9 +2,11 @@ package keep
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -53,9 +55,19 @@ func (s *search) visit(name string, d fs.DirEntry, err error) error {
 		return nil
 	}
 	if info, err := d.Info(); err == nil && s.guest.Changed(name, info) {
-		s.found = append(s.found, name)
+		s.add(name)
 	}
 	return nil
+}
+
+// add adds a file, unless its name is one that the host refuses.
+func (s *search) add(name string) {
+	below := strings.TrimPrefix(name, strings.TrimSuffix(Stem(s.pattern), "/")+"/")
+	if err := wire.CheckName(below); err != nil {
+		s.note(fmt.Errorf("%q: %w", name, err))
+		return
+	}
+	s.found = append(s.found, name)
 }
 
 // maxProblems is how many problems are described.

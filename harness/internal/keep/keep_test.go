@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
 func TestPatternsMatchFilesAndAllBelowThem(t *testing.T) {
@@ -84,5 +86,24 @@ func TestChangedRegularFilesAreFound(t *testing.T) {
 	way := filepath.Join(top, "way")
 	if got, _ := Find([]string{way + "/*.golden"}, g); !slices.Equal(got, []string{way + "/x.golden", way + "/y.golden"}) {
 		t.Errorf("by a link: found %q", got)
+	}
+}
+
+// The host takes a file of such a name for invalid data, which ends the conversation.
+func TestOddNamesAreProblemsOfTheirFiles(t *testing.T) {
+	dir := t.TempDir()
+	deep := filepath.Join(dir, strings.Repeat("x/", wire.MaxLevels+1))
+	odd := filepath.Join(dir, "line\nbreak")
+	for _, path := range []string{filepath.Join(deep, "a"), filepath.Join(odd, "b"), filepath.Join(dir, "c")} {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, problems := Find([]string{dir + "/*"}, &guest{})
+	if !slices.Equal(found, []string{filepath.Join(dir, "c")}) || len(problems) != 2 {
+		t.Errorf("found %q, %q; want only c, and two problems", found, problems)
 	}
 }

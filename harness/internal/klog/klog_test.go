@@ -142,6 +142,16 @@ func TestFormsOfTimes(t *testing.T) {
 	}
 }
 
+// The flag after some times is a word of its own, and the text may begin with the same letter.
+func TestFlagAfterTimeIsNoText(t *testing.T) {
+	for _, prefix := range []string{"[   12.345678@1] ", "[   12.345678@1]d ", "[   12.345678@1]- "} {
+		found := ConsoleFaults(prefix + "detected buffer overflow in strcpy\n" + prefix + "- x\n")
+		if len(found) != 1 || !strings.Contains(found[0].Title, "detected buffer overflow") {
+			t.Errorf("after %q: %+v", prefix, found)
+		}
+	}
+}
+
 func TestLogOfJSON(t *testing.T) {
 	record := func(members, text string) string {
 		return "{\n" + members + "         \"msg\": \"" + text + "\"\n      }"

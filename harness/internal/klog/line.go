@@ -49,8 +49,8 @@ func parseLine(raw string, at int) line {
 		l.stamp = strings.TrimSpace(text[1:strings.IndexByte(text, ']')])
 		text = rest
 	}
-	if rest := strings.TrimLeft(text, "-d"); len(text)-len(rest) == 1 && strings.Contains(l.stamp, "@") { // whether interrupts are off
-		text = strings.TrimPrefix(rest, " ")
+	if flag := text[:min(2, len(text))]; (flag == "- " || flag == "d ") && strings.Contains(l.stamp, "@") { // whether interrupts are off
+		text = text[2:]
 	}
 	if rest, ok := cutBrackets(text, isCaller); ok && l.stamp != "" {
 		l.caller = strings.TrimSpace(text[1:strings.IndexByte(text, ']')])

@@ -321,7 +321,7 @@ func (s *Scanner) close(st *stream) {
 	for st.top() != nil {
 		st.pop(s.lines)
 	}
-	st.last = nil
+	st.last, st.mild = nil, nil
 	if s.locked == st {
 		s.locked = nil
 	}

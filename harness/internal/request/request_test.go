@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// So does a file system answer that is mounted with noexec.
+// A file system that is mounted with noexec gives the same error.
 func TestProgramThatMayNotStartNamesTheWayOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "program")
 	if err := os.WriteFile(path, nil, 0o644); err != nil {

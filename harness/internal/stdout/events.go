@@ -2,6 +2,7 @@ package stdout
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"strconv"
@@ -66,7 +67,8 @@ func (s *Events) copy(pipe int, copies [2]int) error {
 	for {
 		piece, err := peek(pipe, copies, buf)
 		if err == nil && len(piece) == 0 {
-			return plain.flush()
+			_, err = plain.Write(s.held) // a line that does not end
+			return errors.Join(err, plain.flush())
 		}
 		isPlain := len(s.held) == 0 && bytes.IndexByte(piece, inside.EventMarker[0]) < 0
 		if err == nil && !isPlain {

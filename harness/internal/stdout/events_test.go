@@ -154,6 +154,7 @@ func TestPlainOutputOfForeignBinaryGoesTogether(t *testing.T) {
 	}
 	want.WriteString(inside.EventMarker + "<<< 2\n")
 	write(inside.EventMarker+"--- PASS: TestA (0.01s)\n", "")
+	write(inside.EventMarker+"a line that does not end", "")
 	pipe.Close()
 	running.Wait()
 	if got := host.text.String(); got != want.String() {

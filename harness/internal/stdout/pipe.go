@@ -16,8 +16,9 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
-// Open returns the write end of a pipe that a goroutine of running copies to w. If the pipe
-// is empty, all data was written to w. Then 1 is added to the eventfd taken.
+// Open returns the write end of a pipe that a goroutine of running copies to w. A piece leaves
+// the pipe after it was written to w, so if the pipe is empty all data was written. After each
+// piece, 1 is added to the eventfd taken.
 func Open(running *sync.WaitGroup, w, taken io.Writer) (*os.File, error) {
 	return open(running, 0, func(pipe int, copies [2]int) error { return copyPipe(w, pipe, copies, taken) })
 }

@@ -18,7 +18,7 @@ type sender struct {
 	err    error
 }
 
-// maxQueue is how many bytes may wait in a sender, about.
+// maxQueue is about how many bytes may wait in a sender.
 const maxQueue = 64 << 10
 
 // newSender returns a sender. The caller closes it.
@@ -75,7 +75,7 @@ func (s *sender) flush() error {
 	return s.err
 }
 
-// close ends the goroutine, once everything is written.
+// close ends the goroutine, once everything is written. It does not wait for that.
 func (s *sender) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

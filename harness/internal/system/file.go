@@ -10,7 +10,7 @@ import (
 // File is a file descriptor that is used without Go's poller.
 type File int
 
-// Read reads once, and waits for data.
+// Read reads once. It waits for data, unless the file is not blocking.
 func (fd File) Read(p []byte) (int, error) {
 	for {
 		n, err := unix.Read(int(fd), p)

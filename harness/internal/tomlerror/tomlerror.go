@@ -24,7 +24,13 @@ func Reason(err *toml.DecodeError) string {
 		return err.Error()
 	}
 	want, known := wanted[match[2]]
-	if !known {
+	switch {
+	case known:
+	case strings.HasPrefix(match[2], "[]"):
+		want = "array of tables"
+	case strings.HasPrefix(match[2], "toml."): // a date or time
+		return err.Error()
+	default:
 		want = "table"
 	}
 	return fmt.Sprintf("%s: got %s, want %s", strings.Join(err.Key(), "."), match[1], want)

@@ -13,6 +13,7 @@ func TestReasonNamesNoGoType(t *testing.T) {
 		"[test]\nmodules = [1]": "test.modules: got integer, want string",
 		"[test]\ncpus = 'two'":  "test.cpus: got string, want integer",
 		"[test]\nfast = 1":      "test.fast: got integer, want boolean",
+		"[test]\nbuilds = 'a'":  "test.builds: got string, want array of tables",
 		"test = 1":              "test: got integer, want table",
 		"[test":                 "toml: expected ']' to close table name",
 	} {
@@ -21,6 +22,9 @@ func TestReasonNamesNoGoType(t *testing.T) {
 				Modules []string `toml:"modules"`
 				CPUs    int      `toml:"cpus"`
 				Fast    bool     `toml:"fast"`
+				Builds  []struct {
+					Dir string `toml:"dir"`
+				} `toml:"builds"`
 			} `toml:"test"`
 		}
 		var bad *toml.DecodeError
