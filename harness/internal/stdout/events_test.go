@@ -14,18 +14,25 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
+// newMarker returns a Marker, and the file that is its kernel log.
+func newMarker(t *testing.T) (marks *inside.Marker, log string) {
+	t.Helper()
+	log = filepath.Join(t.TempDir(), "kmsg")
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	marks, err := inside.NewMarker(log, "word")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return marks, log
+}
+
 // follow writes output to an Events in pieces of n bytes, and returns the stream,
 // what it passes on and the marks.
 func follow(t *testing.T, output string, n int) (s *Events, out, marks string) {
 	t.Helper()
-	log := filepath.Join(t.TempDir(), "kmsg")
-	if err := os.WriteFile(log, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	marker, err := inside.NewMarker(log, "word")
-	if err != nil {
-		t.Fatal(err)
-	}
+	marker, log := newMarker(t)
 	var passed bytes.Buffer
 	s = &Events{out: &passed, marks: marker, tell: func(string) bool { return false }, open: map[string]int{}}
 	for text := output; text != ""; {
@@ -63,14 +70,7 @@ func TestEventsOfForeignBinaryAreMarked(t *testing.T) {
 
 // The host gets each mark before the output that belongs to it.
 func TestHostIsToldOfMarksOfForeignBinary(t *testing.T) {
-	log := filepath.Join(t.TempDir(), "kmsg")
-	if err := os.WriteFile(log, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	marks, err := inside.NewMarker(log, "word")
-	if err != nil {
-		t.Fatal(err)
-	}
+	marks, _ := newMarker(t)
 	var host bytes.Buffer
 	tell := func(mark string) bool { host.WriteString(mark + "\n"); return true }
 	s := &Events{out: &host, marks: marks, tell: tell, open: map[string]int{}}
@@ -124,14 +124,7 @@ func TestEventInsideOfLineIsMarked(t *testing.T) {
 
 // Many small writes go to the host together, and each event after what was written before it.
 func TestPlainOutputOfForeignBinaryGoesTogether(t *testing.T) {
-	log := filepath.Join(t.TempDir(), "kmsg")
-	if err := os.WriteFile(log, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	marks, err := inside.NewMarker(log, "word")
-	if err != nil {
-		t.Fatal(err)
-	}
+	marks, _ := newMarker(t)
 	host := &slowHost{}
 	s := &Events{out: host, marks: marks, tell: func(string) bool { return false }, open: map[string]int{}}
 	var running sync.WaitGroup
