@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -62,8 +61,7 @@ func (s *search) visit(name string, d fs.DirEntry, err error) error {
 
 // add adds a file, unless its name is one that the host refuses.
 func (s *search) add(name string) {
-	below := strings.TrimPrefix(name, strings.TrimSuffix(Stem(s.pattern), "/")+"/")
-	if err := wire.CheckName(below); err != nil {
+	if err := wire.CheckName(Below(s.pattern, name)); err != nil {
 		s.note(fmt.Errorf("%q: %w", name, err))
 		return
 	}

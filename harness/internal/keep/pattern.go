@@ -38,6 +38,11 @@ func split(name string) []string {
 	return slices.DeleteFunc(strings.Split(name, "/"), func(part string) bool { return part == "" })
 }
 
+// Below returns the path of a file that a pattern names, below the pattern's Stem.
+func Below(pattern, name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, Stem(pattern)), "/")
+}
+
 // Stem returns the directory above all files that a pattern names.
 func Stem(pattern string) string {
 	parts := split(pattern)

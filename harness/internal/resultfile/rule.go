@@ -86,7 +86,7 @@ func (rules Rules) Create(head wire.FileHead) (sink wire.Sink, ok bool, err erro
 		if !keep.Matches(r.Pattern, name) {
 			continue
 		}
-		below := strings.TrimPrefix(strings.TrimPrefix(name, keep.Stem(r.Pattern)), "/")
+		below := keep.Below(r.Pattern, name)
 		if err := checkKept(r.Dir, below, head.Mode); err != nil {
 			return nil, true, fmt.Errorf("the guest sent %q: %w", name, err)
 		}

@@ -64,9 +64,7 @@ func peek(pipe int, copies [2]int, buf []byte) ([]byte, error) {
 	}
 }
 
-// copyPipe copies a pipe to w until it ends. It removes each piece from the pipe after
-// it was written to w, so if the pipe is empty all data was written. Then it adds 1 to the
-// eventfd taken.
+// copyPipe copies a pipe to w until it ends, as Open describes.
 func copyPipe(w io.Writer, pipe int, copies [2]int, taken io.Writer) error {
 	buf := make([]byte, wire.MaxShared)
 	one := binary.NativeEndian.AppendUint64(nil, 1)
