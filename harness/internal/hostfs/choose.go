@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kmodtest/kmodtest/harness/internal/hostpath"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
 )
@@ -21,7 +22,7 @@ func Choose(r request.Request, index *modindex.Index, cache string) (tree Tree, 
 	if err != nil || mode == None {
 		return Tree{}, "", err
 	}
-	missing, err := index.Missing(Filesystems)
+	missing, err := index.Missing(hostpath.Filesystems)
 	if err != nil {
 		return Tree{}, "", err
 	}

@@ -11,9 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Filesystems are the kernel's file systems that show a guest the host's files.
-var Filesystems = []string{"fuse", "overlay"}
-
 // Mode is which files of the host a guest sees.
 type Mode string
 

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
+	"github.com/kmodtest/kmodtest/harness/internal/hostpath"
 	"github.com/kmodtest/kmodtest/harness/internal/modprobe"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -35,7 +35,7 @@ var hostsEtc = []string{"/etc/passwd", "/etc/group", "/etc/services", "/etc/prot
 
 // Show makes the files visible, or reports why not.
 func (f *Files) Show() wire.Readiness {
-	for _, name := range hostfs.Filesystems {
+	for _, name := range hostpath.Filesystems {
 		if _, err := modprobe.Load(modprobe.ByProgram, name); err != nil && !isRegistered(name) {
 			return wire.Readiness{Module: name, Error: fmt.Sprintf("the host's files need it (--host=none or Config.Host does without): %v", err)}
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
-	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
+	"github.com/kmodtest/kmodtest/harness/internal/hostpath"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -207,7 +207,7 @@ func (m mover) move(dir string) error {
 	if err != nil {
 		return err
 	}
-	target, missing, err := hostfs.Resolve(dir, func(name string) (wire.HostEntry, error) { return m.client.stat(name) })
+	target, missing, err := hostpath.Resolve(dir, func(name string) (wire.HostEntry, error) { return m.client.stat(name) })
 	if err != nil {
 		return fmt.Errorf("%s of the host: %w", dir, err)
 	}

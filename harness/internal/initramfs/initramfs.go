@@ -44,7 +44,7 @@ type Spec struct {
 
 // layout is the version of the archive's format. It must change with records, so
 // that older archives in the cache are not used.
-const layout = 3
+const layout = 4
 
 // fileName is the archive's name in its cache entry.
 const fileName = "initramfs.cpio"
@@ -96,7 +96,10 @@ func (s Spec) records(ctx context.Context, tmp string) ([]cpio.Record, error) {
 		cpio.CharDev("dev/null", 0o666, 1, 3),
 		cpio.StaticFile("init", string(init), 0o755),
 	}
-	boot := wire.Boot{Transport: s.Drivers, Load: s.Load, Host: s.Host != ""}
+	boot := wire.Boot{Load: s.Load, Host: s.Host != ""}
+	if boot.Transport, err = s.transport(); err != nil {
+		return nil, err
+	}
 	if boot.Nodes, err = s.Modules.Nodes(); err != nil {
 		return nil, err
 	}
@@ -154,7 +157,7 @@ func (s Spec) config() (record cpio.Record, ok bool) {
 // kernel's own modules that were asked for or are needed, and the lists that depmod
 // makes of both. root is a temporary directory.
 func (s Spec) modules(ctx context.Context, root string) ([]cpio.Record, error) {
-	dir := filepath.Join("lib/modules", s.Kernel.Release)
+	dir := s.modulesDir()[1:]
 	top := filepath.Join(root, dir)
 	defer os.RemoveAll(root)
 	if err := os.MkdirAll(top, 0o755); err != nil {
@@ -168,10 +171,7 @@ func (s Spec) modules(ctx context.Context, root string) ([]cpio.Record, error) {
 		return nil, err
 	}
 	for _, f := range files {
-		path := filepath.Join(top, modindex.Uncompressed(f.Path))
-		if s.Modules.IsOwn(f) {
-			path = filepath.Join(top, "extra", filepath.Base(f.Path))
-		}
+		path := filepath.Join(root, s.place(f))
 		b, err := s.Modules.Read(f)
 		if err == nil {
 			err = os.MkdirAll(filepath.Dir(path), 0o755)
@@ -187,6 +187,29 @@ func (s Spec) modules(ctx context.Context, root string) ([]cpio.Record, error) {
 		return nil, err
 	}
 	return readTree(root, dir)
+}
+
+// modulesDir is the directory of the modules in the guest.
+func (s Spec) modulesDir() string { return filepath.Join("/lib/modules", s.Kernel.Release) }
+
+// place returns the path of a module in the guest.
+func (s Spec) place(f modindex.File) string {
+	if s.Modules.IsOwn(f) {
+		return filepath.Join(s.modulesDir(), "extra", filepath.Base(f.Path))
+	}
+	return filepath.Join(s.modulesDir(), modindex.Uncompressed(f.Path))
+}
+
+// transport returns the paths of the drivers' modules in the guest, in loading order.
+func (s Spec) transport() (paths []string, err error) {
+	if s.Kernel.Modules == "" { // the drivers are built in
+		return nil, nil
+	}
+	files, err := s.Modules.Closure(s.Drivers)
+	for _, f := range files {
+		paths = append(paths, s.place(f))
+	}
+	return paths, err
 }
 
 // moduleFiles returns the modules whose files the guest has.

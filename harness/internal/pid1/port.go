@@ -1,12 +1,12 @@
 package pid1
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/u-root/u-root/pkg/kmodule"
 	"golang.org/x/sys/unix"
 
 	"github.com/kmodtest/kmodtest/harness/internal/system"
@@ -16,9 +16,9 @@ import (
 // openPort loads the drivers of the channel and opens it, in blocking mode: an idle
 // guest sleeps in read(2), without Go's poller.
 func openPort(drivers []string) (system.File, error) {
-	for _, name := range drivers {
-		if err := kmodule.Probe(name, ""); err != nil {
-			return 0, fmt.Errorf("load %s: %w", name, err)
+	for _, path := range drivers {
+		if err := loadFile(path); err != nil && !errors.Is(err, unix.EEXIST) {
+			return 0, fmt.Errorf("load %s: %w", path, err)
 		}
 	}
 	path, err := findPort()
@@ -30,6 +30,16 @@ func openPort(drivers []string) (system.File, error) {
 		return 0, fmt.Errorf("open channel %s: %w", path, err)
 	}
 	return system.File(fd), nil
+}
+
+// loadFile loads a module from a file in the initramfs.
+func loadFile(path string) error {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return unix.FinitModule(fd, "", 0)
 }
 
 // portPatience is how long the driver may take to find the port.

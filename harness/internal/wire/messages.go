@@ -7,8 +7,8 @@ const ConfigFile = "/etc/kmodtest/boot.json"
 
 // Boot lists the modules that PID 1 loads before it is ready for a job.
 type Boot struct {
-	// Transport holds the modules that the channel needs, in loading order.
-	// PID 1 skips those that are built into the kernel.
+	// Transport holds the paths of the modules that the channel needs, in loading order.
+	// It is empty if they are built into the kernel.
 	Transport []string
 	// Load are names of the kernel's modules that are loaded before those under
 	// test. The host has their files.

@@ -1,4 +1,6 @@
-package hostfs
+// Package hostpath is what the host and a guest both know of the host's files in the guest. It is
+// linked into PID 1, so it imports little.
+package hostpath
 
 import (
 	"path"
@@ -8,6 +10,9 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
+
+// Filesystems are the kernel's file systems that show a guest the host's files.
+var Filesystems = []string{"fuse", "overlay"}
 
 // maxLinks is how many symbolic links a path may have, as in Linux.
 const maxLinks = 40
@@ -45,27 +50,4 @@ func Resolve(name string, stat func(name string) (wire.HostEntry, error)) (targe
 		}
 	}
 	return target, missing, nil
-}
-
-// Has reports whether a guest has the file at a path without a copy of its own.
-func (t Tree) Has(name string) bool {
-	if t.View.IsEmpty() || !isClean(name) {
-		return false
-	}
-	_, missing, err := Resolve(name, func(name string) (wire.HostEntry, error) {
-		if isInAny(name, guestTrees) && !t.View.at(name).whole && !t.View.at(name).leads {
-			return wire.HostEntry{}, unix.ENOENT
-		}
-		return t.Stat(name)
-	})
-	return err == nil && !missing
-}
-
-// Exposed returns the repository if it is in a directory where the guest has a file system
-// of its own, or "".
-func (v View) Exposed() string {
-	if v.Repository != "" && isInAny(v.Repository, guestTrees) {
-		return v.Repository
-	}
-	return ""
 }
