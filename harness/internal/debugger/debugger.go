@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
+	"github.com/kmodtest/kmodtest/harness/internal/kernelinfo"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 )
 
@@ -79,7 +80,7 @@ func (d *Debugger) write(dir string, files map[string][]byte) error {
 		if err := os.WriteFile(s.orc, orcProgram, 0o600); err != nil {
 			return err
 		}
-		s.oldORC = before(d.Release, 6, 4)
+		s.oldORC = kernelinfo.Before(d.Release, 6, 4)
 	}
 	for _, result := range d.Modules {
 		for _, m := range result.Modules {
@@ -93,13 +94,4 @@ func (d *Debugger) write(dir string, files map[string][]byte) error {
 		}
 	}
 	return os.WriteFile(filepath.Join(dir, scriptName), []byte(s.text()), 0o600)
-}
-
-// before reports whether a kernel's release is before a version.
-func before(release string, major, minor int) bool {
-	var x, y int
-	if _, err := fmt.Sscanf(release, "%d.%d", &x, &y); err != nil {
-		return false
-	}
-	return x < major || x == major && y < minor
 }

@@ -15,11 +15,13 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
+	"github.com/kmodtest/kmodtest/harness/internal/kernelinfo"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/modules"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
+	"github.com/kmodtest/kmodtest/harness/internal/tsc"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images"
 )
@@ -78,6 +80,9 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	}
 	if m.Accel == "" {
 		m.Accel, r.detected = r.detectAccel(m), true
+	}
+	if m.HasHostCounter() {
+		m.SuggestKernelArgs(tsc.Parameters(kernel.Release, kernelinfo.HZ(kernel)))
 	}
 	if part := m.Unsaved(); part != "" && r.env.Snapshot != "off" {
 		r.say("the machine boots for this run, as it cannot be saved with %s", part)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/kmodtest/kmodtest/harness/internal/gobuild"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
+	"github.com/kmodtest/kmodtest/harness/internal/kernelinfo"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 	"github.com/kmodtest/kmodtest/images"
@@ -141,16 +142,11 @@ func (s Spec) config() (record cpio.Record, ok bool) {
 	if slices.ContainsFunc(s.Files, func(f File) bool { return f.Path == name }) {
 		return record, false
 	}
-	places := []string{filepath.Join(filepath.Dir(s.Kernel.Image), filepath.Base(name))}
-	if s.Kernel.Build != "" {
-		places = append(places, filepath.Join(s.Kernel.Build, ".config"))
+	text, err := os.ReadFile(kernelinfo.Config(s.Kernel))
+	if err != nil {
+		return record, false
 	}
-	for _, path := range places {
-		if text, err := os.ReadFile(path); err == nil {
-			return cpio.StaticFile(name[1:], string(text), 0o644), true
-		}
-	}
-	return record, false
+	return cpio.StaticFile(name[1:], string(text), 0o644), true
 }
 
 // modules returns the guest's /lib/modules/RELEASE: the modules under test, the

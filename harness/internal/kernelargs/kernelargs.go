@@ -79,10 +79,18 @@ func Parse(texts []string, b board.Board) ([]string, error) {
 			}
 		}
 	}
-	if n := len(strings.Join(slices.Concat(own, args), " ")); n > b.MaxKernelArgs {
-		return nil, fmt.Errorf("the kernel parameters have %d bytes, with those of the harness; the kernel reads only %d", n, b.MaxKernelArgs)
+	if !Fit(args, b) {
+		return nil, fmt.Errorf("the kernel parameters have %d bytes, with those of the harness; the kernel reads only %d", length(args, b), b.MaxKernelArgs)
 	}
 	return args, nil
+}
+
+// Fit reports whether the kernel reads all of these parameters, after those of the harness.
+func Fit(args []string, b board.Board) bool { return length(args, b) <= b.MaxKernelArgs }
+
+// length returns the length of a command line.
+func length(args []string, b board.Board) int {
+	return len(strings.Join(slices.Concat(Own(b), args), " "))
 }
 
 // kernelName returns a parameter's name as in refused: the kernel does not

@@ -1,12 +1,12 @@
 package qemu
 
 import (
-	"bufio"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kmodtest/kmodtest/harness/internal/cpuinfo"
 )
 
 // Accel is how QEMU runs the guest's instructions.
@@ -30,7 +30,7 @@ type host struct {
 
 var thisHost = host{
 	device:  "/dev/kvm",
-	cpuinfo: "/proc/cpuinfo",
+	cpuinfo: cpuinfo.Path,
 	arch:    runtime.GOARCH,
 	kernel:  hostKernel{},
 	program: program,
@@ -59,30 +59,12 @@ func (h host) isX86() bool { return h.arch == "amd64" || h.arch == "386" }
 
 // hasVirtualization reports whether an x86 processor can run virtual machines.
 func (h host) hasVirtualization() bool {
-	flags := strings.Fields(cpuField(h.cpuinfo, "flags"))
+	flags := strings.Fields(cpuinfo.Field(h.cpuinfo, "flags"))
 	return slices.Contains(flags, "vmx") || slices.Contains(flags, "svm")
 }
 
 // CPUModel returns the host processor's name and flags: everything by which a
 // machine under KVM can distinguish processor models.
 func CPUModel() string {
-	return cpuField(thisHost.cpuinfo, "model name") + ": " + cpuField(thisHost.cpuinfo, "flags")
-}
-
-// cpuField returns a field of the first processor in a file like /proc/cpuinfo,
-// or "" if it has no such field.
-func cpuField(cpuinfo, want string) string {
-	f, err := os.Open(cpuinfo)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), ":")
-		if strings.TrimSpace(name) == want {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
+	return cpuinfo.Field(thisHost.cpuinfo, "model name") + ": " + cpuinfo.Field(thisHost.cpuinfo, "flags")
 }

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuinfo writes a file like /proc/cpuinfo.
-func cpuinfo(t testing.TB, text string) string {
+// cpuinfoFile writes a file like /proc/cpuinfo.
+func cpuinfoFile(t testing.TB, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "cpuinfo")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -27,7 +27,7 @@ const intelFlags = "processor\t: 0\nflags\t\t: fpu vme vmx ssse3\n"
 // fakeHost has an Intel processor and the fake's KVM.
 func fakeHost(t testing.TB, k *fakeKernel) host {
 	t.Helper()
-	return host{device: "/dev/kvm", cpuinfo: cpuinfo(t, intelFlags), arch: "amd64", kernel: k, program: program, limit: time.Minute}
+	return host{device: "/dev/kvm", cpuinfo: cpuinfoFile(t, intelFlags), arch: "amd64", kernel: k, program: program, limit: time.Minute}
 }
 
 // check fails unless detection chooses KVM, or TCG for the reason why.
@@ -57,7 +57,7 @@ func TestDetectNeedsFlagsOnX86Only(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := newFake()
 			h := fakeHost(t, k)
-			h.arch, h.cpuinfo = c.arch, cpuinfo(t, c.cpuinfo)
+			h.arch, h.cpuinfo = c.arch, cpuinfoFile(t, c.cpuinfo)
 			check(t, h, c.why)
 			k.checkIdle(t)
 			if c.why != "" && len(k.requests) > 1 {

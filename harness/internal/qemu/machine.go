@@ -171,6 +171,20 @@ func (c Config) boot(b board.Board) vmtest.Fn {
 	)
 }
 
+// HasHostCounter reports whether the machine shows its kernel the counter of the host's processor.
+func (c Config) HasHostCounter() bool {
+	return c.Accel == TCG && c.Arch == "amd64" && !slices.ContainsFunc(options(c.Arguments), func(o option) bool { return o.name == "icount" })
+}
+
+// SuggestKernelArgs adds kernel parameters before the others, which so take precedence, unless
+// all of them would be too long.
+func (c *Config) SuggestKernelArgs(args []string) {
+	b, _ := board.Of(c.Arch) // Check has found it
+	if all := slices.Concat(args, c.KernelArgs); kernelargs.Fit(all, b) {
+		c.KernelArgs = all
+	}
+}
+
 // consoleName is QEMU's identifier for the other end of the serial line.
 const consoleName = "console"
 

@@ -1,0 +1,41 @@
+package kernelinfo
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/kmodtest/kmodtest/images"
+)
+
+func TestReleasesAreCompared(t *testing.T) {
+	for release, want := range map[string]bool{"5.10.0-32-amd64": true, "6.3.1": true, "6.4.0-rc1": false, "6.12.95": false, "7.0": false, "?": false} {
+		if got := Before(release, 6, 4); got != want {
+			t.Errorf("%s before 6.4: %v", release, got)
+		}
+	}
+}
+
+func TestTicksAreThoseOfConfiguration(t *testing.T) {
+	for text, want := range map[string]int{
+		"CONFIG_HZ_250=y\nCONFIG_HZ=250\nCONFIG_X=y\n": 250, "CONFIG_HZ_250=y\n": 0, "CONFIG_HZ=many\n": 0, "CONFIG_HZ=-1\n": 0, "": 0,
+	} {
+		dir := t.TempDir()
+		k := &images.Kernel{Release: "9.9", Image: filepath.Join(dir, "boot", "vmlinuz-9.9"), Build: filepath.Join(dir, "build")}
+		if got := HZ(k); got != 0 || Config(k) != "" {
+			t.Errorf("without a configuration: %d, %q", got, Config(k))
+		}
+		for _, name := range []string{"build/.config", "boot/config-9.9"} {
+			path := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got := HZ(k); got != want || Config(k) != path {
+				t.Errorf("%q: %d, %q, want %d, %q", text, got, Config(k), want, path)
+			}
+		}
+	}
+}

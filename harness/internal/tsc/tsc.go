@@ -1,0 +1,69 @@
+// Package tsc makes the kernel of an emulated PC use the processor's time-stamp counter as its
+// clock. Linux would not: it does not trust the counters of several processors of AMD, and on a
+// busy host it measures their rate wrongly. QEMU shows all of them the host's counter, whose rate
+// is known. Then programs read the clock without a system call, and the start of each further
+// processor does not take the time in which its delay loop is measured.
+package tsc
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/cpuinfo"
+	"github.com/kmodtest/kmodtest/harness/internal/kernelinfo"
+)
+
+// host has the facts of a host; tests use their own.
+type host struct {
+	arch        string // runtime.GOARCH
+	cpuinfo     string // path of /proc/cpuinfo
+	clocksource string // path of the name of the clock that the host's kernel uses
+}
+
+var thisHost = host{
+	arch:        runtime.GOARCH,
+	cpuinfo:     cpuinfo.Path,
+	clocksource: "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+}
+
+// Parameters returns the kernel's parameters for that, or nil if the host's counter is not known to
+// be steady, or if the kernel does not have them: tsc_early_khz is from Linux 5.8. hz is the
+// kernel's CONFIG_HZ, or 0 if that is unknown. The machine must run under TCG.
+func Parameters(release string, hz int) []string { return thisHost.parameters(release, hz) }
+
+func (h host) parameters(release string, hz int) []string {
+	mhz := h.rate()
+	if mhz == 0 || kernelinfo.Before(release, 5, 8) {
+		return nil
+	}
+	args := []string{"tsc=reliable", fmt.Sprintf("tsc_early_khz=%d", mhz*1000)}
+	if hz > 0 {
+		args = append(args, fmt.Sprintf("lpj=%d", mhz*1_000_000/hz)) // loops of the delay in a tick: one for each step of the counter
+	}
+	return args
+}
+
+// steady are the clocks of a host's kernel that count by the time-stamp counter.
+var steady = []string{"tsc", "kvm-clock", "hyperv_clocksource_tsc_page"}
+
+// rate returns the steps of the host's counter in a microsecond, or 0 if it is not known to be
+// steady. The kernel of the guest measures it more exactly once it runs.
+func (h host) rate() int {
+	clock, err := os.ReadFile(h.clocksource)
+	flags := strings.Fields(cpuinfo.Field(h.cpuinfo, "flags"))
+	if err != nil || h.arch != "amd64" || !slices.Contains(steady, strings.TrimSpace(string(clock))) ||
+		!slices.Contains(flags, "constant_tsc") || !slices.Contains(flags, "nonstop_tsc") {
+		return 0
+	}
+	// Linux calculates this from the counter's rate, and counts a loop as two instructions.
+	mips, err := strconv.ParseFloat(cpuinfo.Field(h.cpuinfo, "bogomips"), 64)
+	if rate := math.Round(mips / 2); err == nil && rate >= 100 && rate <= 50_000 {
+		return int(rate)
+	}
+	return 0
+}
