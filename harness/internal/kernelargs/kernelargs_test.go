@@ -28,6 +28,7 @@ func TestParse(t *testing.T) {
 		{[]string{`dyndbg="file a.c +p; file b.c +p" x`}, []string{`dyndbg="file a.c +p; file b.c +p"`, "x"}},
 		{[]string{`"a=1 2"`}, []string{`"a=1 2"`}},
 		{[]string{"console=ttyS0 panic=-1 b"}, []string{"b"}}, // as the harness has them
+		{[]string{"cryptomgr.notests=1", "cryptomgr.notests=0"}, []string{"cryptomgr.notests=1", "cryptomgr.notests=0"}},
 		{[]string{"rcupdate.rcu_expedited=0 panic_on_warn=1 initcall_debug"}, []string{"rcupdate.rcu_expedited=0", "panic_on_warn=1", "initcall_debug"}},
 	} {
 		got, err := Parse(c.texts, x86(t))

@@ -72,7 +72,7 @@ func Load(kind Kind, name string, params ...string) (loaded []string, err error)
 			}
 			return loaded, refused
 		}
-		options := bootParameters(reply.Text)
+		options := BootParameters(reply.Text)
 		if reply.Role == Target {
 			options = append(options, params...)
 		}

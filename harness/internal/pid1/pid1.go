@@ -75,6 +75,9 @@ func run() error {
 	if err := system.WriteFile(inside.GuestFile, ""); err != nil {
 		return err
 	}
+	if err := testCrypto(); err != nil {
+		return err
+	}
 	boot, err := readBoot()
 	if err != nil {
 		return err

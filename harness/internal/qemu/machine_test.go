@@ -28,7 +28,7 @@ func withoutSandbox(args []string) []string {
 }
 
 const kernelArgs = "console=ttyS0 loglevel=5 panic=-1 oops=panic printk.devkmsg=on no_timer_check unknown_nmi_panic " +
-	"sysrq_always_enabled irqaffinity=0 rcupdate.rcu_expedited=1 rdinit=/init"
+	"sysrq_always_enabled irqaffinity=0 rcupdate.rcu_expedited=1 cryptomgr.notests=1 rdinit=/init"
 
 func TestArgs(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
