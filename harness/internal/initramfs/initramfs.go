@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -45,7 +44,7 @@ type Spec struct {
 
 // layout is the version of the archive's format. It must change with records, so
 // that older archives in the cache are not used.
-const layout = 4
+const layout = 5
 
 // fileName is the archive's name in its cache entry.
 const fileName = "initramfs.cpio"
@@ -109,11 +108,11 @@ func (s Spec) records(ctx context.Context, tmp string) ([]cpio.Record, error) {
 			boot.Modules = append(boot.Modules, wire.Module(l))
 		}
 	}
-	text, err := json.Marshal(boot)
-	if err != nil {
+	var setup strings.Builder
+	if err := wire.NewWriter(&setup).WriteMessage(wire.Setup, &boot); err != nil {
 		return nil, err
 	}
-	records = append(records, cpio.StaticFile(strings.TrimPrefix(wire.ConfigFile, "/"), string(text), 0o644))
+	records = append(records, cpio.StaticFile(strings.TrimPrefix(wire.SetupFile, "/"), setup.String(), 0o644))
 	for _, name := range slices.Sorted(maps.Keys(s.Programs)) {
 		b, err := os.ReadFile(s.Programs[name].Path)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -93,10 +94,15 @@ func objects(text string) iter.Seq[string] {
 	}
 }
 
-// identityPattern matches what is the same in each report of an object, and in no other's.
-var identityPattern = regexp.MustCompile(`(?s)^.*?jiffies \d+`)
+// pattern compiles a regular expression when it is first used: PID 1 seldom needs them.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
-func identity(object string) string { return identityPattern.FindString(object) }
+// identityPattern matches what is the same in each report of an object, and in no other's.
+var identityPattern = pattern(`(?s)^.*?jiffies \d+`)
+
+func identity(object string) string { return identityPattern().FindString(object) }
 
 // reports returns the reports in what kmemleak prints that name a module and are not known,
 // with the names of functions of modules that have gone.
@@ -109,11 +115,11 @@ func (s *Scan) reports(text string) []string {
 		var report strings.Builder
 		for line := range strings.Lines(object) {
 			if strings.HasPrefix(line, "    ") {
-				line = addressPattern.ReplaceAllStringFunc(line, s.symbols.name)
+				line = addressPattern().ReplaceAllStringFunc(line, s.symbols.name)
 			}
 			report.WriteString(line)
 		}
-		if modulePattern.MatchString(report.String()) {
+		if modulePattern().MatchString(report.String()) {
 			all = append(all, strings.TrimRight(report.String(), "\n"))
 		}
 	}
@@ -130,10 +136,10 @@ type symbol struct {
 type symbols []symbol
 
 // addressPattern matches an address that the kernel can no longer name.
-var addressPattern = regexp.MustCompile(`(\[<[0-9a-f]+>\] )?\b(?:0x)?(f{4}[0-9a-f]{12})\b`)
+var addressPattern = pattern(`(\[<[0-9a-f]+>\] )?\b(?:0x)?(f{4}[0-9a-f]{12})\b`)
 
 // modulePattern matches a place in a module.
-var modulePattern = regexp.MustCompile(`\+0x[0-9a-f]+(/0x[0-9a-f]+)? \[\w+\]`)
+var modulePattern = pattern(`\+0x[0-9a-f]+(/0x[0-9a-f]+)? \[\w+\]`)
 
 // add adds the functions of the modules that are loaded.
 func (s *symbols) add() error {
@@ -172,7 +178,7 @@ const farthest = 64 << 10
 
 // name returns an address as the kernel prints it while the module is loaded.
 func (s symbols) name(text string) string {
-	m := addressPattern.FindStringSubmatch(text)
+	m := addressPattern().FindStringSubmatch(text)
 	address, err := strconv.ParseUint(m[2], 16, 64)
 	if err != nil {
 		return text

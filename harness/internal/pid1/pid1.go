@@ -4,7 +4,6 @@
 package pid1
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -96,12 +95,17 @@ func run() error {
 // readBoot reads what the host put into the initramfs.
 func readBoot() (wire.Boot, error) {
 	var boot wire.Boot
-	b, err := os.ReadFile(wire.ConfigFile)
+	f, err := os.Open(wire.SetupFile)
 	if err != nil {
 		return boot, err
 	}
-	if err := json.Unmarshal(b, &boot); err != nil {
-		return boot, fmt.Errorf("read %s: %w", wire.ConfigFile, err)
+	defer f.Close()
+	rec, err := wire.NewReader(f).Read()
+	if err == nil {
+		err = rec.Decode(&boot)
+	}
+	if err != nil {
+		return boot, fmt.Errorf("read %s: %w", wire.SetupFile, err)
 	}
 	return boot, nil
 }

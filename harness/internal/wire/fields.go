@@ -159,6 +159,23 @@ func integer(c codec, i *int, low, high int64) {
 	*i = int(n)
 }
 
+// unsigned is a field of type uint32.
+func unsigned(c codec, n *uint32) {
+	value := int64(*n)
+	c.number(&value, 0, math.MaxUint32)
+	*n = uint32(value)
+}
+
+// sized is the length of a list, at most limit, and returns a list of that length.
+func sized[T any](c codec, list []T, limit int64) []T {
+	n := len(list)
+	integer(c, &n, 0, limit)
+	if n != len(list) {
+		return make([]T, n)
+	}
+	return list
+}
+
 // any64 is a number without limits.
 func any64(c codec, n *int64) { c.number(n, math.MinInt64, math.MaxInt64) }
 

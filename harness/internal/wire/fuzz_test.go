@@ -23,6 +23,7 @@ var messages = map[Type]func() Message{
 	ModuleFile: func() Message { return &ModuleHead{} },
 	ModuleEnd:  func() Message { return &ModuleResult{} },
 	Resize:     func() Message { return &Window{} },
+	Setup:      func() Message { return &Boot{} },
 	HostAsk:    func() Message { return &HostRequest{} },
 	HostReply:  func() Message { return &HostAnswer{} },
 }

@@ -75,11 +75,7 @@ func (r *HostRequest) fields(c codec) {
 func (a *HostAnswer) fields(c codec) {
 	any64(c, &a.ID)
 	integer(c, &a.Errno, 0, maxErrno)
-	n := len(a.Entries)
-	integer(c, &n, 0, MaxEntries)
-	if n != len(a.Entries) {
-		a.Entries = make([]HostEntry, n)
-	}
+	a.Entries = sized(c, a.Entries, MaxEntries)
 	for i := range a.Entries {
 		a.Entries[i].fields(c)
 	}
@@ -89,9 +85,7 @@ func (a *HostAnswer) fields(c codec) {
 
 func (e *HostEntry) fields(c codec) {
 	c.text(&e.Name, fileName)
-	mode := int64(e.Mode)
-	c.number(&mode, 0, 1<<32-1)
-	e.Mode = uint32(mode)
+	unsigned(c, &e.Mode)
 	any64(c, &e.Size)
 	any64(c, &e.Time)
 	c.number(&e.UID, 0, 1<<32-1)

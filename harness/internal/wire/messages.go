@@ -2,8 +2,8 @@ package wire
 
 import "math"
 
-// ConfigFile is the path of the Boot, as JSON, in the initramfs.
-const ConfigFile = "/etc/kmodtest/boot.json"
+// SetupFile is the path of the Setup record in the initramfs.
+const SetupFile = "/etc/kmodtest/setup"
 
 // Boot lists the modules that PID 1 loads before it is ready for a job.
 type Boot struct {
@@ -32,6 +32,25 @@ type Node struct {
 	Name         string // relative to /dev
 	Block        bool   // a block device, else a character device
 	Major, Minor uint32
+}
+
+func (b *Boot) fields(c codec) {
+	c.list(&b.Transport, maxList, path)
+	c.list(&b.Load, maxList, argument)
+	b.Modules = sized(c, b.Modules, maxList)
+	for i := range b.Modules {
+		c.text(&b.Modules[i].Name, argument)
+		c.text(&b.Modules[i].Parameters, argument)
+	}
+	flag(c, &b.Host)
+	b.Nodes = sized(c, b.Nodes, maxList)
+	for i := range b.Nodes {
+		n := &b.Nodes[i]
+		c.text(&n.Name, path)
+		flag(c, &n.Block)
+		unsigned(c, &n.Major)
+		unsigned(c, &n.Minor)
+	}
 }
 
 // Greeting is the guest's first record.

@@ -93,7 +93,8 @@ const (
 	HostReply                  // HostAnswer
 	Inspect                    // a pattern of paths
 	Mark                       // a mark's line, before the kernel log has it
-	last       = Mark
+	Setup                      // Boot; in the initramfs, not in the channel
+	last       = Setup
 )
 
 // types has the name of each type as it stands in messages, and the longest payload
@@ -131,6 +132,7 @@ var types = [...]struct {
 	HostReply: {"host file answer", MaxPayload},
 	Inspect:   {"inspect", maxPath},
 	Mark:      {"mark", 1 << 10},
+	Setup:     {"setup", MaxPayload},
 }
 
 // String returns the type's name as it stands in messages.
