@@ -23,11 +23,8 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	config := harness.Config{
-		Memory: 3000, // MiB; under 3.5 GiB, where QEMU splits it
-		// Linux does not trust the clock of a processor of AMD with several cores, which
-		// TCG emulates: it reads another one from a device, in each switch to
-		// and from an inner machine.
-		KernelArgs: []string{"tsc=reliable", oneProcessor},
+		Memory:     3000, // MiB; under 3.5 GiB, where QEMU splits it
+		KernelArgs: []string{oneProcessor},
 		Devices:    nestedPaging,
 	}
 	if !inside.Guest() && flag.Lookup("test.list").Value.String() == "" {
