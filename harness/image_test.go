@@ -60,8 +60,8 @@ func checkImage(t *testing.T, path string) {
 	}
 }
 
-// A warning, after which the machine goes on, and a panic. They get machines of their own: the
-// panic may end a machine before the image of a warning just before it is taken.
+// Each fault has a machine of its own: a panic may end a machine before the image of a warning shortly
+// before it is taken.
 func TestImagesOfMemoryAreKept(t *testing.T) {
 	t.Parallel()
 	for _, test := range []string{"TestKills", "TestWarns"} {

@@ -1,4 +1,4 @@
-// Package cpuinfo reads what Linux knows of the host's processors.
+// Package cpuinfo reads /proc/cpuinfo, in which Linux describes the host's processors.
 package cpuinfo
 
 import (

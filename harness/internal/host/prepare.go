@@ -15,13 +15,11 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/hostfs"
 	"github.com/kmodtest/kmodtest/harness/internal/initramfs"
 	"github.com/kmodtest/kmodtest/harness/internal/kbuild"
-	"github.com/kmodtest/kmodtest/harness/internal/kernelinfo"
 	"github.com/kmodtest/kmodtest/harness/internal/machine"
 	"github.com/kmodtest/kmodtest/harness/internal/modindex"
 	"github.com/kmodtest/kmodtest/harness/internal/modules"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 	"github.com/kmodtest/kmodtest/harness/internal/request"
-	"github.com/kmodtest/kmodtest/harness/internal/tsc"
 	"github.com/kmodtest/kmodtest/harness/internal/verdict"
 	"github.com/kmodtest/kmodtest/images"
 )
@@ -72,6 +70,7 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 		return m, err
 	}
 	m.Kernel = kernel.Boot
+	spec.TestCrypto = bootFaster(&m, kernel, spec.Modules)
 	if m.Initramfs, err = initramfs.Build(ctx, r.cache, spec); err != nil {
 		return m, err
 	}
@@ -80,9 +79,6 @@ func (r *run) prepare(ctx context.Context) (qemu.Config, error) {
 	}
 	if m.Accel == "" {
 		m.Accel, r.detected = r.detectAccel(m), true
-	}
-	if m.HasHostCounter() {
-		m.SuggestKernelArgs(tsc.Parameters(kernel.Release, kernelinfo.HZ(kernel)))
 	}
 	if part := m.Unsaved(); part != "" && r.env.Snapshot != "off" {
 		r.say("the machine boots for this run, as it cannot be saved with %s", part)

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/harness/internal/hostpath"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
 
@@ -245,4 +246,18 @@ func (t Tree) Answer(r wire.HostRequest) wire.HostAnswer {
 		errno = unix.EIO
 	}
 	return wire.HostAnswer{ID: r.ID, Errno: int(errno)}
+}
+
+// Has reports whether a guest has the file at a path without a copy of its own.
+func (t Tree) Has(name string) bool {
+	if t.View.IsEmpty() || !isClean(name) {
+		return false
+	}
+	_, missing, err := hostpath.Resolve(name, func(name string) (wire.HostEntry, error) {
+		if isInAny(name, guestTrees) && !t.View.at(name).whole && !t.View.at(name).leads {
+			return wire.HostEntry{}, unix.ENOENT
+		}
+		return t.Stat(name)
+	})
+	return err == nil && !missing
 }

@@ -125,3 +125,12 @@ func isIn(name, dir string) bool {
 
 // isClean reports whether a path is absolute and has no parts such as "..".
 func isClean(name string) bool { return path.IsAbs(name) && path.Clean(name) == name }
+
+// Exposed returns the repository if it is in a directory where the guest has a file system
+// of its own, or "".
+func (v View) Exposed() string {
+	if v.Repository != "" && isInAny(v.Repository, guestTrees) {
+		return v.Repository
+	}
+	return ""
+}

@@ -38,6 +38,7 @@ type Spec struct {
 	KernelModules []string                   // names or patterns of the kernel's own modules whose files tests read
 	Optional      []string                   // more names, left out if the kernel has no such module
 	Programs      map[string]gobuild.Program // by their names in /bin
+	TestCrypto    bool                       // see wire.Boot
 	Host          string                     // the layout of the host's files, if the guest sees them: see hostfs.Tree.Layout
 	Files         []File                     // of the host
 }
@@ -74,7 +75,8 @@ func Build(ctx context.Context, cacheDir string, spec Spec) (string, error) {
 
 func (s Spec) key() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s %s %q %q %q %q %q %v\n", layout, s.Kernel.Key, s.Init.Hash, s.Load, s.KernelModules, s.Optional, s.Drivers, s.Host, s.Files)
+	fmt.Fprintf(h, "%d %s %s %q %q %q %q %t %q %v\n",
+		layout, s.Kernel.Key, s.Init.Hash, s.Load, s.KernelModules, s.Optional, s.Drivers, s.TestCrypto, s.Host, s.Files)
 	for _, r := range s.Built {
 		fmt.Fprintf(h, "%s %q\n", r.Key, r.Load)
 	}
@@ -96,7 +98,7 @@ func (s Spec) records(ctx context.Context, tmp string) ([]cpio.Record, error) {
 		cpio.CharDev("dev/null", 0o666, 1, 3),
 		cpio.StaticFile("init", string(init), 0o755),
 	}
-	boot := wire.Boot{Load: s.Load, Host: s.Host != ""}
+	boot := wire.Boot{Load: s.Load, Host: s.Host != "", TestCrypto: s.TestCrypto}
 	if boot.Transport, err = s.transport(); err != nil {
 		return nil, err
 	}
@@ -141,11 +143,8 @@ func (s Spec) config() (record cpio.Record, ok bool) {
 	if slices.ContainsFunc(s.Files, func(f File) bool { return f.Path == name }) {
 		return record, false
 	}
-	text, err := os.ReadFile(kernelinfo.Config(s.Kernel))
-	if err != nil {
-		return record, false
-	}
-	return cpio.StaticFile(name[1:], string(text), 0o644), true
+	text := kernelinfo.Config(s.Kernel)
+	return cpio.StaticFile(name[1:], string(text), 0o644), text != nil
 }
 
 // modules returns the guest's /lib/modules/RELEASE: the modules under test, the

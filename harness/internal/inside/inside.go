@@ -15,10 +15,6 @@ import "os"
 // GuestFile is a file that exists in every guest, and only there.
 const GuestFile = "/run/kmodtest/guest"
 
-// UntestedCrypto is the kernel parameter with which a kernel does not test its cryptographic
-// algorithms while it boots. PID 1 takes it back: those that come later are tested.
-const UntestedCrypto = "cryptomgr.notests=1"
-
 // ResultFile is the file descriptor, in a test binary, of a pipe into which harness.Main
 // writes the Result of the tests at its regular end. PID 1 compares it with the exit
 // status. A path would lead elsewhere after a test has changed the root directory or the

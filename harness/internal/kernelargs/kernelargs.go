@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/kmodtest/kmodtest/harness/internal/inside"
 	"github.com/kmodtest/kmodtest/harness/internal/qemu/board"
 )
 
@@ -28,7 +27,6 @@ func Own(b board.Board) []string {
 		// Unloading a module and destroying a network namespace wait for RCU
 		// grace periods, which take long on emulated CPUs.
 		"rcupdate.rcu_expedited=1",
-		inside.UntestedCrypto, // which is a tenth of a boot under TCG
 		"rdinit=/init",
 	})
 }
@@ -73,7 +71,7 @@ func Parse(texts []string, b board.Board) ([]string, error) {
 		for _, word := range words {
 			name, _, _ := strings.Cut(word, "=")
 			switch reason := refused[kernelName(name)]; {
-			case slices.Contains(own, word) && word != inside.UntestedCrypto: // from a user, it is for the modules, too
+			case slices.Contains(own, word):
 			case reason != "":
 				return nil, fmt.Errorf("the kernel parameter %s is not possible: %s", word, reason)
 			default:
@@ -93,6 +91,14 @@ func Fit(args []string, b board.Board) bool { return length(args, b) <= b.MaxKer
 // length returns the length of a command line.
 func length(args []string, b board.Board) int {
 	return len(strings.Join(slices.Concat(Own(b), args), " "))
+}
+
+// Has reports whether one of the parameters has one of these names, with "_" for "-".
+func Has(args []string, names ...string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		name, _, _ := strings.Cut(arg, "=")
+		return slices.Contains(names, strings.TrimSuffix(kernelName(name), `"`))
+	})
 }
 
 // kernelName returns a parameter's name as in refused: the kernel does not

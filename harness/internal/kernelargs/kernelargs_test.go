@@ -28,7 +28,6 @@ func TestParse(t *testing.T) {
 		{[]string{`dyndbg="file a.c +p; file b.c +p" x`}, []string{`dyndbg="file a.c +p; file b.c +p"`, "x"}},
 		{[]string{`"a=1 2"`}, []string{`"a=1 2"`}},
 		{[]string{"console=ttyS0 panic=-1 b"}, []string{"b"}}, // as the harness has them
-		{[]string{"cryptomgr.notests=1", "cryptomgr.notests=0"}, []string{"cryptomgr.notests=1", "cryptomgr.notests=0"}},
 		{[]string{"rcupdate.rcu_expedited=0 panic_on_warn=1 initcall_debug"}, []string{"rcupdate.rcu_expedited=0", "panic_on_warn=1", "initcall_debug"}},
 	} {
 		got, err := Parse(c.texts, x86(t))
@@ -68,5 +67,19 @@ func TestKernelArgsThatBreakTheHarnessAreRefused(t *testing.T) {
 	}
 	if _, err := Parse([]string{fits + "a"}, x86(t)); err == nil || !strings.Contains(err.Error(), "have 2048 bytes") {
 		t.Errorf("parameters that are too long by one byte: %v", err)
+	}
+}
+
+func TestParametersAreFoundByName(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, "tsc=reliable": true, "a b tsc": true, `"tsc=unstable"`: true, "tsc_early_khz=1": false, "x-y.z=1": true, `"x_y.z"`: true, "tsc.x=1": false,
+	} {
+		args, err := Parse([]string{text}, x86(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Has(args, "tsc", "x_y.z"); got != want {
+			t.Errorf("%s: %v, want %v", text, got, want)
+		}
 	}
 }

@@ -2,7 +2,6 @@
 package kernelinfo
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,37 +21,30 @@ func Before(release string, major, minor int) bool {
 	return x < major || x == major && y < minor
 }
 
-// Config returns the path of a kernel's configuration, or "" if its files have none that can be
-// read.
-func Config(k *images.Kernel) string {
-	places := []string{filepath.Join(filepath.Dir(k.Image), "config-"+k.Release)}
-	if k.Build != "" {
-		places = append(places, filepath.Join(k.Build, ".config"))
+// Config returns a kernel's configuration, or nil if its files do not have it.
+func Config(k *images.Kernel) []byte {
+	if text, err := os.ReadFile(beside(k)); err == nil || k.Build == "" {
+		return text
 	}
-	for _, path := range places {
-		if f, err := os.Open(path); err == nil {
-			f.Close()
-			return path
-		}
-	}
-	return ""
+	text, _ := os.ReadFile(filepath.Join(k.Build, ".config")) // without it there is none
+	return text
 }
 
-// HZ returns how often in a second a kernel's timer ticks, CONFIG_HZ, or 0 if that is unknown.
+// beside returns the path of the configuration that comes with a kernel's image.
+func beside(k *images.Kernel) string {
+	return filepath.Join(filepath.Dir(k.Image), "config-"+k.Release)
+}
+
+// HZ returns how often in a second a kernel's timer ticks, CONFIG_HZ, or 0 if that is unknown. In a
+// build tree of the user, the configuration may have changed since the kernel was built.
 func HZ(k *images.Kernel) int {
-	path := Config(k)
-	if path == "" {
-		return 0
+	text, err := os.ReadFile(beside(k))
+	if err != nil && k.Version != "" { // a row's kernel
+		text = Config(k)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return 0
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if value, ok := strings.CutPrefix(lines.Text(), "CONFIG_HZ="); ok {
-			hz, err := strconv.Atoi(value)
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, "CONFIG_HZ="); ok {
+			hz, err := strconv.Atoi(strings.TrimSpace(value))
 			if err != nil || hz < 0 {
 				return 0
 			}

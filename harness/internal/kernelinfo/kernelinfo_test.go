@@ -18,14 +18,11 @@ func TestReleasesAreCompared(t *testing.T) {
 
 func TestTicksAreThoseOfConfiguration(t *testing.T) {
 	for text, want := range map[string]int{
-		"CONFIG_HZ_250=y\nCONFIG_HZ=250\nCONFIG_X=y\n": 250, "CONFIG_HZ_250=y\n": 0, "CONFIG_HZ=many\n": 0, "CONFIG_HZ=-1\n": 0, "": 0,
+		"CONFIG_HZ_250=y\nCONFIG_HZ=250\nCONFIG_X=y\n": 250, "CONFIG_HZ=100": 100, "CONFIG_HZ_250=y\n": 0, "CONFIG_HZ=many\n": 0, "CONFIG_HZ=-1\n": 0, "": 0,
 	} {
 		dir := t.TempDir()
-		k := &images.Kernel{Release: "9.9", Image: filepath.Join(dir, "boot", "vmlinuz-9.9"), Build: filepath.Join(dir, "build")}
-		if got := HZ(k); got != 0 || Config(k) != "" {
-			t.Errorf("without a configuration: %d, %q", got, Config(k))
-		}
-		for _, name := range []string{"build/.config", "boot/config-9.9"} {
+		write := func(name string) {
+			t.Helper()
 			path := filepath.Join(dir, name)
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
@@ -33,9 +30,21 @@ func TestTicksAreThoseOfConfiguration(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if got := HZ(k); got != want || Config(k) != path {
-				t.Errorf("%q: %d, %q, want %d, %q", text, got, Config(k), want, path)
+		}
+		row := &images.Kernel{Version: "1", Release: "9.9", Image: filepath.Join(dir, "boot", "vmlinuz-9.9"), Build: filepath.Join(dir, "build")}
+		path := &images.Kernel{Release: row.Release, Image: row.Image, Build: row.Build}
+		check := func(what string, k *images.Kernel, config string, hz int) {
+			t.Helper()
+			if got := string(Config(k)); got != config || HZ(k) != hz {
+				t.Errorf("%s: %q, %d, want %q, %d", what, got, HZ(k), config, hz)
 			}
 		}
+		check("without a configuration", row, "", 0)
+		write("build/.config")
+		check("built from a row", row, text, want)
+		check("in a tree of the user", path, text, 0)
+		write("boot/config-9.9")
+		check("beside the image of a row", row, text, want)
+		check("beside the image at a path", path, text, want)
 	}
 }

@@ -57,7 +57,7 @@ func snapshotKey(config qemu.Config) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%q\n", args)
+	fmt.Fprintf(h, "%q\n", args) // with the rate of the host's counter, if the guest counts by it
 	if config.Accel == qemu.KVM {
 		fmt.Fprintln(h, qemu.CPUModel())
 	}

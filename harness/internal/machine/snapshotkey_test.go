@@ -8,8 +8,9 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/qemu"
 )
 
-// Everything else is the same here, even the program.
-func TestSnapshotIsForOneArchitecture(t *testing.T) {
+// snapshotConfig has files that exist.
+func snapshotConfig(t *testing.T) qemu.Config {
+	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -19,7 +20,29 @@ func TestSnapshotIsForOneArchitecture(t *testing.T) {
 		}
 		return path
 	}
-	config := qemu.Config{Binary: file("qemu", "#!/bin/sh\n"), Accel: qemu.TCG, Kernel: file("kernel", ""), Initramfs: file("initramfs", "")}
+	return qemu.Config{Binary: file("qemu", "#!/bin/sh\n"), Accel: qemu.TCG, Kernel: file("kernel", ""), Initramfs: file("initramfs", "")}
+}
+
+// A restored kernel counts by the rate that it was told. So the key has it.
+func TestSnapshotIsForOneRateOfCounter(t *testing.T) {
+	config := snapshotConfig(t)
+	keys := map[string]bool{}
+	for _, rate := range []string{"2600000", "3000000"} {
+		config.EmulatedArgs = []string{"tsc_early_khz=" + rate}
+		key, err := snapshotKey(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[key] = true
+	}
+	if len(keys) != 2 {
+		t.Error("two rates have the same snapshot")
+	}
+}
+
+// Everything else is the same here, even the program.
+func TestSnapshotIsForOneArchitecture(t *testing.T) {
+	config := snapshotConfig(t)
 	keys := map[string]string{}
 	for _, goarch := range []string{"amd64", "arm64", "riscv64", "s390x"} {
 		config.Arch = goarch

@@ -72,7 +72,7 @@ func Load(kind Kind, name string, params ...string) (loaded []string, err error)
 			}
 			return loaded, refused
 		}
-		options := BootParameters(reply.Text)
+		options := bootParameters(reply.Text)
 		if reply.Role == Target {
 			options = append(options, params...)
 		}

@@ -3,16 +3,14 @@ package modprobe
 import (
 	"os"
 	"strings"
-
-	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// BootParameters returns the parameters of a module among those of the kernel, where they
+// bootParameters returns the parameters of a module among those of the kernel, where they
 // have its name in front: "tun.debug=1". The kernel itself uses them for built-in modules
-// only. What is for the time of the boot is not among them.
-func BootParameters(module string) []string {
+// only.
+func bootParameters(module string) []string {
 	text, _ := os.ReadFile("/proc/cmdline") // without it there are none
-	return parametersIn(strings.Replace(string(text), inside.UntestedCrypto, "", 1), module)
+	return parametersIn(string(text), module)
 }
 
 // parametersIn returns the parameters of a module in a command line of the kernel. A

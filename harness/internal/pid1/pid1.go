@@ -74,12 +74,12 @@ func run() error {
 	if err := system.WriteFile(inside.GuestFile, ""); err != nil {
 		return err
 	}
-	if err := testCrypto(); err != nil {
-		return err
-	}
 	boot, err := readBoot()
 	if err != nil {
 		return err
+	}
+	if boot.TestCrypto {
+		testCrypto()
 	}
 	if err := system.MakeNodes(boot.Nodes); err != nil {
 		return err

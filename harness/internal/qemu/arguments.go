@@ -160,6 +160,11 @@ func checkMachine(o option) error {
 	return nil
 }
 
+// HasOption reports whether the user's arguments have an option.
+func (c Config) HasOption(name string) bool {
+	return slices.ContainsFunc(options(c.Arguments), func(o option) bool { return o.name == name })
+}
+
 // machineOptions returns the values of the user's -machine options.
 func (c Config) machineOptions() (values []string) {
 	for _, o := range options(c.Arguments) {

@@ -28,9 +28,11 @@ type Config struct {
 	NUMA      int    // nodes that share the CPUs and the memory; 0 for a machine without nodes
 	RAM       *RAM   // nil for memory that is never saved; nodes have memory of their own
 
-	KernelArgs []string // kernel parameters, from kernelargs.Parse
-	Arguments  []string // QEMU's further arguments, from ParseArguments
-	Dir        string   // where relative paths in Arguments start; "" is the working directory
+	KernelArgs   []string // kernel parameters, from kernelargs.Parse
+	BootArgs     []string // parameters before these, unless all are too long: the kernel boots faster with them
+	EmulatedArgs []string // the same, but only for TCG
+	Arguments    []string // QEMU's further arguments, from ParseArguments
+	Dir          string   // where relative paths in Arguments start; "" is the working directory
 
 	// InTurns makes TCG run the virtual CPUs in turns on one thread, which is
 	// cheaper if there are as many machines as processors. A machine saved
@@ -167,22 +169,20 @@ func (c Config) boot(b board.Board) vmtest.Fn {
 	return vmtest.All(
 		vmtest.WithKernel(c.Kernel),
 		vmtest.WithInitramfs(c.Initramfs),
-		vmtest.WithAppendKernel(slices.Concat(kernelargs.Own(b), c.KernelArgs)...),
+		vmtest.WithAppendKernel(slices.Concat(kernelargs.Own(b), c.kernelArgs(b))...),
 	)
 }
 
-// HasHostCounter reports whether the machine shows its kernel the counter of the host's processor.
-func (c Config) HasHostCounter() bool {
-	return c.Accel == TCG && c.Arch == "amd64" && !slices.ContainsFunc(options(c.Arguments), func(o option) bool { return o.name == "icount" })
-}
-
-// SuggestKernelArgs adds kernel parameters before the others, which so take precedence, unless
-// all of them would be too long.
-func (c *Config) SuggestKernelArgs(args []string) {
-	b, _ := board.Of(c.Arch) // Check has found it
-	if all := slices.Concat(args, c.KernelArgs); kernelargs.Fit(all, b) {
-		c.KernelArgs = all
+// kernelArgs returns the kernel parameters after those that the harness relies on.
+func (c Config) kernelArgs(b board.Board) []string {
+	args := slices.Concat(c.BootArgs, c.KernelArgs)
+	if c.Accel == TCG {
+		args = slices.Concat(c.EmulatedArgs, args)
 	}
+	if kernelargs.Fit(args, b) {
+		return args
+	}
+	return c.KernelArgs
 }
 
 // consoleName is QEMU's identifier for the other end of the serial line.

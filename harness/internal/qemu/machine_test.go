@@ -28,7 +28,7 @@ func withoutSandbox(args []string) []string {
 }
 
 const kernelArgs = "console=ttyS0 loglevel=5 panic=-1 oops=panic printk.devkmsg=on no_timer_check unknown_nmi_panic " +
-	"sysrq_always_enabled irqaffinity=0 rcupdate.rcu_expedited=1 cryptomgr.notests=1 rdinit=/init"
+	"sysrq_always_enabled irqaffinity=0 rcupdate.rcu_expedited=1 rdinit=/init"
 
 func TestArgs(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
@@ -76,6 +76,27 @@ func TestArgs(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestParametersForFasterBootPrecedeOthers(t *testing.T) {
+	program, _ := script(t, "exit 0")
+	long := strings.Repeat("a", 2047-len(kernelArgs+" ")) // fits alone
+	short := long[:len(long)-len("emulated boot ")]
+	for _, c := range []struct {
+		accel Accel
+		user  string
+		want  string
+	}{{TCG, "user", "emulated boot user"}, {KVM, "user", "boot user"}, {TCG, short, "emulated boot " + short}, {TCG, "a" + short, "a" + short}, {TCG, long, long}} {
+		config := Config{Arch: "amd64", Binary: program, Accel: c.accel, Kernel: "/boot/kernel", BootArgs: []string{"boot"}, EmulatedArgs: []string{"emulated"}, KernelArgs: []string{c.user}}
+		args, err := config.Args()
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := args[slices.Index(args, "-append")+1]
+		if _, got, _ := strings.Cut(line, "rdinit=/init "); got != c.want {
+			t.Errorf("%s, %d bytes: got %d bytes, %.30q, want %d, %.30q", c.accel, len(c.user), len(got), got, len(c.want), c.want)
+		}
 	}
 }
 

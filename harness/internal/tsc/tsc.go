@@ -31,9 +31,9 @@ var thisHost = host{
 	clocksource: "/sys/devices/system/clocksource/clocksource0/current_clocksource",
 }
 
-// Parameters returns the kernel's parameters for that, or nil if the host's counter is not known to
-// be steady, or if the kernel does not have them: tsc_early_khz is from Linux 5.8. hz is the
-// kernel's CONFIG_HZ, or 0 if that is unknown. The machine must run under TCG.
+// Parameters returns the parameters of the kernel that make it do so, under TCG. They are nil if the
+// host's counter is not known to be steady, or if the kernel does not have them: tsc_early_khz is
+// from Linux 5.8. hz is the kernel's CONFIG_HZ, or 0 if that is unknown.
 func Parameters(release string, hz int) []string { return thisHost.parameters(release, hz) }
 
 func (h host) parameters(release string, hz int) []string {
@@ -51,8 +51,13 @@ func (h host) parameters(release string, hz int) []string {
 // steady are the clocks of a host's kernel that count by the time-stamp counter.
 var steady = []string{"tsc", "kvm-clock", "hyperv_clocksource_tsc_page"}
 
-// rate returns the steps of the host's counter in a microsecond, or 0 if it is not known to be
-// steady. The kernel of the guest measures it more exactly once it runs.
+// step is to what the rate is rounded. Hosts measure their own rate when they boot, so the last
+// digits vary, and each rate has its own snapshots. The guest's kernel measures again while it runs,
+// and takes what differs by less than a hundredth.
+const step = 20
+
+// rate returns about how often the host's counter counts in a microsecond, or 0 if it is not known
+// to be steady.
 func (h host) rate() int {
 	clock, err := os.ReadFile(h.clocksource)
 	flags := strings.Fields(cpuinfo.Field(h.cpuinfo, "flags"))
@@ -62,7 +67,7 @@ func (h host) rate() int {
 	}
 	// Linux calculates this from the counter's rate, and counts a loop as two instructions.
 	mips, err := strconv.ParseFloat(cpuinfo.Field(h.cpuinfo, "bogomips"), 64)
-	if rate := math.Round(mips / 2); err == nil && rate >= 100 && rate <= 50_000 {
+	if rate := step * math.Round(mips/2/step); err == nil && rate >= 1000 && rate <= 50_000 {
 		return int(rate)
 	}
 	return 0

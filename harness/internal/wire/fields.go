@@ -166,10 +166,14 @@ func unsigned(c codec, n *uint32) {
 	*n = uint32(value)
 }
 
-// sized is the length of a list, at most limit, and returns a list of that length.
+// sized visits the length of a list, which is at most limit, and returns a list of that length.
 func sized[T any](c codec, list []T, limit int64) []T {
 	n := len(list)
 	integer(c, &n, 0, limit)
+	if d, ok := c.(*decoder); ok && n > len(d.b) { // each element takes at least one byte
+		d.fail(errShort)
+		n = 0
+	}
 	if n != len(list) {
 		return make([]T, n)
 	}

@@ -5,7 +5,7 @@ import "math"
 // SetupFile is the path of the Setup record in the initramfs.
 const SetupFile = "/etc/kmodtest/setup"
 
-// Boot lists the modules that PID 1 loads before it is ready for a job.
+// Boot is what PID 1 does before it is ready for a job.
 type Boot struct {
 	// Transport holds the paths of the modules that the channel needs, in loading order.
 	// It is empty if they are built into the kernel.
@@ -17,6 +17,9 @@ type Boot struct {
 	Modules []Module
 	// Host makes the host's files visible.
 	Host bool
+	// TestCrypto makes the kernel test cryptographic algorithms from then on: it booted
+	// with the parameter cryptomgr.notests.
+	TestCrypto bool
 	// Nodes are the devices that load a module when they are opened.
 	Nodes []Node
 }
@@ -43,6 +46,7 @@ func (b *Boot) fields(c codec) {
 		c.text(&b.Modules[i].Parameters, argument)
 	}
 	flag(c, &b.Host)
+	flag(c, &b.TestCrypto)
 	b.Nodes = sized(c, b.Nodes, maxList)
 	for i := range b.Nodes {
 		n := &b.Nodes[i]

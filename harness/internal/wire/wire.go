@@ -1,6 +1,6 @@
 // Package wire defines the records that the host and PID 1 of a guest exchange over
 // their virtio-serial channel. A record has a type, a length and a payload. Apart
-// from this package the two sides share only package inside.
+// from this package the two sides share only packages inside and hostpath.
 //
 // The records of one run, in order:
 //
