@@ -164,16 +164,19 @@ static void crash_expired(struct timer_list *timer)
 {
 }
 
+/* In slabs of its own, the timer stays as it was until it fires. */
 static noinline void crash_timer_freed(void)
 {
-	struct crash_timed *timed = kmalloc(sizeof(*timed), GFP_KERNEL);
+	struct kmem_cache *cache = kmem_cache_create("crash_timed", sizeof(struct crash_timed), 0, 0, crash_new);
+	struct crash_timed *timed = cache ? kmem_cache_alloc(cache, GFP_KERNEL) : NULL;
 
 	if (!timed)
 		return;
 	timer_setup(&timed->timer, crash_expired, 0);
 	mod_timer(&timed->timer, jiffies + HZ / 20);
-	kfree(timed); /* timer-freed */
+	kmem_cache_free(cache, timed); /* timer-freed */
 	msleep(200);
+	kmem_cache_destroy(cache);
 }
 
 const struct crash_way crash_memory[] = {
