@@ -80,7 +80,7 @@ func (d *Debugger) write(dir string, files map[string][]byte) error {
 		if err := os.WriteFile(s.orc, orcProgram, 0o600); err != nil {
 			return err
 		}
-		s.oldORC = kernelinfo.Before(d.Release, 6, 4)
+		s.oldORC = kernelinfo.CompareReleases(d.Release, "6.4") < 0
 	}
 	for _, result := range d.Modules {
 		for _, m := range result.Modules {

@@ -3,11 +3,11 @@ package dkms
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
+
+	"github.com/kmodtest/kmodtest/harness/internal/kernelinfo"
 )
 
 // applies returns a *NotApplicableError if the file excludes the kernel, whose
@@ -19,15 +19,15 @@ func (f *file) applies(kernel Kernel, config []byte) error {
 	}{
 		{"BUILD_EXCLUSIVE_KERNEL", func(v string) (string, error) { return unmatched(v, "the kernel's release", kernel.Release) }},
 		{"BUILD_EXCLUSIVE_KERNEL_MIN", func(v string) (string, error) {
-			return unless(compareReleases(kernel.Release, v) >= 0, "the kernel is "+kernel.Release)
+			return unless(kernelinfo.CompareReleases(kernel.Release, v) >= 0, "the kernel is "+kernel.Release)
 		}},
 		{"BUILD_EXCLUSIVE_KERNEL_MAX", func(v string) (string, error) {
-			return unless(compareReleases(kernel.Release, v) <= 0, "the kernel is "+kernel.Release)
+			return unless(kernelinfo.CompareReleases(kernel.Release, v) <= 0, "the kernel is "+kernel.Release)
 		}},
 		{"BUILD_EXCLUSIVE_ARCH", func(v string) (string, error) { return unmatched(v, "the machine", kernel.Arch) }},
 		{"BUILD_EXCLUSIVE_CONFIG", func(v string) (string, error) { return unconfigured(v, options(config)), nil }},
 		{"OBSOLETE_BY", func(v string) (string, error) {
-			return unless(compareReleases(kernel.Release, v) < 0, "the kernel is "+kernel.Release+", which has the module itself")
+			return unless(kernelinfo.CompareReleases(kernel.Release, v) < 0, "the kernel is "+kernel.Release+", which has the module itself")
 		}},
 	}
 	for _, check := range checks {
@@ -97,21 +97,4 @@ func unconfigured(list string, on map[string]bool) string {
 		return ""
 	}
 	return "in the kernel's configuration " + strings.Join(wrong, ", ")
-}
-
-var numbers = regexp.MustCompile(`^\d+(\.\d+)*`)
-
-// compareReleases compares the numbers at the start of two releases, such as 6.1 and
-// 6.1.0-13-amd64, which are the same as far as both have numbers.
-func compareReleases(a, b string) int {
-	parts := func(release string) []string { return strings.Split(numbers.FindString(release), ".") }
-	as, bs := parts(a), parts(b)
-	for i := range min(len(as), len(bs)) {
-		x, _ := strconv.Atoi(as[i]) // 0 for a release without a number
-		y, _ := strconv.Atoi(bs[i])
-		if x != y {
-			return cmp.Compare(x, y)
-		}
-	}
-	return 0
 }

@@ -48,20 +48,3 @@ func TestReadAppliesToKernel(t *testing.T) {
 		})
 	}
 }
-
-func TestCompareReleases(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want int
-	}{
-		{"6.1", "6.1.0-13-amd64", 0},
-		{"6.1.9", "6.1.10", -1},
-		{"6.12.0", "6.2", 1},
-		{"5.10.0-rc1", "5.10.1", -1},
-		{"6", "5.19", 1},
-	} {
-		if got := compareReleases(test.a, test.b); got != test.want {
-			t.Errorf("%s and %s: got %d, want %d", test.a, test.b, got, test.want)
-		}
-	}
-}

@@ -7,16 +7,6 @@ import (
 	"github.com/kmodtest/kmodtest/harness/internal/inside"
 )
 
-// verbs are the beginnings of the testing package's lines that get a mark.
-var verbs = []struct{ line, verb string }{
-	{"=== RUN   ", inside.MarkRun},
-	{"=== PAUSE ", inside.MarkPause},
-	{"=== CONT  ", inside.MarkCont},
-	{"--- PASS: ", inside.MarkEnd},
-	{"--- FAIL: ", inside.MarkEnd},
-	{"--- SKIP: ", inside.MarkEnd},
-}
-
 // unnamed is the line that the testing package prints after a top-level test.
 const unnamed = "=== NAME  \n"
 
@@ -32,9 +22,9 @@ func (r *reporter) Write(p []byte) (int, error) {
 	if text == unnamed && r.muted.Load() {
 		return len(p), nil
 	}
-	for _, v := range verbs {
-		if rest, ok := strings.CutPrefix(text, v.line); ok {
-			r.tell(v.verb, v.line, rest)
+	for _, v := range inside.EventLines {
+		if rest, ok := strings.CutPrefix(text, v.Line); ok {
+			r.tell(v.Verb, v.Line, rest)
 			return len(p), nil
 		}
 	}

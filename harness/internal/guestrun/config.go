@@ -99,7 +99,7 @@ func describe(err error) string {
 	case errors.As(err, &unknown) && len(unknown.Errors) > 0:
 		first := unknown.Errors[0]
 		line, _ := first.Position()
-		return fmt.Sprintf("%d: %s", line, unknownKey(first.Key()))
+		return fmt.Sprintf("%d: %s", line, tomlerror.Unknown[file](first.Key()))
 	case errors.As(err, &bad):
 		line, _ := bad.Position()
 		return fmt.Sprintf("%d: %s", line, tomlerror.Reason(bad))
@@ -111,37 +111,6 @@ func describe(err error) string {
 type file struct {
 	Test   Table `toml:"test"`
 	Matrix any   `toml:"matrix"` // package plan reads it
-}
-
-// unknownKey reports the first part of a key that the file cannot have, and what it can have there.
-func unknownKey(key []string) string {
-	table, at := reflect.TypeFor[file](), ""
-	for _, part := range key {
-		i := slices.Index(keys(table), part)
-		if i >= 0 {
-			at += "." + part
-			if table = table.Field(i).Type; table.Kind() == reflect.Slice {
-				table = table.Elem()
-			}
-			continue
-		}
-		if at == "" {
-			return fmt.Sprintf("there is no %s; the tables are [%s]", part, strings.Join(keys(table), "] and ["))
-		}
-		return fmt.Sprintf("there is no key %s; the keys of [%s] are %s", (at + "." + part)[1:], at[1:], strings.Join(keys(table), ", "))
-	}
-	return "the key " + strings.Join(key, ".") + " is not known"
-}
-
-// keys returns the keys of a table, if it is one.
-func keys(table reflect.Type) (all []string) {
-	if table.Kind() != reflect.Struct {
-		return nil
-	}
-	for field := range table.Fields() {
-		all = append(all, field.Tag.Get("toml"))
-	}
-	return all
 }
 
 // Resolve makes relative paths absolute; they start from dir.

@@ -82,9 +82,9 @@ func TestFlagsAddToFile(t *testing.T) {
 func TestFaultyFileIsNamedWithLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"[test]\ncpus = 2\nmodule = ['a']\n":       "kmodtest.toml:3: there is no key test.module; the keys of [test] are modules, builds, kernel_modules",
-		"[tests]\n":                                "kmodtest.toml:1: there is no tests; the tables are [test] and [matrix]",
-		"[tset]\nmodules = ['a']\n":                "there is no tset; the tables are",
-		"cpus = 2\n":                               "there is no cpus; the tables are",
+		"[tests]\n":                                "kmodtest.toml:1: there is no tests at the top; the tables are [test] and [matrix]",
+		"[tset]\nmodules = ['a']\n":                "there is no tset at the top; the tables are",
+		"cpus = 2\n":                               "there is no cpus at the top; the tables are",
 		"[test.coverage]\ndirs = 'a'\n":            "kmodtest.toml:2: there is no key test.coverage.dirs; the keys of [test.coverage] are ",
 		"[[test.builds]]\ntarget = 'a'\n":          "kmodtest.toml:2: there is no key test.builds.target; the keys of [test.builds] are ",
 		"[test]\n\ncpus = 'two'\n":                 "kmodtest.toml:3: test.cpus: got string, want integer",

@@ -1,5 +1,5 @@
-// Package hostpath resolves paths of the host's files as a guest sees them. It is linked into PID 1,
-// so it imports little.
+// Package hostpath resolves paths of the host's files as a guest sees them, and names the file systems
+// that show them. It is linked into PID 1, so it imports little.
 package hostpath
 
 import (

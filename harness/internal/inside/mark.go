@@ -44,6 +44,16 @@ const (
 	MarkDump   = "dump"   // only word begin or end, around the state of a machine that hangs
 )
 
+// EventLines are the beginnings of the testing package's lines that get a mark, with its verb.
+var EventLines = []struct{ Line, Verb string }{
+	{"=== RUN   ", MarkRun},
+	{"=== PAUSE ", MarkPause},
+	{"=== CONT  ", MarkCont},
+	{"--- PASS: ", MarkEnd},
+	{"--- FAIL: ", MarkEnd},
+	{"--- SKIP: ", MarkEnd},
+}
+
 const markPrefix = "kmodtest: "
 
 // String returns the line without its last word.

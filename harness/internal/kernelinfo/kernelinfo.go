@@ -2,53 +2,67 @@
 package kernelinfo
 
 import (
-	"fmt"
+	"bytes"
+	"cmp"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/kmodtest/kmodtest/images"
 )
 
-// Before reports whether a kernel's release, as of uname -r, is before a version. One that does not
-// begin with numbers is not.
-func Before(release string, major, minor int) bool {
-	var x, y int
-	if _, err := fmt.Sscanf(release, "%d.%d", &x, &y); err != nil {
-		return false
+var numbers = regexp.MustCompile(`^\d+(\.\d+)*`)
+
+// CompareReleases compares the numbers at the start of two releases, such as 6.1 and
+// 6.1.0-13-amd64, which are the same as far as both have numbers.
+func CompareReleases(a, b string) int {
+	parts := func(release string) []string { return strings.Split(numbers.FindString(release), ".") }
+	as, bs := parts(a), parts(b)
+	for i := range min(len(as), len(bs)) {
+		x, _ := strconv.Atoi(as[i]) // 0 for a release without a number
+		y, _ := strconv.Atoi(bs[i])
+		if x != y {
+			return cmp.Compare(x, y)
+		}
 	}
-	return x < major || x == major && y < minor
+	return 0
 }
 
 // Config returns a kernel's configuration, or nil if its files do not have it.
 func Config(k *images.Kernel) []byte {
-	if text, err := os.ReadFile(beside(k)); err == nil || k.Build == "" {
+	if text := shipped(k); text != nil || k.Build == "" {
 		return text
 	}
-	text, _ := os.ReadFile(filepath.Join(k.Build, ".config")) // without it there is none
-	return text
+	return read(filepath.Join(k.Build, ".config"))
 }
 
-// beside returns the path of the configuration that comes with a kernel's image.
-func beside(k *images.Kernel) string {
-	return filepath.Join(filepath.Dir(k.Image), "config-"+k.Release)
+// shipped returns the configuration that comes with a kernel's image, or nil.
+func shipped(k *images.Kernel) []byte {
+	return read(filepath.Join(filepath.Dir(k.Image), "config-"+k.Release))
+}
+
+// read returns a file, or nil if it cannot be read.
+func read(path string) []byte {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	return text
 }
 
 // HZ returns how often in a second a kernel's timer ticks, CONFIG_HZ, or 0 if that is unknown. In a
 // build tree of the user, the configuration may have changed since the kernel was built.
 func HZ(k *images.Kernel) int {
-	text, err := os.ReadFile(beside(k))
-	if err != nil && k.Version != "" { // a row's kernel
-		text = Config(k)
+	config := Config
+	if k.Version == "" { // it is given by a path
+		config = shipped
 	}
-	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, "CONFIG_HZ="); ok {
-			hz, err := strconv.Atoi(strings.TrimSpace(value))
-			if err != nil || hz < 0 {
-				return 0
-			}
-			return hz
+	for line := range bytes.Lines(config(k)) {
+		if value, ok := bytes.CutPrefix(line, []byte("CONFIG_HZ=")); ok {
+			hz, _ := strconv.Atoi(string(bytes.TrimSpace(value))) // 0 for what is no number
+			return max(0, hz)
 		}
 	}
 	return 0

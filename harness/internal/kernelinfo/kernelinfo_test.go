@@ -8,10 +8,19 @@ import (
 	"github.com/kmodtest/kmodtest/images"
 )
 
-func TestReleasesAreCompared(t *testing.T) {
-	for release, want := range map[string]bool{"5.10.0-32-amd64": true, "6.3.1": true, "6.4.0-rc1": false, "6.12.95": false, "7.0": false, "?": false} {
-		if got := Before(release, 6, 4); got != want {
-			t.Errorf("%s before 6.4: %v", release, got)
+func TestCompareReleases(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want int
+	}{
+		{"6.1", "6.1.0-13-amd64", 0},
+		{"6.1.9", "6.1.10", -1},
+		{"6.12.0", "6.2", 1},
+		{"5.10.0-rc1", "5.10.1", -1},
+		{"6", "5.19", 1},
+	} {
+		if got := CompareReleases(test.a, test.b); got != test.want {
+			t.Errorf("%s and %s: got %d, want %d", test.a, test.b, got, test.want)
 		}
 	}
 }

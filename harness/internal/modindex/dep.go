@@ -37,12 +37,19 @@ func readDep(dir string) (dep, error) {
 			d.depends[name] = append(d.depends[name], kbuild.ModuleName(field))
 		}
 	}
+	d.builtin, err = readBuiltin(dir)
+	return d, err
+}
+
+// readBuiltin returns the names of the modules that are built into a kernel.
+func readBuiltin(dir string) (map[string]bool, error) {
 	list, err := os.ReadFile(filepath.Join(dir, "modules.builtin"))
 	if err != nil {
-		return d, fmt.Errorf("read the kernel's list of built-in modules: %w", err)
+		return nil, fmt.Errorf("read the kernel's list of built-in modules: %w", err)
 	}
+	names := map[string]bool{}
 	for path := range bytes.Lines(list) {
-		d.builtin[kbuild.ModuleName(strings.TrimSpace(string(path)))] = true
+		names[kbuild.ModuleName(strings.TrimSpace(string(path)))] = true
 	}
-	return d, nil
+	return names, nil
 }

@@ -160,10 +160,13 @@ func (x *Index) Missing(names []string) ([]string, error) {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(known, name) }), err
 }
 
-// IsBuiltin reports whether a module is known to be built into the kernel.
+// IsBuiltin reports whether a module is known to be built into the kernel. It reads only that list.
 func (x *Index) IsBuiltin(name string) bool {
-	d, err := x.dep()
-	return err == nil && d.builtin[underscores(name)]
+	if x.dir == "" {
+		return false
+	}
+	builtin, err := readBuiltin(x.dir)
+	return err == nil && builtin[underscores(name)]
 }
 
 // match returns the names of modules, loadable or built in, that match a pattern, in

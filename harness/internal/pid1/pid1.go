@@ -92,24 +92,6 @@ func run() error {
 	return g.serve()
 }
 
-// readBoot reads what the host put into the initramfs.
-func readBoot() (wire.Boot, error) {
-	var boot wire.Boot
-	f, err := os.Open(wire.SetupFile)
-	if err != nil {
-		return boot, err
-	}
-	defer f.Close()
-	rec, err := wire.NewReader(f).Read()
-	if err == nil {
-		err = rec.Decode(&boot)
-	}
-	if err != nil {
-		return boot, fmt.Errorf("read %s: %w", wire.SetupFile, err)
-	}
-	return boot, nil
-}
-
 // guest is the state of PID 1 once the channel is open.
 type guest struct {
 	channel system.File

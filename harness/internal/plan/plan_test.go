@@ -58,8 +58,9 @@ func TestSetsAreFoundByName(t *testing.T) {
 
 func TestFaultyTableIsExplained(t *testing.T) {
 	for text, want := range map[string]string{
-		"[matrix]\nset = 1\n": "line 2: there is no key matrix.set",
-		"[matrix.sets.pr]\n":  "[matrix.sets.pr] has no kernels",
+		"[matrix]\nset = 1\n":                    "line 2: there is no key matrix.set; the keys of [matrix] are ",
+		"[matrix.sets.mine]\nkernel = ['6.1']\n": "line 2: there is no key matrix.sets.mine.kernel; the keys of [matrix.sets.mine] are kernels",
+		"[matrix.sets.pr]\n":                     "[matrix.sets.pr] has no kernels",
 		"[[matrix.allowed_to_fail]]\nkernels = ['a']\nuntil = 2030-01-01\n":                "1: no reason",
 		"[[matrix.allowed_to_fail]]\nkernels = ['a']\nreason = 'r'\n":                      "1: no until",
 		"[[matrix.allowed_to_fail]]\nreason = 'r'\nuntil = 2030-01-01\n":                   "every run",

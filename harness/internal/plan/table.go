@@ -56,25 +56,28 @@ func Read(file string) (Table, error) {
 	return t, nil
 }
 
+// file is all of a kmodtest.toml.
+type file struct {
+	Test   any   `toml:"test"` // package guestrun reads it
+	Matrix Table `toml:"matrix"`
+}
+
 func parse(text []byte) (Table, error) {
-	var file struct {
-		Test   any   `toml:"test"` // package guestrun reads it
-		Matrix Table `toml:"matrix"`
-	}
-	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&file)
+	var f file
+	err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&f)
 	var unknown *toml.StrictMissingError
 	var bad *toml.DecodeError
 	switch {
 	case errors.As(err, &unknown) && len(unknown.Errors) > 0:
 		line, _ := unknown.Errors[0].Position()
-		return Table{}, fmt.Errorf("line %d: there is no key %s", line, strings.Join(unknown.Errors[0].Key(), "."))
+		return Table{}, fmt.Errorf("line %d: %s", line, tomlerror.Unknown[file](unknown.Errors[0].Key()))
 	case errors.As(err, &bad):
 		line, _ := bad.Position()
 		return Table{}, fmt.Errorf("line %d: %s", line, tomlerror.Reason(bad))
 	case err != nil:
 		return Table{}, err
 	}
-	return file.Matrix, file.Matrix.check()
+	return f.Matrix, f.Matrix.check()
 }
 
 // check checks the values, and compiles the expressions.

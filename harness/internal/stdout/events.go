@@ -43,16 +43,6 @@ func (s *Events) Open(running *sync.WaitGroup) (*os.File, error) {
 	return open(running, unix.O_DIRECT, s.copy)
 }
 
-// eventVerbs are the beginnings of the lines that get a mark.
-var eventVerbs = []struct{ lead, verb string }{
-	{"=== RUN   ", inside.MarkRun},
-	{"=== PAUSE ", inside.MarkPause},
-	{"=== CONT  ", inside.MarkCont},
-	{"--- PASS: ", inside.MarkEnd},
-	{"--- FAIL: ", inside.MarkEnd},
-	{"--- SKIP: ", inside.MarkEnd},
-}
-
 // maxEvent is how long, in bytes, a line that reports an event may be. A longer one is
 // output of a test.
 const maxEvent = 64 << 10
@@ -127,9 +117,9 @@ func (s *Events) line(text string) string {
 	if text == "PASS" || text == "FAIL" {
 		s.last = text
 	}
-	for _, v := range eventVerbs {
-		if name, ok := strings.CutPrefix(text, v.lead); ok {
-			return s.event(v.verb, strings.Trim(v.lead, "- :"), name, line)
+	for _, v := range inside.EventLines {
+		if name, ok := strings.CutPrefix(text, v.Line); ok {
+			return s.event(v.Verb, strings.Trim(v.Line, "- :"), name, line)
 		}
 	}
 	return line

@@ -3,7 +3,9 @@ package tomlerror
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -34,4 +36,47 @@ func Reason(err *toml.DecodeError) string {
 		want = "table"
 	}
 	return fmt.Sprintf("%s: got %s, want %s", strings.Join(err.Key(), "."), match[1], want)
+}
+
+// Unknown reports the first part of a key that a file of type T cannot have, and what it can have
+// there.
+func Unknown[T any](key []string) string {
+	table, at := reflect.TypeFor[T](), ""
+	for _, part := range key {
+		next := member(table, part)
+		if next == nil && at == "" {
+			return fmt.Sprintf("there is no %s at the top; the tables are [%s]", part, strings.Join(keys(table), "] and ["))
+		}
+		if next == nil {
+			return fmt.Sprintf("there is no key %s; the keys of [%s] are %s", (at + "." + part)[1:], at[1:], strings.Join(keys(table), ", "))
+		}
+		table, at = next, at+"."+part
+	}
+	return "there is no key " + strings.Join(key, ".")
+}
+
+// member returns the type of a key's value, or nil if the table has no such key. That of an array is
+// the type of its elements.
+func member(table reflect.Type, key string) reflect.Type {
+	var t reflect.Type
+	if i := slices.Index(keys(table), key); i >= 0 {
+		t = table.Field(i).Type
+	} else if table.Kind() == reflect.Map { // of tables, whose names are free
+		t = table.Elem()
+	}
+	if t != nil && t.Kind() == reflect.Slice {
+		return t.Elem()
+	}
+	return t
+}
+
+// keys returns the keys of a table, if it has fixed ones.
+func keys(table reflect.Type) (all []string) {
+	if table.Kind() != reflect.Struct {
+		return nil
+	}
+	for field := range table.Fields() {
+		all = append(all, field.Tag.Get("toml"))
+	}
+	return all
 }

@@ -38,7 +38,7 @@ func Parameters(release string, hz int) []string { return thisHost.parameters(re
 
 func (h host) parameters(release string, hz int) []string {
 	mhz := h.rate()
-	if mhz == 0 || kernelinfo.Before(release, 5, 8) {
+	if mhz == 0 || kernelinfo.CompareReleases(release, "5.8") < 0 {
 		return nil
 	}
 	args := []string{"tsc=reliable", fmt.Sprintf("tsc_early_khz=%d", mhz*1000)}

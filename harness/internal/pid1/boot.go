@@ -5,7 +5,27 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
+
+// readBoot reads what the host put into the initramfs.
+func readBoot() (wire.Boot, error) {
+	var boot wire.Boot
+	f, err := os.Open(wire.SetupFile)
+	if err != nil {
+		return boot, err
+	}
+	defer f.Close()
+	rec, err := wire.NewReader(f).Read()
+	if err == nil {
+		err = rec.Decode(&boot)
+	}
+	if err != nil {
+		return boot, fmt.Errorf("read %s: %w", wire.SetupFile, err)
+	}
+	return boot, nil
+}
 
 // testCrypto makes the kernel test the cryptographic algorithms that come from now on. If it does
 // not take that, they are not tested.
