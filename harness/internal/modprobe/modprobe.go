@@ -94,9 +94,14 @@ func Load(kind Kind, name string, params ...string) (loaded []string, err error)
 // load loads the module of a reply, and closes its file.
 func load(r Reply, params []string) error {
 	defer unix.Close(r.File)
+	return LoadFile(r.File, params)
+}
+
+// LoadFile loads a module from an open file. The error is the errno of finit_module(2).
+func LoadFile(fd int, params []string) error {
 	for {
-		err := unix.FinitModule(r.File, strings.Join(params, " "), 0)
-		if !errors.Is(err, unix.EINTR) {
+		err := unix.FinitModule(fd, strings.Join(params, " "), 0)
+		if !errors.Is(err, unix.EINTR) { // a signal of Go's scheduler
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kmodtest/kmodtest/harness/internal/modprobe"
 	"github.com/kmodtest/kmodtest/harness/internal/system"
 	"github.com/kmodtest/kmodtest/harness/internal/wire"
 )
@@ -39,7 +40,7 @@ func loadFile(path string) error {
 		return err
 	}
 	defer unix.Close(fd)
-	return unix.FinitModule(fd, "", 0)
+	return modprobe.LoadFile(fd, nil)
 }
 
 // portPatience is how long the driver may take to find the port.
